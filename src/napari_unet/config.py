@@ -1,0 +1,201 @@
+"""Settings with their units and limits; frozen, checked once when made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+__all__ = [
+    "NETWORKS",
+    "RECIPES",
+    "AugmentConfig",
+    "NetworkConfig",
+    "ObjectsConfig",
+    "Optimiser",
+    "OutputKind",
+    "Task",
+    "TilingConfig",
+    "TrainConfig",
+    "Unpainted",
+]
+
+MAX_CLASSES = 255
+
+
+class Task(StrEnum):
+    """What the labels mean."""
+
+    OBJECTS = "objects"  # separate things of one kind, one number each
+    CLASSES = "classes"  # regions of 2 to 255 kinds, one number per kind
+
+
+class Unpainted(StrEnum):
+    """What label 0 means in a painted layer."""
+
+    IGNORED = "ignored"  # unlabelled: carries no loss
+    BACKGROUND = "background"  # the usual label image
+
+
+class OutputKind(StrEnum):
+    """What segmentation writes."""
+
+    LABELS = "labels"  # one number per object, or the class numbers
+    CLASSES = "classes"  # the class number of each pixel (objects: 0 or 1)
+    PROBABILITIES = "probabilities"  # float32, one channel per class (objects: foreground)
+
+
+class Optimiser(StrEnum):
+    """How the weights are updated."""
+
+    SGD = "sgd"  # the paper's: stochastic gradient descent with momentum
+    ADAM = "adam"
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Size of a U-Net."""
+
+    name: str = "light"
+    in_channels: int = 1
+    classes: int = 2  # output channels of the softmax
+    base_channels: int = 24  # doubled at each level
+    levels: int = 4  # resolutions, the bottom one included
+    dropout: float = 0.0  # probability, at the end of the contracting path
+
+    def __post_init__(self) -> None:
+        _require(self.in_channels >= 1, f"in_channels must be >= 1, got {self.in_channels}")
+        _require(
+            2 <= self.classes <= MAX_CLASSES,
+            f"classes must be 2 to {MAX_CLASSES}, got {self.classes}",
+        )
+        _require(self.base_channels >= 1, f"base_channels must be >= 1, got {self.base_channels}")
+        _require(1 <= self.levels <= 7, f"levels must be 1 to 7, got {self.levels}")
+        _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), got {self.dropout}")
+
+    def with_shape(self, *, in_channels: int, classes: int) -> NetworkConfig:
+        """Return the same network for other numbers of channels and classes."""
+        return replace(self, in_channels=in_channels, classes=classes)
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig:
+    """Random changes of a training patch; 0 or False switches a part off."""
+
+    elastic_sigma: float = 10.0  # standard deviation of a displacement vector, pixels
+    elastic_grid: int = 3  # displacement vectors per side of the patch
+    rotation: float = 180.0  # largest angle to either side, degrees
+    flip: bool = True  # mirror left-right with probability 1/2
+    shift: float = 16.0  # largest random offset of the patch, pixels per axis
+    brightness: float = 0.2  # largest offset of the normalised grey values
+    contrast: float = 0.2  # largest relative change of the grey value range
+    gamma: float = 0.2  # largest relative change of the grey value curve's exponent
+    noise: float = 0.0  # largest standard deviation of added Gaussian noise
+
+    def __post_init__(self) -> None:
+        _require(self.elastic_sigma >= 0, f"elastic_sigma must be >= 0, got {self.elastic_sigma}")
+        _require(self.elastic_grid >= 2, f"elastic_grid must be >= 2, got {self.elastic_grid}")
+        _require(0 <= self.rotation <= 180, f"rotation must be 0 to 180, got {self.rotation}")
+        _require(self.shift >= 0, f"shift must be >= 0, got {self.shift}")
+        for name in ("brightness", "noise"):
+            value = getattr(self, name)
+            _require(value >= 0, f"{name} must be >= 0, got {value}")
+        for name in ("contrast", "gamma"):
+            value = getattr(self, name)
+            _require(0 <= value < 1, f"{name} must be in [0, 1), got {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """How a network is trained on painted labels."""
+
+    seconds: float | None = 60.0  # time limit; None: no limit
+    steps: int | None = None  # limit in gradient updates; None: no limit
+    optimiser: Optimiser = Optimiser.ADAM
+    learning_rate: float = 1e-3
+    momentum: float = 0.9  # SGD momentum, Adam's first decay
+    weight_decay: float = 0.0
+    patch: int = 128  # output side of a training patch, pixels; rounded up to fit the network
+    batch: int = 2  # patches per step
+    w0: float = 10.0  # border weight, eq. 2
+    sigma: float = 5.0  # border width, pixels, eq. 2
+    gap: int = 1  # separation border: reach into each of two touching objects, pixels
+    balance: bool = True  # weigh classes by inverse frequency (w_c of eq. 2)
+    validation_share: float = 0.2  # share of the painted pixels held out
+    validate_every: float = 5.0  # seconds between validations; with a step limit: 1/20 of it
+    patience: int = 12  # validations without improvement before stopping; 0: never
+    seed: int = 0
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        _require(
+            self.seconds is not None or self.steps is not None,
+            "either seconds or steps must limit the training",
+        )
+        _require(
+            self.seconds is None or self.seconds > 0, f"seconds must be > 0, got {self.seconds}"
+        )
+        _require(self.steps is None or self.steps >= 1, f"steps must be >= 1, got {self.steps}")
+        _require(self.learning_rate > 0, f"learning_rate must be > 0, got {self.learning_rate}")
+        _require(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}")
+        _require(self.weight_decay >= 0, f"weight_decay must be >= 0, got {self.weight_decay}")
+        _require(self.patch >= 1, f"patch must be >= 1, got {self.patch}")
+        _require(self.batch >= 1, f"batch must be >= 1, got {self.batch}")
+        _require(self.w0 >= 0, f"w0 must be >= 0, got {self.w0}")
+        _require(self.sigma > 0, f"sigma must be > 0, got {self.sigma}")
+        _require(self.gap >= 0, f"gap must be >= 0, got {self.gap}")
+        _require(
+            0 <= self.validation_share < 1,
+            f"validation_share must be in [0, 1), got {self.validation_share}",
+        )
+        _require(self.validate_every > 0, f"validate_every must be > 0, got {self.validate_every}")
+        _require(self.patience >= 0, f"patience must be >= 0, got {self.patience}")
+
+
+@dataclass(frozen=True, slots=True)
+class TilingConfig:
+    """How planes are cut into tiles for prediction."""
+
+    tile: int | None = None  # side of a tile, pixels; None: chosen for the device
+    rotations: int = 1  # rotated versions of the image that are averaged
+
+    def __post_init__(self) -> None:
+        _require(self.tile is None or self.tile >= 1, f"tile must be >= 1, got {self.tile}")
+        _require(1 <= self.rotations <= 16, f"rotations must be 1 to 16, got {self.rotations}")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsConfig:
+    """How foreground probabilities are cut into objects."""
+
+    threshold: float = 0.5  # foreground probability from which a pixel belongs to an object
+    min_size: int = 16  # smaller objects are dropped, pixels
+    fill_holes: bool = True
+    gap: int = 1  # separation border given back to the objects beside it, pixels per side
+
+    def __post_init__(self) -> None:
+        _require(0 < self.threshold < 1, f"threshold must be in (0, 1), got {self.threshold}")
+        _require(self.min_size >= 0, f"min_size must be >= 0, got {self.min_size}")
+        _require(self.gap >= 0, f"gap must be >= 0, got {self.gap}")
+
+
+NETWORKS: dict[str, NetworkConfig] = {
+    "light": NetworkConfig(name="light", base_channels=24, levels=4),
+    "2015": NetworkConfig(name="2015", base_channels=64, levels=5, dropout=0.5),
+}
+
+RECIPES: dict[str, TrainConfig] = {
+    "light": TrainConfig(),
+    "2015": TrainConfig(
+        optimiser=Optimiser.SGD,
+        learning_rate=1e-3,
+        momentum=0.99,
+        patch=388,
+        batch=1,
+        augment=AugmentConfig(flip=False, gamma=0.0),
+    ),
+}

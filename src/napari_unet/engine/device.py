@@ -1,0 +1,73 @@
+"""Which device computes, why, and what would mend it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import dataclass
+
+import torch
+
+from napari_unet.engine.errors import SettingsError
+
+__all__ = ["DEVICES", "DeviceChoice", "pick_device"]
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """The device, its name, and the reason in words."""
+
+    device: str  # for torch.device
+    name: str  # as people know it
+    reason: str
+    cure: str | None = None  # what would give a faster device
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Return the device for torch."""
+        return torch.device(self.device)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})"
+
+
+def pick_device(wish: str = "auto") -> DeviceChoice:
+    """Choose the device.
+
+    Parameters
+    ----------
+    wish
+        "auto" takes CUDA before MPS before the CPU; any other name insists.
+
+    Raises
+    ------
+    SettingsError
+        If the name is unknown or that device is not available.
+    """
+    if wish not in DEVICES:
+        raise SettingsError(f"Device '{wish}' is unknown; choose one of {', '.join(DEVICES)}.")
+    chosen_by = "chosen by hand" if wish != "auto" else "fastest found"
+    if wish in ("auto", "cuda") and torch.cuda.is_available():
+        return DeviceChoice("cuda", torch.cuda.get_device_name(), chosen_by)
+    if wish in ("auto", "mps") and torch.backends.mps.is_available():
+        return DeviceChoice("mps", "Apple GPU", chosen_by)
+    if wish in ("cuda", "mps"):
+        raise SettingsError(
+            f"Device '{wish}' is not available here; choose 'auto' or 'cpu', or run "
+            "'napari-unet doctor' to see why."
+        )
+    reason, cure = ("chosen by hand", None) if wish == "cpu" else _why_cpu()
+    return DeviceChoice("cpu", f"CPU, {torch.get_num_threads()} threads", reason, cure)
+
+
+def _why_cpu() -> tuple[str, str | None]:
+    if shutil.which("nvidia-smi") and torch.version.cuda is None:
+        return (
+            "torch is a CPU build, but this machine has an NVIDIA GPU",
+            "pip install --upgrade uv && uv pip install --reinstall torch --torch-backend=auto",
+        )
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return ("torch finds no Metal device", "pip install --upgrade torch")
+    return ("no GPU found", None)

@@ -1,0 +1,41 @@
+"""Failures that a person can mend: one sentence that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CheckpointError",
+    "EngineError",
+    "FileError",
+    "ImageError",
+    "LabelsError",
+    "SettingsError",
+    "UnetPaintError",
+]
+
+
+class UnetPaintError(Exception):
+    """Base of every failure that is shown to the user; its text names the cure."""
+
+
+class ImageError(UnetPaintError):
+    """The image cannot be used as it is."""
+
+
+class LabelsError(UnetPaintError):
+    """The painted labels cannot be trained on as they are."""
+
+
+class SettingsError(UnetPaintError, ValueError):
+    """A setting lies outside its limits."""
+
+
+class FileError(UnetPaintError):
+    """A file or folder cannot be read or written."""
+
+
+class CheckpointError(FileError):
+    """A checkpoint file cannot be used."""
+
+
+class EngineError(UnetPaintError):
+    """The computation failed on the device, for example for want of memory."""

@@ -1,0 +1,131 @@
+"""What training and segmentation report: frozen snapshots, safe to hand to another thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy.typing as npt
+
+from napari_unet.engine.model import HeldOut, Model
+
+__all__ = [
+    "FinishReason",
+    "PlaneDone",
+    "SegmentDone",
+    "SegmentEvent",
+    "SegmentStarted",
+    "StepDone",
+    "Stop",
+    "TileDone",
+    "TrainDone",
+    "TrainEvent",
+    "TrainStarted",
+    "Validated",
+    "never",
+]
+
+Stop = Callable[[], bool]
+"""Asked after each step or tile; True ends the work, keeping what is done."""
+
+
+def never() -> bool:
+    """Return False: run to the end."""
+    return False
+
+
+class FinishReason(StrEnum):
+    """Why the work ended."""
+
+    COMPLETED = "completed"  # every plane, or the full number of steps
+    TIME = "time is up"
+    NO_IMPROVEMENT = "no improvement"
+    STOPPED = "stopped"  # by the user
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStarted:
+    """Training is set up and the first step begins."""
+
+    device: str
+    planes: tuple[int, ...]  # painted planes
+    labelled_pixels: int  # that carry loss
+    held_out: tuple[HeldOut, ...]  # empty: too little is painted to hold some out
+    values: tuple[int, ...]  # label value of each output channel
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One gradient update."""
+
+    step: int  # from 1
+    loss: float  # of this step's patches
+    seconds: float  # since the start
+    progress: float  # 0 to 1 of the time or step limit
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """The held-out pixels were predicted."""
+
+    step: int
+    seconds: float
+    loss: float
+    iou: float  # mean over the classes present
+    best: bool  # True: these weights are kept
+
+
+@dataclass(frozen=True, slots=True)
+class TrainDone:
+    """Training ended; the last event, whatever the reason."""
+
+    reason: FinishReason
+    model: Model  # the best weights
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStarted:
+    """Planes and tiles are laid out and the first tile begins."""
+
+    device: str
+    planes: tuple[int, ...]  # in the order in which they are done
+    tiles: int  # in all
+    tile: int  # side, pixels
+
+
+@dataclass(frozen=True, slots=True)
+class TileDone:
+    """One tile, decoded; object numbers are provisional until `PlaneDone`."""
+
+    plane: int
+    y: slice
+    x: slice
+    values: npt.NDArray[Any]  # (y, x) labels or classes; probabilities (K, y, x) float32
+    done: int  # tiles finished
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneDone:
+    """A whole plane with its final numbers."""
+
+    plane: int
+    values: npt.NDArray[Any]  # (Y, X) labels or classes; probabilities (K, Y, X) float32
+    objects: int  # new objects on this plane (task objects, output labels)
+    complete: bool  # False: stopped half-way, the missing tiles are 0
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDone:
+    """Segmentation ended; the last event, whatever the reason."""
+
+    reason: FinishReason
+    planes: tuple[int, ...]  # finished planes
+    seconds: float
+
+
+TrainEvent = TrainStarted | StepDone | Validated | TrainDone
+SegmentEvent = SegmentStarted | TileDone | PlaneDone | SegmentDone

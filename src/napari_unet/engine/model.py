@@ -1,0 +1,79 @@
+"""A trained network and everything that is needed to use it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_unet.config import NetworkConfig, Task
+from napari_unet.engine.normalize import Normalization
+from napari_unet.engine.unet import UNet, initialise
+
+__all__ = ["HeldOut", "Model", "TrainRecord", "fresh_model"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A block of painted pixels that was kept for validation, never trained on."""
+
+    plane: int
+    y: tuple[int, int]  # start, stop, pixels
+    x: tuple[int, int]
+    pixels: int  # painted pixels inside
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRecord:
+    """How a model came about, so that it can be reported and repeated."""
+
+    started: str = ""  # UTC, ISO 8601
+    version: str = ""  # of napari-unet-paint
+    start: str = "scratch"  # what the weights were before
+    device: str = ""
+    steps: int = 0  # gradient updates done
+    best_step: int = 0  # the update whose weights were kept
+    seconds: float = 0.0
+    finished: str = ""  # why training ended
+    labelled_pixels: int = 0
+    held_out: tuple[HeldOut, ...] = ()
+    validation_loss: float | None = None  # of the kept weights
+    validation_iou: float | None = None  # mean over the classes
+    settings: Mapping[str, Any] = field(default_factory=dict)  # TrainConfig as plain values
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Network, weights, normalisation and the meaning of the outputs."""
+
+    network: NetworkConfig
+    weights: Mapping[str, Tensor]  # float32, on the CPU
+    normalization: Normalization  # of the stack it was trained on
+    task: Task
+    values: tuple[int, ...]  # label value of each output channel; objects: (0, 1)
+    pixel_size: tuple[float, float] | None = None  # (Y, X), µm/px
+    record: TrainRecord = field(default_factory=TrainRecord)
+
+    def build(self, device: torch.device) -> UNet:
+        """Return the network with these weights, on the device, set for prediction."""
+        network = UNet(self.network)
+        network.load_state_dict(dict(self.weights))
+        return network.to(device).eval()
+
+
+def fresh_model(
+    network: NetworkConfig,
+    normalization: Normalization,
+    task: Task,
+    values: tuple[int, ...],
+    *,
+    seed: int = 0,
+    pixel_size: tuple[float, float] | None = None,
+) -> Model:
+    """Return an untrained model with the paper's initial weights."""
+    built = UNet(network.with_shape(in_channels=len(normalization.low), classes=len(values)))
+    initialise(built, torch.Generator().manual_seed(seed))
+    return Model(built.config, built.state_dict(), normalization, task, values, pixel_size)
