@@ -51,7 +51,7 @@ class Optimiser(StrEnum):
     ADAM = "adam"
 
 
-def _require(condition: bool, message: str) -> None:
+def _require(condition: object, message: str) -> None:
     if not condition:
         raise ValueError(message)
 

@@ -61,7 +61,7 @@ class ArrayPlanes:
     """
 
     def __init__(self, array: Any, *, channel_axis: int | None = None, name: str = "image") -> None:
-        dtype = np.dtype(array.dtype)
+        dtype: np.dtype[Any] = np.dtype(array.dtype)
         if dtype.kind not in "uif":
             raise ImageError(
                 f"'{name}' holds {dtype.name} values, which have no grey scale; "
@@ -75,6 +75,7 @@ class ArrayPlanes:
         if 0 in array.shape:
             raise ImageError(f"'{name}' is empty (shape {tuple(array.shape)}); open another image.")
         self._array = array
+        self._dtype = dtype
         self._name = name
         self._channel_axis = None if channel_axis is None else channel_axis % array.ndim
         other = [n for axis, n in enumerate(array.shape) if axis != self._channel_axis]
@@ -99,7 +100,7 @@ class ArrayPlanes:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Grey value type as stored."""
-        return np.dtype(self._array.dtype)
+        return self._dtype
 
     def position(self, plane: int) -> tuple[int, ...]:
         """Return the plane's indices along the leading axes."""

@@ -1,0 +1,1 @@
+"""Files in and out: images, label TIFFs, checkpoints and sample data."""
