@@ -119,6 +119,8 @@ class TrainConfig:
     learning_rate: float = 1e-3
     momentum: float = 0.9  # SGD momentum, Adam's first decay
     weight_decay: float = 0.0
+    anneal: bool = True  # lower the learning rate to zero along a cosine
+    clip_gradient: float = 1.0  # largest norm of the gradient; 0: any
     patch: int = 128  # output side of a training patch, pixels; rounded up to fit the network
     batch: int = 2  # patches per step
     w0: float = 10.0  # border weight, eq. 2
@@ -143,6 +145,7 @@ class TrainConfig:
         _require(self.learning_rate > 0, f"learning_rate must be > 0, got {self.learning_rate}")
         _require(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}")
         _require(self.weight_decay >= 0, f"weight_decay must be >= 0, got {self.weight_decay}")
+        _require(self.clip_gradient >= 0, f"clip_gradient must be >= 0, got {self.clip_gradient}")
         _require(self.patch >= 1, f"patch must be >= 1, got {self.patch}")
         _require(self.batch >= 1, f"batch must be >= 1, got {self.batch}")
         _require(self.w0 >= 0, f"w0 must be >= 0, got {self.w0}")
@@ -194,6 +197,8 @@ RECIPES: dict[str, TrainConfig] = {
         optimiser=Optimiser.SGD,
         learning_rate=1e-3,
         momentum=0.99,
+        anneal=False,
+        clip_gradient=0.0,
         patch=388,
         batch=1,
         augment=AugmentConfig(flip=False, gamma=0.0),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
-from napari_unet.engine.errors import SettingsError
+from napari_unet.engine.errors import EngineError, SettingsError
 
-__all__ = ["DEVICES", "DeviceChoice", "pick_device"]
+__all__ = ["DEVICES", "DeviceChoice", "engine_errors", "pick_device"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -71,3 +73,26 @@ def _why_cpu() -> tuple[str, str | None]:
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return ("torch finds no Metal device", "pip install --upgrade torch")
     return ("no GPU found", None)
+
+
+@contextmanager
+def engine_errors(device: DeviceChoice) -> Iterator[None]:
+    """Turn failures of the device into one typed error that names the cure.
+
+    Raises
+    ------
+    EngineError
+        In place of torch's RuntimeError (out of memory is one) and of MemoryError.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise EngineError(
+            f"{device.name} ran out of memory; choose a smaller patch or tile, close other "
+            "programs, or choose device 'cpu'."
+        ) from error
+    except RuntimeError as error:
+        raise EngineError(
+            f"The computation failed on {device.name} ({str(error).splitlines()[0]}); try again "
+            "with device 'cpu', and report it if it stays."
+        ) from error

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from napari_unet.config import NetworkConfig, Task
+from napari_unet.engine.errors import ImageError
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.unet import UNet, initialise
 
-__all__ = ["HeldOut", "Model", "TrainRecord", "fresh_model"]
+__all__ = ["HeldOut", "Model", "TrainRecord", "adapt", "fresh_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,44 @@ def fresh_model(
     values: tuple[int, ...],
     *,
     seed: int = 0,
-    pixel_size: tuple[float, float] | None = None,
 ) -> Model:
     """Return an untrained model with the paper's initial weights."""
     built = UNet(network.with_shape(in_channels=len(normalization.low), classes=len(values)))
     initialise(built, torch.Generator().manual_seed(seed))
-    return Model(built.config, built.state_dict(), normalization, task, values, pixel_size)
+    return Model(built.config, built.state_dict(), normalization, task, values)
+
+
+def adapt(
+    model: Model,
+    normalization: Normalization,
+    task: Task,
+    values: tuple[int, ...],
+    *,
+    seed: int = 0,
+) -> Model:
+    """Return the model made ready to go on training, on another stack or with other classes.
+
+    Output channels of labels that the model knows keep their weights; new labels get the
+    paper's initial weights.
+
+    Raises
+    ------
+    ImageError
+        If the image has another number of channels than the model.
+    """
+    channels = len(normalization.low)
+    if channels != model.network.in_channels:
+        raise ImageError(
+            f"The image has {channels} channels, but the model was trained on "
+            f"{model.network.in_channels}; choose another image, or train from scratch."
+        )
+    known = model.values if task is model.task else ()
+    fresh = fresh_model(model.network, normalization, task, values, seed=seed)
+    weights = {**model.weights}
+    for name in ("head.weight", "head.bias"):
+        head = fresh.weights[name].clone()
+        for channel, value in enumerate(known):
+            if value in values:
+                head[values.index(value)] = model.weights[name][channel]
+        weights[name] = head
+    return replace(fresh, weights=weights, pixel_size=model.pixel_size, record=model.record)

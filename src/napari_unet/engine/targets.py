@@ -1,0 +1,213 @@
+"""Painted labels → classes, ignored pixels, separation border and weight map.
+
+The label scheme, in one place. Two tasks: *objects* (one number per object; the network learns
+background and object) and *classes* (one number per kind of region; one softmax channel each).
+Two readings of 0: *ignored* (unlabelled, carries no loss; objects: 1 = background, 2, 3, … one
+number per object; classes: 1, 2, 3, …) and *background* (the usual label image).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from skimage.segmentation import relabel_sequential
+
+from napari_unet.config import MAX_CLASSES, Task, Unpainted
+from napari_unet.engine.errors import LabelsError
+
+__all__ = [
+    "IGNORED",
+    "LabelScheme",
+    "border_weights",
+    "class_weights",
+    "separate",
+]
+
+IGNORED = 255
+"""Class of a pixel that carries no loss."""
+
+_NEGLIGIBLE = 1e-7  # of w0: border weights below this are left out
+_BACKGROUND_LABEL = 1  # of a painted objects layer, where 0 is unlabelled
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScheme:
+    """How the numbers in a label layer are read."""
+
+    task: Task
+    unpainted: Unpainted
+
+    def values(self, found: frozenset[int]) -> tuple[int, ...]:
+        """Return the label value of each output channel for the labels found in all planes.
+
+        Parameters
+        ----------
+        found
+            Every number that occurs on the painted planes.
+
+        Raises
+        ------
+        LabelsError
+            If the network would have nothing to tell apart: nothing painted, one class only, no
+            background, or no object; or if there are more than 255 classes.
+        """
+        painted = found - {0}
+        if not painted:
+            raise LabelsError(
+                "Nothing is painted yet; paint background and at least one "
+                f"{'object' if self.task is Task.OBJECTS else 'other class'}, then train."
+            )
+        if self.task is Task.OBJECTS:
+            self._check_objects(found)
+            return (0, 1)
+        values = tuple(sorted(found if self.unpainted is Unpainted.BACKGROUND else painted))
+        if len(values) < 2:
+            raise LabelsError(
+                f"Only one class is painted (label {values[0]}); paint at least one stroke of "
+                "another class, so that there is something to tell apart."
+            )
+        if len(values) > MAX_CLASSES:
+            raise LabelsError(
+                f"The labels hold {len(values)} different numbers, but at most {MAX_CLASSES} "
+                "classes can be learned; if each object has its own number, choose task 'objects'."
+            )
+        return values
+
+    def _check_objects(self, found: frozenset[int]) -> None:
+        ignored = self.unpainted is Unpainted.IGNORED
+        background = _BACKGROUND_LABEL if ignored else 0
+        if background not in found:
+            raise LabelsError(
+                "No background is painted; paint some background with label 1, objects with 2, 3, …"
+                if ignored
+                else "The labels leave no background (0); leave it free between the objects, or "
+                "choose unpainted = ignored."
+            )
+        if not found - {0, background}:
+            raise LabelsError(
+                "Only background (label 1) is painted; paint at least one object with label 2, "
+                "the next with 3, and so on."
+            )
+
+    def objects(self, labels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
+        """Return one number per object and 0 elsewhere."""
+        numbers = labels.astype(np.int32)
+        if self.unpainted is Unpainted.IGNORED:
+            numbers[numbers == _BACKGROUND_LABEL] = 0
+        return numbers
+
+    def classes(
+        self, labels: npt.NDArray[np.integer[Any]], values: tuple[int, ...], *, gap: int
+    ) -> npt.NDArray[np.uint8]:
+        """Return the output channel of each pixel, or `IGNORED`.
+
+        Parameters
+        ----------
+        labels
+            (Y, X) as painted.
+        values
+            Label value of each output channel, from `values`.
+        gap
+            Reach of the separation border into each of two touching objects, pixels.
+        """
+        unlabelled = (labels == 0) & (self.unpainted is Unpainted.IGNORED)
+        if self.task is Task.OBJECTS:
+            classes = (separate(self.objects(labels), gap) > 0).astype(np.uint8)
+        else:
+            table = np.asarray(values)
+            classes = np.minimum(np.searchsorted(table, labels), len(values) - 1).astype(np.uint8)
+            unlabelled |= table[classes] != labels
+        classes[unlabelled] = IGNORED
+        return classes
+
+
+def separate(objects: npt.NDArray[np.int32], gap: int = 1) -> npt.NDArray[np.int32]:
+    """Introduce a thin background gap between touching objects.
+
+    Parameters
+    ----------
+    objects
+        (Y, X), one number per object, 0 = background.
+    gap
+        Pixels of an object with another object within this chessboard distance become
+        background, so the gap is 2·gap wide. Objects with background between them that is
+        wider than `gap` stay as they are.
+
+    Notes
+    -----
+    Section 3 of the paper: the separation border is computed with morphological operations
+    (here: a grey dilation and a grey erosion over the objects).
+    """
+    if gap == 0 or not objects.any():
+        return objects
+    size = 2 * gap + 1
+    far = np.iinfo(np.int32).max
+    highest = ndimage.maximum_filter(objects, size)
+    lowest = ndimage.minimum_filter(np.where(objects == 0, far, objects), size)
+    return np.where((objects > 0) & (lowest != highest), 0, objects)
+
+
+def border_weights(
+    objects: npt.NDArray[np.int32], *, w0: float = 10.0, sigma: float = 5.0
+) -> npt.NDArray[np.float32]:
+    """Return the second term of eq. 2, w0·exp(-(d1 + d2)²/(2σ²)), on the background.
+
+    Parameters
+    ----------
+    objects
+        (Y, X), one number per object, already separated; 0 = background.
+    w0, sigma
+        Height, and width in pixels, of the border weight.
+
+    Returns
+    -------
+    (Y, X) float32
+        0 inside the objects, and wherever there are fewer than two objects near by.
+
+    Notes
+    -----
+    d1 and d2 are the Euclidean distances, in pixels, to the nearest and second-nearest object.
+    Each object's distance is computed only as far as its weight could exceed 1e-7·w0, so the
+    cost grows with the area around the objects, not with their number times the image.
+    """
+    reach = int(np.ceil(sigma * np.sqrt(-2 * np.log(_NEGLIGIBLE))))
+    nearest = np.full(objects.shape, np.inf, dtype=np.float32)
+    second = np.full(objects.shape, np.inf, dtype=np.float32)
+    numbered, _, _ = relabel_sequential(objects)
+    for number, box in enumerate(ndimage.find_objects(numbered), start=1):
+        window = tuple(slice(max(0, side.start - reach), side.stop + reach) for side in box)
+        distance = ndimage.distance_transform_edt(numbered[window] != number)
+        first = nearest[window]
+        second[window] = np.minimum(second[window], np.maximum(first, distance))
+        nearest[window] = np.minimum(first, distance)
+    weights: npt.NDArray[np.float32] = w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))
+    weights[(objects > 0) | (weights < _NEGLIGIBLE * w0)] = 0
+    return weights
+
+
+def class_weights(counts: npt.NDArray[np.int64], *, limit: float = 10.0) -> npt.NDArray[np.float32]:
+    """Return the weight of each class that balances the class frequencies (w_c of eq. 2).
+
+    Parameters
+    ----------
+    counts
+        Labelled pixels of each class; classes without any get weight 0.
+    limit
+        No class weighs more than this many times, or less than 1/limit of, an even share, so
+        that a class of a few pixels does not drown the rest in its noise.
+
+    Returns
+    -------
+    (K,) float32
+        Inversely proportional to the counts, with mean 1 over all labelled pixels.
+    """
+    present = counts > 0
+    weights = np.zeros(len(counts), dtype=np.float64)
+    even_share = counts.sum() / present.sum()
+    weights[present] = np.clip(even_share / counts[present], 1 / limit, limit)
+    weights *= counts.sum() / (weights * counts).sum()
+    return weights.astype(np.float32)

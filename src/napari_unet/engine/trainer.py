@@ -1,0 +1,152 @@
+"""One training run's state: network, optimiser, patches, validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from napari_unet.config import Optimiser, TrainConfig
+from napari_unet.engine.loss import weighted_cross_entropy
+from napari_unet.engine.model import HeldOut, Model
+from napari_unet.engine.painted import PaintedStack
+from napari_unet.engine.sampling import Batch, PatchSampler, validation_batches
+from napari_unet.engine.targets import IGNORED
+
+__all__ = ["Trainer"]
+
+_WARM_UP = 10  # steps until the full learning rate
+
+
+class Trainer:
+    """A network that is being trained.
+
+    Parameters
+    ----------
+    model
+        Weights to start from.
+    config
+        Optimiser, patches and augmentation.
+    stack
+        The painted planes, whole.
+    training
+        The same planes without the held-out pixels.
+    held_out
+        The blocks that validate.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        config: TrainConfig,
+        *,
+        stack: PaintedStack,
+        training: PaintedStack,
+        held_out: tuple[HeldOut, ...],
+        device: torch.device,
+    ) -> None:
+        levels = model.network.levels
+        self.step = 0
+        self._config = config
+        self._cuda = [device] if device.type == "cuda" else []
+        self._network = model.build(device)
+        self._optimiser = _optimiser(self._network, config)
+        self._rng = np.random.default_rng(config.seed)
+        self._sampler = PatchSampler(
+            training, config.augment, size=config.patch, levels=levels, device=device
+        )
+        self._validation = validation_batches(stack, held_out, levels=levels, device=device)
+
+    @property
+    def can_validate(self) -> bool:
+        """Whether anything was held out."""
+        return bool(self._validation)
+
+    def advance(self, progress: float) -> float:
+        """Do one gradient update and return its loss.
+
+        Parameters
+        ----------
+        progress
+            Share of the run that is over, 0 to 1, for the learning rate.
+        """
+        self.step += 1
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._learning_rate(progress)
+        batch = self._sampler.draw(self._rng, self._config.batch)
+        self._network.train()
+        self._optimiser.zero_grad(set_to_none=True)
+        with torch.random.fork_rng(devices=self._cuda):  # dropout repeats, and disturbs nobody else
+            torch.manual_seed(int(self._rng.integers(2**31)))
+            loss = _loss(self._network(batch.images), batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self._config.clip_gradient > 0:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_gradient)
+        self._optimiser.step()
+        return float(loss.detach())
+
+    @torch.inference_mode()
+    def validate(self) -> tuple[float, float]:
+        """Return loss and mean IoU over the held-out pixels."""
+        self._network.eval()
+        losses, pixels = 0.0, 0
+        confusion = np.zeros((self._network.config.classes,) * 2, dtype=np.int64)
+        for batch in self._validation:
+            logits = self._network(batch.images)
+            labelled = batch.classes != IGNORED
+            count = int(labelled.sum())
+            losses += float(_loss(logits, batch)) * count
+            pixels += count
+            confusion += _confusion(logits.argmax(1)[labelled], batch.classes[labelled], confusion)
+        return losses / max(pixels, 1), _mean_iou(confusion)
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Return a copy of the weights, on the CPU."""
+        state = self._network.state_dict()
+        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
+
+    def _learning_rate(self, progress: float) -> float:
+        rate = self._config.learning_rate * min(1.0, self.step / _WARM_UP)
+        if self._config.anneal:
+            rate *= (1 + math.cos(math.pi * min(1.0, progress))) / 2
+        return rate
+
+
+def _loss(logits: Tensor, batch: Batch) -> Tensor:
+    return weighted_cross_entropy(logits, batch.classes, batch.weights)
+
+
+def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    if config.optimiser is Optimiser.SGD:
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=config.learning_rate,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+        )
+    return torch.optim.AdamW(
+        network.parameters(),
+        lr=config.learning_rate,
+        betas=(config.momentum, 0.999),
+        weight_decay=config.weight_decay,
+    )
+
+
+def _confusion(
+    predicted: Tensor, true: Tensor, like: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the pixel counts (true class, predicted class)."""
+    flat = torch.bincount(true * len(like) + predicted, minlength=like.size)
+    return flat.cpu().numpy().reshape(like.shape)
+
+
+def _mean_iou(confusion: npt.NDArray[np.int64]) -> float:
+    """Return the mean IoU over the classes that occur."""
+    hit = np.diag(confusion)
+    union = confusion.sum(0) + confusion.sum(1) - hit
+    occurs = confusion.sum(1) > 0
+    return float((hit[occurs] / union[occurs]).mean()) if occurs.any() else 0.0
