@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from napari_unet.engine.model import HeldOut, Model
+if TYPE_CHECKING:  # the window knows the events before torch is loaded
+    from napari_unet.engine.model import HeldOut, Model
 
 __all__ = [
     "FinishReason",
