@@ -1,0 +1,59 @@
+"""What every test stands on: one thread, settings of its own, and an X server or a clear reason.
+
+The environment is set here, before Qt, torch and napari read it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch: repeatable sums, and room beside Qt
+os.environ["NAPARI_CONFIG"] = ""  # never read or write the settings of whoever runs the tests
+os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
+
+_VIEWER_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy"}
+_ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(trylast=True)  # pytest-xvfb has started its X server by then
+def pytest_configure() -> None:
+    """Let Qt draw on the X server with software OpenGL; without one, on no screen at all."""
+    if sys.platform.startswith("linux"):
+        os.environ["LIBGL_ALWAYS_SOFTWARE"] = "1"
+        os.environ["QT_QPA_PLATFORM"] = "xcb" if "DISPLAY" in os.environ else "offscreen"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test that opens a real viewer; skip it where that would end the interpreter."""
+    for item in items:
+        if _VIEWER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.viewer)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not item.get_closest_marker("viewer") or os.environ.get("QT_QPA_PLATFORM") != "offscreen":
+        return
+    reason = "no X server: install Xvfb (Debian, Ubuntu: apt install xvfb libgl1) and run again"
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)  # a viewer test must not go missing unseen
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers that are the same in every run."""
+    return np.random.default_rng(seed=2015)
+
+
+@pytest.fixture(scope="session")
+def microscopy() -> Path:
+    """Folder of real annotated microscopy (`$NAPARI_UNET_DATA`, else beside the project)."""
+    folder = Path(os.environ.get("NAPARI_UNET_DATA", _ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no real microscopy here; set NAPARI_UNET_DATA to its folder")
+    return folder
