@@ -60,9 +60,15 @@ class Model:
 
     def build(self, device: torch.device) -> UNet:
         """Return the network with these weights, on the device, set for prediction."""
-        network = UNet(self.network)
+        network = _without_weights(self.network).to_empty(device=device)
         network.load_state_dict(dict(self.weights))
-        return network.to(device).eval()
+        return network.eval()
+
+
+def _without_weights(config: NetworkConfig) -> UNet:
+    """Return the network before any weights are drawn, so that nobody's random state changes."""
+    with torch.device("meta"):
+        return UNet(config)
 
 
 def fresh_model(
@@ -74,7 +80,8 @@ def fresh_model(
     seed: int = 0,
 ) -> Model:
     """Return an untrained model with the paper's initial weights."""
-    built = UNet(network.with_shape(in_channels=len(normalization.low), classes=len(values)))
+    shape = network.with_shape(in_channels=len(normalization.low), classes=len(values))
+    built = _without_weights(shape).to_empty(device="cpu")
     initialise(built, torch.Generator().manual_seed(seed))
     return Model(built.config, built.state_dict(), normalization, task, values)
 

@@ -1,0 +1,43 @@
+"""Small painted scenes that the tests of training share."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.config import AugmentConfig, NetworkConfig, TrainConfig
+
+TINY = NetworkConfig(name="tiny", base_channels=8, levels=2)
+
+QUICK = TrainConfig(
+    seconds=None,
+    steps=20,
+    learning_rate=1e-2,
+    patch=24,
+    augment=AugmentConfig(elastic_sigma=2, shift=4),
+)
+
+
+def bright_squares(
+    planes: int = 3, size: int = 64, seed: int = 0
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    """Return images of bright squares on a dark, noisy ground, and their label images."""
+    rng = np.random.default_rng(seed)
+    truth = np.zeros((planes, size, size), dtype=np.int32)
+    for plane in truth:
+        for number, corner in enumerate(np.ndindex(2, 2), start=1):
+            y, x = np.array(corner) * size // 2 + rng.integers(4, size // 2 - 16, 2)
+            plane[y : y + 12, x : x + 12] = number
+    image = 60 + 90 * (truth > 0) + rng.normal(0, 15, truth.shape)
+    return image.clip(0, 255).astype(np.uint8), truth
+
+
+def strokes(truth: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Paint two objects and some background of the first plane, as a person would."""
+    painted = np.zeros_like(truth)
+    first = truth[0]
+    painted[0][(first > 0) & (first <= 2)] = first[(first > 0) & (first <= 2)] + 1
+    painted[0, :3] = np.where(first[:3] == 0, 1, 0)
+    painted[0, -4:] = np.where(first[-4:] == 0, 1, 0)
+    painted[0, :, :3] = np.where(first[:, :3] == 0, 1, 0)
+    return painted

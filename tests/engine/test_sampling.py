@@ -1,0 +1,111 @@
+"""Cutting patches: aligned image and labels, around the paint, of every class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unet.config import AugmentConfig
+from napari_unet.engine import augment
+from napari_unet.engine.painted import PaintedPlane, PaintedStack
+from napari_unet.engine.sampling import PatchCutter, PatchSampler, validation_batches
+from napari_unet.engine.targets import IGNORED
+from napari_unet.engine.unet import margin
+from napari_unet.engine.validation import hold_out
+
+CPU = torch.device("cpu")
+LEVELS = 2
+
+
+def plane_where_image_tells_the_class(seed: int = 0) -> PaintedPlane:
+    """A plane whose grey value is its class plus a tenth of its weight."""
+    rng = np.random.default_rng(seed)
+    classes = np.kron(rng.integers(0, 2, (20, 20)), np.ones((6, 6))).astype(np.uint8)
+    weights = (1 + classes * 3).astype(np.float32)
+    return PaintedPlane(
+        0, (0, 0), (classes + weights / 10)[None].astype(np.float32), classes, weights
+    )
+
+
+def test_an_unchanged_patch_is_a_crop_with_mirrored_context() -> None:
+    plane = plane_where_image_tells_the_class()
+    cutter = PatchCutter((plane,), size=20, levels=LEVELS, device=CPU)
+    half = (cutter.size - 1) / 2
+
+    image, classes, weights = cutter.cut(0, (half, half), *augment.unchanged())
+
+    context, size = margin(LEVELS), cutter.size
+    padded = np.pad(plane.image[0], context, mode="reflect")
+    np.testing.assert_allclose(
+        image[0], padded[: size + 2 * context, : size + 2 * context], atol=1e-4
+    )
+    np.testing.assert_array_equal(classes, plane.classes[:size, :size])
+    np.testing.assert_array_equal(weights, plane.weights[:size, :size])
+
+
+def test_image_classes_and_weights_are_deformed_alike() -> None:
+    plane = plane_where_image_tells_the_class()
+    stack = PaintedStack((plane,), (0, 1))
+    still_grey = AugmentConfig(brightness=0, contrast=0, gamma=0, elastic_sigma=4)
+    sampler = PatchSampler(stack, still_grey, size=40, levels=LEVELS, device=CPU)
+
+    batch = sampler.draw(np.random.default_rng(0), 8)
+
+    context = margin(LEVELS)
+    inner = batch.images[:, 0, context:-context, context:-context]
+    expected = batch.classes + batch.weights / 10
+    agrees = (inner - expected).abs() < 0.66  # on a border, grey values lie between 0.1 and 1.4
+    assert inner.shape == batch.classes.shape == batch.weights.shape
+    assert agrees.float().mean() > 0.99
+
+
+def test_rare_classes_are_drawn_as_often_as_common_ones() -> None:
+    classes = np.zeros((100, 100), dtype=np.uint8)
+    classes[:, :] = 0
+    classes[50:53, 50:53] = 1
+    plane = PaintedPlane(
+        0, (0, 0), np.zeros((1, 100, 100), np.float32), classes, np.ones((100, 100), np.float32)
+    )
+    config = AugmentConfig(shift=0, elastic_sigma=0, rotation=0, flip=False)
+    sampler = PatchSampler(PaintedStack((plane,), (0, 1)), config, size=4, levels=1, device=CPU)
+
+    batch = sampler.draw(np.random.default_rng(0), 200)
+
+    centre = sampler.size // 2
+    share = (batch.classes[:, centre, centre] == 1).float().mean()
+    assert 0.35 < float(share) < 0.65
+
+
+def test_patches_lie_on_painted_pixels() -> None:
+    classes = np.full((300, 300), IGNORED, dtype=np.uint8)
+    classes[290, 10], classes[5, 200] = 0, 1
+    plane = PaintedPlane(
+        0, (0, 0), np.zeros((1, 300, 300), np.float32), classes, np.ones((300, 300), np.float32)
+    )
+    config = AugmentConfig(shift=3, elastic_sigma=0)
+    sampler = PatchSampler(PaintedStack((plane,), (0, 1)), config, size=12, levels=2, device=CPU)
+
+    batch = sampler.draw(np.random.default_rng(0), 50)
+
+    labelled = (batch.classes != IGNORED).flatten(1).sum(1)
+    assert (labelled > 0).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_validation_patches_label_the_held_out_pixels_once_each(levels: int) -> None:
+    plane = plane_where_image_tells_the_class()
+    classes = plane.classes.copy()
+    classes[::3] = IGNORED
+    stack = PaintedStack((PaintedPlane(4, (9, 2), plane.image, classes, plane.weights),), (0, 1))
+    _, held_out = hold_out(stack, 0.3, np.random.default_rng(1))
+
+    batches = validation_batches(stack, held_out, levels=levels, device=CPU)
+
+    shown = torch.cat([batch.classes.flatten() for batch in batches])
+    expected = np.concatenate(
+        [classes[b.y[0] - 9 : b.y[1] - 9, b.x[0] - 2 : b.x[1] - 2].ravel() for b in held_out]
+    )
+    assert held_out
+    for value in (0, 1):
+        assert int((shown == value).sum()) == int((expected == value).sum())

@@ -1,0 +1,336 @@
+"""Training as an iterator of events: order, limits, best weights, repeatability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unet.config import Optimiser, Task, TrainConfig, Unpainted
+from napari_unet.engine.device import pick_device
+from napari_unet.engine.errors import EngineError, ImageError, LabelsError
+from napari_unet.engine.events import (
+    FinishReason,
+    StepDone,
+    TrainDone,
+    TrainEvent,
+    TrainStarted,
+    Validated,
+    never,
+)
+from napari_unet.engine.model import Model
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.train import fit
+from napari_unet.engine.trainer import Trainer
+from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
+
+
+def run(config: TrainConfig = QUICK, **changes: Any) -> Iterator[TrainEvent]:
+    image, truth = bright_squares()
+    arguments: dict[str, Any] = {
+        "start": TINY,
+        "task": Task.OBJECTS,
+        "unpainted": Unpainted.IGNORED,
+        "device": pick_device("cpu"),
+        **changes,
+    }
+    labels = arguments.pop("labels", strokes(truth))
+    image = arguments.pop("image", image)
+    return fit(ArrayPlanes(image), ArrayPlanes(labels), config=config, **arguments)
+
+
+def result(config: TrainConfig = QUICK, **changes: Any) -> TrainDone:
+    *_, last = run(config, **changes)
+    assert isinstance(last, TrainDone)
+    return last
+
+
+def same_weights(first: Model, second: Model) -> bool:
+    return all(torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
+
+
+def test_events_come_in_order() -> None:
+    events = list(run())
+
+    assert isinstance(events[0], TrainStarted)
+    assert isinstance(events[1], Validated)
+    assert isinstance(events[-1], TrainDone)
+    assert [e.step for e in events if isinstance(e, StepDone)] == list(range(1, 21))
+
+
+def test_training_learns_the_task() -> None:
+    validated = [e for e in run(replace(QUICK, steps=60)) if isinstance(e, Validated)]
+
+    assert validated[0].iou < 0.6
+    assert max(e.iou for e in validated) > 0.9
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    network = replace(TINY, dropout=0.3)
+
+    first, second = (result(start=network).model for _ in range(2))
+    other = result(replace(QUICK, seed=1), start=network).model
+
+    assert same_weights(first, second)
+    assert not same_weights(first, other)
+
+
+def test_dropout_leaves_the_random_state_of_others_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+
+    result(start=replace(TINY, dropout=0.3))
+
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_weights_of_the_best_validation_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([0.9, 0.5, 0.2, 0.4, 0.3, *[0.8] * 30])
+    snapshots: list[tuple[float, dict[str, torch.Tensor]]] = []
+
+    def validate(trainer: Trainer) -> tuple[float, float]:
+        loss = next(losses)
+        snapshots.append((loss, dict(trainer.weights())))
+        return loss, 0.0
+
+    monkeypatch.setattr(Trainer, "validate", validate)
+    done = result()
+
+    best = min(snapshots, key=lambda snapshot: snapshot[0])[1]
+    assert all(torch.equal(best[name], done.model.weights[name]) for name in best)
+    assert done.model.record.validation_loss == 0.2
+    assert 0 < done.model.record.best_step < done.model.record.steps
+
+
+def test_training_ends_when_nothing_improves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: (0.5, 0.5))
+
+    done = result(replace(QUICK, steps=400, patience=3))
+
+    assert done.reason is FinishReason.NO_IMPROVEMENT
+    assert done.model.record.steps == 3 * 20
+
+
+def test_patience_of_zero_never_ends_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: (0.5, 0.5))
+
+    assert result(replace(QUICK, patience=0)).reason is FinishReason.COMPLETED
+
+
+@pytest.mark.parametrize("after", [1, 7])
+def test_stopping_takes_effect_after_the_current_step_and_keeps_the_best_weights(
+    after: int,
+) -> None:
+    seen: list[TrainEvent] = []
+
+    events = run(stop=lambda: sum(isinstance(e, StepDone) for e in seen) >= after)
+    for event in events:
+        seen.append(event)  # noqa: PERF402  `stop` looks at the list while it grows
+
+    done = seen[-1]
+    assert isinstance(done, TrainDone)
+    assert done.reason is FinishReason.STOPPED
+    assert done.model.record.steps == after
+    assert done.model.record.validation_loss is not None
+
+
+def test_closing_the_iterator_half_way_is_safe() -> None:
+    events = run()
+    for _ in range(5):
+        next(events)
+
+    events.close()  # type: ignore[attr-defined]
+
+
+def test_a_time_limit_ends_training() -> None:
+    done = result(replace(QUICK, steps=None, seconds=0.3))
+
+    assert done.reason is FinishReason.TIME
+    assert 0.3 <= done.model.record.seconds < 5
+
+
+def test_with_too_little_paint_nothing_is_held_out_and_the_last_weights_are_kept() -> None:
+    _, truth = bright_squares()
+    labels = np.zeros_like(truth)
+    labels[0, 0, 0], labels[0, 40, 40] = 1, 2
+
+    events = list(run(labels=labels))
+
+    started, done = events[0], events[-1]
+    assert isinstance(started, TrainStarted)
+    assert isinstance(done, TrainDone)
+    assert started.held_out == ()
+    assert not any(isinstance(e, Validated) for e in events)
+    assert done.model.record.best_step == 20
+    assert done.model.record.validation_loss is None
+
+
+def test_the_held_out_blocks_are_named_in_the_result() -> None:
+    events = list(run())
+
+    started, done = events[0], events[-1]
+    assert isinstance(started, TrainStarted)
+    assert isinstance(done, TrainDone)
+    assert started.held_out == done.model.record.held_out
+    assert {block.plane for block in started.held_out} == {0}
+    assert done.model.record.settings["steps"] == 20
+
+
+def test_classes_are_learned_with_their_own_numbers() -> None:
+    _, truth = bright_squares()
+
+    done = result(labels=np.where(truth > 0, 9, 4), task=Task.CLASSES)
+
+    assert done.model.values == (4, 9)
+    assert done.model.network.classes == 2
+
+
+def test_training_goes_on_from_a_model() -> None:
+    first = result(replace(QUICK, steps=60)).model
+
+    events = list(run(start=first))
+
+    assert isinstance(events[1], Validated)
+    assert events[1].iou > 0.8  # before the first step
+
+
+def test_a_new_class_extends_the_head_and_keeps_the_rest() -> None:
+    _, truth = bright_squares()
+    labels = np.where(truth > 0, 3, 1)
+    first = result(labels=labels, task=Task.CLASSES).model
+    labels[:, :2] = 2
+
+    second = result(
+        replace(QUICK, steps=1, learning_rate=1e-12), start=first, labels=labels, task=Task.CLASSES
+    ).model
+
+    assert second.values == (1, 2, 3)
+    torch.testing.assert_close(second.weights["head.weight"][[0, 2]], first.weights["head.weight"])
+    torch.testing.assert_close(second.weights["down.0.0.weight"], first.weights["down.0.0.weight"])
+
+
+def test_a_model_of_another_number_of_channels_is_refused() -> None:
+    first = result(replace(QUICK, steps=1)).model
+    image, truth = bright_squares()
+    two = np.stack([image, image], axis=1)
+
+    events = fit(
+        ArrayPlanes(two, channel_axis=1),
+        ArrayPlanes(strokes(truth)),
+        start=first,
+        task=Task.OBJECTS,
+        unpainted=Unpainted.IGNORED,
+        config=QUICK,
+        device=pick_device("cpu"),
+    )
+
+    with pytest.raises(ImageError, match="2 channels, but the model was trained on 1"):
+        list(events)
+
+
+def test_unusable_input_fails_before_the_first_event() -> None:
+    image, truth = bright_squares()
+
+    with pytest.raises(LabelsError, match="Nothing is painted"):
+        next(run(labels=truth * 0))
+    with pytest.raises(ImageError, match="constant"):
+        next(run(image=image * 0))
+
+
+def test_a_failing_device_gives_one_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(*_: object) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Trainer, "advance", out_of_memory)
+
+    with pytest.raises(EngineError, match="smaller patch"):
+        list(run())
+
+
+CHANGES: dict[str, Any] = {
+    "seconds": 1e-9,
+    "steps": 3,
+    "optimiser": Optimiser.SGD,
+    "learning_rate": 1e-3,
+    "momentum": 0.1,
+    "weight_decay": 0.5,
+    "anneal": False,
+    "clip_gradient": 1e-3,
+    "patch": 40,
+    "batch": 3,
+    "w0": 0.0,
+    "sigma": 1.0,
+    "gap": 3,
+    "balance": False,
+    "validation_share": 0.0,
+    "seed": 9,
+    "augment": replace(QUICK.augment, rotation=0.0),
+}
+
+
+SHOWN_ELSEWHERE = {"patience", "validate_every"}
+
+
+def test_no_setting_is_left_untested() -> None:
+    assert CHANGES.keys() | SHOWN_ELSEWHERE == {field.name for field in fields(TrainConfig)}
+
+
+@pytest.mark.parametrize("setting", CHANGES)
+def test_every_setting_reaches_the_training(setting: str) -> None:
+    _, truth = bright_squares()
+    truth[:, 30:34, 20:40] = 5  # touching objects, so that gap, w0 and sigma matter
+    truth[:, 34:38, 20:40] = 6
+    arguments = {"labels": truth, "unpainted": Unpainted.BACKGROUND}
+    config = replace(QUICK, steps=6)
+
+    usual = result(config, **arguments).model
+    changed = result(replace(config, **{setting: CHANGES[setting]}), **arguments).model
+
+    assert not same_weights(usual, changed)
+
+
+def test_validations_take_at_most_a_tenth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("napari_unet.engine.train.time.perf_counter", lambda: clock[0])
+
+    def advance(trainer: Trainer, progress: float) -> float:
+        trainer.step += 1
+        clock[0] += 0.1
+        return 1.0
+
+    def validate(trainer: Trainer) -> tuple[float, float]:
+        clock[0] += 2.0
+        return -clock[0], 0.0
+
+    monkeypatch.setattr(Trainer, "advance", advance)
+    monkeypatch.setattr(Trainer, "validate", validate)
+    config = replace(QUICK, steps=None, seconds=400.0, validate_every=1.0)
+    validations = [e for e in run(config) if isinstance(e, Validated)]
+
+    assert 18 <= len(validations) <= 22
+
+
+def test_time_between_validations_is_as_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("napari_unet.engine.train.time.perf_counter", lambda: clock[0])
+
+    def advance(trainer: Trainer, progress: float) -> float:
+        trainer.step += 1
+        clock[0] += 1.0
+        return 1.0
+
+    monkeypatch.setattr(Trainer, "advance", advance)
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: (-clock[0], 0.0))
+    config = replace(QUICK, steps=None, seconds=100.0, validate_every=10.0)
+    steps = [e.step for e in run(config) if isinstance(e, Validated)]
+
+    assert steps == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
+
+
+def test_never_is_false() -> None:
+    assert never() is False
