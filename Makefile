@@ -1,0 +1,39 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+SETUP := @$(PYTHON) tools/setup_environment.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types arch docs clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo:  ## paint, train, segment and export on made-up cells; results in demo-output/
+	$(SETUP) run
+	@$(BIN)/napari-unet demo --output demo-output
+
+test:  ## run the tests (ARGS="-k tiles" for some of them)
+	$(SETUP) test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types arch  ## lint, types and contracts
+
+lint:  ## style of the code
+	$(SETUP) check
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types:  ## types, strictly
+	$(SETUP) check
+	@$(BIN)/mypy
+
+arch:  ## which room may import which
+	$(SETUP) check
+	@$(BIN)/lint-imports --no-cache
+
+docs:  ## links of the pages and examples of the docstrings
+	$(SETUP) test
+	@$(BIN)/python tools/check_docs.py
+
+clean:  ## remove all that these commands made
+	@rm -rf .venv .tox build dist demo-output htmlcov .coverage .*_cache .hypothesis .benchmarks
