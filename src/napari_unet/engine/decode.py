@@ -1,0 +1,112 @@
+"""Probabilities → what is written: labels, classes or the probabilities themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.config import ObjectsConfig, OutputKind, Task
+from napari_unet.engine.errors import SettingsError
+from napari_unet.engine.instances import ObjectDecoder
+from napari_unet.engine.model import Model
+from napari_unet.engine.tiles import Tile
+
+__all__ = ["PlaneDecoder", "plane_decoder", "wanted_channels"]
+
+Probabilities = npt.NDArray[np.float32]
+"""(K, y, x)"""
+
+
+class PlaneDecoder(Protocol):
+    """Decodes one plane tile by tile; used once."""
+
+    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
+        """Take a tile's probabilities (K, y, x); return the values to show now."""
+        ...
+
+    def finish(self) -> tuple[npt.NDArray[Any], int]:
+        """Return the plane's final values and the number of objects on it."""
+        ...
+
+
+class PixelDecoder:
+    """Decodes each pixel by itself.
+
+    Parameters
+    ----------
+    plane
+        Takes the values, (..., Y, X); missing tiles keep what it holds.
+    decode
+        Probabilities (K, y, x) → values (..., y, x).
+    """
+
+    def __init__(
+        self, plane: npt.NDArray[Any], decode: Callable[[Probabilities], npt.NDArray[Any]]
+    ) -> None:
+        self._plane = plane
+        self._decode = decode
+
+    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
+        """Take a tile's probabilities (K, y, x); return its final values."""
+        values = self._decode(probabilities)
+        self._plane[..., tile.y.as_slice, tile.x.as_slice] = values
+        return values
+
+    def finish(self) -> tuple[npt.NDArray[Any], int]:
+        """Return the plane; pixels are no objects."""
+        return self._plane, 0
+
+
+def wanted_channels(task: Task) -> slice:
+    """Return which of the softmax probabilities are decoded: of objects, the foreground only."""
+    return slice(1, 2) if task is Task.OBJECTS else slice(None)
+
+
+def plane_decoder(
+    model: Model,
+    kind: OutputKind,
+    objects: ObjectsConfig,
+    shape: tuple[int, int],
+    *,
+    offset: int,
+) -> PlaneDecoder:
+    """Return a decoder for one plane.
+
+    Parameters
+    ----------
+    model
+        Its task and label values say what the probabilities mean.
+    kind
+        What is wanted.
+    objects
+        How foreground is cut into objects.
+    shape
+        Of the plane, pixels (Y, X).
+    offset
+        The largest object number that other planes use.
+
+    Raises
+    ------
+    SettingsError
+        If classes are wanted as uint8, but a label value is above 255.
+    """
+    is_objects = model.task is Task.OBJECTS
+    if kind is OutputKind.PROBABILITIES:
+        channels = 1 if is_objects else len(model.values)
+        return PixelDecoder(np.zeros((channels, *shape), np.float32), np.copy)
+    if is_objects and kind is OutputKind.LABELS:
+        return ObjectDecoder(shape, objects, offset=offset)
+    if is_objects:
+        return PixelDecoder(
+            np.zeros(shape, np.uint8), lambda p: (p[0] >= objects.threshold).astype(np.uint8)
+        )
+    dtype = np.uint8 if kind is OutputKind.CLASSES else np.int32
+    if max(model.values) > np.iinfo(dtype).max:
+        raise SettingsError(
+            f"Class {max(model.values)} does not fit into 8 bit; choose the output 'labels'."
+        )
+    values = np.array(model.values, dtype)
+    return PixelDecoder(np.zeros(shape, dtype), lambda p: values[p.argmax(axis=0)])

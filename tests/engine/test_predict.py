@@ -1,0 +1,381 @@
+"""Segmentation as an iterator of events: order, numbers, stopping, memory, bad input."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unet.config import (
+    NETWORKS,
+    NetworkConfig,
+    ObjectsConfig,
+    OutputKind,
+    Task,
+    TilingConfig,
+)
+from napari_unet.engine.device import DeviceChoice
+from napari_unet.engine.errors import EngineError, ImageError, SettingsError, UnetPaintError
+from napari_unet.engine.events import (
+    FinishReason,
+    PlaneDone,
+    SegmentDone,
+    SegmentEvent,
+    SegmentStarted,
+    TileDone,
+)
+from napari_unet.engine.model import Model
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.predict import choose_tile, segment
+from napari_unet.engine.unet import UNet, margin
+from tests.engine.tiny import CPU, noise, plane_values, probabilities, segmented, tiny_model
+
+MODEL = tiny_model()
+STACK = noise(5, 40, 50)
+TILES_OF_16 = TilingConfig(tile=16)  # 3 x 4 per plane
+
+
+def events(stack: Any = STACK, model: Model = MODEL, **settings: Any) -> list[SegmentEvent]:
+    return list(segment(model, ArrayPlanes(stack), device=CPU, **settings))
+
+
+def after(count: int) -> Callable[[], bool]:
+    """Return a stop that says True at the `count`-th question."""
+    asked = iter(range(1, 10_000))
+    return lambda: next(asked) >= count
+
+
+def test_events_come_in_order() -> None:
+    start, *middle, end = events(tiling=TILES_OF_16, numbers=[3, 1])
+    assert start == SegmentStarted(str(CPU), (3, 1), tiles=24, tile=16)
+    kinds = [(type(event), event.plane) for event in middle]  # type: ignore[union-attr]
+    assert kinds == [(TileDone, 3)] * 12 + [(PlaneDone, 3)] + [(TileDone, 1)] * 12 + [
+        (PlaneDone, 1)
+    ]
+    assert isinstance(end, SegmentDone)
+    assert (end.reason, end.planes) == (FinishReason.COMPLETED, (3, 1))
+    assert end.seconds > 0
+    tiles = [event for event in middle if isinstance(event, TileDone)]
+    assert [(tile.done, tile.total) for tile in tiles] == [(n, 24) for n in range(1, 25)]
+
+
+def test_tiles_cover_a_plane_once() -> None:
+    covered = np.zeros((40, 50), int)
+    for event in events(tiling=TILES_OF_16, numbers=[0]):
+        if isinstance(event, TileDone):
+            covered[event.y, event.x] += 1
+            assert event.values.shape == covered[event.y, event.x].shape
+    assert (covered == 1).all()
+
+
+def test_planes_and_tiles_nearest_to_the_focus_come_first() -> None:
+    done = events(tiling=TILES_OF_16, focus=(3, 39, 0))
+    assert isinstance(done[0], SegmentStarted)
+    assert done[0].planes == (3, 2, 4, 1, 0)
+    first = done[1]
+    assert isinstance(first, TileDone)
+    assert (first.plane, first.y, first.x) == (3, slice(32, 40), slice(0, 16))
+
+
+def test_a_focus_outside_the_image_does_no_harm() -> None:
+    done = events(tiling=TILES_OF_16, focus=(99, -7, 10**9))
+    assert isinstance(done[0], SegmentStarted)
+    assert done[0].planes == (4, 3, 2, 1, 0)
+
+
+def test_without_a_focus_planes_are_done_in_their_order() -> None:
+    (start, *_) = events()
+    assert isinstance(start, SegmentStarted)
+    assert start.planes == (0, 1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "dtype", "shape"),
+    [
+        (Task.OBJECTS, OutputKind.LABELS, np.int32, (40, 50)),
+        (Task.OBJECTS, OutputKind.CLASSES, np.uint8, (40, 50)),
+        (Task.OBJECTS, OutputKind.PROBABILITIES, np.float32, (1, 40, 50)),
+        (Task.CLASSES, OutputKind.LABELS, np.int32, (40, 50)),
+        (Task.CLASSES, OutputKind.CLASSES, np.uint8, (40, 50)),
+        (Task.CLASSES, OutputKind.PROBABILITIES, np.float32, (3, 40, 50)),
+    ],
+)
+def test_values_have_the_promised_type_and_shape(
+    task: Task, kind: OutputKind, dtype: type, shape: tuple[int, ...]
+) -> None:
+    values = (0, 1) if task is Task.OBJECTS else (0, 2, 7)
+    model = tiny_model(task=task, values=values)
+    for event in events(STACK[:1], model, kind=kind, tiling=TILES_OF_16):
+        if isinstance(event, PlaneDone):
+            assert event.values.shape == shape
+        if isinstance(event, PlaneDone | TileDone):
+            assert event.values.dtype == dtype
+        if isinstance(event, TileDone):
+            height, width = event.y.stop - event.y.start, event.x.stop - event.x.start
+            assert event.values.shape == (*shape[:-2], height, width)
+
+
+@pytest.mark.parametrize("kind", [OutputKind.CLASSES, OutputKind.PROBABILITIES])
+def test_tiles_that_are_decoded_by_pixel_make_up_the_plane(kind: OutputKind) -> None:
+    *_, plane, _end = done = events(STACK[:1], kind=kind, tiling=TILES_OF_16)
+    assert isinstance(plane, PlaneDone)
+    for event in done:
+        if isinstance(event, TileDone):
+            np.testing.assert_array_equal(event.values, plane.values[..., event.y, event.x])
+
+
+def test_classes_are_the_likeliest_label_value() -> None:
+    model = tiny_model(task=Task.CLASSES, values=(2, 5, 9))
+    likeliest = np.array([2, 5, 9])[probabilities(model, STACK[0]).argmax(axis=0)]
+    np.testing.assert_array_equal(segmented(model, STACK[0]), likeliest)
+    np.testing.assert_array_equal(segmented(model, STACK[0], kind=OutputKind.CLASSES), likeliest)
+
+
+def test_foreground_is_what_reaches_the_threshold() -> None:
+    objects = ObjectsConfig(threshold=0.7)
+    mask = segmented(MODEL, STACK[0], kind=OutputKind.CLASSES, objects=objects)
+    np.testing.assert_array_equal(mask, probabilities(MODEL, STACK[0])[0] >= 0.7)
+    assert 0 < mask.sum() < mask.size
+
+
+def test_object_numbers_are_consecutive_over_the_planes() -> None:
+    objects = ObjectsConfig(min_size=4)
+    planes = [e for e in events(objects=objects, numbers=[2, 0, 4]) if isinstance(e, PlaneDone)]
+    last = 0
+    for event in planes:
+        numbers = np.unique(event.values[event.values > 0])
+        assert event.objects == len(numbers) > 1
+        np.testing.assert_array_equal(numbers, np.arange(last + 1, last + event.objects + 1))
+        last += event.objects
+
+
+def test_a_plane_is_segmented_alike_alone_and_in_its_stack() -> None:
+    whole = plane_values(events(kind=OutputKind.PROBABILITIES))
+    alone = plane_values(events(kind=OutputKind.PROBABILITIES, numbers=[3]))
+    np.testing.assert_array_equal(alone[0], whole[3])
+
+
+def test_another_exposure_of_the_stack_gives_the_same_probabilities() -> None:
+    brighter = (STACK.astype(np.float32) * 16 + 300).astype(np.uint16)
+    (dark, *_), (bright, *_) = (
+        plane_values(events(stack, kind=OutputKind.PROBABILITIES)) for stack in (STACK, brighter)
+    )
+    np.testing.assert_allclose(bright, dark, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 30), (1, 30, 1), (1, 2, 2), (1, 3, 100)])
+def test_slender_and_tiny_images_are_segmented(shape: tuple[int, ...]) -> None:
+    stack = noise(*shape)
+    (values,) = plane_values(events(stack, tiny_model(levels=4)))
+    assert values.shape == shape[1:]
+
+
+def test_stopping_keeps_the_finished_tiles() -> None:
+    whole = plane_values(events(kind=OutputKind.PROBABILITIES))
+    done = events(kind=OutputKind.PROBABILITIES, tiling=TILES_OF_16, stop=after(12 + 5))
+    *_, first, partial, end = [e for e in done if not isinstance(e, TileDone)]
+    assert isinstance(first, PlaneDone)
+    assert isinstance(partial, PlaneDone)
+    assert first.complete
+    assert not partial.complete
+    assert isinstance(end, SegmentDone)
+    assert (end.reason, end.planes) == (FinishReason.STOPPED, (0,))
+    kept = np.zeros((40, 50), bool)
+    for event in done:
+        if isinstance(event, TileDone) and event.plane == 1:
+            kept[event.y, event.x] = True
+    assert kept.sum() == 4 * 16 * 16 - 16 * 14 + 16 * 16
+    np.testing.assert_allclose(partial.values[:, kept], whole[1][:, kept], atol=1e-5)
+    assert (partial.values[:, ~kept] == 0).all()
+
+
+def test_stopping_cuts_the_finished_tiles_into_objects() -> None:
+    done = events(tiling=TILES_OF_16, stop=after(4))
+    (partial,) = [e for e in done if isinstance(e, PlaneDone)]
+    assert partial.objects == partial.values.max() > 0
+    assert (partial.values[16:] == 0).all()
+
+
+def test_stopping_at_the_end_of_a_plane_leaves_that_plane_complete() -> None:
+    *_, plane, end = events(tiling=TILES_OF_16, stop=after(12))
+    assert isinstance(plane, PlaneDone)
+    assert plane.complete
+    assert isinstance(end, SegmentDone)
+    assert (end.reason, end.planes) == (FinishReason.STOPPED, (0,))
+
+
+def test_stopping_at_the_very_last_tile_is_no_stop() -> None:
+    *_, end = events(STACK[:1], tiling=TILES_OF_16, stop=after(12))
+    assert isinstance(end, SegmentDone)
+    assert end.reason is FinishReason.COMPLETED
+
+
+@pytest.mark.parametrize("events_seen", [1, 2, 13, 14, 15, 26, 27])
+def test_closing_early_lets_go_of_network_and_image(
+    events_seen: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[weakref.ref[UNet]] = []
+    build = Model.build
+
+    def remember(model: Model, device: torch.device) -> UNet:
+        network = build(model, device)
+        built.append(weakref.ref(network))
+        return network
+
+    monkeypatch.setattr(Model, "build", remember)
+    run = segment(MODEL, ArrayPlanes(STACK[:2]), device=CPU, tiling=TILES_OF_16)
+    for _ in range(events_seen):
+        next(run)
+    assert built[0]() is not None
+    run.close()  # type: ignore[attr-defined]
+    gc.collect()
+    assert built[0]() is None
+
+
+def test_memory_of_the_gpu_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    emptied: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    monkeypatch.setattr(Model, "build", lambda model, _: UNet(model.network))
+    gpu = DeviceChoice("cuda", "GPU", "test")
+    run = segment(MODEL, ArrayPlanes(STACK), device=gpu, tiling=TILES_OF_16)
+    next(run)  # nothing is computed yet
+    assert not emptied
+    run.close()  # type: ignore[attr-defined]
+    assert emptied
+
+
+def test_inference_mode_does_not_leak_between_events() -> None:
+    for _ in segment(MODEL, ArrayPlanes(STACK[:1]), device=CPU, tiling=TILES_OF_16):
+        assert not torch.is_inference_mode_enabled()
+        assert torch.is_grad_enabled()
+        assert torch.ones(1, requires_grad=True).mul(2).requires_grad
+
+
+def test_at_most_one_plane_of_values_is_held() -> None:
+    seen: list[weakref.ref[Any]] = []
+    for event in segment(MODEL, ArrayPlanes(STACK), device=CPU, kind=OutputKind.PROBABILITIES):
+        if isinstance(event, PlaneDone):
+            seen.append(weakref.ref(event.values))
+        del event
+        assert sum(ref() is not None for ref in seen[:-1]) == 0
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("cuDNN failed"), MemoryError()],
+)
+def test_failures_of_the_device_become_one_error_with_a_cure(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(UNet, "forward", fail)
+    with pytest.raises(EngineError, match=r"choose|try again"):
+        events()
+
+
+def _with_value(value: float) -> Any:
+    stack = STACK.astype(np.float32)
+    stack[2, 30, 40] = value
+    return stack
+
+
+@pytest.mark.parametrize(
+    ("stack", "channel_axis", "settings", "error", "sentence"),
+    [
+        (np.full((2, 30, 30), 7, np.uint8), None, {}, ImageError, "constant"),
+        (_with_value(np.nan), None, {}, ImageError, "NaN"),
+        (_with_value(np.inf), None, {}, ImageError, "infinite"),
+        (noise(30, 30, 3), 2, {}, ImageError, "3 channels .*convert the image to grey"),
+        (STACK, None, {"numbers": [0, 5]}, SettingsError, "Plane 5 does not exist; .* 0 to 4"),
+        (STACK, None, {"numbers": [-1]}, SettingsError, "Plane -1"),
+        (STACK, None, {"numbers": []}, SettingsError, "No plane is chosen"),
+    ],
+)
+def test_bad_input_gets_one_sentence_with_the_cure(
+    stack: Any, channel_axis: int | None, settings: Any, error: type[UnetPaintError], sentence: str
+) -> None:
+    planes = ArrayPlanes(stack, channel_axis=channel_axis)
+    with pytest.raises(error, match=sentence) as caught:
+        list(segment(MODEL, planes, device=CPU, **settings))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_a_nan_that_measuring_did_not_see_is_reported_with_its_plane() -> None:
+    stack = np.random.default_rng(0).random((100, 16, 16), dtype=np.float32)
+    stack[50, 3, 3] = np.nan  # 32 of 100 planes are measured; 50 is none of them
+    done = segment(MODEL, ArrayPlanes(stack), device=CPU, numbers=[49, 50])
+    with pytest.raises(ImageError, match="Plane 50: The image holds NaN"):
+        list(done)
+
+
+def test_a_grey_image_for_a_colour_model_gets_one_sentence() -> None:
+    with pytest.raises(ImageError, match="1 channel, but the model was trained on 3"):
+        events(model=tiny_model(channels=3))
+
+
+def test_class_numbers_beyond_8_bit_are_refused_as_classes_but_not_as_labels() -> None:
+    model = tiny_model(task=Task.CLASSES, values=(1, 300))
+    with pytest.raises(SettingsError, match="300 does not fit"):
+        events(model=model, kind=OutputKind.CLASSES)
+    assert 300 in plane_values(events(model=model))[0]
+
+
+def test_a_plane_number_given_twice_is_done_once() -> None:
+    (start, *_) = events(numbers=[1, 1, 0])
+    assert isinstance(start, SegmentStarted)
+    assert start.planes == (1, 0)
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=str)
+@pytest.mark.parametrize("shape", [(512, 512), (520, 696), (1040, 1388), (20_000, 300), (1, 5)])
+def test_chosen_tiles_fit_the_cpu_and_leave_no_sliver(
+    network: NetworkConfig, shape: tuple[int, int]
+) -> None:
+    longest = max(shape)
+    side = choose_tile(network, torch.device("cpu"), shape)
+    assert side <= 512 * 1.5
+    count = -(-longest // side)
+    assert longest - (count - 1) * side > side / 2
+    features = 4 * 5 * network.base_channels * (side + 2 * margin(network.levels)) ** 2
+    assert features < 1 << 30
+
+
+def test_chosen_tiles_fit_the_free_memory_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def side(free: int, rotations: int = 1) -> int:
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 80 << 30))
+        return choose_tile(NETWORKS["2015"], torch.device("cuda"), (10_000, 10_000), rotations)
+
+    assert 64 <= side(1 << 29) < side(4 << 30) < side(64 << 30) <= 2048 * 1.5
+    assert side(4 << 30, rotations=7) < side(4 << 30)
+    for free in (4 << 30, 16 << 30):
+        assert 4 * 5 * 64 * (side(free) + 2 * 92) ** 2 < free / 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("levels", [1, 3, 5])
+def test_a_gpu_gives_the_same_whatever_the_tiles(levels: int) -> None:
+    gpu = replace(CPU, device="cuda", name="GPU")
+    model, image = tiny_model(levels=levels, base_channels=16), noise(1, 301, 203)
+    found = [
+        plane_values(
+            segment(
+                model,
+                ArrayPlanes(image),
+                device=device,
+                kind=OutputKind.PROBABILITIES,
+                tiling=TilingConfig(tile=tile),
+            )
+        )[0]
+        for device, tile in ((CPU, None), (gpu, None), (gpu, 100), (gpu, 32))
+    ]
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], atol=1e-5)
