@@ -1,0 +1,106 @@
+"""Where a layer's pixels lie: placement, pixel size, axes, and what the viewer looks at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_unet.io.stack import Layout, name_axes
+
+__all__ = [
+    "file_layout",
+    "focus",
+    "full_resolution",
+    "in_sight",
+    "pixel_size",
+    "placement",
+    "same_placement",
+]
+
+_METRES = "micrometer"
+_SECONDS = "second"
+
+
+def full_resolution(layer: Layer) -> Any:
+    """Return the layer's array; of a multiscale layer the finest level."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def placement(layer: Layer) -> dict[str, Any]:
+    """Return the arguments that put another layer of as many axes exactly onto `layer`."""
+    return {
+        "scale": np.array(layer.scale),
+        "translate": np.array(layer.translate),
+        "rotate": np.array(layer.rotate),
+        "shear": np.array(layer.shear),
+        "affine": np.array(layer.affine.affine_matrix),
+        "units": tuple(layer.units),
+        "axis_labels": tuple(layer.axis_labels),
+    }
+
+
+def same_placement(one: Layer, other: Layer) -> bool:
+    """Return True if pixel (0, 0, …), and with it every pixel, lies at the same place in both."""
+    if one.ndim != other.ndim:
+        return False
+    corners = [np.zeros(one.ndim), *np.eye(one.ndim)]
+    return all(np.allclose(one.data_to_world(c), other.data_to_world(c)) for c in corners)
+
+
+def pixel_size(layer: Layer) -> tuple[float, float] | None:
+    """Return (Y, X) in µm/px, None if the layer's units are no lengths."""
+    y, x = (_in_unit(layer, axis, _METRES) for axis in (-2, -1))
+    return None if y is None or x is None else (y, x)
+
+
+def file_layout(layer: Layer) -> Layout:
+    """Return shape, axes and spacing for a file of the layer.
+
+    The last two axes are Y and X. Others are taken from their labels ("t", "z", "c"), or from
+    their unit (a time); what is left without a name, as in "-3", is Z, then T.
+    """
+    axes = name_axes("".join(_axis_letter(layer, axis) for axis in range(layer.ndim)))
+    spacing = {}
+    for index, axis in enumerate(axes):
+        distance = _in_unit(layer, index, _SECONDS if axis == "T" else _METRES)
+        if distance is not None and axis in "TZYX":
+            spacing[axis] = distance
+    return Layout(tuple(full_resolution(layer).shape), axes, spacing)
+
+
+def _axis_letter(layer: Layer, axis: int) -> str:
+    if axis >= layer.ndim - 2:
+        return "YX"[axis - layer.ndim]
+    label = str(layer.axis_labels[axis]).upper()
+    if label in ("T", "Z", "C"):
+        return label
+    return "T" if _in_unit(layer, axis, _SECONDS) is not None else "?"
+
+
+def _in_unit(layer: Layer, axis: int, unit: str) -> float | None:
+    of_layer = layer.units[axis]
+    if not of_layer.is_compatible_with(unit):
+        return None
+    return float((float(layer.scale[axis]) * of_layer).to(unit).magnitude)
+
+
+def focus(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
+    """Return the index of the pixel in the middle of the view, inside the layer, one per axis."""
+    point = list(viewer.dims.point)
+    displayed = viewer.dims.displayed
+    for axis, middle in zip(displayed, viewer.camera.center[-len(displayed) :], strict=True):
+        point[axis] = middle
+    index = np.round(layer.world_to_data(point)).astype(int)
+    last = np.array(tuple(full_resolution(layer).shape)) - 1
+    return tuple(int(i) for i in np.clip(index, 0, last))
+
+
+def in_sight(viewer: ViewerModel, layer: Layer, position: tuple[int, ...]) -> bool:
+    """Return True if the plane at `position` (its indices along the leading axes) may be seen."""
+    last_two = {viewer.dims.ndim - 2, viewer.dims.ndim - 1}
+    if set(viewer.dims.displayed) != last_two:  # in 3D, or cut along other axes
+        return True
+    return focus(viewer, layer)[:-2] == position

@@ -1,0 +1,208 @@
+"""One job at a time in the background: an iterator of events, told on the main thread.
+
+superqt's generator worker brings the thread and the queued signals; napari's `create_worker`
+makes it known to the viewer, so that napari asks before it closes while a job runs. What is added
+here are the states, one polite way to stop, and one typed failure.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator
+from enum import Enum, auto
+from threading import Event
+from typing import Any
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from superqt.utils import GeneratorWorker
+
+from napari_unet.engine.errors import EngineError, UnetPaintError
+from napari_unet.engine.events import Stop
+
+__all__ = ["Job", "JobEnd", "JobRunner", "JobState"]
+
+_log = logging.getLogger(__name__)
+
+Job = Callable[[Stop], Iterator[object]]
+"""Makes the iterator of events; called in the worker's thread, with the question to ask."""
+
+
+class JobState(Enum):
+    """What the runner is doing."""
+
+    IDLE = auto()
+    RUNNING = auto()
+    CANCELLING = auto()  # asked to stop; ends after the current step
+
+
+class JobEnd(Enum):
+    """How the last job ended."""
+
+    COMPLETED = auto()
+    STOPPED = auto()  # by the user; what was done is kept
+    FAILED = auto()
+
+
+class JobRunner(QObject):
+    """Runs one job at a time and tells about it on the main thread.
+
+    For each job the signals come in this order: `state_changed` (RUNNING), `reported` for each
+    event, perhaps `state_changed` (CANCELLING), `failed` if it failed, `state_changed` (IDLE),
+    `finished`.
+    """
+
+    state_changed = Signal(object)  # JobState
+    reported = Signal(object)  # one event of the iterator
+    failed = Signal(object)  # UnetPaintError
+    finished = Signal(object)  # JobEnd
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._state = JobState.IDLE
+        self._worker: Any = None  # _Worker
+        self._failed = False
+
+    @property
+    def state(self) -> JobState:
+        """What the runner is doing."""
+        return self._state
+
+    @property
+    def job_name(self) -> str:
+        """What runs, in words; empty when idle."""
+        return self._worker.name if self._worker else ""
+
+    def start(self, name: str, job: Job) -> None:
+        """Run `job` in the background; `name` says what it does ("training").
+
+        Raises
+        ------
+        RuntimeError
+            If a job is running.
+        """
+        if self._state is not JobState.IDLE:
+            raise RuntimeError(f"{self.job_name} is still running")
+        self._failed = False
+        self._worker = create_worker(
+            _NamedJob(name, job),
+            _worker_class=_Worker,
+            _start_thread=False,
+            _connect={
+                "yielded": self._on_yielded,
+                "errored": self._on_errored,
+                "finished": self._on_finished,
+            },
+        )
+        self._set_state(JobState.RUNNING)
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Ask the job to end; it does so after its current step or tile, keeping what is done."""
+        if self._worker and self._state is JobState.RUNNING:
+            self._worker.quit()
+            self._set_state(JobState.CANCELLING)
+
+    def abandon(self, patience: float = 0.5) -> None:
+        """Stop the job and tell nothing more about it; for closing.
+
+        Waits up to `patience` seconds for the thread. A longer step ends by itself; napari waits
+        for it before the program exits.
+        """
+        worker, self._worker = self._worker, None
+        self._state = JobState.IDLE
+        if worker is None:
+            return
+        worker.yielded.disconnect(self._on_yielded)
+        worker.errored.disconnect(self._on_errored)
+        worker.finished.disconnect(self._on_finished)
+        worker.quit()
+        worker.wait(patience)
+
+    def _set_state(self, state: JobState) -> None:
+        self._state = state
+        self.state_changed.emit(state)
+
+    def _on_yielded(self, event: object) -> None:
+        self.reported.emit(event)
+
+    def _on_errored(self, error: Exception) -> None:
+        self._failed = True
+        self.failed.emit(_in_words(error))
+
+    def _on_finished(self) -> None:
+        stopped = self._state is JobState.CANCELLING
+        self._worker = None
+        self._set_state(JobState.IDLE)
+        if self._failed:
+            self.finished.emit(JobEnd.FAILED)
+        else:
+            self.finished.emit(JobEnd.STOPPED if stopped else JobEnd.COMPLETED)
+
+
+class _NamedJob:
+    """A job under the name by which napari asks before closing.
+
+    napari keeps every worker's function for as long as the viewer lives, so the job, and with it
+    the snapshot of the labels and the model, is let go of when it has run.
+    """
+
+    def __init__(self, name: str, job: Job) -> None:
+        self.name = name
+        self.stop = Event()
+        self.ended = Event()
+        self._job: Job | None = job
+
+    def __str__(self) -> str:
+        return f"{self.name} (U-Net Paint)"
+
+    def events(self) -> Generator[object, None, None]:
+        """Yield the job's events; the one guard at the thread's boundary.
+
+        superqt takes a RuntimeError in a generator for a deleted worker and then tells neither of
+        the error nor of the end; torch's errors are RuntimeErrors.
+        """
+        job, self._job = self._job, None
+        try:
+            if job is not None and not self.stop.is_set():
+                yield from job(self.stop.is_set)
+        except RuntimeError as error:
+            raise EngineError(str(error)) from error
+        finally:
+            self.ended.set()
+
+
+class _Worker(GeneratorWorker[Any, Any, Any]):
+    """A generator worker that ends by itself when asked to quit, with its last event."""
+
+    def __init__(self, job: _NamedJob) -> None:
+        super().__init__(job.events)
+        self._job = job
+
+    @property
+    def name(self) -> str:
+        """What the job does, in words."""
+        return self._job.name
+
+    def quit(self) -> None:
+        """Ask the job to stop; napari calls this, too, when its window closes.
+
+        The inherited method would drop the last event, which brings the best weights.
+        """
+        self._job.stop.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Return True if the job has ended within `seconds`."""
+        return self._job.ended.wait(seconds)
+
+
+def _in_words(error: Exception) -> UnetPaintError:
+    if isinstance(error, UnetPaintError):
+        return error
+    _log.error("A background job failed", exc_info=error)
+    unexpected = EngineError(
+        f"Something unexpected went wrong ({type(error).__name__}: {error}). Please report it "
+        "with the text in napari's terminal window; your layers are unchanged."
+    )
+    unexpected.__cause__ = error
+    return unexpected
