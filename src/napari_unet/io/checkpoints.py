@@ -1,0 +1,250 @@
+"""Checkpoints: one safetensors file per model, with everything to use it again in its header.
+
+The file holds the weights as plain numbers, and in its header texts only: the name and version
+of the format, and the description of the model as JSON. Nothing in it can run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from napari_unet import __version__
+from napari_unet.config import NetworkConfig, Task
+from napari_unet.engine.errors import CheckpointError
+from napari_unet.engine.model import Model, TrainRecord
+from napari_unet.engine.normalize import Normalization
+from napari_unet.engine.unet import UNet
+from napari_unet.io.plain import from_plain, to_plain
+from napari_unet.io.replacing import replacing
+
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "CheckpointHeader",
+    "load_model",
+    "read_header",
+    "save_model",
+]
+
+FORMAT = "napari-unet-paint"
+FORMAT_VERSION = 1  # raised when older versions of the package would misread a file
+
+_WIDEST = 1024  # channels; nobody trains wider networks, and a damaged header may ask for any
+_STORED = ("F16", "F32")  # weights on disk
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointHeader:
+    """What a checkpoint says of its model; reading it takes no weights into memory."""
+
+    version: str  # of napari-unet-paint that wrote it
+    network: NetworkConfig
+    normalization: Normalization
+    task: Task
+    values: tuple[int, ...]  # label value of each output channel
+    pixel_size: tuple[float, float] | None = None  # (Y, X), µm/px
+    record: TrainRecord = field(default_factory=TrainRecord)
+
+    def __post_init__(self) -> None:
+        network, low, high = self.network, self.normalization.low, self.normalization.high
+        if max(network.base_channels, network.in_channels) > _WIDEST:
+            raise ValueError(f"the network is wider than {_WIDEST} channels")
+        if not len(low) == len(high) == network.in_channels:
+            raise ValueError(f"normalisation of {len(low)} channels for {network.in_channels}")
+        if any(not a < b for a, b in zip(low, high, strict=True)):
+            raise ValueError("the normalisation is empty")
+        if len(set(self.values)) != network.classes or min(self.values) < 0:
+            raise ValueError(f"values {self.values} for {network.classes} classes")
+        if self.task is Task.OBJECTS and self.values != (0, 1):
+            raise ValueError(f"values {self.values} for objects")
+        if self.pixel_size is not None and min(self.pixel_size) <= 0:
+            raise ValueError(f"pixel_size is {self.pixel_size}")
+
+
+def save_model(model: Model, path: str | Path, *, half: bool = False) -> Path:
+    """Write a model to one safetensors file, which appears when it is whole.
+
+    Parameters
+    ----------
+    model
+        The model to keep.
+    path
+        The file; an existing one is replaced.
+    half
+        Store the weights as float16: half the size, and differences of about 0.05 % per weight.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    CheckpointError
+        If weights are NaN or infinite (also: too large for float16).
+    """
+    path = Path(path)
+    header = CheckpointHeader(
+        version=__version__,
+        network=model.network,
+        normalization=model.normalization,
+        task=model.task,
+        values=model.values,
+        pixel_size=model.pixel_size,
+        record=model.record,
+    )
+    stored = torch.float16 if half else torch.float32
+    weights = {name: _stored(tensor, stored) for name, tensor in model.weights.items()}
+    problem = _misfit(header.network, {name: tuple(t.shape) for name, t in weights.items()})
+    if problem:
+        raise ValueError(problem)
+    if not _are_finite(weights):
+        cure = (
+            "save it with full precision"
+            if half
+            else "train it again, with a smaller learning rate"
+        )
+        raise CheckpointError(f"The weights of '{path.name}' hold NaN or infinite values; {cure}.")
+    texts = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "model": json.dumps(to_plain(header), allow_nan=False),
+    }
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(weights, texts))
+    return path
+
+
+def load_model(path: str | Path) -> Model:
+    """Read a model; its weights come as float32 into memory.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, truncated, of another program or a newer version, or its tensors
+        do not fit its own description.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        header = _parse_header(file, path)
+        names = file.keys()
+        weights = {name: file.get_tensor(name).to(torch.float32, copy=True) for name in names}
+    if not _are_finite(weights):
+        raise _damaged(path, "weights are NaN or infinite")
+    return Model(
+        header.network,
+        weights,
+        header.normalization,
+        header.task,
+        header.values,
+        header.pixel_size,
+        header.record,
+    )
+
+
+def read_header(path: str | Path) -> CheckpointHeader:
+    """Read what a checkpoint says of its model, without its weights.
+
+    Raises
+    ------
+    CheckpointError
+        As `load_model`, but for the values of the weights.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        return _parse_header(file, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a safetensors file; what is wrong with it becomes a `CheckpointError`."""
+    if not path.exists():
+        raise CheckpointError(
+            f"'{path}' does not exist; check the path, or list the models there are with "
+            "'napari-unet models list'."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"'{path}' is truncated or no safetensors file ({error}); copy it from its source once "
+            "more, or train the model again."
+        ) from error
+
+
+def _parse_header(file: Any, path: Path) -> CheckpointHeader:
+    texts = file.metadata() or {}
+    if texts.get("format") != FORMAT:
+        raise CheckpointError(
+            f"'{path}' is a safetensors file of another program; give a model that napari-unet "
+            "trained."
+        )
+    try:
+        version = int(texts.get("format_version", ""))
+        if version > FORMAT_VERSION:
+            raise CheckpointError(
+                f"'{path}' was written by a newer version of napari-unet-paint; install it with "
+                "'pip install --upgrade napari-unet-paint'."
+            )
+        described = json.loads(texts.get("model", ""))
+        header = _build_header(described)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    names = file.keys()
+    slices = {name: file.get_slice(name) for name in names}
+    problem = _misfit(header.network, {name: tuple(s.get_shape()) for name, s in slices.items()})
+    other = [name for name, s in slices.items() if s.get_dtype() not in _STORED]
+    if other and not problem:
+        problem = f"the tensor '{other[0]}' is not stored as float16 or float32"
+    if problem:
+        raise _damaged(path, problem)
+    return header
+
+
+def _build_header(described: Any) -> CheckpointHeader:
+    """Check the description; a training record may know more than this version does."""
+    header = from_plain(CheckpointHeader, {**described, "record": {}})
+    record = from_plain(TrainRecord, described.get("record", {}), ignore_unknown=True)
+    return replace(header, record=record)
+
+
+def _misfit(network: NetworkConfig, shapes: dict[str, tuple[int, ...]]) -> str | None:
+    """Return what differs between the tensors and those of the network."""
+    with torch.device("meta"):  # shapes only
+        expected = {name: tuple(t.shape) for name, t in UNet(network).state_dict().items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if name not in shapes:
+            return f"the tensor '{name}' is missing"
+        if name not in expected:
+            return f"the tensor '{name}' belongs to no part of the network"
+        if shapes[name] != expected[name]:
+            return f"the tensor '{name}' is {shapes[name]}, not {expected[name]}"
+    return None
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.detach().to("cpu", dtype, copy=True).contiguous()
+
+
+def _are_finite(weights: dict[str, Tensor]) -> bool:
+    return all(bool(torch.isfinite(tensor).all()) for tensor in weights.values())
+
+
+def _damaged(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"The checkpoint '{path}' is damaged ({reason}); copy it from its source once more, or "
+        "train the model again."
+    )

@@ -1,0 +1,40 @@
+"""What the operating system complains about, said so that a person can mend it."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from napari_unet.engine.errors import FileError
+
+__all__ = ["cannot_read", "cannot_write"]
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def cannot_read(path: Path, error: BaseException) -> FileError:
+    """Return the error for a file or folder that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return FileError(f"'{path}' does not exist; check the path.")
+    if isinstance(error, PermissionError):
+        return FileError(f"'{path}' may not be read; ask its owner for permission, or copy it.")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    reason = " ".join(reason.split()) or type(error).__name__
+    return FileError(f"'{path}' cannot be read ({reason}); copy it from its source once more.")
+
+
+def cannot_write(path: Path, error: OSError) -> FileError:
+    """Return the error for a file that cannot be written."""
+    if error.errno in _FULL:
+        return FileError(
+            f"The disk is full: '{path}' could not be written whole and was left as it was "
+            "before; free some space or choose another folder."
+        )
+    if error.errno in _FORBIDDEN:
+        return FileError(
+            f"The folder '{path.parent}' is read-only, or '{path.name}' is open in another "
+            "program; choose another folder or close the file there."
+        )
+    reason = error.strerror or str(error)
+    return FileError(f"'{path}' cannot be written ({reason}); choose another folder or name.")

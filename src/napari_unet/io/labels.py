@@ -1,0 +1,164 @@
+"""Segmentations out: label images and class probabilities, plane by plane.
+
+A writer is a context manager that takes planes in order and never holds more than one. The file
+or folder appears under its name when the block ends well; otherwise nothing is left behind, and
+a file of that name stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from napari_unet.engine.errors import FileError
+from napari_unet.io.stack import Layout
+from napari_unet.io.write_tiff import label_tiff, probability_tiff
+from napari_unet.io.write_zarr import plane_zarr
+
+__all__ = [
+    "Layout",
+    "PlaneWriter",
+    "open_label_writer",
+    "open_probability_writer",
+    "write_labels",
+    "write_probabilities",
+]
+
+
+class PlaneWriter(Protocol):
+    """Takes the planes of a file, one after the other."""
+
+    def write(self, plane: npt.NDArray[Any]) -> None:
+        """Write the next plane."""
+        ...
+
+
+def open_label_writer(
+    path: str | Path, layout: Layout, *, largest: int | None = None
+) -> AbstractContextManager[PlaneWriter]:
+    """Open a label image for writing, plane by plane.
+
+    Parameters
+    ----------
+    path
+        Ends in .tif or .tiff: Deflate-packed TIFF, uint16 if every label is below 65536 (with
+        ImageJ's metadata), else uint32 (with OME-XML); BigTIFF with OME-XML past 4 GB; a name
+        in .ome.tif is always OME-TIFF. Ends in .zarr: OME-Zarr 0.5, uint32.
+    layout
+        Shape, axes and spacing of the whole file; see `ImageStack.layout`.
+    largest
+        The largest label, if known. A TIFF with larger ones than foreseen is written again, as
+        uint32, from the plane on where they appear.
+
+    Raises
+    ------
+    FileError
+        At once, if the suffix is unknown or the folder is missing or read-only; while writing, if
+        the disk is full.
+    LabelsError
+        While writing, if labels are negative, fractions, or need more than 32 bits.
+
+    Examples
+    --------
+    >>> with open_label_writer("out.tif", stack.layout()) as writer:  # doctest: +SKIP
+    ...     for event in segment(model, stack.planes(), device=device):
+    ...         if isinstance(event, PlaneDone):
+    ...             writer.write(event.values)
+    """
+    path = Path(path)
+    if _is_zarr(path):
+        return plane_zarr(path, layout, is_labels=True)
+    return label_tiff(path, layout, largest=largest)
+
+
+def open_probability_writer(
+    path: str | Path, layout: Layout
+) -> AbstractContextManager[PlaneWriter]:
+    """Open a float32 image of class probabilities for writing, plane by plane (C, Y, X).
+
+    Parameters
+    ----------
+    path
+        Ends in .tif, .tiff or .zarr, as in `open_label_writer`.
+    layout
+        Of the whole file, with the axis C before YX; see `ImageStack.layout`.
+
+    Raises
+    ------
+    FileError
+        As in `open_label_writer`.
+    """
+    path = Path(path)
+    if layout.axes[-3:] != "CYX":
+        raise ValueError(f"probabilities have the axes …CYX, got {layout.axes}")
+    if _is_zarr(path):
+        return plane_zarr(path, layout, is_labels=False)
+    return probability_tiff(path, layout)
+
+
+def write_labels(
+    path: str | Path,
+    planes: Iterable[npt.NDArray[Any]],
+    *,
+    shape: Sequence[int],
+    axes: str,
+    spacing: Mapping[str, float],
+    largest: int | None = None,
+) -> Path:
+    """Write a label image from an iterable of (Y, X) planes; see `open_label_writer`.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    return _write_all(
+        open_label_writer(path, _layout(shape, axes, spacing), largest=largest), planes, path
+    )
+
+
+def write_probabilities(
+    path: str | Path,
+    planes: Iterable[npt.NDArray[Any]],
+    *,
+    shape: Sequence[int],
+    axes: str,
+    spacing: Mapping[str, float],
+) -> Path:
+    """Write class probabilities from an iterable of (C, Y, X) planes.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    return _write_all(open_probability_writer(path, _layout(shape, axes, spacing)), planes, path)
+
+
+def _write_all(
+    opened: AbstractContextManager[PlaneWriter],
+    planes: Iterable[npt.NDArray[Any]],
+    path: str | Path,
+) -> Path:
+    with opened as writer:
+        for plane in planes:
+            writer.write(plane)
+    return Path(path)
+
+
+def _layout(shape: Sequence[int], axes: str, spacing: Mapping[str, float]) -> Layout:
+    return Layout(tuple(int(n) for n in shape), axes, dict(spacing))
+
+
+def _is_zarr(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix not in (".tif", ".tiff", ".zarr"):
+        raise FileError(
+            f"'{path.name}' has no known ending; end the name in .tif (for Fiji and napari) or "
+            ".zarr (for images larger than memory)."
+        )
+    return suffix == ".zarr"

@@ -1,0 +1,126 @@
+"""What napari calls to open images and to save label layers; plain functions, no napari in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.io.images import open_image
+from napari_unet.io.labels import write_labels
+from napari_unet.io.names import natural_key
+from napari_unet.io.read_folder import list_planes, open_planes
+from napari_unet.io.read_zarr import is_zarr
+from napari_unet.io.stack import ImageStack, name_axes
+from napari_unet.io.units import to_micrometres, to_seconds
+
+__all__ = ["get_reader", "write_labels_layer"]
+
+LayerData = tuple[Any, dict[str, Any], str]
+_SUFFIXES = {".tif", ".tiff", ".zarr"}
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
+    """Return the reader of a TIFF, a folder of planes, an OME-Zarr or a list of planes.
+
+    Returns
+    -------
+    callable or None
+        None if something else should read this path.
+    """
+    if isinstance(path, list):
+        return read_layers if all(Path(p).is_file() for p in path) else None
+    if Path(path).is_dir() and not is_zarr(Path(path)):
+        return read_layers if list_planes(Path(path), required=False) else None
+    return read_layers if Path(path).suffix.lower() in _SUFFIXES else None
+
+
+def read_layers(path: str | list[str]) -> list[LayerData]:
+    """Return image layers with scale, units and axis labels; pixels are read when shown.
+
+    Channels (axis C) become one layer each.
+
+    Raises
+    ------
+    FileError, ImageError
+        If the file cannot be read.
+    """
+    if isinstance(path, list):
+        files = sorted(map(Path, path), key=natural_key)
+        stack = open_planes(files, files[0].parent.name)
+    else:
+        stack = open_image(path)
+    if "C" not in stack.axes:
+        return [(stack.array, _layer_settings(stack, stack.axes, stack.name), "image")]
+    axis = stack.axes.index("C")
+    axes = stack.axes.replace("C", "")
+    return [
+        (
+            stack.array.take(channel, axis),
+            {**_layer_settings(stack, axes, f"{stack.name} C{channel}"), "blending": "additive"},
+            "image",
+        )
+        for channel in range(stack.array.shape[axis])
+    ]
+
+
+def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Save a labels layer as TIFF or OME-Zarr with its scale, units and axis labels.
+
+    Returns
+    -------
+    list of str
+        The one path that was written.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    if meta.get("multiscale"):
+        data = data[0]
+    shape = tuple(int(n) for n in data.shape)
+    axes = _axes(meta.get("axis_labels"), len(shape))
+    spacing = _spacing(axes, meta.get("scale"), meta.get("units"))
+    write_labels(path, _planes(data), shape=shape, axes=axes, spacing=spacing)
+    return [path]
+
+
+def _layer_settings(stack: ImageStack, axes: str, name: str) -> dict[str, Any]:
+    """Return the arguments of a napari layer; an unknown distance is 1 pixel."""
+    spatial = axes.replace("S", "")
+    units = {axis: "second" if axis == "T" else "micrometer" for axis in stack.spacing}
+    return {
+        "name": name,
+        "rgb": "S" in axes,
+        "scale": [stack.spacing.get(axis, 1.0) for axis in spatial],
+        "units": [units.get(axis, "pixel") for axis in spatial],
+        "axis_labels": [axis.lower() for axis in spatial],
+    }
+
+
+def _axes(labels: Any, ndim: int) -> str:
+    """Return one letter per axis: the layer's own where they make sense, YX last in any case."""
+    given = [str(label).strip().upper() for label in labels or []]
+    leading = given[:-2] if len(given) == ndim else ["?"] * (ndim - 2)
+    return name_axes("".join(a if a in ("T", "Z", "C") else "?" for a in leading) + "YX")
+
+
+def _spacing(axes: str, scale: Any, units: Any) -> dict[str, float]:
+    """Return the scale of each axis in µm or s, where its unit is one of length or time."""
+    if scale is None or units is None:
+        return {}
+    found = {
+        axis: (to_seconds if axis == "T" else to_micrometres)(float(step), unit)
+        for axis, step, unit in zip(axes, scale, units, strict=False)
+        if axis in "TZYX"
+    }
+    return {axis: value for axis, value in found.items() if value is not None}
+
+
+def _planes(data: Any) -> Iterator[npt.NDArray[Any]]:
+    for index in np.ndindex(*data.shape[:-2]):
+        yield np.asarray(data[index])

@@ -1,0 +1,222 @@
+"""Labels of an image: which plane has some, and their numbers, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.engine.errors import ImageError, LabelsError
+from napari_unet.io.images import open_image
+from napari_unet.io.names import pair_names, pair_numbers
+from napari_unet.io.read_folder import list_planes, open_plane
+from napari_unet.io.read_zarr import is_zarr
+from napari_unet.io.stack import ImageStack, Layout
+
+__all__ = ["LabelPlanes", "open_labels_for"]
+
+_LARGEST = int(np.iinfo(np.int32).max)
+Region = tuple[slice, slice]
+
+
+class LabelPlanes:
+    """Label planes of an image, numbered as its planes; planes without labels read as zeros.
+
+    Serves as `napari_unet.engine.planes.Planes`, with int32 numbers in one channel.
+
+    Parameters
+    ----------
+    count
+        Planes of the image.
+    shape
+        Height and width of a plane, pixels.
+    readers
+        For each plane that has labels, a function from a region (y, x) to its numbers as stored.
+    name
+        How errors call the labels.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        shape: tuple[int, int],
+        readers: Mapping[int, Callable[[Region], npt.NDArray[Any]]],
+        name: str,
+    ) -> None:
+        self._count = count
+        self._shape = shape
+        self._readers = dict(readers)
+        self._name = name
+
+    @property
+    def present(self) -> tuple[int, ...]:
+        """Numbers of the planes that have a label plane, in order."""
+        return tuple(sorted(self._readers))
+
+    @property
+    def count(self) -> int:
+        """Number of planes, those without labels included."""
+        return self._count
+
+    @property
+    def channels(self) -> int:
+        """Return 1."""
+        return 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a plane, pixels (Y, X)."""
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return int32, whatever the files hold."""
+        return np.dtype(np.int32)
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        """Return the region as (1, y, x) int32; zeros where the plane has no labels.
+
+        Raises
+        ------
+        LabelsError
+            If a number is negative, a fraction, or above 2147483647.
+        """
+        if plane not in self._readers:
+            return np.zeros((1, y.stop - y.start, x.stop - x.start), np.int32)
+        values = self._readers[plane]((y, x))
+        return _whole_numbers(values, f"plane {plane} of '{self._name}'")[np.newaxis]
+
+
+def open_labels_for(image: ImageStack, path: str | Path) -> LabelPlanes:
+    """Open the labels of an image.
+
+    Parameters
+    ----------
+    image
+        The image, or the segmentation that is compared with these labels.
+    path
+        A file or OME-Zarr of the image's shape (without its channels); or one plane, or a folder
+        of planes, that may lack some. Planes of a folder pair by name with the planes of the
+        image (see `names.pair_names`), or, where the image is one stack, by the plane's number
+        counted from 0 (``man_seg002.tif`` for plane 2); as many files as planes pair in order.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read.
+    LabelsError
+        If shapes differ, a file belongs to no plane, or labels are a colour picture.
+    """
+    path = Path(path)
+    if path.is_dir() and not is_zarr(path):
+        return _from_files(image, list_planes(path), path)
+    labels = _open(open_image, path)
+    expected = image.layout()
+    found = Layout(labels.array.shape, labels.axes)  # labels have no channels, whatever it says
+    if found.plane_shape == expected.plane_shape:
+        if found.count == expected.count:
+            return _from_stack(labels, found, path)
+        if found.count == 1:
+            return _from_files(image, [path], path)
+    raise _other_shape(path, labels, expected)
+
+
+def _from_stack(labels: ImageStack, layout: Layout, path: Path) -> LabelPlanes:
+    leading = layout.leading_shape
+
+    def reader(number: int) -> Callable[[Region], npt.NDArray[Any]]:
+        at = tuple(int(i) for i in np.unravel_index(number, leading)) if leading else ()
+        return lambda region: np.asarray(labels.array[(*at, *region)])
+
+    readers = {number: reader(number) for number in range(layout.count)}
+    return LabelPlanes(layout.count, layout.plane_shape, readers, path.name)
+
+
+def _from_files(image: ImageStack, files: list[Path], path: Path) -> LabelPlanes:
+    expected = image.layout()
+    numbers = _numbers(image, [file.stem for file in files], expected.count, path)
+    opened = lru_cache(maxsize=4)(open_plane)
+
+    def reader(file: Path) -> Callable[[Region], npt.NDArray[Any]]:
+        return lambda region: np.asarray(opened(file).array[region])
+
+    for file in files:
+        labels = _open(open_plane, file)
+        if labels.array.shape != expected.plane_shape:
+            raise _other_shape(file, labels, expected)
+    readers = {number: reader(file) for number, file in zip(numbers, files, strict=True)}
+    return LabelPlanes(expected.count, expected.plane_shape, readers, path.name)
+
+
+def _numbers(image: ImageStack, stems: list[str], count: int, path: Path) -> list[int]:
+    """Return the plane number of each label file."""
+    if len(set(stems)) < len(stems):
+        twice = next(stem for stem in stems if stems.count(stem) > 1)
+        raise LabelsError(f"'{path}' holds two files named {twice}; keep one of them.")
+    if image.plane_names is not None:
+        found = pair_names(stems, image.plane_names)
+        planes = f"{image.plane_names[0]} to {image.plane_names[-1]}"
+    elif len(stems) == count:
+        return list(range(count))
+    else:
+        found = pair_numbers(stems, {i: i for i in range(count)})
+        planes = f"numbered 0 to {count - 1}"
+    if isinstance(found, str):
+        raise LabelsError(
+            f"The label file '{found}' in '{path}' belongs to no plane of '{image.name}' "
+            f"({planes}); name it like its image plane, or remove it."
+        )
+    return [found[stem] for stem in stems]
+
+
+def _open(opener: Callable[[Path], ImageStack], path: Path) -> ImageStack:
+    """Open a file of labels; what is wrong with it as an image is wrong with the labels."""
+    try:
+        labels = opener(path)
+    except ImageError as error:
+        raise LabelsError(str(error)) from error
+    if labels.is_rgb:
+        raise LabelsError(
+            f"'{path}' is a colour picture, not a label image; save the labels as whole numbers, "
+            "one number per object or class."
+        )
+    return labels
+
+
+def _other_shape(path: Path, labels: ImageStack, expected: Layout) -> LabelsError:
+    return LabelsError(
+        f"The labels '{path}' are {_times(labels.array.shape)} but the image is "
+        f"{_times(expected.shape)}; give labels that were painted on this image, or single planes "
+        "in a folder, named like its planes."
+    )
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _whole_numbers(values: npt.NDArray[Any], where: str) -> npt.NDArray[np.int32]:
+    """Return labels as int32, or say what is wrong with them."""
+    if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.floor(values))).all():
+        raise LabelsError(
+            f"The labels in {where} are fractions; labels are whole numbers: round them, or give "
+            "the label image instead of the probabilities."
+        )
+    if values.dtype.kind not in "buif":
+        raise LabelsError(f"The labels in {where} are {values.dtype.name}; save whole numbers.")
+    if values.size and values.min() < 0:
+        raise LabelsError(
+            f"The labels in {where} hold the negative number {values.min():g}; give background "
+            "and objects numbers from 0 upwards."
+        )
+    if values.size and values.max() > _LARGEST:
+        raise LabelsError(
+            f"The labels in {where} go up to {values.max():.0f}, but {_LARGEST} is the largest "
+            "that can be used; number the objects anew (in Python: "
+            "skimage.segmentation.relabel_sequential)."
+        )
+    return values.astype(np.int32)

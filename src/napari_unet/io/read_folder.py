@@ -1,0 +1,149 @@
+"""Folders of planes: one TIFF or PNG file per plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.engine.errors import FileError, ImageError
+from napari_unet.io.failures import cannot_read
+from napari_unet.io.lazy import Spans, page_array
+from napari_unet.io.names import frame_axis, natural_key
+from napari_unet.io.read_tiff import open_tiff
+from napari_unet.io.stack import ImageStack
+
+__all__ = ["list_planes", "open_folder", "open_plane", "open_planes", "open_png"]
+
+_SUFFIXES = {".tif", ".tiff", ".png"}
+_MODES = {"P": "P", "LA": "L"}  # palette pictures as numbers; transparency is no grey value
+
+
+def open_folder(path: Path) -> ImageStack:
+    """Open a folder of planes, in natural order of their names.
+
+    The planes lie along T if all names end like t007, time7 or frame_7, else along Z. Hidden
+    files, and files that are no TIFF or PNG, are passed over.
+
+    Raises
+    ------
+    FileError
+        If there is no plane, or one cannot be read.
+    ImageError
+        If the planes differ in shape or type, or a file holds a whole stack.
+    """
+    return open_planes(list_planes(path), path.name)
+
+
+def open_planes(files: Sequence[Path], name: str) -> ImageStack:
+    """Open files of one plane each as a stack, in the order given.
+
+    Raises
+    ------
+    FileError, ImageError
+        As `open_folder`.
+    """
+    first = open_plane(files[0])
+    for file in files[1:]:
+        _check_alike(open_plane(file), file, first, files[0])
+    stems = tuple(file.stem for file in files)
+    opened = lru_cache(maxsize=4)(open_plane)
+
+    def read(number: int, spans: Spans) -> npt.NDArray[Any]:
+        return np.asarray(opened(files[number]).array[spans])
+
+    array = page_array((len(files),), first.array.shape, first.array.dtype, read)
+    return ImageStack(array, frame_axis(stems) + first.axes, first.spacing, name, stems)
+
+
+def list_planes(path: Path, *, required: bool = True) -> list[Path]:
+    """Return the TIFF and PNG files of a folder in natural order.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be read, or planes are required and there is none.
+    """
+    try:
+        files = [
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".") and file.is_file()
+        ]
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    if required and not files:
+        raise FileError(
+            f"The folder '{path}' holds no TIFF or PNG files; choose the folder in which the "
+            "image planes lie."
+        )
+    return sorted(files, key=natural_key)
+
+
+def open_plane(path: Path) -> ImageStack:
+    """Open a file that holds one plane.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    ImageError
+        If it holds more than one plane.
+    """
+    stack = open_png(path) if path.suffix.lower() == ".png" else open_tiff(path)
+    if stack.axes not in ("YX", "YXS"):
+        raise ImageError(
+            f"'{path}' holds a stack ({_times(stack.array.shape)}), but a folder is read as one "
+            "plane per file; open that file itself, or keep only single planes in the folder."
+        )
+    return stack
+
+
+def open_png(path: Path) -> ImageStack:
+    """Open a PNG file: a grey plane or a colour picture; the last one read is remembered.
+
+    Raises
+    ------
+    FileError
+        If it is missing, no PNG or damaged.
+    """
+    with _reading(path), iio.imopen(path, "r", plugin="pillow") as file:
+        mode = _MODES.get(file.metadata()["mode"])
+        shape, dtype = file.properties().shape, file.properties().dtype
+        if mode is not None:
+            shape = shape[:2]
+
+    @lru_cache(maxsize=1)
+    def decode() -> npt.NDArray[Any]:
+        with _reading(path):
+            return np.asarray(iio.imread(path, plugin="pillow", mode=mode))
+
+    array = page_array((), shape, dtype, lambda _, spans: decode()[spans])
+    return ImageStack(array, "YX" if len(shape) == 2 else "YXS", {}, path.stem)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow: broken chunk, too many pixels
+        raise cannot_read(path, error) from error
+
+
+def _check_alike(stack: ImageStack, file: Path, first: ImageStack, first_file: Path) -> None:
+    if (stack.array.shape, stack.array.dtype) != (first.array.shape, first.array.dtype):
+        raise ImageError(
+            f"The planes of a folder must be alike, but '{file}' is "
+            f"{_times(stack.array.shape)} {stack.array.dtype} and '{first_file.name}' is "
+            f"{_times(first.array.shape)} {first.array.dtype}; put them into different folders."
+        )
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))

@@ -1,0 +1,153 @@
+"""An image or label file as it lies open: lazy array, axes and spacing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from napari_unet.engine.errors import ImageError
+from napari_unet.engine.planes import ArrayPlanes
+
+__all__ = ["ImageStack", "Layout", "name_axes"]
+
+_KNOWN = "TZCYXSAPRHEQ"  # axes that OME names, and so can be written again
+_SPARE = "ZTQPRAHE"  # names for axes that a file leaves unnamed, innermost first
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Shape, axes and spacing of a file that is to be written.
+
+    Parameters
+    ----------
+    shape
+        Length of each axis.
+    axes
+        One letter per axis, ending in "YX".
+    spacing
+        Distance between neighbours along an axis, where known: µm for Z, Y and X, s for T.
+    """
+
+    shape: tuple[int, ...]
+    axes: str
+    spacing: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != len(self.axes) or len(set(self.axes)) != len(self.axes):
+            raise ValueError(f"axes {self.axes!r} do not name the axes of {self.shape}")
+        if not self.axes.endswith("YX"):
+            raise ValueError(f"axes must end in YX, got {self.axes!r}")
+        if min(self.shape) < 1:
+            raise ValueError(f"shape must hold no zero, got {self.shape}")
+
+    @property
+    def leading_shape(self) -> tuple[int, ...]:
+        """Lengths of the axes before YX."""
+        return self.shape[:-2]
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Height and width of a plane, pixels."""
+        return self.shape[-2], self.shape[-1]
+
+    @property
+    def count(self) -> int:
+        """Number of planes; where there are channels, each is counted."""
+        return math.prod(self.leading_shape)
+
+    @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in µm, None if unknown."""
+        if "Y" in self.spacing and "X" in self.spacing:
+            return self.spacing["Y"], self.spacing["X"]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStack:
+    """An open image; pixels are read when the array is sliced.
+
+    Parameters
+    ----------
+    array
+        Slices like numpy's; nothing else of it is read.
+    axes
+        One letter per axis, "TZCYX" or a part of it, ending in "YX"; colour pictures in "YXS".
+        Leading axes that the file leaves unnamed are called Z, then T.
+    spacing
+        Distance between neighbours along an axis, where known: µm for Z, Y and X, s for T.
+    name
+        File or folder name without its suffix.
+    plane_names
+        File name of each plane without its suffix, where planes are files of a folder.
+    """
+
+    array: Any
+    axes: str
+    spacing: Mapping[str, float]
+    name: str
+    plane_names: tuple[str, ...] | None = None
+
+    @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in µm, None if unknown."""
+        return self.layout().pixel_size
+
+    @property
+    def is_rgb(self) -> bool:
+        """True for a colour picture: its last axis holds the samples red, green, blue."""
+        return "S" in self.axes
+
+    def planes(self) -> ArrayPlanes:
+        """Return the numbered planes for the engine; the axis C becomes their channels.
+
+        Raises
+        ------
+        ImageError
+            If the image is a colour picture, or its values have no grey scale.
+        """
+        if self.is_rgb:
+            raise ImageError(
+                f"'{self.name}' is a colour (RGB) picture; convert it to grey values or split "
+                "its channels first (in Fiji: Image > Type > 8-bit)."
+            )
+        channel_axis = self.axes.index("C") if "C" in self.axes else None
+        return ArrayPlanes(self.array, channel_axis=channel_axis, name=self.name)
+
+    def layout(self, *, channels: int | None = None) -> Layout:
+        """Return the layout of a result of this image: its axes without C and S.
+
+        Parameters
+        ----------
+        channels
+            Length of an axis C put before YX, as probabilities have; None: no such axis.
+        """
+        kept = [i for i, axis in enumerate(self.axes) if axis not in "CS"]
+        shape = [int(self.array.shape[i]) for i in kept]
+        axes = [self.axes[i] for i in kept]
+        if channels is not None:
+            shape[-2:-2], axes[-2:-2] = [channels], ["C"]
+        spacing = {axis: self.spacing[axis] for axis in axes if axis in self.spacing}
+        return Layout(tuple(shape), "".join(axes), spacing)
+
+
+def name_axes(axes: str) -> str:
+    """Give each unnamed axis a name: Z to the innermost, T to the next, then Q, P, ….
+
+    Parameters
+    ----------
+    axes
+        One letter per axis; "I" and "Q" (tifffile: image series, other) and any letter that
+        OME does not know count as unnamed, and so does a letter that comes twice.
+    """
+    named: list[str] = []
+    for axis in axes:
+        known = axis in _KNOWN and axis != "Q" and axis not in named
+        named.append(axis if known else "?")
+    spare = (axis for axis in _SPARE if axis not in named)
+    for i in range(len(named) - 1, -1, -1):
+        if named[i] == "?":
+            named[i] = next(spare)
+    return "".join(named)

@@ -1,0 +1,104 @@
+"""How a TIFF tells its axes and spacing: ImageJ's description or OME-XML, and resolution tags."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_unet.io.stack import Layout
+from napari_unet.io.units import MICROMETRE
+
+__all__ = ["TiffText", "choose_text"]
+
+_CLASSIC_LIMIT = 2**32 - 2**25  # bytes; offsets of a classic TIFF have 32 bits
+_PAGE_OVERHEAD = 1024  # bytes of tags per page
+_IMAGEJ_TYPES = (np.dtype(np.uint16), np.dtype(np.float32))
+_PER_CENTIMETRE = 1e4  # µm
+
+
+@dataclass(frozen=True, slots=True)
+class TiffText:
+    """Which of the two languages a file speaks, and in which TIFF."""
+
+    layout: Layout
+    dtype: np.dtype[Any]
+    is_imagej: bool
+    is_big: bool  # BigTIFF: 64-bit offsets
+
+    def describe(self, *, highest: float) -> bytes:
+        """Return the ImageDescription of the first page.
+
+        Parameters
+        ----------
+        highest
+            Grey value shown as white in ImageJ; black is 0.
+        """
+        if self.is_imagej:
+            return self._imagej(highest).encode("ascii")
+        return self._ome().encode("utf-8")
+
+    def resolution(self) -> dict[str, Any]:
+        """Return the resolution tags as arguments of `tifffile.TiffWriter.write`."""
+        if self.layout.pixel_size is None:
+            return {}
+        height, width = self.layout.pixel_size
+        if self.is_imagej:  # pixels per unit of the description
+            return {"resolution": (1 / width, 1 / height), "resolutionunit": "NONE"}
+        per_cm = (_PER_CENTIMETRE / width, _PER_CENTIMETRE / height)
+        return {"resolution": per_cm, "resolutionunit": "CENTIMETER"}
+
+    def _imagej(self, highest: float) -> str:
+        """Return ImageJ's key=value lines; its stacks run channels first, then slices, frames."""
+        length = dict(zip(self.layout.axes, self.layout.shape, strict=True))
+        spacing = self.layout.spacing
+        lines = ["ImageJ=1.11a", f"images={self.layout.count}"]
+        for axis, key in (("C", "channels"), ("Z", "slices"), ("T", "frames")):
+            if length.get(axis, 1) > 1:
+                lines.append(f"{key}={length[axis]}")
+        if self.layout.count > 1:
+            lines += ["hyperstack=true", "mode=grayscale"]
+        if self.layout.pixel_size is not None:
+            lines.append("unit=um")
+            if "Z" in spacing:
+                lines.append(f"spacing={spacing['Z']!r}")
+        if "T" in spacing:
+            lines.append(f"finterval={spacing['T']!r}")
+        lines += ["loop=false", "min=0.0", f"max={float(highest)!r}"]
+        return "\n".join([*lines, ""])
+
+    def _ome(self) -> str:
+        height, width = self.layout.plane_shape
+        keys: dict[str, Any] = {}
+        for axis in "XYZ":
+            if axis in self.layout.spacing:
+                keys[f"PhysicalSize{axis}"] = self.layout.spacing[axis]
+                keys[f"PhysicalSize{axis}Unit"] = MICROMETRE
+        if "T" in self.layout.spacing:
+            keys["TimeIncrement"] = self.layout.spacing["T"]
+            keys["TimeIncrementUnit"] = "s"
+        xml = tifffile.OmeXml()
+        stored = (self.layout.count, 1, 1, height, width, 1)
+        xml.addimage(self.dtype, self.layout.shape, stored, axes=self.layout.axes, **keys)
+        return str(xml.tostring(declaration=True))
+
+
+def choose_text(layout: Layout, dtype: np.dtype[Any], *, ome: bool) -> TiffText:
+    """Choose ImageJ's language where ImageJ itself can read the file, else OME.
+
+    ImageJ knows the axes T, Z, C in this order, uint16 and float32, and no BigTIFF.
+
+    Parameters
+    ----------
+    ome
+        True: OME in any case, as the file name promises.
+    """
+    in_order = [axis for axis in "TZC" if axis in layout.axes] == list(layout.axes[:-2])
+    size = math.prod(layout.shape) * dtype.itemsize
+    size += layout.count * _PAGE_OVERHEAD
+    is_big = size > _CLASSIC_LIMIT
+    is_imagej = in_order and dtype in _IMAGEJ_TYPES and not is_big and not ome
+    return TiffText(layout, dtype, is_imagej, is_big)

@@ -1,0 +1,112 @@
+"""OME-Zarr 0.5 images, written plane by plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from napari_unet.engine.errors import FileError
+from napari_unet.io.checks import check_labels, check_plane
+from napari_unet.io.read_zarr import has_zarr_marks
+from napari_unet.io.replacing import replacing
+from napari_unet.io.stack import Layout
+
+__all__ = ["PlaneZarr", "plane_zarr"]
+
+_ORDER = "TCZYX"  # that OME-Zarr prescribes
+_CHUNK = 1024  # pixels per side at most; one plane never shares a chunk with another
+_AXES: dict[str, dict[str, str]] = {
+    "T": {"name": "t", "type": "time"},
+    "C": {"name": "c", "type": "channel"},
+    "Z": {"name": "z", "type": "space"},
+    "Y": {"name": "y", "type": "space"},
+    "X": {"name": "x", "type": "space"},
+}
+
+
+class PlaneZarr:
+    """An OME-Zarr image that is being written: labels uint32, probabilities float32."""
+
+    def __init__(self, path: Path, layout: Layout, *, name: str, is_labels: bool) -> None:
+        self._is_labels = is_labels
+        plane_axes = 2 if is_labels else 3
+        self._leading_axes = layout.axes[:-plane_axes]
+        self._leading_shape = layout.shape[:-plane_axes]
+        self._plane_shape = layout.shape[-plane_axes:]
+        self._axes = "".join(axis for axis in _ORDER if axis in layout.axes)
+        self._written = 0
+        length = dict(zip(layout.axes, layout.shape, strict=True))
+        shape = tuple(length[axis] for axis in self._axes)
+        group = zarr.open_group(str(path), mode="w-", zarr_format=3)
+        group.attrs["ome"] = self._metadata(layout, name)
+        self._array = group.create_array(
+            "0",
+            shape=shape,
+            chunks=tuple(min(length[a], _CHUNK) if a in "YX" else 1 for a in self._axes),
+            dtype=np.uint32 if is_labels else np.float32,
+            dimension_names=[_AXES[axis]["name"] for axis in self._axes],
+        )
+
+    def write(self, plane: npt.NDArray[Any]) -> None:
+        """Write the next plane: labels (Y, X) or probabilities (C, Y, X).
+
+        Raises
+        ------
+        LabelsError
+            If labels are negative, fractions, or need more than 32 bits.
+        """
+        check_plane(plane, self._plane_shape)
+        if self._is_labels:
+            check_labels(plane)
+        at = np.unravel_index(self._written, self._leading_shape) if self._leading_shape else ()
+        position = {axis: int(i) for axis, i in zip(self._leading_axes, at, strict=True)}
+        self._array[tuple(position.get(axis, slice(None)) for axis in self._axes)] = plane
+        self._written += 1
+
+    def finish(self) -> None:
+        """Raise unless every plane was written."""
+        expected = int(np.prod(self._leading_shape, dtype=int))
+        if self._written != expected:
+            raise ValueError(f"{self._written} of {expected} planes were written")
+
+    def _metadata(self, layout: Layout, name: str) -> dict[str, Any]:
+        axes = [dict(_AXES[axis]) for axis in self._axes]
+        for axis, described in zip(self._axes, axes, strict=True):
+            if axis in layout.spacing:
+                described["unit"] = "second" if axis == "T" else "micrometer"
+        scale = [float(layout.spacing.get(axis, 1.0)) for axis in self._axes]
+        transformations = [{"type": "scale", "scale": scale}]
+        multiscale = {
+            "name": name,
+            "axes": axes,
+            "datasets": [{"path": "0", "coordinateTransformations": transformations}],
+        }
+        labels: dict[str, Any] = {"image-label": {}} if self._is_labels else {}
+        return {"version": "0.5", "multiscales": [multiscale], **labels}
+
+
+@contextmanager
+def plane_zarr(path: Path, layout: Layout, *, is_labels: bool) -> Iterator[PlaneZarr]:
+    """Open an OME-Zarr for writing; it appears under its name when the block ends.
+
+    Raises
+    ------
+    FileError
+        If `path` is a folder of something else, or OME-Zarr has no such axis.
+    """
+    if path.is_dir() and any(path.iterdir()) and not has_zarr_marks(path):
+        raise FileError(f"'{path}' is a folder with other files in it; choose another name.")
+    if not set(layout.axes) <= set(_ORDER):
+        raise FileError(
+            f"OME-Zarr has no room for the axes {layout.axes}; save '{path.stem}' as .tif instead."
+        )
+    with replacing(path) as temporary:
+        writer = PlaneZarr(temporary, layout, name=path.stem, is_labels=is_labels)
+        yield writer
+        writer.finish()
