@@ -1,0 +1,112 @@
+"""How two label images overlap: a sparse contingency table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from napari_unet.engine.errors import LabelsError
+
+__all__ = ["Overlaps", "count_overlaps"]
+
+Counts = npt.NDArray[np.int64]
+LabelImage = npt.NDArray[Any]
+"""Whole numbers of any integer type, 2D or 3D."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlaps:
+    """Every pair of labels that share pixels; label 0 is one of them."""
+
+    truth_ids: LabelImage  # (n,) labels in ascending order
+    prediction_ids: LabelImage  # (m,)
+    truth: npt.NDArray[np.intp]  # (k,) index into `truth_ids` of each pair
+    prediction: npt.NDArray[np.intp]  # (k,) index into `prediction_ids`
+    pixels: Counts  # (k,) that the pair shares
+
+    @property
+    def truth_sizes(self) -> Counts:
+        """Pixels of each label of the truth, (n,)."""
+        return _sums(self.truth, self.pixels, len(self.truth_ids))
+
+    @property
+    def prediction_sizes(self) -> Counts:
+        """Pixels of each label of the prediction, (m,)."""
+        return _sums(self.prediction, self.pixels, len(self.prediction_ids))
+
+    @property
+    def iou(self) -> npt.NDArray[np.float64]:
+        """Intersection over union of each pair, (k,)."""
+        either = self.truth_sizes[self.truth] + self.prediction_sizes[self.prediction]
+        return self.pixels / (either - self.pixels)
+
+    def is_object(self) -> npt.NDArray[np.bool_]:
+        """Return which pairs are of two objects, (k,): neither label is 0."""
+        return self.is_foreground() & np.not_equal(self.prediction_ids[self.prediction], 0)
+
+    def is_foreground(self) -> npt.NDArray[np.bool_]:
+        """Return which pairs lie in an object of the truth, (k,)."""
+        return np.not_equal(self.truth_ids[self.truth], 0)
+
+
+def count_overlaps(
+    prediction: LabelImage, truth: LabelImage, valid: npt.NDArray[np.bool_] | None = None
+) -> Overlaps:
+    """Count the pixels that each label of the prediction shares with each label of the truth.
+
+    Parameters
+    ----------
+    prediction, truth
+        Label images of one shape, of any integer type (bool counts as 0 and 1).
+    valid
+        True where the truth is known; other pixels are left out of both images.
+
+    Raises
+    ------
+    LabelsError
+        If the shapes differ, or the values are not whole numbers from 0.
+    """
+    _check(prediction, truth, valid)
+    if valid is not None:
+        prediction, truth = prediction[valid], truth[valid]
+    prediction_ids, columns = np.unique(prediction, return_inverse=True)
+    truth_ids, rows = np.unique(truth, return_inverse=True)
+    table = sparse.coo_array(
+        (np.ones(truth.size, dtype=np.int64), (rows.ravel(), columns.ravel())),
+        shape=(len(truth_ids), len(prediction_ids)),
+    )
+    pairs = table.tocsr().tocoo()  # adds up the pixels of each pair
+    row, column = pairs.coords
+    return Overlaps(
+        truth_ids, prediction_ids, row.astype(np.intp), column.astype(np.intp), pairs.data
+    )
+
+
+def _check(prediction: LabelImage, truth: LabelImage, valid: npt.NDArray[np.bool_] | None) -> None:
+    for name, labels in (("prediction", prediction), ("truth", truth)):
+        if labels.dtype.kind not in "uib":
+            raise LabelsError(
+                f"The {name} holds {labels.dtype.name} values; compare label images, which hold "
+                "whole numbers."
+            )
+        if labels.size and labels.min() < 0:
+            raise LabelsError(
+                f"The {name} holds the negative label {int(labels.min())}; use 0 for background "
+                "and positive numbers for the rest."
+            )
+    if prediction.shape != truth.shape or (valid is not None and valid.shape != truth.shape):
+        shapes = [prediction.shape, truth.shape, *([] if valid is None else [valid.shape])]
+        raise LabelsError(
+            "Only images of one shape can be compared, but these have "
+            f"{' and '.join(str(shape) for shape in shapes)}; check that they belong together."
+        )
+
+
+def _sums(indices: npt.NDArray[np.intp], pixels: Counts, count: int) -> Counts:
+    sums = np.zeros(count, dtype=np.int64)
+    np.add.at(sums, indices, pixels)
+    return sums
