@@ -2,9 +2,10 @@
 
 Called by the Makefile with one word, what the environment is for, each including the one before:
 
-    run    the program: the package and napari with Qt, in `.venv`
-    test   its tests
-    check  lint, types and contracts as well
+    system  what windows need of the operating system
+    run     the program: the package and napari with Qt, in `.venv`
+    test    its tests
+    check   lint, types and contracts
 
 Only the standard library is used, and only syntax that old Pythons read, so that they can say
 that they are too old.
@@ -24,7 +25,7 @@ import time
 from pathlib import Path
 
 OLDEST = (3, 11)
-LEVELS = ("run", "test", "check")
+LEVELS = ("system", "run", "test", "check")
 
 # The CPU build by its full version: found wherever a folder or mirror of wheels provides it,
 # refused within a second elsewhere.
@@ -69,7 +70,7 @@ def main() -> None:
     if sys.version_info < OLDEST:
         restart_with_a_newer_python()
     install_system_libraries()
-    if is_done(level):
+    if level == "system" or is_done(level):
         return
     started = time.monotonic()
     make_venv()

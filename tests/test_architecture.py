@@ -1,0 +1,130 @@
+"""The house rules that a machine can check: light imports, one-way rooms, small files."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from importlinter.cli import lint_imports
+from npe2 import PluginManifest
+
+_ROOT = Path(__file__).parents[1]
+_PACKAGE = _ROOT / "src" / "napari_unet"
+_SOURCES = sorted(p for p in _PACKAGE.rglob("*.py") if p.name != "_version.py")  # generated
+_GUI = {"PyQt5", "PyQt6", "PySide2", "PySide6", "magicgui", "napari", "qtpy", "superqt", "vispy"}
+_PICKLES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
+
+
+def _trees() -> Iterator[tuple[str, ast.Module]]:
+    """Yield the name and the syntax tree of each source file."""
+    for path in _SOURCES:
+        yield path.relative_to(_PACKAGE).as_posix(), ast.parse(path.read_text("utf-8"))
+
+
+def _run(code: str) -> str:
+    """Return what the code prints in an interpreter of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _packages_loaded_by(*modules: str) -> set[str]:
+    imports = "".join(f"import {module}\n" for module in modules)
+    names = _run(f"{imports}import sys\nprint(*sys.modules)").split()
+    return {name.partition(".")[0] for name in names}
+
+
+def _modules_in(room: str) -> list[str]:
+    """Return the dotted names of all modules in a room of the package."""
+    paths = [p.relative_to(_PACKAGE.parent).with_suffix("") for p in (_PACKAGE / room).glob("*.py")]
+    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
+
+
+def test_the_package_is_imported_in_under_50_ms() -> None:
+    code = "from time import perf_counter as t; a = t(); import napari_unet; print(t() - a)"
+    assert min(float(_run(code)) for _ in range(5)) < 0.050
+
+
+def test_the_package_loads_neither_torch_nor_a_window() -> None:
+    assert not _packages_loaded_by("napari_unet") & {"torch", *_GUI}
+
+
+def test_rooms_below_the_window_load_no_window() -> None:
+    modules = [module for room in ("engine", "io", "cli") for module in _modules_in(room)]
+    assert not _packages_loaded_by(*modules) & _GUI
+
+
+def test_rooms_depend_one_way() -> None:
+    assert lint_imports(config_filename=str(_ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+def test_what_the_manifest_promises_can_be_imported() -> None:
+    manifest = PluginManifest.from_file(_PACKAGE / "napari.yaml")
+
+    manifest.validate_imports()
+
+    assert manifest.name == "napari-unet-paint"
+    assert manifest.contributions.widgets
+
+
+def test_every_file_is_read_in_one_sitting() -> None:
+    lengths = {str(path): len(path.read_text("utf-8").splitlines()) for path in _SOURCES}
+    assert {path: length for path, length in lengths.items() if length > 400} == {}
+
+
+def _catches_everything(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
+    return bool(names & {"Exception", "BaseException"})
+
+
+def test_only_expected_failures_are_caught() -> None:
+    broad = [
+        (name, node.lineno)
+        for name, tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and _catches_everything(node)
+    ]
+    assert broad == []
+
+
+def _unpickles(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name in _PICKLES for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return node.module in _PICKLES
+    if isinstance(node, ast.Call):
+        allows = "allow_pickle=True" in {ast.unparse(keyword) for keyword in node.keywords}
+        return allows or ast.unparse(node.func) in ("torch.load", "torch.hub.load")
+    return False
+
+
+def test_nothing_is_unpickled() -> None:
+    found = [
+        (name, ast.unparse(node))
+        for name, tree in _trees()
+        for node in ast.walk(tree)
+        if _unpickles(node)
+    ]
+    assert found == []
+
+
+def _undocumented(tree: ast.Module) -> list[str]:
+    """Return the public functions and classes of a module that have no docstring."""
+    public = {
+        ast.literal_eval(name)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        for name in getattr(node.value, "elts", ())
+    }
+    documented = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    definitions = [n for n in tree.body if isinstance(n, documented) and n.name in public]
+    return [node.name for node in definitions if not ast.get_docstring(node)]
+
+
+def test_everything_public_is_documented() -> None:
+    assert [name for name, tree in _trees() if not ast.get_docstring(tree)] == []
+    assert [(name, missing) for name, tree in _trees() if (missing := _undocumented(tree))] == []
