@@ -18,8 +18,6 @@ from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 
-torch.set_num_threads(1)
-
 CPU = DeviceChoice("cpu", "CPU", "test")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from napari_unet.engine.errors import EngineError, SettingsError
 __all__ = ["DEVICES", "DeviceChoice", "engine_errors", "pick_device"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+# Only CUDA has a type of its own for this; these are the words of Metal, Linux and Windows.
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +90,23 @@ def engine_errors(device: DeviceChoice) -> Iterator[None]:
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise EngineError(
-            f"{device.name} ran out of memory; choose a smaller patch or tile, close other "
-            "programs, or choose device 'cpu'."
-        ) from error
+    except MemoryError as error:
+        raise _out_of_memory(device) from error
     except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY.search(str(error)):
+            raise _out_of_memory(device) from error
+        first_line = str(error).partition("\n")[0]
+        cure = (
+            "start the program again" if device.device == "cpu" else "try again with device 'cpu'"
+        )
         raise EngineError(
-            f"The computation failed on {device.name} ({str(error).splitlines()[0]}); try again "
-            "with device 'cpu', and report it if it stays."
+            f"The computation failed on {device.name} ({first_line}); {cure}, and report it if "
+            "it stays."
         ) from error
+
+
+def _out_of_memory(device: DeviceChoice) -> EngineError:
+    cure = "close other programs" + (" or choose device 'cpu'" if device.device != "cpu" else "")
+    return EngineError(
+        f"{device.name} ran out of memory; choose a smaller patch or tile, or {cure}."
+    )

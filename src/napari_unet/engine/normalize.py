@@ -6,6 +6,7 @@ over the whole stack and stored with the model.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = ["Normalization", "measure"]
 
 _PLANES = 32  # planes looked at, evenly spaced through the stack
 _PIXELS = 1 << 18  # pixels looked at per plane and channel
+_BANDS = 8  # of rows that they come in: each one may cost the reading of a whole plane
 _PERCENTILES = (0.5, 99.5)
 
 
@@ -60,7 +62,7 @@ def measure(planes: Planes, *, name: str = "image") -> Normalization:
     """
     numbers = np.unique(np.linspace(0, planes.count - 1, min(planes.count, _PLANES)).astype(int))
     height, width = planes.shape
-    rows = _evenly_spaced(height, width)
+    rows = _bands(height, width)
     samples = []
     for plane in numbers:
         bands = [planes.read(int(plane), band, slice(0, width)) for band in rows]
@@ -70,7 +72,8 @@ def measure(planes: Planes, *, name: str = "image") -> Normalization:
                 f"Plane {plane} of '{name}' holds NaN or infinite values; replace them (for "
                 "example with numpy.nan_to_num) and open it again."
             )
-        samples.append(values)
+        half_precision = values.dtype == np.float16  # percentiles would overflow
+        samples.append(values.astype(np.float32) if half_precision else values)
     stacked = np.concatenate(samples, axis=1)  # (C, samples)
     low, high = np.percentile(stacked, _PERCENTILES, axis=1)
     # A few bright pixels on an even background are a picture too, but lie beyond the percentiles.
@@ -84,10 +87,10 @@ def measure(planes: Planes, *, name: str = "image") -> Normalization:
     return Normalization(tuple(map(float, low)), tuple(map(float, high)))
 
 
-def _evenly_spaced(height: int, width: int) -> list[slice]:
+def _bands(height: int, width: int) -> list[slice]:
     """Return bands of rows, spread over the plane, that hold about `_PIXELS` pixels in all."""
-    wanted = max(1, min(height, _PIXELS // width))
-    if wanted == height:
+    rows = math.ceil(_PIXELS / width / _BANDS)
+    if rows * _BANDS >= height:
         return [slice(0, height)]
-    starts = np.unique(np.linspace(0, height - 1, wanted).astype(int))
-    return [slice(int(start), int(start) + 1) for start in starts]
+    starts = np.linspace(0, height - rows, _BANDS).astype(int)
+    return [slice(int(start), int(start) + rows) for start in starts]

@@ -1,0 +1,89 @@
+"""Stacks as numbered planes, against numpy."""
+
+from __future__ import annotations
+
+import dask.array
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_unet.engine.errors import ImageError
+from napari_unet.engine.planes import ArrayPlanes
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> tuple[np.ndarray, int | None]:
+    shape = draw(st.lists(st.integers(1, 4), min_size=2, max_size=5))
+    axis = draw(st.none() | st.integers(-len(shape), len(shape) - 1)) if len(shape) > 2 else None
+    return np.arange(np.prod(shape), dtype=np.uint16).reshape(shape), axis
+
+
+@given(stacks(), st.data())
+def test_any_region_of_any_plane_with_any_channel_axis(
+    stack: tuple[np.ndarray, int | None], data: st.DataObject
+) -> None:
+    array, axis = stack
+    planes = ArrayPlanes(array, channel_axis=axis)
+    channels_first = array[np.newaxis] if axis is None else np.moveaxis(array, axis, 0)
+    flat = channels_first.reshape(len(channels_first), -1, *channels_first.shape[-2:])
+    assert (planes.channels, planes.count, *planes.shape) == flat.shape
+    assert planes.dtype == np.uint16
+    plane = data.draw(st.integers(0, planes.count - 1))
+    top, left = (data.draw(st.integers(0, n - 1)) for n in planes.shape)
+    y = slice(top, data.draw(st.integers(top + 1, planes.shape[0])))
+    x = slice(left, data.draw(st.integers(left + 1, planes.shape[1])))
+    region = planes.read(plane, y, x)
+    np.testing.assert_array_equal(region, flat[:, plane, y, x])
+    assert region.dtype == np.uint16
+
+
+@given(stacks())
+def test_plane_numbers_and_positions_are_one_to_one(stack: tuple[np.ndarray, int | None]) -> None:
+    planes = ArrayPlanes(stack[0], channel_axis=stack[1])
+    positions = [planes.position(plane) for plane in range(planes.count)]
+    assert positions == list(np.ndindex(planes.leading_shape))
+    assert [planes.number(position) for position in positions] == list(range(planes.count))
+
+
+def test_only_the_wanted_region_is_computed() -> None:
+    computed: list[tuple[int, ...]] = []
+
+    def remember(block: np.ndarray) -> np.ndarray:
+        computed.append(block.shape)
+        return block
+
+    lazy = dask.array.zeros((4, 64, 64), chunks=(1, 32, 32), dtype=np.uint8)
+    planes = ArrayPlanes(
+        lazy.map_blocks(remember, dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
+    )
+    assert not computed
+    region = planes.read(2, slice(0, 10), slice(40, 50))
+    assert isinstance(region, np.ndarray)
+    assert region.shape == (1, 10, 10)
+    assert len(computed) == 1
+
+
+@pytest.mark.parametrize("dtype", [">u2", "<f4", "int8", "uint64", "float16"])
+def test_any_integer_or_float_is_taken_as_it_is(dtype: str) -> None:
+    planes = ArrayPlanes(np.zeros((3, 4), dtype))
+    assert planes.dtype == np.dtype(dtype)
+    assert planes.read(0, slice(0, 2), slice(0, 2)).dtype == np.dtype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("array", "channel_axis", "sentence"),
+    [
+        (np.zeros((4, 4), bool), None, "'cells' holds bool values.*convert"),
+        (np.zeros((4, 4), np.complex64), None, "'cells' holds complex64 values.*convert"),
+        (np.zeros(4), None, "1 spatial axis"),
+        (np.zeros((4, 3)), 1, "1 spatial axis"),
+        (np.zeros((0, 4, 4)), None, r"empty \(shape \(0, 4, 4\)\)"),
+        (np.zeros((4, 0)), None, "empty"),
+    ],
+)
+def test_what_is_no_image_gets_one_sentence(
+    array: np.ndarray, channel_axis: int | None, sentence: str
+) -> None:
+    with pytest.raises(ImageError, match=sentence):
+        ArrayPlanes(array, channel_axis=channel_axis, name="cells")
