@@ -1,0 +1,103 @@
+"""The pages hold together: links lead somewhere, commands exist, examples run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import typer
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from napari_unet.cli.app import app
+
+_ROOT = Path(__file__).parents[1]
+_SOURCE = _ROOT / "src"
+_PAGES = [*sorted(_ROOT.glob("*.md")), *sorted((_ROOT / "docs").rglob("*.md"))]
+_EXAMPLES = [path for path in sorted(_SOURCE.rglob("*.py")) if ">>>" in path.read_text("utf-8")]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(_ROOT).as_posix()
+
+
+each_page = pytest.mark.parametrize("page", _PAGES, ids=_name)
+
+
+def _tokens(page: Path) -> Iterator[Token]:
+    """Yield the parts of a page, those inside its paragraphs included."""
+    for token in MarkdownIt("commonmark").enable("table").parse(page.read_text("utf-8")):
+        yield token
+        yield from token.children or ()
+
+
+def _headings(page: Path) -> list[tuple[int, str]]:
+    """Return depth and text of the page's headings."""
+    tokens = list(_tokens(page))
+    return [
+        (int(token.tag[1:]), following.content)
+        for token, following in pairwise(tokens)
+        if token.type == "heading_open"
+    ]
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return what links within the page may name, spelled as code forges spell it."""
+    texts = [re.sub(r"[^\w\- ]", "", text.lower()) for _, text in _headings(page)]
+    return {text.replace(" ", "-") for text in texts}
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for token in _tokens(page):
+        target = token.attrGet("href") or token.attrGet("src")
+        if not target or urlsplit(str(target)).scheme:
+            continue
+        path, _, anchor = unquote(str(target)).partition("#")
+        other = page.parent / path if path else page
+        if not other.exists() or (anchor and anchor not in _anchors(other)):
+            broken.append(target)
+    assert broken == []
+
+
+@each_page
+def test_headings_go_down_one_step_at_a_time(page: Path) -> None:
+    depths = [depth for depth, _ in _headings(page)]
+    assert depths[0] == 1
+    assert depths.count(1) == 1
+    assert all(lower <= upper + 1 for upper, lower in pairwise(depths))
+
+
+def _shown_commands(page: Path) -> Iterator[list[str]]:
+    """Yield the words after `napari-unet` of each command in the page's blocks of code."""
+    for token in _tokens(page):
+        if token.type == "fence":
+            lines = token.content.replace("\\\n", " ").splitlines()
+            commands = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
+            yield from (words[1:] for words in commands if words and words[0] == "napari-unet")
+
+
+@each_page
+def test_shown_commands_and_options_exist(page: Path) -> None:
+    for words in _shown_commands(page):
+        command: Any = typer.main.get_command(app)
+        rest = list(words)
+        while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+            command = command.commands[rest.pop(0)]
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        assert {word for word in rest if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("path", _EXAMPLES, ids=_name)
+def test_examples_in_docstrings_give_what_they_show(path: Path) -> None:
+    name = ".".join(path.relative_to(_SOURCE).with_suffix("").parts).removesuffix(".__init__")
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
