@@ -103,7 +103,7 @@ class ChoicesForm(QWidget):
 
     def offer_current_model(self) -> None:
         """Offer to train the current model on, and choose it."""
-        self._offer_starts({"Current model (train on)": CURRENT_MODEL})
+        self._offer_starts({"Current model": CURRENT_MODEL})
         self._start.value = CURRENT_MODEL
 
     def choose(self, *, image: Image | None = None, labels: Labels | None = None) -> None:

@@ -84,7 +84,7 @@ class UNetPaint(QWidget):
                 else:
                     column.addLayout(part)
             column.addSpacing(_BETWEEN_STEPS)
-        column.addStretch()
+        column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidget(content)
         scroll.setWidgetResizable(True)

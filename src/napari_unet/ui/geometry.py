@@ -91,7 +91,8 @@ def focus(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
     """Return the index of the pixel in the middle of the view, inside the layer, one per axis."""
     point = list(viewer.dims.point)
     displayed = viewer.dims.displayed
-    for axis, middle in zip(displayed, viewer.camera.center[-len(displayed) :], strict=True):
+    camera = getattr(viewer, "scene", viewer).camera  # napari < 0.9: viewer.camera
+    for axis, middle in zip(displayed, camera.center[-len(displayed) :], strict=True):
         point[axis] = middle
     index = np.round(layer.world_to_data(point)).astype(int)
     last = np.array(tuple(full_resolution(layer).shape)) - 1

@@ -72,7 +72,8 @@ def why_no_labels(labels: Labels | None, image: Image) -> str | None:
     if not same_placement(labels, image):
         return (
             f"'{labels.name}' lies elsewhere than '{image.name}' (another scale or translation). "
-            "Right-click the image, copy its scale and translation, and paste them to the labels."
+            "In the layer list, right-click the image: Copy scale and transforms ▸ Copy all to "
+            "clipboard; then right-click the labels: Apply scale/transforms from Clipboard."
         )
     return None
 

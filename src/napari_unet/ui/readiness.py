@@ -71,7 +71,7 @@ class Readiness:
     def _busy(self) -> str | None:
         if self.state is JobState.IDLE:
             return None
-        return f"{self.job} is under way; wait for it, or press Stop."
+        return f"{self.job}… wait, or press Stop."
 
     def _no_device(self) -> str | None:
         return None if self.has_device else "PyTorch could not be loaded; see below."

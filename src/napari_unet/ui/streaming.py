@@ -62,19 +62,13 @@ class ResultStream:
         EngineError
             If there is no memory for it.
         """
-        shape = full_resolution(image).shape
-        try:
-            self._array = np.zeros(shape, dtype=np.int32)
-        except MemoryError as error:
-            raise EngineError(
-                f"There is no memory for the segmentation of '{image.name}'. Close other images, "
-                "or use the command 'napari-unet segment', which writes to disk."
-            ) from error
+        array = _empty(image)
         layer = self.layer
         if layer is not None and layer != not_into and self._is_ours(layer, image):
-            layer.data = self._array
+            layer.data = array
         else:
-            layer = self._add(image)
+            layer = self._add(image, array)
+        self._array = array
         _lock(layer, locked=True)
         self._running = True
         return layer
@@ -110,15 +104,16 @@ class ResultStream:
         return (
             not self._edited
             and layer.name == self._name
-            and layer.data.shape == self._array.shape
+            and layer.data is self._array
+            and layer.data.shape == full_resolution(image).shape
             and same_placement(layer, image)
         )
 
-    def _add(self, image: Image) -> Labels:
+    def _add(self, image: Image, array: npt.NDArray[np.int32]) -> Labels:
         active = self._viewer.layers.selection.active
         if self._layer is not None:
             self._layer.events.paint.disconnect(self._on_paint)
-        layer = Labels(self._array, name=f"{image.name} segmentation", **placement(image))
+        layer = Labels(array, name=f"{image.name} segmentation", **placement(image))
         self._viewer.add_layer(layer)
         layer.events.paint.connect(self._on_paint)
         self._layer, self._name, self._edited = layer, layer.name, False
@@ -132,6 +127,16 @@ class ResultStream:
     def _refresh_now(self) -> None:
         if self._layer is not None:
             self._layer.refresh(extent=False)
+
+
+def _empty(image: Image) -> npt.NDArray[np.int32]:
+    try:
+        return np.zeros(full_resolution(image).shape, dtype=np.int32)
+    except MemoryError as error:
+        raise EngineError(
+            f"There is no memory for the segmentation of '{image.name}'. Close other images, "
+            "or use the command 'napari-unet segment', which writes to disk."
+        ) from error
 
 
 def _lock(layer: Labels, *, locked: bool) -> None:

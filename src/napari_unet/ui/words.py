@@ -16,7 +16,7 @@ TRAIN = {
     ),
     "optimiser": Words("Optimiser", "adam: good in short runs. sgd: as in the paper of 2015."),
     "learning_rate": Words("Learning rate", "Size of a gradient update.", 1e-5, 1e-5, 1),
-    "momentum": Words("Momentum", "Of sgd; the first decay of adam.", 0.01, 0, 0.999),
+    "momentum": Words("Momentum", "Of sgd; the first decay of adam.", 0.01, 0, 0.99),
     "weight_decay": Words("Weight decay", "Pulls the weights towards zero.", 1e-5, 0, 1),
     "anneal": Words("Anneal", "Lower the learning rate to zero along a cosine."),
     "clip_gradient": Words("Clip gradient", "Largest norm of the gradient; 0: any.", 0.1),

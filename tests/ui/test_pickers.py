@@ -1,0 +1,95 @@
+"""Pickers follow the viewer's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from pytestqt.qtbot import QtBot
+
+from napari_unet.ui.pickers import LayerPicker, Picker
+
+
+@pytest.fixture
+def picker(viewer: ViewerModel, qtbot: QtBot) -> Iterator[LayerPicker]:
+    picker = LayerPicker(viewer, Labels, "")
+    qtbot.addWidget(picker)
+    yield picker
+    picker.release()
+
+
+def names(picker: Picker) -> list[str]:
+    return [picker.itemText(index) for index in range(picker.count())]
+
+
+def test_only_layers_of_the_kind_are_offered(
+    picker: LayerPicker, viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot
+) -> None:
+    assert names(picker) == ["strokes"]
+    assert picker.value == labels
+    images = LayerPicker(viewer, Image, "")
+    qtbot.addWidget(images)
+    assert images.value == image
+    images.release()
+
+
+def test_what_is_picked_stays_picked_when_layers_come_go_and_move(
+    picker: LayerPicker, viewer: ViewerModel, labels: Labels
+) -> None:
+    other = viewer.add_labels(np.zeros((3, 64, 48), dtype=np.uint8), name="other")
+    assert names(picker) == ["other", "strokes"]
+    assert picker.value == labels
+    viewer.layers.move(viewer.layers.index(other), 0)
+    assert picker.value == labels
+    viewer.layers.remove(other)
+    assert names(picker) == ["strokes"]
+
+
+def test_a_renamed_layer_is_renamed(picker: LayerPicker, labels: Labels) -> None:
+    labels.name = "mine"
+    assert names(picker) == ["mine"]
+    assert picker.value == labels
+
+
+def test_removing_the_picked_layer_tells_of_another(
+    picker: LayerPicker, viewer: ViewerModel, labels: Labels, qtbot: QtBot
+) -> None:
+    other = viewer.add_labels(np.zeros((3, 64, 48), dtype=np.uint8))
+    with qtbot.waitSignal(picker.picked):
+        viewer.layers.remove(labels)
+    assert picker.value == other
+    with qtbot.waitSignal(picker.picked):
+        viewer.layers.clear()
+    assert picker.value is None
+
+
+def test_the_first_layer_is_picked(qtbot: QtBot) -> None:
+    viewer = ViewerModel()
+    picker = LayerPicker(viewer, Labels, "")
+    qtbot.addWidget(picker)
+    assert picker.value is None
+    with qtbot.waitSignal(picker.picked):
+        layer = viewer.add_labels(np.zeros((4, 4), dtype=np.uint8))
+    assert picker.value == layer
+    picker.release()
+
+
+def test_long_names_do_not_widen_the_picker(picker: LayerPicker, labels: Labels) -> None:
+    width = picker.sizeHint().width()
+    labels.name = "a name as long as only instruments can make them up " * 3
+    assert picker.sizeHint().width() == width
+
+
+def test_a_released_picker_hears_nothing(
+    picker: LayerPicker, viewer: ViewerModel, labels: Labels
+) -> None:
+    events = viewer.layers.events
+    before = [len(e.callbacks) for e in (events.inserted, events.removed, events.renamed)]
+    picker.release()
+    after = [len(e.callbacks) for e in (events.inserted, events.removed, events.renamed)]
+    assert [b - a for b, a in zip(before, after, strict=True)] == [1, 1, 1]
+    labels.name = "mine"
+    assert names(picker) == ["strokes"]

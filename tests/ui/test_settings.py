@@ -1,0 +1,106 @@
+"""Every setting is in the form, with words, and comes back from it unchanged."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from enum import Enum
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from napari_unet.config import (
+    RECIPES,
+    AugmentConfig,
+    ObjectsConfig,
+    TilingConfig,
+    TrainConfig,
+)
+from napari_unet.ui import words
+from napari_unet.ui.settings import SettingsForm, SettingWords
+
+FORMS: list[tuple[Any, dict[str, SettingWords]]] = [
+    (TrainConfig(), words.TRAIN),
+    (RECIPES["2015"], words.TRAIN),
+    (AugmentConfig(), words.AUGMENT),
+    (RECIPES["2015"].augment, words.AUGMENT),
+    (TilingConfig(), words.TILING),
+    (ObjectsConfig(), words.OBJECTS),
+]
+ELSEWHERE = {"seconds", "augment"}  # in the main form, and a form of its own
+
+
+def name_of(value: Any) -> str:
+    return type(value).__name__
+
+
+@pytest.mark.parametrize(("defaults", "rows"), FORMS, ids=name_of)
+def test_the_defaults_come_back_exactly(
+    defaults: Any, rows: dict[str, SettingWords], qtbot: QtBot
+) -> None:
+    assert SettingsForm(defaults, rows).value() == defaults
+
+
+@pytest.mark.parametrize(("defaults", "rows"), FORMS, ids=name_of)
+def test_every_setting_has_words(defaults: Any, rows: dict[str, SettingWords]) -> None:
+    assert {field.name for field in fields(defaults)} - ELSEWHERE == set(rows)
+
+
+def changed(value: Any, row: SettingWords) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, Enum):
+        return next(other for other in type(value) if other is not value)
+    larger = round((value or 0) + row.step, 6)
+    return larger if larger <= row.high else round(value - row.step, 6)
+
+
+@pytest.mark.parametrize(
+    ("defaults", "rows", "name"),
+    [(defaults, rows, name) for defaults, rows in FORMS for name in rows],
+)
+def test_every_setting_reaches_the_config(
+    defaults: Any, rows: dict[str, SettingWords], name: str, qtbot: QtBot
+) -> None:
+    form = SettingsForm(defaults, rows)
+    value = changed(getattr(defaults, name), rows[name])
+    form._widgets[name].value = value
+    assert form.value() == replace(defaults, **{name: value})
+    form.restore()
+    assert form.value() == defaults
+
+
+@pytest.mark.parametrize(
+    ("config", "rows"),
+    [
+        (TrainConfig(), {"seconds": words.SECONDS, **words.TRAIN}),
+        (AugmentConfig(), words.AUGMENT),
+        (TilingConfig(), words.TILING),
+        (ObjectsConfig(), words.OBJECTS),
+    ],
+    ids=name_of,
+)
+def test_the_limits_of_the_form_are_within_those_of_the_config(
+    config: Any, rows: dict[str, SettingWords], qtbot: QtBot
+) -> None:
+    form = SettingsForm(config, rows)
+    for name, widget in form._widgets.items():
+        for limit in ("min", "max"):
+            if hasattr(widget, limit):
+                widget.value = getattr(widget, limit)
+                form.value()  # raises if the config refuses it
+        form._widgets[name].value = getattr(config, name) or 0
+
+
+def test_zero_is_none_where_a_setting_may_be_none(qtbot: QtBot) -> None:
+    form = SettingsForm(TilingConfig(tile=128), words.TILING)
+    form._widgets["tile"].value = 0
+    assert form.value().tile is None
+
+
+def test_another_recipe_becomes_the_defaults(qtbot: QtBot) -> None:
+    form = SettingsForm(TrainConfig(), words.TRAIN)
+    form.set_value(RECIPES["2015"])
+    form._widgets["patch"].value = 64
+    form.restore()
+    assert form.value() == RECIPES["2015"]
