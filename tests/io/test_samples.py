@@ -85,7 +85,7 @@ def test_numbers_follow_the_cells_through_the_planes(sample: Sample) -> None:
 
 def test_many_cells_touch_and_a_threshold_merges_them(sample: Sample) -> None:
     smooth = ndimage.gaussian_filter(sample.image.astype(float), (0, 1, 1))
-    foreground = smooth > threshold_otsu(smooth)  # type: ignore[no-untyped-call]
+    foreground = smooth > threshold_otsu(smooth)
     parts = [ndimage.label(ndimage.binary_fill_holes(plane))[0] for plane in foreground]
     scores = [seg(*pair) for pair in zip(parts, sample.truth, strict=True)]
     assert np.mean(scores) < 0.5

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import tifffile
 from scipy import ndimage
 
 from napari_unet.io.microscope import Cell, Microscope
+from napari_unet.io.replacing import replacing
 from napari_unet.io.strokes import paint_strokes
 
-__all__ = ["Sample", "paint_strokes", "synthetic_cells"]
+__all__ = ["Sample", "paint_strokes", "save_image", "synthetic_cells"]
 
 _Float = npt.NDArray[np.float64]
 _Int32 = npt.NDArray[np.int32]
@@ -83,6 +86,33 @@ def synthetic_cells(seed: int = 0, planes: int = 10, shape: tuple[int, int] = (2
         ]
     )
     return Sample(image, _consecutive(truth))
+
+
+def save_image(sample: Sample, path: Path) -> Path:
+    """Write the image as an ImageJ hyperstack, with its axes and pixel size.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    height, width = sample.pixel_size
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            sample.image,
+            imagej=True,
+            resolution=(1 / width, 1 / height),
+            metadata={
+                "axes": sample.axes,
+                "unit": "um",
+                "finterval": sample.spacing["T"],
+                "min": float(sample.image.min()),
+                "max": float(np.percentile(sample.image, 99.9)),
+            },
+            compression="zlib",
+        )
+    return path
 
 
 def _draw_outlines(rng: np.random.Generator, planes: int, shape: tuple[int, int]) -> _Outlines:

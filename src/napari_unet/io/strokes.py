@@ -130,7 +130,7 @@ def _winding_path(rng: np.random.Generator, clearance: _Float) -> _Bool:
     end = points[np.argmin(abs(distance - min(clearance.shape) / 4))]
     ups_and_downs = 1 + np.exp(_tremble(rng, clearance.shape))  # nobody draws the shortest way
     cost = np.where(clearance > _BRUSH + 1, ups_and_downs, 1e4)
-    indices, _ = route_through_array(cost, start, end)  # type: ignore[no-untyped-call]
+    indices, _ = route_through_array(cost, start, end)
     path[tuple(np.transpose(indices))] = True
     return path
 

@@ -1,0 +1,267 @@
+"""The commands and their options.
+
+What a command does is in the module of its name, which is imported when it runs: torch takes
+seconds to import, and `--help` shall not.
+"""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from napari_unet.cli.console import say, show, stop_on_signal
+from napari_unet.cli.options import (
+    STACK,
+    AsJson,
+    DeviceWish,
+    ImagePath,
+    ModelName,
+    NetworkName,
+    PlaneWish,
+    TaskWish,
+    UnpaintedWish,
+)
+from napari_unet.config import OutputKind, Task, Unpainted
+from napari_unet.engine.errors import UnetPaintError
+
+__all__ = ["app", "main"]
+
+
+class _Sentences(TyperGroup):
+    """Ends every failure that a person can mend with its one sentence and status 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UnetPaintError as error:
+            say(f"Error: {error}")
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Sentences,
+    help="U-Net Paint: segment microscopy by painting. Results go to standard output, all else to "
+    "standard error. Exit status: 0 done; 1 failed, with a sentence that says why; 2 wrong usage; "
+    "130 stopped by Ctrl-C and 143 by SIGTERM, with everything finished so far saved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+models = typer.Typer(
+    cls=_Sentences,
+    help="List, show, import and export your own models.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(models, name="models")
+
+
+def main() -> None:
+    """Run the command that was typed."""
+    app(prog_name="napari-unet")
+
+
+@app.command()
+def demo(
+    *,
+    output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("unet-paint-demo"),
+    seconds: Annotated[float, typer.Option(help="Time limit of the training.")] = 75,
+    viewer: Annotated[bool, typer.Option("--viewer", help="Open the layers in napari.")] = False,
+    device: DeviceWish = "auto",
+    json: AsJson = False,
+) -> None:
+    """Do the whole work on a made-up stack of cells."""
+    from napari_unet.cli.demo import open_viewer, run_demo
+
+    with stop_on_signal("the files made so far stay.") as stop:
+        figures = run_demo(output, seconds=seconds, device=device, stop=stop)
+    show(figures, as_json=json)
+    if viewer:
+        open_viewer(figures["files"])
+
+
+@app.command()
+def train(
+    image: ImagePath,
+    labels: Annotated[
+        Path,
+        typer.Argument(help=f"Painted labels, which may lack planes: {STACK}.", show_default=False),
+    ],
+    *,
+    model: Annotated[
+        Path, typer.Option(metavar="OUT.safetensors", help="File to write.", show_default=False)
+    ],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NAME|FILE|scratch",
+            help="What to go on from: light, 2015, one of your models, a file, or scratch.",
+        ),
+    ] = None,
+    network: Annotated[
+        NetworkName | None, typer.Option(help="Network and recipe from scratch; default: light.")
+    ] = None,
+    task: TaskWish = Task.OBJECTS,
+    unpainted: UnpaintedWish = Unpainted.IGNORED,
+    planes: PlaneWish = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Time limit; default: 60, with --steps none.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Limit in gradient updates.")] = None,
+    device: DeviceWish = "auto",
+    seed: Annotated[int, typer.Option(help="Of every random choice.", min=0)] = 0,
+    json: AsJson = False,
+) -> None:
+    """Train a model on painted labels.
+
+    Ctrl-C ends it early and saves the best weights so far.
+    """
+    from napari_unet.cli.settings import choose_start, train_config
+    from napari_unet.cli.train import train_model
+
+    begin = choose_start(start, network)
+    config = train_config(begin, seconds=seconds, steps=steps, seed=seed)
+    with stop_on_signal("the best weights so far are being saved.") as stop:
+        figures = train_model(
+            image,
+            labels,
+            output=model,
+            start=begin,
+            task=task,
+            unpainted=unpainted,
+            config=config,
+            device=device,
+            selection=planes,
+            stop=stop,
+        )
+    show(figures, as_json=json)
+    stop.exit_if_requested()
+
+
+@app.command()
+def segment(
+    image: ImagePath,
+    *,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE", help="One of your models, or a file.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option(metavar="OUT.tif|OUT.zarr", help="File to write.", show_default=False)
+    ],
+    planes: PlaneWish = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of a tile, pixels; default: what suits the device.")
+    ] = None,
+    rotations: Annotated[
+        int, typer.Option(help="Rotated versions of the image that are averaged; the paper: 7.")
+    ] = 1,
+    output_kind: Annotated[OutputKind, typer.Option(help="What to write.")] = OutputKind.LABELS,
+    device: DeviceWish = "auto",
+    json: AsJson = False,
+) -> None:
+    """Segment a stack with a trained model.
+
+    The output has the planes, axes and pixel size of the image; planes that are left out are 0.
+    Ctrl-C ends it early and keeps finished planes.
+    """
+    from napari_unet.cli.segment import segment_stack
+    from napari_unet.cli.settings import tiling
+
+    cut = tiling(tile, rotations)
+    with stop_on_signal("the finished planes are being saved.") as stop:
+        figures = segment_stack(
+            image,
+            model=model,
+            output=output,
+            selection=planes,
+            tiling=cut,
+            kind=output_kind,
+            device=device,
+            stop=stop,
+        )
+    show(figures, as_json=json)
+    stop.exit_if_requested()
+
+
+@app.command()
+def evaluate(
+    prediction: Annotated[
+        Path, typer.Argument(metavar="PREDICTION", help=f"Labels: {STACK}.", show_default=False)
+    ],
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRUTH", help="True labels, which may lack planes.", show_default=False
+        ),
+    ],
+    *,
+    task: TaskWish = Task.OBJECTS,
+    unpainted: UnpaintedWish = Unpainted.BACKGROUND,
+    planes: PlaneWish = None,
+    json: AsJson = False,
+) -> None:
+    """Compare a segmentation with its truth."""
+    from napari_unet.cli.evaluate import compare
+
+    show(compare(prediction, truth, task=task, unpainted=unpainted, selection=planes), as_json=json)
+
+
+@app.command()
+def doctor(*, json: AsJson = False) -> None:
+    """Say what computes and what is wrong, with cures."""
+    from napari_unet.cli.doctor import run_doctor
+
+    run_doctor(as_json=json)
+
+
+@models.command("list")
+def list_models(*, json: AsJson = False) -> None:
+    """List your models."""
+    from napari_unet.cli.models import list_all
+
+    list_all(as_json=json)
+
+
+@models.command("show")
+def show_model(model: ModelName, *, json: AsJson = False) -> None:
+    """Show how a model came about."""
+    from napari_unet.cli.models import show_one
+
+    show_one(model, as_json=json)
+
+
+@models.command("import")
+def import_model(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A model's file.", show_default=False)
+    ],
+    *,
+    name: Annotated[str | None, typer.Option(help="Default: the file's name.")] = None,
+) -> None:
+    """Copy a model among your own, to be used by its name."""
+    from napari_unet.cli.models import import_file
+
+    import_file(file, name=name)
+
+
+@models.command("export")
+def export_model(
+    model: ModelName,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="TARGET", help="File or folder to copy it to.", show_default=False),
+    ],
+) -> None:
+    """Copy a model to another place."""
+    from napari_unet.cli.models import export_file
+
+    export_file(model, file)

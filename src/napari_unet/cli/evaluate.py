@@ -1,0 +1,70 @@
+"""Compare a segmentation with its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unet.cli.options import PlaneSelection
+from napari_unet.config import Task, Unpainted
+from napari_unet.engine.errors import LabelsError
+from napari_unet.engine.evaluate import Comparison, evaluate_classes, evaluate_objects
+from napari_unet.io.images import open_image
+from napari_unet.io.pairing import LabelPlanes, open_labels_for
+
+__all__ = ["compare"]
+
+_PAINTED_BACKGROUND = 1  # of a truth for objects whose zeros are unlabelled
+
+
+def compare(
+    prediction: Path,
+    truth: Path,
+    *,
+    task: Task,
+    unpainted: Unpainted,
+    selection: PlaneSelection | None,
+) -> dict[str, Any]:
+    """Return the scores over all planes that have a truth.
+
+    Raises
+    ------
+    UnetPaintError
+        If a file cannot be read, the shapes differ, or no plane is left to compare.
+    """
+    stack = open_image(prediction)
+    predicted = open_labels_for(stack, prediction)
+    true = open_labels_for(stack, truth)
+    numbers = true.present
+    if selection is not None:
+        wanted = set(selection.numbers(true.count))
+        numbers = tuple(number for number in numbers if number in wanted)
+    if not numbers:
+        raise LabelsError(
+            f"None of the chosen planes has a truth in '{truth}'; it has the planes "
+            f"{', '.join(map(str, true.present))}."
+        )
+    pairs = _pairs(predicted, true, numbers, task, unpainted)
+    scores = evaluate_objects(pairs) if task is Task.OBJECTS else evaluate_classes(pairs)
+    return scores.as_dict()
+
+
+def _pairs(
+    predicted: LabelPlanes,
+    true: LabelPlanes,
+    numbers: Sequence[int],
+    task: Task,
+    unpainted: Unpainted,
+) -> Iterator[Comparison]:
+    """Yield plane after plane; in a painted truth for objects, 1 turns into background."""
+    everything = tuple(slice(0, length) for length in true.shape)
+    for number in numbers:
+        prediction = predicted.read(number, *everything)[0]
+        truth = true.read(number, *everything)[0]
+        valid = truth > 0 if unpainted is Unpainted.IGNORED else None
+        if unpainted is Unpainted.IGNORED and task is Task.OBJECTS:
+            truth = np.where(truth == _PAINTED_BACKGROUND, 0, truth)
+        yield Comparison(prediction, truth, valid)

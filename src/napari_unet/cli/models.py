@@ -1,0 +1,59 @@
+"""List, show, import and export one's own models."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from napari_unet.cli.console import say, show, show_table
+from napari_unet.engine.errors import CheckpointError
+from napari_unet.io.checkpoints import load_model, read_header
+from napari_unet.io.library import add_model, copy_file, find_model, list_models, models_folder
+
+__all__ = ["export_file", "import_file", "list_all", "show_one"]
+
+
+def list_all(*, as_json: bool) -> None:
+    """Print a line for each model; files that are no models are named on standard error."""
+    rows = []
+    for path in list_models():
+        try:
+            header = read_header(path)
+        except CheckpointError as error:
+            say(str(error))
+            continue
+        rows.append(
+            {
+                "name": path.stem,
+                "date": header.record.started[:10],
+                "task": header.task.value,
+                "classes": len(header.values),
+                "network": header.network.name,
+                "validation_iou": header.record.validation_iou,
+            }
+        )
+    if as_json:
+        show({"folder": str(models_folder()), "models": rows}, as_json=True)
+        return
+    show_table(rows)
+    if not rows:
+        say(f"There are no models in '{models_folder()}'; add one: napari-unet models import FILE")
+
+
+def show_one(wish: str, *, as_json: bool) -> None:
+    """Print what is known about a model."""
+    path = find_model(wish)
+    show({"file": str(path), **asdict(read_header(path))}, as_json=as_json)
+
+
+def import_file(source: Path, *, name: str | None) -> None:
+    """Copy a model's file into the folder, once it has proved to be one."""
+    load_model(source)
+    say(f"Imported as '{add_model(source, name).stem}'.")
+
+
+def export_file(wish: str, target: Path) -> None:
+    """Copy a model's file into a folder, or under a new name."""
+    source = find_model(wish)
+    load_model(source)
+    say(f"Exported to '{copy_file(source, target / source.name if target.is_dir() else target)}'.")

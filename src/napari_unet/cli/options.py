@@ -1,0 +1,110 @@
+"""What is typed after a command, as types; none of them needs numpy or torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from napari_unet.config import Task, Unpainted
+from napari_unet.engine.errors import SettingsError
+
+__all__ = [
+    "STACK",
+    "AsJson",
+    "DeviceName",
+    "DeviceWish",
+    "ImagePath",
+    "ModelName",
+    "NetworkName",
+    "PlaneSelection",
+    "PlaneWish",
+    "TaskWish",
+    "UnpaintedWish",
+    "parse_planes",
+]
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+NetworkName = Literal["light", "2015"]
+
+_SLICE = re.compile(r"(-?\d+)?:(-?\d+)?(?::(-?[1-9]\d*)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneSelection:
+    """Some planes of a stack, counted from 0: "2,67", "0:10", "::5", "-1"."""
+
+    text: str
+    parts: tuple[int | slice, ...]
+
+    def numbers(self, count: int) -> tuple[int, ...]:
+        """Return the plane numbers in ascending order.
+
+        Raises
+        ------
+        SettingsError
+            If a plane is not among the `count` planes, or none is left.
+        """
+        every = range(count)
+        chosen: set[int] = set()
+        for part in self.parts:
+            if isinstance(part, slice):
+                chosen.update(every[part])
+            elif -count <= part < count:
+                chosen.add(every[part])
+            else:
+                raise SettingsError(
+                    f"Plane {part} does not exist; the stack has the planes 0 to {count - 1}."
+                )
+        if not chosen:
+            raise SettingsError(
+                f"'{self.text}' leaves no plane; the stack has the planes 0 to {count - 1}."
+            )
+        return tuple(sorted(chosen))
+
+
+def parse_planes(text: str) -> PlaneSelection:
+    """Read plane numbers and slices (start:stop:step, as in Python), parted by commas.
+
+    Raises
+    ------
+    typer.BadParameter
+        If the text is anything else.
+    """
+    parts: list[int | slice] = []
+    for word in text.replace(" ", "").split(","):
+        if match := _SLICE.fullmatch(word):
+            parts.append(slice(*(int(n) if n else None for n in match.groups())))
+        elif re.fullmatch(r"-?\d+", word):
+            parts.append(int(word))
+        else:
+            raise typer.BadParameter(f"'{text}' names no planes; write 3, 2,67 or 0:10.")
+    return PlaneSelection(text, tuple(parts))
+
+
+STACK = "TIFF, folder of TIFF or PNG planes, or OME-Zarr"
+
+ModelName = Annotated[
+    str,
+    typer.Argument(metavar="NAME|FILE", help="One of your models, or a file.", show_default=False),
+]
+TaskWish = Annotated[Task, typer.Option(help="Separate things, or kinds of region.")]
+UnpaintedWish = Annotated[
+    Unpainted, typer.Option(help="What 0 means: unlabelled (then 1 = background), or background.")
+]
+ImagePath = Annotated[Path, typer.Argument(metavar="IMAGE", help=f"{STACK}.", show_default=False)]
+PlaneWish = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_planes,
+        metavar="PLANES",
+        help="Only these planes, counted from 0: 3 or 2,67 or 0:10.",
+    ),
+]
+DeviceWish = Annotated[DeviceName, typer.Option(help="Where to compute.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the figures as one JSON object, nothing else.")
+]

@@ -1,0 +1,111 @@
+"""From what was typed to the engine's settings; what lies outside their limits is wrong usage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from napari_unet.cli.console import say
+from napari_unet.config import NETWORKS, RECIPES, NetworkConfig, TilingConfig, TrainConfig
+from napari_unet.engine.errors import FileError, SettingsError
+from napari_unet.engine.model import Model
+from napari_unet.io.checkpoints import load_model
+from napari_unet.io.library import find_model
+
+__all__ = ["choose_start", "require_folder", "tiling", "train_config"]
+
+_SCRATCH = "scratch"
+_DEFAULT = "light"
+
+
+def choose_start(wish: str | None, network: str | None) -> NetworkConfig | Model:
+    """Return what training starts from.
+
+    Parameters
+    ----------
+    wish
+        "scratch" (also None), a network with trained weights, one's own model, or a file.
+    network
+        Which network to train from scratch.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a network is chosen although the start brings its own.
+    FileError
+        If there is no such model.
+    """
+    if wish is None or wish == _SCRATCH:
+        return NETWORKS[network or _DEFAULT]
+    if network is not None and network != wish:
+        raise typer.BadParameter(f"'{wish}' brings its own network; leave out --network.")
+    if wish in NETWORKS:
+        say(
+            f"No trained weights come with this version yet: '{wish}' starts from the initial "
+            "weights of the 2015 paper."
+        )
+        return NETWORKS[wish]
+    return load_model(find_model(wish))
+
+
+def train_config(
+    start: NetworkConfig | Model, *, seconds: float | None, steps: int | None, seed: int
+) -> TrainConfig:
+    """Return the network's recipe with these limits; steps alone set no time limit.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a limit is out of range.
+    """
+    network = start.network if isinstance(start, Model) else start
+    recipe = RECIPES.get(network.name, RECIPES[_DEFAULT])
+    if seconds is None and steps is None:
+        seconds = recipe.seconds
+    with _limits():
+        return replace(recipe, seconds=seconds, steps=steps, seed=seed)
+
+
+def tiling(tile: int | None, rotations: int) -> TilingConfig:
+    """Return how planes are cut into tiles.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a number is out of range.
+    """
+    with _limits():
+        return TilingConfig(tile=tile, rotations=rotations)
+
+
+@contextmanager
+def _limits() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from error
+
+
+def require_folder(path: Path, *, suffixes: tuple[str, ...], inputs: tuple[Path, ...] = ()) -> None:
+    """Make sure, before hours of work, that a file can be written there.
+
+    Raises
+    ------
+    SettingsError
+        If the name ends otherwise, or is that of an input.
+    FileError
+        If the folder does not exist.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise SettingsError(f"'{path}' must end in {' or '.join(suffixes)}; rename the output.")
+    if any(path.resolve() == other.resolve() for other in inputs):
+        raise SettingsError(f"'{path}' is the input itself; give the output another name.")
+    if not path.absolute().parent.is_dir():
+        raise FileError(
+            f"The folder '{path.absolute().parent}' does not exist, so '{path.name}' cannot be "
+            "written; create it or choose another one."
+        )

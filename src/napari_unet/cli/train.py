@@ -1,0 +1,155 @@
+"""Train a model on painted labels."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.cli.console import progress_bar, say
+from napari_unet.cli.options import PlaneSelection
+from napari_unet.cli.settings import require_folder
+from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.device import pick_device
+from napari_unet.engine.errors import CheckpointError, FileError, LabelsError
+from napari_unet.engine.events import StepDone, Stop, TrainDone, TrainEvent, TrainStarted, Validated
+from napari_unet.engine.model import Model
+from napari_unet.engine.train import fit
+from napari_unet.io.checkpoints import save_model
+from napari_unet.io.images import open_image
+from napari_unet.io.pairing import LabelPlanes, open_labels_for
+
+__all__ = ["train_model"]
+
+
+def train_model(
+    image: Path,
+    labels: Path,
+    *,
+    output: Path,
+    start: NetworkConfig | Model,
+    task: Task,
+    unpainted: Unpainted,
+    config: TrainConfig,
+    device: str,
+    selection: PlaneSelection | None,
+    stop: Stop,
+) -> dict[str, Any]:
+    """Train, save the best weights and return the figures.
+
+    Raises
+    ------
+    UnetPaintError
+        Whatever is wrong with the input, the device or the output; the text says what to do.
+    """
+    require_folder(output, suffixes=(".safetensors",), inputs=(image, labels))
+    choice = pick_device(device)
+    stack = open_image(image)
+    planes = stack.planes()
+    painted = open_labels_for(stack, labels)
+    events = fit(
+        planes,
+        painted if selection is None else _OnlyPlanes(painted, selection),
+        start=start,
+        task=task,
+        unpainted=unpainted,
+        config=config,
+        device=choice,
+        pixel_size=stack.pixel_size,
+        stop=stop,
+    )
+    begun, done = _follow(events)
+    return _figures(_keep(done.model, output), begun, done)
+
+
+class _OnlyPlanes:
+    """Labels of some planes; the others read as unpainted."""
+
+    def __init__(self, labels: LabelPlanes, selection: PlaneSelection) -> None:
+        self._labels = labels
+        self._kept = set(selection.numbers(labels.count)) & set(labels.present)
+        if not self._kept:
+            raise LabelsError(
+                f"None of the planes '{selection.text}' has labels; labelled are "
+                f"{', '.join(map(str, labels.present))}."
+            )
+        self.count = labels.count
+        self.channels = labels.channels
+        self.shape = labels.shape
+        self.dtype = labels.dtype
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        """Return the region as (1, y, x) int32."""
+        if plane in self._kept:
+            return self._labels.read(plane, y, x)
+        return np.zeros((1, y.stop - y.start, x.stop - x.start), np.int32)
+
+
+def _follow(events: Iterator[TrainEvent]) -> tuple[TrainStarted, TrainDone]:
+    """Show the events as they come; return the first and the last."""
+    with progress_bar("Training") as update:
+        begun = done = None
+        for event in events:
+            match event:
+                case TrainStarted():
+                    begun = event
+                    say(_describe(event))
+                case StepDone():
+                    update(event.progress, f"step {event.step}, loss {event.loss:.3f}")
+                case Validated():
+                    mark = ", the best so far" if event.best else ""
+                    say(
+                        f"{event.seconds:5.0f} s, step {event.step}: on held-out pixels loss "
+                        f"{event.loss:.3f}, IoU {event.iou:.3f}{mark}"
+                    )
+                case TrainDone():
+                    done = event
+    assert begun is not None
+    assert done is not None  # `fit` ends with it or raises
+    return begun, done
+
+
+def _describe(begun: TrainStarted) -> str:
+    planes = ", ".join(map(str, begun.planes[:10])) + (", …" if len(begun.planes) > 10 else "")
+    held_out = f"{len(begun.held_out)} blocks" if begun.held_out else "too few to hold any"
+    return (
+        f"Training on {begun.device}: {begun.labelled_pixels} labelled pixels on plane {planes}; "
+        f"held out for validation: {held_out}"
+    )
+
+
+def _keep(model: Model, path: Path) -> Path:
+    """Save the model; where that fails, in a temporary folder, so that no training is lost."""
+    try:
+        return save_model(model, path)
+    except CheckpointError:  # its weights are useless
+        raise
+    except FileError as error:
+        rescued = save_model(model, Path(tempfile.mkdtemp(prefix="napari-unet-")) / path.name)
+        raise FileError(f"{error} The trained model was saved as '{rescued}' instead.") from error
+
+
+def _figures(path: Path, begun: TrainStarted, done: TrainDone) -> dict[str, Any]:
+    record = done.model.record
+    return {
+        "model": str(path),
+        "start": record.start,
+        "device": record.device,
+        "task": done.model.task.value,
+        "label_values": done.model.values,
+        "parameters": begun.parameters,
+        "planes": begun.planes,
+        "labelled_pixels": record.labelled_pixels,
+        "held_out": [asdict(block) for block in record.held_out],
+        "finished": record.finished,
+        "steps": record.steps,
+        "best_step": record.best_step,
+        "seconds": record.seconds,
+        "validation_loss": record.validation_loss,
+        "validation_iou": record.validation_iou,
+    }
