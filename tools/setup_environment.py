@@ -140,7 +140,10 @@ def install_system_libraries() -> None:
     if not shutil.which("Xvfb"):
         missing.insert(0, "xvfb")
     if missing and not apt_install(missing):
-        say("windows need these system packages, please install: " + " ".join(missing))
+        say(
+            "windows need these packages (Debian, Ubuntu names), please install: "
+            + " ".join(missing)
+        )
 
 
 def loads(library: str) -> bool:
