@@ -168,7 +168,7 @@ def page_array(
         ]
         regions = [read(_number(at, leading_shape), spans)[within] for at in product(*choices)]
         kept = [len(c) for c, i in zip(choices, index, strict=False) if isinstance(i, slice)]
-        return np.stack(regions).reshape(*kept, *regions[0].shape)
+        return np.stack(regions).reshape((*kept, *regions[0].shape))
 
     return LazyArray((*leading_shape, *page_shape), dtype, fetch)
 

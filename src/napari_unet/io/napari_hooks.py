@@ -39,9 +39,10 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
-    """Return image layers with scale, units and axis labels; pixels are read when shown.
+    """Return layers with scale, units and axis labels; pixels of images are read when shown.
 
-    Channels (axis C) become one layer each.
+    Channels (axis C) become one layer each. Label images, as written here, become one labels
+    layer, which lies in memory whole, so that it can be corrected.
 
     Raises
     ------
@@ -53,6 +54,10 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
         stack = open_planes(files, files[0].parent.name)
     else:
         stack = open_image(path)
+    if stack.is_labels:
+        settings = _layer_settings(stack, stack.axes, stack.name)
+        del settings["rgb"]
+        return [(np.asarray(stack.array), settings, "labels")]
     if "C" not in stack.axes:
         return [(stack.array, _layer_settings(stack, stack.axes, stack.name), "image")]
     axis = stack.axes.index("C")

@@ -22,7 +22,7 @@ from napari_unet.io.stack import ImageStack
 __all__ = ["list_planes", "open_folder", "open_plane", "open_planes", "open_png"]
 
 _SUFFIXES = {".tif", ".tiff", ".png"}
-_MODES = {"P": "P", "LA": "L"}  # palette pictures as numbers; transparency is no grey value
+_MODES = {3: "P", 4: "L"}  # palette pictures as numbers; transparency is no grey value
 
 
 def open_folder(path: Path) -> ImageStack:
@@ -113,19 +113,27 @@ def open_png(path: Path) -> ImageStack:
     FileError
         If it is missing, no PNG or damaged.
     """
-    with _reading(path), iio.imopen(path, "r", plugin="pillow") as file:
-        mode = _MODES.get(file.metadata()["mode"])
-        shape, dtype = file.properties().shape, file.properties().dtype
-        if mode is not None:
-            shape = shape[:2]
+    with _reading(path):
+        properties = iio.improps(path, plugin="pillow")
+        mode = _MODES.get(_colour_type(path))
+        shape = properties.shape if mode is None else properties.shape[:2]
 
     @lru_cache(maxsize=1)
     def decode() -> npt.NDArray[Any]:
         with _reading(path):
             return np.asarray(iio.imread(path, plugin="pillow", mode=mode))
 
-    array = page_array((), shape, dtype, lambda _, spans: decode()[spans])
+    array = page_array((), shape, properties.dtype, lambda _, spans: decode()[spans])
     return ImageStack(array, "YX" if len(shape) == 2 else "YXS", {}, path.stem)
+
+
+def _colour_type(path: Path) -> int:
+    """Return the colour type of a PNG: 0 grey, 2 RGB, 3 palette, 4 and 6 with transparency."""
+    with path.open("rb") as file:
+        header = file.read(26)
+    if not header.startswith(b"\x89PNG"):
+        raise ValueError("it is no PNG")
+    return header[25]
 
 
 @contextmanager

@@ -48,16 +48,18 @@ def open_zarr(path: Path) -> ImageStack:
         node = zarr.open(str(path), mode="r")
         if isinstance(node, zarr.Array):
             array, axes, spacing = node, _array_axes(node), dict[str, float]()
+            is_labels = False
         else:
             multiscale = _multiscale(node, path)
             array = _full_resolution(node, multiscale)
             axes, spacing = _axes_and_spacing(multiscale, array.ndim)
+            is_labels = "image-label" in _ome(node)
     if not axes.endswith("YX"):
         raise ImageError(
             f"'{path}' has the axes {axes}, which do not end in YX; save it with Y and X last."
         )
     lazy = LazyArray(array.shape, array.dtype, _fetcher(array, path))
-    return ImageStack(lazy, axes, spacing, path.stem)
+    return ImageStack(lazy, axes, spacing, path.stem, is_labels=is_labels)
 
 
 @contextmanager
@@ -82,14 +84,20 @@ def _fetcher(array: Any, path: Path) -> Any:
 
 def _multiscale(group: Any, path: Path) -> Mapping[str, Any]:
     """Return the first multiscale image of a group."""
-    attributes = group.attrs.asdict()
-    multiscales = attributes.get("ome", attributes).get("multiscales")
+    multiscales = _ome(group).get("multiscales")
     if multiscales:
         found: Mapping[str, Any] = multiscales[0]
         return found
     inside = sorted(name for name, _ in group.members())[:3]
     hint = f", for example '{path / inside[0]}'" if inside else ""
     raise FileError(f"'{path}' is no OME-Zarr image; give the path of one image inside it{hint}.")
+
+
+def _ome(group: Any) -> Mapping[str, Any]:
+    """Return the attributes of OME: below "ome" from 0.5 on, at the top before."""
+    attributes = group.attrs.asdict()
+    found: Mapping[str, Any] = attributes.get("ome", attributes)
+    return found
 
 
 def _full_resolution(group: Any, multiscale: Mapping[str, Any]) -> Any:

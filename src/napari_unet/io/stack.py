@@ -10,7 +10,10 @@ from typing import Any
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.planes import ArrayPlanes
 
-__all__ = ["ImageStack", "Layout", "name_axes"]
+__all__ = ["SOFTWARE", "ImageStack", "Layout", "name_axes"]
+
+SOFTWARE = "napari-unet-paint"
+"""Begin of the Software tag of files written here; those of whole numbers are label images."""
 
 _KNOWN = "TZCYXSAPRHEQ"  # axes that OME names, and so can be written again
 _SPARE = "ZTQPRAHE"  # names for axes that a file leaves unnamed, innermost first
@@ -82,6 +85,8 @@ class ImageStack:
         File or folder name without its suffix.
     plane_names
         File name of each plane without its suffix, where planes are files of a folder.
+    is_labels
+        True if the file says that it is a label image, as those written here do.
     """
 
     array: Any
@@ -89,6 +94,7 @@ class ImageStack:
     spacing: Mapping[str, float]
     name: str
     plane_names: tuple[str, ...] | None = None
+    is_labels: bool = False
 
     @property
     def pixel_size(self) -> tuple[float, float] | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tifffile
 
-from napari_unet.io.stack import Layout
+from napari_unet import __version__
+from napari_unet.io.stack import SOFTWARE, Layout
 from napari_unet.io.units import MICROMETRE
 
 __all__ = ["TiffText", "choose_text"]
@@ -80,7 +82,8 @@ class TiffText:
         if "T" in self.layout.spacing:
             keys["TimeIncrement"] = self.layout.spacing["T"]
             keys["TimeIncrementUnit"] = "s"
-        xml = tifffile.OmeXml()
+        creator = f"{SOFTWARE} {__version__}"
+        xml = tifffile.OmeXml(Creator=creator, UUID=str(uuid.uuid4()))
         stored = (self.layout.count, 1, 1, height, width, 1)
         xml.addimage(self.dtype, self.layout.shape, stored, axes=self.layout.axes, **keys)
         return str(xml.tostring(declaration=True))

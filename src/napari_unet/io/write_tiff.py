@@ -18,7 +18,7 @@ import tifffile
 from napari_unet import __version__
 from napari_unet.io.checks import check_labels, check_plane
 from napari_unet.io.replacing import replacing
-from napari_unet.io.stack import Layout
+from napari_unet.io.stack import SOFTWARE, Layout
 from napari_unet.io.tiff_text import TiffText, choose_text
 
 __all__ = ["LabelTiff", "ProbabilityTiff", "label_tiff", "probability_tiff"]
@@ -44,7 +44,7 @@ class _Pages:
         first: dict[str, Any] = {"software": False}
         if self.count == 0:
             first = {
-                "software": f"napari-unet-paint {__version__}",
+                "software": f"{SOFTWARE} {__version__}",
                 "description": self.text.describe(highest=self._highest),
             }
         self._tiff.write(
@@ -111,14 +111,16 @@ class LabelTiff:
 
     def _widen(self) -> None:
         """Write the pages so far once more, as uint32."""
+        written = self._pages.count
         self.close()
         narrow = self._path.with_suffix(".narrow")
         self._path.rename(narrow)
         try:
             self._pages = self._start(_UINT32)
-            with tifffile.TiffFile(narrow) as tif:
-                for page in tif.pages:
-                    self._pages.append(page.asarray())
+            if written:
+                with tifffile.TiffFile(narrow) as tif:
+                    for page in tif.pages:
+                        self._pages.append(page.asarray())
         finally:
             narrow.unlink()
 

@@ -1,0 +1,193 @@
+"""One call opens whatever an image lies in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+import zarr
+from PIL import Image
+
+from napari_unet.io.images import open_image
+
+Grey = npt.NDArray[np.uint16]
+
+
+def test_a_tiff_of_any_suffix(tmp_path: Path, grey: Grey) -> None:
+    tifffile.imwrite(tmp_path / "a.btf", grey, photometric="minisblack")
+    np.testing.assert_array_equal(np.asarray(open_image(tmp_path / "a.btf").array), grey)
+
+
+def test_a_path_may_be_text(tmp_path: Path, grey: Grey) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", grey, photometric="minisblack")
+    assert open_image(str(tmp_path / "a.tif")).name == "a"
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_grey_png(dtype: str, tmp_path: Path, grey: Grey) -> None:
+    iio.imwrite(tmp_path / "a.png", grey[0].astype(dtype))
+    stack = open_image(tmp_path / "a.png")
+    assert (stack.axes, stack.array.dtype) == ("YX", np.dtype(dtype))
+    np.testing.assert_array_equal(stack.array[5:9, ::2], grey[0, 5:9, ::2].astype(dtype))
+
+
+@pytest.mark.parametrize(
+    ("mode", "axes"), [("RGB", "YXS"), ("RGBA", "YXS"), ("LA", "YX"), ("P", "YX")]
+)
+def test_a_png_with_colours_transparency_or_palette(mode: str, axes: str, tmp_path: Path) -> None:
+    numbers = (np.arange(20 * 30) % 7).astype(np.uint8).reshape(20, 30)
+    samples = {"RGB": 3, "RGBA": 4, "LA": 2, "P": 1}[mode]
+    data: Any = np.repeat(numbers[..., np.newaxis], samples, axis=2).squeeze()
+    if mode == "P":
+        picture = Image.fromarray(numbers)
+        picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255] * 85)
+        picture.save(tmp_path / "a.png")
+    else:
+        iio.imwrite(tmp_path / "a.png", data)
+    stack = open_image(tmp_path / "a.png")
+    assert stack.axes == axes
+    found = np.asarray(stack.array)
+    np.testing.assert_array_equal(found[..., 0] if "S" in axes else found, numbers)
+
+
+# Folders
+
+
+def write_folder(folder: Path, planes: Grey, names: list[str]) -> Path:
+    folder.mkdir()
+    for plane, name in zip(planes, names, strict=True):
+        iio.imwrite(folder / name, plane)
+    return folder
+
+
+def test_a_folder_is_a_stack_in_natural_order(tmp_path: Path, grey: Grey) -> None:
+    names = [f"cell {n}.tif" for n in (1, 2, 3, 9, 10, 11)]
+    stack = open_image(write_folder(tmp_path / "cells", grey, names))
+    assert (stack.axes, stack.name) == ("ZYX", "cells")
+    assert stack.plane_names == tuple(name.removesuffix(".tif") for name in names)
+    np.testing.assert_array_equal(np.asarray(stack.array), grey)
+    np.testing.assert_array_equal(stack.array[4:, 3:7, ::5], grey[4:, 3:7, ::5])
+
+
+@pytest.mark.parametrize(
+    ("names", "axis"),
+    [
+        (["t000", "t001"], "T"),
+        (["exp1_time1", "exp1_time2"], "T"),
+        (["frame_01", "frame_02"], "T"),
+        (["z00", "z01"], "Z"),
+        (["slice1", "slice2"], "Z"),
+        (["cat1", "cat2"], "Z"),
+        (["t1", "z2"], "Z"),
+    ],
+)
+def test_the_names_say_whether_planes_are_frames(
+    names: list[str], axis: str, tmp_path: Path, grey: Grey
+) -> None:
+    folder = write_folder(tmp_path / "a", grey[:2], [f"{name}.png" for name in names])
+    assert open_image(folder).axes == axis + "YX"
+
+
+def test_a_folder_may_mix_tiff_and_png_and_hold_other_files(tmp_path: Path, grey: Grey) -> None:
+    folder = write_folder(tmp_path / "a", grey[:2], ["p1.PNG", "p2.tiff"])
+    for other in (".p0.tif", "._p1.tif", "notes.txt", "Thumbs.db"):
+        (folder / other).write_text("no image")
+    (folder / "p3.tif").mkdir()
+    np.testing.assert_array_equal(np.asarray(open_image(folder).array), grey[:2])
+
+
+def test_a_folder_has_the_pixel_size_of_its_first_plane(tmp_path: Path, grey: Grey) -> None:
+    (tmp_path / "a").mkdir()
+    for i, plane in enumerate(grey):
+        tifffile.imwrite(
+            tmp_path / "a" / f"{i}.tif", plane, resolution=(5e4, 4e4), resolutionunit="CENTIMETER"
+        )
+    assert open_image(tmp_path / "a").pixel_size == pytest.approx((0.25, 0.2))
+
+
+def test_a_folder_of_colour_planes_opens(tmp_path: Path, rng: np.random.Generator) -> None:
+    data = rng.integers(0, 255, (2, 20, 30, 3), dtype=np.uint8)
+    (tmp_path / "a").mkdir()
+    for i, plane in enumerate(data):
+        iio.imwrite(tmp_path / "a" / f"{i}.png", plane)
+    stack = open_image(tmp_path / "a")
+    assert stack.axes == "ZYXS"
+    np.testing.assert_array_equal(np.asarray(stack.array), data)
+
+
+# OME-Zarr
+
+
+def write_zarr(path: Path, data: npt.NDArray[Any], *, version: str, **multiscale: Any) -> Path:
+    group = zarr.open_group(str(path), mode="w", zarr_format=2 if version == "0.4" else 3)
+    array = group.create_array("0", shape=data.shape, dtype=data.dtype, chunks=(1, 2, 16, 16))
+    array[...] = data
+    group.create_array("1", shape=(1, 1, 1, 1), dtype=data.dtype)
+    described = {
+        "axes": [
+            {"name": "t", "type": "time", "unit": "millisecond"},
+            {"name": "c", "type": "channel"},
+            {"name": "y", "type": "space", "unit": "nanometer"},
+            {"name": "x", "type": "space", "unit": "micrometer"},
+        ],
+        "datasets": [
+            {
+                "path": "0",
+                "coordinateTransformations": [{"type": "scale", "scale": [500, 1, 250, 0.5]}],
+            },
+            {"path": "1", "coordinateTransformations": [{"type": "scale", "scale": [9, 9, 9, 9]}]},
+        ],
+        **multiscale,
+    }
+    if version == "0.4":
+        group.attrs["multiscales"] = [{**described, "version": version}]
+    else:
+        group.attrs["ome"] = {"version": version, "multiscales": [described]}
+    return path
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("name", ["a.zarr", "image"])
+def test_an_ome_zarr_opens_at_full_resolution(
+    version: str, name: str, tmp_path: Path, grey: Grey
+) -> None:
+    data = grey.reshape(3, 2, 40, 52)
+    stack = open_image(write_zarr(tmp_path / name, data, version=version))
+    assert (stack.axes, stack.name) == ("TCYX", Path(name).stem)
+    assert stack.spacing == pytest.approx({"T": 0.5, "Y": 0.25, "X": 0.5})
+    np.testing.assert_array_equal(np.asarray(stack.array), data)
+    region = stack.planes().read(2, slice(3, 30), slice(20, 52))
+    np.testing.assert_array_equal(region, data[2, :, 3:30, 20:52])
+
+
+def test_the_scale_of_a_whole_ome_zarr_image_counts_too(tmp_path: Path, grey: Grey) -> None:
+    data = grey.reshape(3, 2, 40, 52)
+    whole = [{"type": "scale", "scale": [2.0, 1, 10.0, 1]}]
+    path = write_zarr(tmp_path / "a.zarr", data, version="0.5", coordinateTransformations=whole)
+    assert open_image(path).spacing == pytest.approx({"T": 1.0, "Y": 2.5, "X": 0.5})
+
+
+def test_a_plain_zarr_array_opens_with_unnamed_axes(tmp_path: Path, grey: Grey) -> None:
+    array = zarr.create_array(str(tmp_path / "a.zarr"), shape=grey.shape, dtype=grey.dtype)
+    array[...] = grey
+    stack = open_image(tmp_path / "a.zarr")
+    assert (stack.axes, stack.spacing) == ("ZYX", {})
+    np.testing.assert_array_equal(stack.array[3], grey[3])
+
+
+# What is made from an image
+
+
+def test_the_layout_of_a_result_drops_channels_and_colours(tmp_path: Path, grey: Grey) -> None:
+    data = grey.reshape(3, 2, 40, 52)
+    stack = open_image(write_zarr(tmp_path / "a.zarr", data, version="0.5"))
+    labels, probabilities = stack.layout(), stack.layout(channels=4)
+    assert (labels.shape, labels.axes) == ((3, 40, 52), "TYX")
+    assert (labels.count, labels.plane_shape) == (3, (40, 52))
+    assert labels.spacing == stack.spacing
+    assert (probabilities.shape, probabilities.axes) == ((3, 4, 40, 52), "TCYX")

@@ -1,0 +1,65 @@
+"""Label files find their image planes by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_unet.io.names import natural_key, pair_names, pair_numbers
+
+FRAMES = [f"t{i:03}" for i in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "images", "expected"),
+    [
+        (["t002", "t010"], FRAMES, [2, 10]),  # the same name
+        (["man_seg002", "man_seg010"], FRAMES, [2, 10]),  # Cell Tracking Challenge
+        (["man_seg002"], FRAMES, [2]),
+        (["t002_mask", "t010_mask"], FRAMES, [2, 10]),
+        (["t002_mask_v2"], FRAMES, [2]),  # 2 is the version, not the frame
+        (["seg2", "seg10"], FRAMES, [2, 10]),
+        (["t002_final3", "t010_final3"], FRAMES, [2, 10]),
+        (["masks-B", "masks-A"], ["A", "B", "C"], [1, 0]),
+        (["w1_s2_mask", "w1_s1_mask"], ["w1_s1", "w1_s2"], [1, 0]),
+        (["img_2_ch1", "img_5_ch1"], ["raw_0_ch0", "raw_2_ch0", "raw_5_ch0"], [1, 2]),
+        (["7"], ["007", "008"], [0]),
+    ],
+)
+def test_pairs(labels: list[str], images: list[str], expected: list[int]) -> None:
+    assert pair_names(labels, images) == dict(zip(labels, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("labels", "images", "stray"),
+    [
+        (["man_seg002", "man_seg200"], FRAMES, "man_seg200"),
+        (["t002", "t012"], FRAMES, "t012"),
+        (["notes"], FRAMES, "notes"),
+        (["B", "D"], ["A", "B", "C"], "D"),
+        (["cat"], ["a", "c"], "cat"),  # letters inside a word are no name
+        (["t0021"], FRAMES, "t0021"),
+    ],
+)
+def test_names_the_first_that_fits_no_plane(
+    labels: list[str], images: list[str], stray: str
+) -> None:
+    assert pair_names(labels, images) == stray
+
+
+@given(st.sets(st.integers(0, 99_999), min_size=1, max_size=20), st.integers(1, 6))
+def test_numbers_pair_whatever_the_padding(numbers: set[int], digits: int) -> None:
+    planes = {number: i for i, number in enumerate(sorted(numbers))}
+    labels = [f"seg{number:0{digits}}" for number in numbers]
+    assert pair_numbers(labels, planes) == {
+        f"seg{number:0{digits}}": planes[number] for number in numbers
+    }
+
+
+@given(st.lists(st.integers(0, 10_000), unique=True))
+def test_natural_order_is_the_order_of_the_numbers(numbers: list[int]) -> None:
+    files = sorted((Path(f"plane {n}.tif") for n in numbers), key=natural_key)
+    assert [int(file.stem.split()[1]) for file in files] == sorted(numbers)

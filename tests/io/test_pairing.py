@@ -1,0 +1,231 @@
+"""Labels pair with the planes of their image, and are whole numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_unet.engine.errors import FileError, LabelsError
+from napari_unet.io.images import open_image
+from napari_unet.io.pairing import open_labels_for
+from napari_unet.io.stack import ImageStack
+
+Labels = npt.NDArray[np.uint16]
+ALL = (slice(0, 40), slice(0, 52))
+
+
+@pytest.fixture
+def painted(rng: np.random.Generator) -> Labels:
+    return rng.integers(0, 500, (6, 40, 52), dtype=np.uint16)
+
+
+@pytest.fixture
+def frames(tmp_path: Path, grey: npt.NDArray[np.uint16]) -> ImageStack:
+    """Six frames as files t000.tif to t005.tif."""
+    (tmp_path / "01").mkdir()
+    for i, plane in enumerate(grey):
+        tifffile.imwrite(tmp_path / "01" / f"t{i:03}.tif", plane)
+    return open_image(tmp_path / "01")
+
+
+@pytest.fixture
+def stack(tmp_path: Path, grey: npt.NDArray[np.uint16]) -> ImageStack:
+    """Six frames in one file."""
+    tifffile.imwrite(tmp_path / "cells.tif", grey, photometric="minisblack")
+    return open_image(tmp_path / "cells.tif")
+
+
+def save(folder: Path, painted: npt.NDArray[Any], names: dict[int, str]) -> Path:
+    folder.mkdir()
+    for i, name in names.items():
+        iio.imwrite(folder / name, painted[i])
+    return folder
+
+
+def test_a_stack_of_the_same_shape_labels_every_plane(
+    stack: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "labels.tif", painted, photometric="minisblack", compression="zlib")
+    labels = open_labels_for(stack, tmp_path / "labels.tif")
+    assert (labels.present, labels.count, labels.channels) == (tuple(range(6)), 6, 1)
+    assert (labels.shape, labels.dtype) == ((40, 52), np.dtype(np.int32))
+    found = labels.read(4, slice(5, 20), slice(7, 52))
+    assert (found.shape, found.dtype) == ((1, 15, 45), np.dtype(np.int32))
+    np.testing.assert_array_equal(found[0], painted[4, 5:20, 7:52])
+
+
+def test_gold_frames_of_the_cell_tracking_challenge_pair_by_number(
+    frames: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "SEG", painted, {2: "man_seg002.tif", 5: "man_seg005.tif"})
+    labels = open_labels_for(frames, folder)
+    assert labels.present == (2, 5)
+    np.testing.assert_array_equal(labels.read(2, *ALL)[0], painted[2])
+    np.testing.assert_array_equal(labels.read(5, *ALL)[0], painted[5])
+    assert not labels.read(3, *ALL).any()
+
+
+def test_a_stack_in_one_file_pairs_with_the_number_of_the_plane_from_zero(
+    stack: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "SEG", painted, {0: "man_seg000.tif", 3: "man_seg003.png"})
+    labels = open_labels_for(stack, folder)
+    assert labels.present == (0, 3)
+    np.testing.assert_array_equal(labels.read(3, *ALL)[0], painted[3])
+
+
+def test_as_many_files_as_planes_of_one_stack_pair_in_order(
+    stack: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "a", painted, {i: f"label {i + 5}.png" for i in range(6)})
+    labels = open_labels_for(stack, folder)
+    np.testing.assert_array_equal(labels.read(5, *ALL)[0], painted[5])
+
+
+def test_one_label_file_pairs_by_its_name(
+    frames: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "t004.tif", painted[4])
+    labels = open_labels_for(frames, tmp_path / "t004.tif")
+    assert labels.present == (4,)
+    np.testing.assert_array_equal(labels.read(4, *ALL)[0], painted[4])
+
+
+def test_one_label_plane_belongs_to_an_image_of_one_plane(
+    tmp_path: Path, grey: npt.NDArray[np.uint16], painted: Labels
+) -> None:
+    tifffile.imwrite(tmp_path / "cells.tif", grey[0])
+    tifffile.imwrite(tmp_path / "scribbles.tif", painted[0])
+    labels = open_labels_for(open_image(tmp_path / "cells.tif"), tmp_path / "scribbles.tif")
+    np.testing.assert_array_equal(labels.read(0, *ALL)[0], painted[0])
+
+
+def test_channels_of_the_image_need_no_labels_of_their_own(
+    tmp_path: Path, grey: npt.NDArray[np.uint16], painted: Labels
+) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", grey.reshape(3, 2, 40, 52), imagej=True, metadata={"axes": "TCYX"}
+    )
+    tifffile.imwrite(tmp_path / "l.tif", painted[:3], imagej=True, metadata={"axes": "TYX"})
+    labels = open_labels_for(open_image(tmp_path / "a.tif"), tmp_path / "l.tif")
+    assert labels.count == 3
+    np.testing.assert_array_equal(labels.read(2, *ALL)[0], painted[2])
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint32", "int64", "float32"])
+def test_whole_numbers_of_any_type_become_int32(
+    dtype: str, stack: ImageStack, tmp_path: Path
+) -> None:
+    numbers = np.zeros((6, 40, 52), dtype)
+    numbers[3, 2, 1] = 1
+    tifffile.imwrite(tmp_path / "l.tif", numbers, photometric="minisblack")
+    found = open_labels_for(stack, tmp_path / "l.tif").read(3, *ALL)
+    assert found.dtype == np.int32
+    assert (found.sum(), found[0, 2, 1]) == (1, 1)
+
+
+def test_a_palette_png_holds_its_numbers(stack: ImageStack, tmp_path: Path) -> None:
+    numbers = np.zeros((40, 52), np.uint8)
+    numbers[3:9, 4:20] = 2
+    picture = Image.fromarray(numbers)
+    picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    (tmp_path / "l").mkdir()
+    picture.save(tmp_path / "l" / "plane1.png")
+    labels = open_labels_for(stack, tmp_path / "l")
+    np.testing.assert_array_equal(labels.read(1, *ALL)[0], numbers)
+
+
+# What a person can get wrong
+
+
+def test_other_sizes_are_named_with_a_cure(frames: ImageStack, tmp_path: Path) -> None:
+    folder = save(tmp_path / "SEG", np.zeros((1, 30, 52), np.uint8), {0: "t000.tif"})
+    sentence = r"t000.tif' are 30×52 but the image is 6×40×52; give labels that were painted on"
+    with pytest.raises(LabelsError, match=sentence):
+        open_labels_for(frames, folder)
+
+
+@pytest.mark.parametrize("shape", [(6, 30, 52), (5, 40, 52), (2, 6, 40, 52)])
+def test_stacks_of_other_shapes_are_refused(
+    shape: tuple[int, ...], stack: ImageStack, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "l.tif", np.zeros(shape, np.uint8), photometric="minisblack")
+    sizes = "×".join(map(str, shape))
+    with pytest.raises(LabelsError, match=f"l.tif' are {sizes} but the image is 6×40×52"):
+        open_labels_for(stack, tmp_path / "l.tif")
+
+
+def test_a_label_file_of_no_plane_is_named(
+    frames: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "SEG", painted, {2: "man_seg002.tif", 3: "man_seg200.tif"})
+    sentence = r"'man_seg200' in .* belongs to no plane of '01' \(t000 to t005\); name it like"
+    with pytest.raises(LabelsError, match=sentence):
+        open_labels_for(frames, folder)
+
+
+def test_a_number_beyond_the_stack_is_named(
+    stack: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "SEG", painted, {2: "man_seg006.tif"})
+    with pytest.raises(LabelsError, match=r"'man_seg006' .* \(numbered 0 to 5\)"):
+        open_labels_for(stack, folder)
+
+
+def test_two_files_of_one_name_are_refused(
+    frames: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "SEG", painted, {2: "t002.tif"})
+    iio.imwrite(folder / "t002.png", painted[2])
+    with pytest.raises(LabelsError, match="two files named t002; keep one"):
+        open_labels_for(frames, folder)
+
+
+def test_a_colour_picture_is_no_label_image(stack: ImageStack, tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "l.png", np.zeros((40, 52, 3), np.uint8))
+    with pytest.raises(LabelsError, match=r"l.png' is a colour picture, not a label image; save"):
+        open_labels_for(stack, tmp_path / "l.png")
+
+
+def test_a_stack_in_a_folder_of_labels_is_refused(
+    frames: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    (tmp_path / "SEG").mkdir()
+    tifffile.imwrite(tmp_path / "SEG" / "t000.tif", painted, photometric="minisblack")
+    with pytest.raises(LabelsError, match=r"t000.tif' holds a stack \(6×40×52\)"):
+        open_labels_for(frames, tmp_path / "SEG")
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "sentence"),
+    [
+        (0.5, "float32", "are fractions; labels are whole numbers: round them"),
+        (np.nan, "float32", "are fractions"),
+        (-1, "int16", "hold the negative number -1; give background"),
+        (2**31, "uint32", "go up to 2147483648, but 2147483647 is the largest"),
+        (3e9, "float64", "go up to 3000000000"),
+        (1j, "complex64", "are complex64; save whole numbers"),
+    ],
+)
+def test_what_is_no_label_is_told_with_its_plane(
+    value: complex, dtype: str, sentence: str, stack: ImageStack, tmp_path: Path
+) -> None:
+    numbers = np.zeros((6, 40, 52), dtype)
+    numbers[3, 2, 1] = value
+    tifffile.imwrite(tmp_path / "l.tif", numbers, photometric="minisblack")
+    labels = open_labels_for(stack, tmp_path / "l.tif")
+    assert dtype == "complex64" or not labels.read(2, *ALL).any()
+    with pytest.raises(LabelsError, match=rf"The labels in plane 3 of 'l.tif' {sentence}"):
+        labels.read(3, *ALL)
+
+
+def test_missing_labels_are_a_missing_file(stack: ImageStack, tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="does not exist"):
+        open_labels_for(stack, tmp_path / "none.tif")
