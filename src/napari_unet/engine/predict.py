@@ -104,16 +104,16 @@ def segment(
     _check_channels(model, planes)
     order = _plane_order(planes.count, numbers, 0 if focus is None else focus[0])
     normalization = measure(planes)
+    with engine_errors(device):
+        predictor = _Predictor(model, planes, normalization, device, tiling.rotations)
+        wanted = tiling.tile or choose_tile(
+            model.network, device.torch_device, planes.shape, tiling.rotations
+        )
     step = stride(model.network.levels)
-    wanted = tiling.tile or choose_tile(
-        model.network, device.torch_device, planes.shape, tiling.rotations
-    )
     side = round_up(min(wanted, max(planes.shape)), step)
     tiles = cut_plane(planes.shape, side, step)
     if focus is not None:
         tiles = nearest_first(tiles, *focus[1:])
-    with engine_errors(device):
-        predictor = _Predictor(model, planes, normalization, device, tiling.rotations)
     try:
         yield SegmentStarted(str(device), order, len(order) * len(tiles), side)
         run = _Run(predictor, kind, objects, order, tiles, stop)
