@@ -157,7 +157,7 @@ def test_buttons_after_finishing(
     asked(train_on_labels=job_of(StepDone(1, 0.5, 1, 0.1), trained))
     press(dock, dock._train.button, qtbot)
     assert enabled(dock) == {"train", "segment", "export", "open", "save"}
-    assert dock._model.text.text() == "trained here · objects · light · IoU 0.900"
+    assert dock._model.text.text() == "Trained here, IoU 0.900"
     assert dock._progress.bar.value() == dock._progress.bar.maximum()
     assert status(dock).startswith("Trained 9 steps")
 
@@ -392,7 +392,7 @@ def test_a_saved_model_can_be_opened_again(
     assert opened is not None
     assert opened is not trained.model
     assert opened.network == trained.model.network
-    assert with_model._model.text.text().startswith("hela · objects")
+    assert with_model._model.text.text() == "hela, IoU 0.900"
 
 
 # Closing

@@ -32,15 +32,14 @@ CURRENT_MODEL = "current model"
 _TASKS = {"Objects": Task.OBJECTS, "Classes": Task.CLASSES}
 _UNPAINTED = {"is ignored": Unpainted.IGNORED, "is background": Unpainted.BACKGROUND}
 _HOW_TO_PAINT = {
-    (Task.OBJECTS, Unpainted.IGNORED): (
-        "Paint some background with 1 and some objects with a number each: 2,\u00a03,\u00a0…"
-    ),
-    (Task.OBJECTS, Unpainted.BACKGROUND): (
-        "Paint all objects of a plane or more with a number each: 1,\u00a02,\u00a0…"
-    ),
-    (Task.CLASSES, Unpainted.IGNORED): "Paint some of every class with its number: 1, 2, …",
+    (
+        Task.OBJECTS,
+        Unpainted.IGNORED,
+    ): "Paint some background as 1, some objects as 2,\u00a03,\u00a0…",
+    (Task.OBJECTS, Unpainted.BACKGROUND): "Paint all objects of a plane or more: 1,\u00a02,\u00a0…",
+    (Task.CLASSES, Unpainted.IGNORED): "Paint some of each class: 1,\u00a02,\u00a0…",
     (Task.CLASSES, Unpainted.BACKGROUND): (
-        "Paint all of every class of a plane or more: 1, 2, …; the rest is class 0."
+        "Paint all of each class of a plane or more: 1,\u00a02,\u00a0… The rest is class 0."
     ),
 }
 

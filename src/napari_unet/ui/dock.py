@@ -67,36 +67,27 @@ class UNetPaint(QWidget):
     def _build(self) -> None:
         self._device.setWordWrap(True)
         self._device.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        content = QWidget()
-        column = QVBoxLayout(content)
-        result = narrow_form()
-        result.addRow("Result", self._result)
-        steps = (
+        result = QWidget()
+        narrow_form(result).addRow("Result", self._result)
+        steps = QWidget()
+        column = QVBoxLayout(steps)
+        for step in (
             (self._form, self._train, self._model),
             (self._form.segmentation, self._segment),
             (result, self._export),
-            (self._progress, self._device),
-        )
-        for step in steps:
+        ):
             for part in step:
-                if isinstance(part, QWidget):
-                    column.addWidget(part)
-                else:
-                    column.addLayout(part)
+                column.addWidget(part)
             column.addSpacing(_BETWEEN_STEPS)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        bar = scroll.verticalScrollBar()
-        assert bar is not None
-        width = content.minimumSizeHint().width() + bar.sizeHint().width()
-        scroll.setMinimumWidth(width)  # nothing is cut off
+        footer = QWidget()  # in sight however far the steps are scrolled
+        column = QVBoxLayout(footer)
+        column.addWidget(self._progress)
+        column.addWidget(self._device)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.addWidget(_scrolled(steps), stretch=1)
+        outer.addWidget(footer)
 
     def _connect(self) -> None:
         self._form.changed.connect(self._refresh)
@@ -177,7 +168,7 @@ class UNetPaint(QWidget):
             self._session.save_model(path)
 
     def _on_model_changed(self) -> None:
-        self._model.show_model(self._session.model_text)
+        self._model.show_model(*self._session.model_text)
         self._form.offer_current_model()
         self._refresh()
 
@@ -193,3 +184,16 @@ def _let_go(
     form.release()
     result.release()
     progress.release()
+
+
+def _scrolled(content: QWidget) -> QScrollArea:
+    """Return a vertical scroll area that cuts nothing off on the right."""
+    area = QScrollArea()
+    area.setWidget(content)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    bar = area.verticalScrollBar()
+    assert bar is not None
+    area.setMinimumWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
+    return area

@@ -30,9 +30,10 @@ class ModelRow(QWidget):
         self.open.clicked.connect(self.open_clicked)
         self.save.clicked.connect(self.save_clicked)
 
-    def show_model(self, text: str) -> None:
-        """Name the model."""
-        self.text.setText(text)
+    def show_model(self, name: str, story: str) -> None:
+        """Name the model; how it came about is in the tooltip."""
+        self.text.setText(name)
+        self.text.setToolTip(story)
 
     def show_readiness(self, why_not_open: str | None, why_not_save: str | None) -> None:
         """Enable the buttons, or say why not."""

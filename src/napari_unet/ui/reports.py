@@ -107,14 +107,22 @@ class Reporter:
         return f"Segmented {planes} in {_duration(event.seconds)}{found}."
 
 
-def describe_model(event: TrainDone | ModelOpened) -> str:
-    """Return one line on a model: how it came about, and how good it is."""
+def describe_model(event: TrainDone | ModelOpened) -> tuple[str, str]:
+    """Return a model's name and score, and in some lines how it came about."""
     model = event.model
-    name = event.path.stem if isinstance(event, ModelOpened) else "trained here"
-    parts = [name, model.task.value, model.network.name]
-    if model.record.validation_iou is not None:
-        parts.append(f"IoU {model.record.validation_iou:.3f}")
-    return " · ".join(parts)
+    record = model.record
+    name = event.path.stem if isinstance(event, ModelOpened) else "Trained here"
+    score = "" if record.validation_iou is None else f", IoU {record.validation_iou:.3f}"
+    story = [
+        f"Task: {model.task}",
+        f"Network: {model.network.name}",
+        f"Started from: {record.start}",
+        f"Trained: {record.started}, {_count(record.steps, 'step')} on {record.device}",
+    ]
+    if model.pixel_size is not None:
+        y, x = model.pixel_size
+        story.append(f"Pixel size: {y:.4g} × {x:.4g} µm")
+    return f"{name}{score}", "\n".join(story)
 
 
 def _training(event: TrainStarted) -> str:

@@ -47,7 +47,7 @@ class Session(QObject):
         super().__init__()
         self.device: DeviceChoice | None = None
         self.model: Model | None = None
-        self.model_text = ""
+        self.model_text = "", ""  # name and story
         self.runner = JobRunner()
         self._viewer = viewer
         self._results = ResultStream(viewer)
