@@ -114,7 +114,7 @@ class UNetPaint(QWidget):
         ready = self._readiness()
         self._train.show_readiness(ready.why_not_train(), "You can go on painting meanwhile.")
         self._segment.show_readiness(ready.why_not_segment(), "All planes, the shown one first.")
-        self._export.show_readiness(ready.why_not_export(), "With axes and pixel size.")
+        self._export.show_readiness(ready.why_not_export(), "With its axes and pixel size.")
         self._model.show_readiness(ready.why_not_open(), ready.why_not_save())
         self._progress.show_readiness(ready.why_not_stop())
         self._form.show_readiness(ready.why_not_new_labels())
