@@ -1,0 +1,311 @@
+"""The commands on a tiny stack: train, segment, evaluate, and the models one keeps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+import zarr
+
+from napari_unet.cli import demo as demo_module
+from napari_unet.cli.options import DeviceName, NetworkName
+from napari_unet.config import NETWORKS, NetworkConfig, Task
+from napari_unet.engine.device import DEVICES
+from napari_unet.engine.metrics import average_precision, mean_iou, seg_score
+from napari_unet.engine.model import Model
+from napari_unet.io.checkpoints import load_model, save_model
+from napari_unet.io.images import open_image
+from napari_unet.io.samples import Sample
+from tests.cli.conftest import Command, save, sentence
+
+
+def figures(command: Command, *words: object) -> dict[str, Any]:
+    """Run a command with --json and return its object: nothing else may be on stdout."""
+    outcome = command(*words, "--json")
+    assert outcome.exit_code == 0, outcome.output
+    printed = json.loads(outcome.stdout)
+    assert isinstance(printed, dict)
+    return printed
+
+
+def train(command: Command, folder: Path, *words: object) -> dict[str, Any]:
+    return figures(
+        command,
+        *("train", folder / "cells.tif", folder / "strokes.tif", "--steps", 2),
+        *("--model", folder / "trained.safetensors", *words),
+    )
+
+
+def segment(command: Command, folder: Path, output: str, *words: object) -> dict[str, Any]:
+    return figures(
+        command,
+        *("segment", folder / "cells.tif", "--model", folder / "tiny.safetensors"),
+        *("--output", folder / output, *words),
+    )
+
+
+def test_a_stack_is_trained_on_segmented_and_compared_with_its_truth(
+    command: Command, folder: Path, sample: Sample
+) -> None:
+    trained = train(command, folder, "--from", folder / "tiny.safetensors", "--seed", 7)
+    assert trained["steps"] == 2
+    assert trained["planes"] == [0, 2]
+    assert trained["finished"] == "completed"
+
+    model = load_model(folder / "trained.safetensors")
+    assert model.pixel_size == pytest.approx(sample.pixel_size)
+    assert model.record.settings["seed"] == 7
+    assert model.record.settings["seconds"] is None
+
+    segmented = figures(
+        command,
+        *("segment", folder / "cells.tif", "--model", folder / "trained.safetensors"),
+        *("--output", folder / "out.tif"),
+    )
+    assert segmented["planes"] == len(sample.image)
+    written = open_image(folder / "out.tif")
+    assert written.axes == sample.axes
+    assert written.pixel_size == pytest.approx(sample.pixel_size)
+
+    labels = np.asarray(written.array)
+    assert labels.shape == sample.truth.shape
+    scores = figures(command, "evaluate", folder / "out.tif", folder / "truth.tif")
+    assert scores["planes"] == len(sample.image)
+    assert scores["predicted_objects"] == segmented["objects"]
+    assert 0 <= scores["seg"] <= 1
+
+
+def test_figures_are_printed_for_people_too(command: Command, folder: Path) -> None:
+    outcome = command(
+        *("train", folder / "cells.tif", folder / "strokes.tif", "--steps", 1),
+        *("--model", folder / "m.safetensors", "--from", folder / "tiny.safetensors"),
+    )
+    assert outcome.exit_code == 0
+    assert "validation iou" in outcome.stdout
+    assert "Training on CPU" in outcome.stderr
+    assert "Training on" not in outcome.stdout
+
+
+def test_a_network_from_scratch_comes_with_its_recipe(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, "2015", NetworkConfig(name="2015", base_channels=2, levels=2))
+    train(command, folder, "--network", "2015")
+    record = load_model(folder / "trained.safetensors").record
+    assert record.start == "2015, from scratch"
+    assert record.settings["optimiser"] == "sgd"
+    assert record.settings["momentum"] == 0.99
+
+
+def test_missing_trained_weights_are_spoken_of(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, "light", NetworkConfig(name="light", base_channels=2, levels=2))
+    outcome = command(
+        *("train", folder / "cells.tif", folder / "strokes.tif", "--steps", 1),
+        *("--model", folder / "m.safetensors", "--from", "light"),
+    )
+    assert outcome.exit_code == 0
+    assert "No trained weights come with this version" in outcome.stderr
+
+
+def test_training_uses_the_chosen_planes_only(command: Command, folder: Path) -> None:
+    start = ("--from", folder / "tiny.safetensors")
+    assert train(command, folder, *start, "--planes", "1:")["planes"] == [2]
+    assert train(command, folder, *start, "--planes", "0,1")["planes"] == [0]
+
+
+def test_labels_that_lack_planes_pair_by_name(
+    command: Command, folder: Path, sample: Sample
+) -> None:
+    (folder / "frames").mkdir()
+    (folder / "gold").mkdir()
+    for number, plane in enumerate(sample.image):
+        save(folder / "frames" / f"t{number:03}.tif", plane)
+    save(folder / "gold" / "man_seg003.tif", sample.truth[3])
+    trained = figures(
+        command,
+        *("train", folder / "frames", folder / "gold", "--unpainted", "background"),
+        *("--model", folder / "m.safetensors", "--from", folder / "tiny.safetensors"),
+        *("--steps", 1),
+    )
+    assert trained["planes"] == [3]
+    scores = figures(command, "evaluate", folder / "truth.tif", folder / "gold")
+    assert (scores["planes"], scores["seg"]) == (1, 1.0)
+
+
+def test_planes_that_are_not_chosen_are_zero_and_keep_their_place(
+    command: Command, folder: Path
+) -> None:
+    whole = segment(command, folder, "all.tif")
+    part = segment(command, folder, "some.tif", "--planes", "1,3")
+    assert (whole["planes"], whole["empty_planes"]) == (4, 0)
+    assert (part["planes"], part["empty_planes"]) == (2, 2)
+    everything, some = (tifffile.imread(folder / name) for name in ("all.tif", "some.tif"))
+    np.testing.assert_array_equal(some[1] > 0, everything[1] > 0)
+    np.testing.assert_array_equal(some[3] > 0, everything[3] > 0)
+    assert everything[0].any()
+    assert not some[[0, 2]].any()
+
+
+def test_the_size_of_a_tile_changes_nothing(command: Command, folder: Path) -> None:
+    segment(command, folder, "whole.tif")
+    assert segment(command, folder, "tiles.tif", "--tile", 17)["tile"] >= 17
+    whole, tiles = (tifffile.imread(folder / name) for name in ("whole.tif", "tiles.tif"))
+    np.testing.assert_array_equal(whole, tiles)
+
+
+def test_probabilities_and_classes_fit_together(command: Command, folder: Path) -> None:
+    segment(command, folder, "p.tif", "--output-kind", "probabilities", "--rotations", 3)
+    segment(command, folder, "c.tif", "--output-kind", "classes", "--rotations", 3)
+    probabilities, classes = (tifffile.imread(folder / name) for name in ("p.tif", "c.tif"))
+    assert probabilities.dtype == np.float32
+    np.testing.assert_array_equal(probabilities.squeeze() >= 0.5, classes == 1)
+
+
+def test_a_zarr_holds_the_same_labels_as_a_tiff(command: Command, folder: Path) -> None:
+    segment(command, folder, "out.tif")
+    segment(command, folder, "out.zarr")
+    assert zarr.open_group(folder / "out.zarr", mode="r")
+    stored = open_image(folder / "out.zarr")
+    np.testing.assert_array_equal(stored.array[:], tifffile.imread(folder / "out.tif"))
+
+
+def test_scores_are_those_of_the_measures(command: Command, folder: Path, sample: Sample) -> None:
+    prediction = np.roll(sample.truth, 2, axis=2)
+    save(folder / "moved.tif", prediction)
+    scores = figures(command, "evaluate", folder / "moved.tif", folder / "truth.tif")
+    every_plane = [seg_score(p, t) for p, t in zip(prediction, sample.truth, strict=True)]
+    objects = [len(np.unique(t)) - 1 for t in sample.truth]
+    assert scores["seg"] == pytest.approx(np.average(every_plane, weights=objects))
+    one = figures(command, "evaluate", folder / "moved.tif", folder / "truth.tif", "--planes", "2")
+    assert one["seg"] == pytest.approx(seg_score(prediction[2], sample.truth[2]))
+    assert one["average_precision"] == pytest.approx(
+        average_precision(prediction[2], sample.truth[2])
+    )
+
+
+def test_unlabelled_pixels_of_the_truth_do_not_count(
+    command: Command, folder: Path, sample: Sample
+) -> None:
+    painted = np.where(sample.truth > 0, sample.truth + 1, 1).astype(np.int32)
+    painted[:, :30] = 0  # unlabelled
+    save(folder / "painted.tif", painted)
+    prediction = sample.truth.copy()
+    prediction[:, :30] = 999  # wrong, where nobody knows
+    save(folder / "prediction.tif", prediction)
+    scores = figures(
+        command,
+        *("evaluate", folder / "prediction.tif", folder / "painted.tif"),
+        *("--unpainted", "ignored"),
+    )
+    assert (scores["seg"], scores["pixel_error"]) == (1.0, 0.0)
+
+
+def test_classes_are_compared_class_by_class(command: Command, folder: Path) -> None:
+    truth = np.array([[[1, 1, 2, 2], [0, 0, 3, 3]]] * 2, np.uint8)
+    prediction = np.array([[[1, 2, 2, 2], [1, 2, 3, 3]]] * 2, np.uint8)
+    save(folder / "t.tif", truth)
+    save(folder / "p.tif", prediction)
+    words = ("evaluate", folder / "p.tif", folder / "t.tif", "--task", "classes")
+    ignored = figures(command, *words, "--unpainted", "ignored")
+    assert ignored["iou"] == pytest.approx({"1": 1 / 2, "2": 2 / 3, "3": 1.0})
+    counted = figures(command, *words)
+    assert counted["mean_iou"] == pytest.approx(mean_iou(prediction, truth))
+
+
+def test_models_are_imported_listed_shown_used_and_exported(
+    command: Command, folder: Path, library: Path
+) -> None:
+    assert figures(command, "models", "list") == {"folder": str(library), "models": []}
+    assert command("models", "import", folder / "tiny.safetensors", "--name", "mine").exit_code == 0
+    (listed,) = figures(command, "models", "list")["models"]
+    assert (listed["name"], listed["task"], listed["classes"]) == ("mine", "objects", 2)
+    assert "mine" in command("models", "list").stdout
+    assert figures(command, "models", "show", "mine")["network"]["base_channels"] == 4
+    segmented = figures(
+        command,
+        *("segment", folder / "cells.tif", "--model", "mine", "--output", folder / "o.tif"),
+    )
+    assert segmented["planes"] == 4
+    assert command("models", "export", "mine", folder / "copy.safetensors").exit_code == 0
+    assert (folder / "copy.safetensors").read_bytes() == (folder / "tiny.safetensors").read_bytes()
+
+
+def test_models_do_not_overwrite_one_another(command: Command, folder: Path) -> None:
+    assert command("models", "import", folder / "tiny.safetensors").exit_code == 0
+    assert "exists already" in sentence(command("models", "import", folder / "tiny.safetensors"))
+    assert "exists already" in sentence(
+        command("models", "export", "tiny", folder / "tiny.safetensors")
+    )
+
+
+def test_only_models_are_imported(command: Command, folder: Path) -> None:
+    (folder / "other.safetensors").write_bytes(b"no model")
+    assert "truncated" in sentence(command("models", "import", folder / "other.safetensors"))
+    assert "cannot name" in sentence(
+        command("models", "import", folder / "tiny.safetensors", "--name", "../../up")
+    )
+
+
+def test_a_damaged_model_does_not_hide_the_others(
+    command: Command, library: Path, tiny: Model
+) -> None:
+    library.mkdir()
+    save_model(tiny, library / "good.safetensors")
+    (library / "bad.safetensors").write_bytes(b"")
+    outcome = command("models", "list")
+    assert outcome.exit_code == 0
+    assert "good" in outcome.stdout
+    assert "bad.safetensors" in outcome.stderr
+
+
+def test_the_demo_makes_every_file_and_scores_its_result(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        demo_module, "NETWORKS", {"light": NetworkConfig(name="light", base_channels=2, levels=2)}
+    )
+    made = figures(command, "demo", "--output", tmp_path / "a" / "b", "--seconds", 0.5)
+    assert made["painted_cells"] == 15
+    assert 0 <= made["seg"] <= 1
+    for file in made["files"].values():
+        assert Path(file).stat().st_size > 1000
+    assert load_model(made["files"]["model"]).task is Task.OBJECTS
+    segmentation: npt.NDArray[Any] = tifffile.imread(made["files"]["segmentation"])
+    truth = tifffile.imread(made["files"]["truth"])
+    every = [seg_score(p, t) for p, t in zip(segmentation, truth, strict=True)]
+    cells = [len(np.unique(t)) - 1 for t in truth]
+    assert made["seg"] == pytest.approx(np.average(every, weights=cells))
+
+
+def test_help_comes_at_once_without_torch() -> None:
+    code = (
+        "import sys, time; from napari_unet.cli import main; sys.argv = ['napari-unet', '--help']\n"
+        "try: main()\n"
+        "except SystemExit:\n"
+        "    print('loaded:', *{m.split('.')[0] for m in sys.modules})\n"
+        "    print('seconds:', time.process_time())"
+    )
+
+    def run() -> tuple[set[str], float]:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        loaded, seconds = done.stdout.decode().partition("loaded:")[2].split("seconds:")
+        return set(loaded.split()), float(seconds)
+
+    runs = [run() for _ in range(3)]
+    assert "typer" in runs[0][0]
+    assert not {"torch", "napari", "qtpy", "numpy", "scipy"} & runs[0][0]
+    assert min(seconds for _, seconds in runs) < 0.5
+
+
+def test_choices_are_those_of_the_engine() -> None:
+    assert get_args(DeviceName) == DEVICES
+    assert set(get_args(NetworkName)) == set(NETWORKS)
