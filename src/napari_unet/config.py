@@ -178,11 +178,13 @@ class ObjectsConfig:
     threshold: float = 0.5  # foreground probability from which a pixel belongs to an object
     min_size: int = 16  # smaller objects are dropped, pixels
     fill_holes: bool = True
+    neck: float = 0.6  # objects are cut where they narrow to this share of their width; 0: never
     gap: int = 1  # separation border given back to the objects beside it, pixels per side
 
     def __post_init__(self) -> None:
         _require(0 < self.threshold < 1, f"threshold must be in (0, 1), got {self.threshold}")
         _require(self.min_size >= 0, f"min_size must be >= 0, got {self.min_size}")
+        _require(0 <= self.neck < 1, f"neck must be in [0, 1), got {self.neck}")
         _require(self.gap >= 0, f"gap must be >= 0, got {self.gap}")
 
 

@@ -25,7 +25,7 @@ from napari_unet.engine.tiles import cut_plane
 Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]
 
-PLAIN = ObjectsConfig(min_size=0, fill_holes=False, gap=0)
+PLAIN = ObjectsConfig(min_size=0, fill_holes=False, neck=0, gap=0)
 masks = arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14)))
 
 
@@ -98,7 +98,7 @@ def test_a_diagonal_border_of_one_pixel_keeps_objects_apart() -> None:
 
 @given(masks)
 def test_holes_go_to_the_object_around_them(mask: Mask) -> None:
-    labels, _ = cut_objects(mask, ObjectsConfig(min_size=0, gap=0))
+    labels, _ = cut_objects(mask, ObjectsConfig(min_size=0, neck=0, gap=0))
     np.testing.assert_array_equal(labels, filled_one_by_one(flood(mask)))
 
 
@@ -114,7 +114,7 @@ def test_an_object_in_the_hole_of_another_stays() -> None:
         ".1111111.",
         "......1.1",  # a bay that reaches the rim is no hole
     )
-    labels, count = cut_objects(rings > 0, ObjectsConfig(min_size=0, gap=0))
+    labels, count = cut_objects(rings > 0, ObjectsConfig(min_size=0, neck=0, gap=0))
     assert count == 3
     assert (labels[1:8, 1:8] == 1).sum() == 49 - 9
     assert (labels[3:6, 3:6] == 2).all()
@@ -123,7 +123,9 @@ def test_an_object_in_the_hole_of_another_stays() -> None:
 
 @given(masks, st.integers(0, 8))
 def test_small_objects_are_dropped_and_the_rest_renumbered(mask: Mask, min_size: int) -> None:
-    labels, count = cut_objects(mask, ObjectsConfig(min_size=min_size, fill_holes=False, gap=0))
+    labels, count = cut_objects(
+        mask, ObjectsConfig(min_size=min_size, fill_holes=False, neck=0, gap=0)
+    )
     reference = flood(mask)
     kept = [n for n in range(1, reference.max() + 1) if (reference == n).sum() >= min_size]
     expected = np.zeros_like(reference)
@@ -142,7 +144,7 @@ def test_the_size_of_an_object_includes_its_holes() -> None:
 @settings(deadline=None)
 @given(masks, st.integers(1, 3))
 def test_the_border_goes_to_the_nearer_object(mask: Mask, gap: int) -> None:
-    labels, _ = cut_objects(mask, ObjectsConfig(min_size=0, fill_holes=False, gap=gap))
+    labels, _ = cut_objects(mask, ObjectsConfig(min_size=0, fill_holes=False, neck=0, gap=gap))
     np.testing.assert_array_equal(labels, given_back(flood(mask), gap))
 
 
@@ -153,7 +155,7 @@ def test_only_the_gap_between_objects_is_given_back() -> None:
         ".1111.111.",
         "..........",
     )
-    labels, _ = cut_objects(pair > 0, ObjectsConfig(min_size=0, gap=1))
+    labels, _ = cut_objects(pair > 0, ObjectsConfig(min_size=0, neck=0, gap=1))
     assert (labels[1:3, 1:9] > 0).all()
     new = (labels > 0) & (pair == 0)
     assert set(np.nonzero(new)[1]) == {4, 5, 6}  # columns: within reach of both objects
@@ -166,7 +168,7 @@ def test_cutting_undoes_the_separation_of_the_training_targets(gap: int, share: 
     _, nearest = cells.query(np.indices((160, 160)).reshape(2, -1).T)
     touching = (nearest + 1).reshape(160, 160).astype(np.int32)  # no background at all
     mask = separate(touching, gap) > 0
-    labels, count = cut_objects(mask, ObjectsConfig(min_size=0, gap=gap))
+    labels, count = cut_objects(mask, ObjectsConfig(min_size=0, neck=0, gap=gap))
     assert count >= 38
     assert (labels > 0).mean() > share
     for number in range(1, count + 1):

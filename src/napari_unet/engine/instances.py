@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
+from napari_unet.engine.necks import cut_necks
 from napari_unet.engine.tiles import Tile
 
 __all__ = ["MAX_OBJECTS", "ObjectDecoder", "cut_objects"]
@@ -22,6 +23,7 @@ MAX_OBJECTS = 2**31 - 1
 """Largest object number: label images are int32."""
 
 _EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
+_UNSEEN = 2  # no tile has come yet
 _BAND = 1 << 22  # pixels counted in one go
 
 Labels = npt.NDArray[np.int32]
@@ -35,22 +37,23 @@ def cut_objects(foreground: npt.NDArray[np.bool_], config: ObjectsConfig) -> tup
     foreground
         (Y, X).
     config
-        Holes, smallest size, and the separation border that is given back.
+        Holes, smallest size, necks, and the separation border that is given back.
 
     Returns
     -------
     labels
-        (Y, X) int32, 1 to `count` in the order of each object's first pixel, 0 = background.
+        (Y, X) int32, 1 to `count`, 0 = background.
     count
         Number of objects.
 
     Notes
     -----
-    `min_size` is compared with the size of an object with its holes filled, before the
-    separation border is given back.
+    `min_size` is compared with the size of an object with its holes filled, before necks are
+    cut and the separation border is given back.
     """
     labels, count = _components(foreground, fill_holes=config.fill_holes)
     labels, count = _drop(labels, _sizes(labels, count) >= config.min_size)
+    count = cut_necks(labels, count, config.neck)
     if config.gap > 0 and count > 1:
         _give_back_border(labels, config.gap)
     return labels, count
@@ -73,7 +76,7 @@ class ObjectDecoder:
         self._config = config
         self._offset = offset
         self._last = offset
-        self._foreground = np.zeros(shape, dtype=bool)
+        self._seen = np.full(shape, _UNSEEN, dtype=np.uint8)  # 1 where there is foreground
         self._shown = np.zeros(shape, dtype=np.int32)
 
     def add(self, tile: Tile, probabilities: npt.NDArray[np.float32]) -> Labels:
@@ -89,7 +92,7 @@ class ObjectDecoder:
         """
         y, x = tile.y.as_slice, tile.x.as_slice
         foreground = probabilities[0] >= self._config.threshold
-        self._foreground[y, x] = foreground
+        self._seen[y, x] = foreground
         labels, count = _components(foreground, fill_holes=self._config.fill_holes)
         keep = _sizes(labels, count) >= self._config.min_size
         keep[_rim(labels)] = True  # may go on in the next tile
@@ -124,8 +127,8 @@ class ObjectDecoder:
     def finish(self) -> tuple[Labels, int]:
         """Return the plane's final numbers (Y, X) and how many objects there are.
 
-        The same as decoding the whole plane at once, whatever the tiles were. The decoder is
-        used up.
+        The same as decoding the whole plane at once, whatever the tiles were; 0 where no tile
+        was added. The decoder is used up.
 
         Raises
         ------
@@ -133,7 +136,8 @@ class ObjectDecoder:
             If there are more than 2^31 - 1 objects.
         """
         del self._shown  # one label image at a time
-        labels, count = cut_objects(self._foreground, self._config)
+        labels, count = cut_objects(self._seen == 1, self._config)
+        labels[self._seen == _UNSEEN] = 0  # the border that was given back may reach there
         _check_count(self._offset + count)
         np.add(labels, np.int32(self._offset), out=labels, where=labels > 0)
         return labels, count

@@ -1,0 +1,70 @@
+"""Cutting objects where they narrow."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import ndimage
+from skimage.draw import disk, ellipse
+
+from napari_unet.engine.necks import cut_necks
+
+
+def two_discs(radius: int, bridge: int) -> npt.NDArray[np.int32]:
+    """Two discs side by side, joined by a bridge of some width."""
+    labels = np.zeros((2 * radius + 8, 4 * radius + 12), dtype=np.int32)
+    middle = radius + 4
+    for centre in (radius + 3, 3 * radius + 7):
+        labels[disk((middle, centre), radius)] = 1
+    labels[middle - bridge // 2 : middle - bridge // 2 + bridge, radius : 3 * radius + 8] = 1
+    return labels
+
+
+@pytest.mark.parametrize("radius", [6, 12, 40])
+def test_two_discs_on_a_narrow_bridge_become_two_objects(radius: int) -> None:
+    labels = two_discs(radius, bridge=radius // 2)
+
+    count = cut_necks(labels, 1, 0.6)
+
+    assert count == 2
+    left, right = (labels == 1).sum(), (labels == 2).sum()
+    assert left == pytest.approx(right, rel=0.1)
+    assert (labels > 0).sum() == (two_discs(radius, bridge=radius // 2) > 0).sum()
+
+
+@pytest.mark.parametrize("radius", [6, 12, 40])
+def test_a_wide_bridge_is_not_cut(radius: int) -> None:
+    labels = two_discs(radius, bridge=int(1.7 * radius))
+    before = labels.copy()
+
+    assert cut_necks(labels, 1, 0.6) == 1
+    np.testing.assert_array_equal(labels, before)
+
+
+def test_the_share_decides() -> None:
+    counts = [cut_necks(two_discs(12, bridge=12), 1, neck) for neck in (0.0, 0.3, 0.9)]
+
+    assert counts == [1, 1, 2]
+
+
+def test_long_and_ragged_objects_stay_whole() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.zeros((60, 160), dtype=np.int32)
+    labels[ellipse(30, 80, 12, 70)] = 1
+    rim = (labels == 1) & ~ndimage.binary_erosion(labels == 1)
+    labels[rim & (rng.random(labels.shape) < 0.5)] = 0
+
+    assert cut_necks(labels, 1, 0.6) == 1
+
+
+def test_other_objects_in_the_same_box_are_left_alone() -> None:
+    labels = two_discs(10, bridge=3)
+    labels[:2, :] = 2
+
+    count = cut_necks(labels, 2, 0.6)
+
+    assert count == 3
+    assert (labels == 2).sum() == 2 * labels.shape[1]
+    for number in (1, 2, 3):
+        assert ndimage.label(labels == number)[1] == 1
