@@ -277,7 +277,7 @@ def test_failures_of_the_device_become_one_error_with_a_cure(
         raise failure
 
     monkeypatch.setattr(UNet, "forward", fail)
-    with pytest.raises(EngineError, match=r"choose|try again"):
+    with pytest.raises(EngineError, match=r"choose|start the program again"):
         events()
 
 
