@@ -267,9 +267,9 @@ def test_more_objects_than_int32_can_number_are_an_error() -> None:
 
 
 def test_a_tile_costs_the_same_in_a_large_plane() -> None:
-    decoder = ObjectDecoder((16_000, 16_000), ObjectsConfig())
+    decoder = ObjectDecoder((8_000, 8_000), ObjectsConfig())
     part = np.ones((1, 32, 32), np.float32)
     started = time.process_time()
-    for left in range(0, 16_000, 160):
+    for left in range(0, 8_000, 80):
         decoder.add(Tile(Span(64, 96), Span(left, left + 32)), part)
-    assert time.process_time() - started < 2  # 100 passes over the plane would take 10 s
+    assert time.process_time() - started < 0.5  # 100 passes over the plane take seconds
