@@ -26,7 +26,8 @@ def _trees() -> Iterator[tuple[str, ast.Module]]:
 
 def _run(code: str) -> str:
     """Return what the code prints in an interpreter of its own."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout
 
 
