@@ -59,6 +59,13 @@ def test_every_grey_value_type_keeps_its_full_range(dtype: str) -> None:
     np.testing.assert_array_equal(np.unique(applied), [-1, 1])
 
 
+def test_half_precision_does_not_overflow() -> None:
+    values = np.array([[[-60_000, -60_000, 60_000]]])
+    half, single = (measure(ArrayPlanes(values.astype(t))) for t in (np.float16, np.float32))
+    assert half.high == single.high
+    assert half.high[0] == pytest.approx(-60_000 + 0.99 * 120_000, rel=0.01)
+
+
 class CountingPlanes(ArrayPlanes):
     """Remembers what was read."""
 
