@@ -24,6 +24,7 @@ FRAMES = [f"t{i:03}" for i in range(12)]
         (["seg2", "seg10"], FRAMES, [2, 10]),
         (["t002_final3", "t010_final3"], FRAMES, [2, 10]),
         (["masks-B", "masks-A"], ["A", "B", "C"], [1, 0]),
+        (["seg2_v3", "seg5_v3"], FRAMES, [2, 5]),
         (["w1_s2_mask", "w1_s1_mask"], ["w1_s1", "w1_s2"], [1, 0]),
         (["img_2_ch1", "img_5_ch1"], ["raw_0_ch0", "raw_2_ch0", "raw_5_ch0"], [1, 2]),
         (["7"], ["007", "008"], [0]),

@@ -37,6 +37,10 @@ FORMS: dict[str, tuple[dict[str, Any], str]] = {
     "imagej frames": ({"imagej": True, "metadata": {"axes": "TYX"}}, "TYX"),
     "imagej channels": ({"imagej": True, "metadata": {"axes": "CYX"}}, "CYX"),
     "imagej packed": ({"imagej": True, "metadata": {"axes": "TYX"}, "compression": "zlib"}, "TYX"),
+    "imagej past 4 GB": (  # which has one directory for all of its planes
+        {"imagej": True, "metadata": {"axes": "ZYX"}, "truncate": True},
+        "ZYX",
+    ),
     "ome": ({"ome": True, "metadata": {"axes": "TYX"}}, "TYX"),
     "ome tiles": ({"ome": True, "metadata": {"axes": "ZYX"}, "tile": (16, 16)}, "ZYX"),
 }
@@ -135,6 +139,25 @@ def test_samples_that_are_no_colours_are_channels(
     stack = open_tiff(path)
     assert stack.axes == "CYX"
     np.testing.assert_array_equal(stack.planes().read(0, slice(0, 40), slice(5, 9)), data[..., 5:9])
+
+
+def test_an_ome_image_may_lie_in_several_files(tmp_path: Path, grey: Grey) -> None:
+    names = ["a.ome.tif", "b.ome.tif"]
+    parts = "".join(
+        f'<TiffData FirstT="{t}" IFD="0" PlaneCount="1">'
+        f'<UUID FileName="{name}">urn:uuid:{t:08}-0000-0000-0000-000000000000</UUID></TiffData>'
+        for t, name in enumerate(names)
+    )
+    for t, name in enumerate(names):
+        xml = tifffile.OmeXml(UUID=f"{t:08}-0000-0000-0000-000000000000")
+        xml.addimage("uint16", (2, 40, 52), (2, 1, 1, 40, 52, 1), axes="TYX")
+        text = xml.tostring().replace('<TiffData IFD="0" PlaneCount="2"/>', parts)
+        tifffile.imwrite(
+            tmp_path / name, grey[t], description=text, metadata=None, compression="zlib"
+        )
+    stack = open_tiff(tmp_path / names[0])
+    assert stack.axes == "TYX"
+    np.testing.assert_array_equal(np.asarray(stack.array), grey[:2])
 
 
 def test_planes_that_ome_says_were_never_written_are_zero(tmp_path: Path, grey: Grey) -> None:
@@ -304,6 +327,16 @@ def test_a_truncated_file_never_reads_as_other_numbers(
         assert "once more" in found
     else:  # nothing but padding was lost
         np.testing.assert_array_equal(found, np.asarray(open_tiff(whole).array))
+
+
+@pytest.mark.parametrize("how", [{}, {"imagej": True, "truncate": True}, {"tile": (16, 16)}])
+def test_missing_pixels_are_told_when_the_file_is_opened(
+    how: dict[str, Any], tmp_path: Path, grey: Grey
+) -> None:
+    path = write(tmp_path / "a.tif", grey if "imagej" in how else grey[0], **how)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(FileError, match=r"a.tif' is truncated: its end is missing"):
+        open_tiff(path)
 
 
 def test_several_images_in_one_file_are_not_chosen_from_in_silence(

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import zarr
-import zarr.errors
 
 from napari_unet.engine.errors import FileError, ImageError
 from napari_unet.io.failures import cannot_read
@@ -59,7 +58,8 @@ def open_zarr(path: Path) -> ImageStack:
             f"'{path}' has the axes {axes}, which do not end in YX; save it with Y and X last."
         )
     lazy = LazyArray(array.shape, array.dtype, _fetcher(array, path))
-    return ImageStack(lazy, axes, spacing, path.stem, is_labels=is_labels)
+    name = path.stem.removesuffix(".ome")
+    return ImageStack(lazy, axes, spacing, name, is_labels=is_labels)
 
 
 @contextmanager

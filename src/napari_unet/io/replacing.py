@@ -31,7 +31,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     given = Path(path)
     target = Path(os.path.realpath(given))  # a link stays a link
     _check_folder(given)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     try:
         temporary.touch(exist_ok=False)  # learn now, not after an hour, that nothing can be written
         temporary.unlink()
