@@ -89,6 +89,7 @@ def test_figures_are_printed_for_people_too(command: Command, folder: Path) -> N
     )
     assert outcome.exit_code == 0
     assert "validation iou" in outcome.stdout
+    assert "pixels in" in outcome.stdout
     assert "Training on CPU" in outcome.stderr
     assert "Training on" not in outcome.stdout
 

@@ -70,7 +70,7 @@ def main() -> None:
 def demo(
     *,
     output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("unet-paint-demo"),
-    seconds: Annotated[float, typer.Option(help="Time limit of the training.")] = 75,
+    seconds: Annotated[float, typer.Option(help="Time limit of the training.")] = 90,
     viewer: Annotated[bool, typer.Option("--viewer", help="Open the layers in napari.")] = False,
     device: DeviceWish = "auto",
     json: AsJson = False,
@@ -123,7 +123,7 @@ def train(
     Ctrl-C ends it early and saves the best weights so far.
     """
     from napari_unet.cli.settings import choose_start, train_config
-    from napari_unet.cli.train import train_model
+    from napari_unet.cli.train import for_people, train_model
 
     begin = choose_start(start, network)
     config = train_config(begin, seconds=seconds, steps=steps, seed=seed)
@@ -140,7 +140,7 @@ def train(
             selection=planes,
             stop=stop,
         )
-    show(figures, as_json=json)
+    show(figures if json else for_people(figures), as_json=json)
     stop.exit_if_requested()
 
 

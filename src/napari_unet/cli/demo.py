@@ -136,9 +136,9 @@ def _draw(
     draw_overview(
         files["overview"],
         "U-Net Paint on touching cells",
-        f"{int(strokes.max()) - 1} of {int(sample.truth.max())} cells painted, on "
-        f"{len(painted)} of {len(strokes)} planes; {trained['seconds']:.0f} s of training on "
-        f"{trained['device']}.  {score} over the whole stack.",
+        f"{int(strokes.max()) - 1} cells painted on {len(painted)} of {len(strokes)} planes; "
+        f"{trained['seconds']:.0f} s of training on {trained['device']}.  "
+        f"{score} over the whole stack.",
         [
             Row(f"plane {z}: {how}", sample.image[z], strokes[z], segmentation[z], sample.truth[z])
             for z, how in shown
