@@ -18,7 +18,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import Notification, notification_manager
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QPushButton
+from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_unet.config import NETWORKS, RECIPES, Optimiser, Task, Unpainted
 from napari_unet.engine.errors import EngineError, LabelsError
@@ -430,6 +430,24 @@ def test_no_connection_is_left_after_closing(
     qtbot.addWidget(dock)
     assert connections(viewer) > before
     dock.close()
+    assert connections(viewer) == before
+
+
+def test_a_window_that_is_destroyed_takes_the_job_with_it(
+    viewer: ViewerModel, qtbot: QtBot, asked: Any, device_at_once: None
+) -> None:
+    before = connections(viewer)
+    window = QWidget()
+    dock = UNetPaint(viewer)
+    dock.setParent(window)
+    wait_until_idle(dock, qtbot)
+    asked(train_on_labels=endless_job(StepDone(1, 0.5, 1, 0.1), last=StepDone(2, 0.5, 1, 0.1)))
+    with qtbot.waitSignal(dock._session.runner.reported):
+        dock._train.button.click()
+    worker = dock._session.runner._worker
+    with qtbot.waitSignal(dock.destroyed):
+        window.deleteLater()
+    assert worker.wait(2)
     assert connections(viewer) == before
 
 

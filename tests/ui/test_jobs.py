@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -94,10 +96,10 @@ def test_stopping_lets_the_job_tell_its_last_event(runner: JobRunner, qtbot: QtB
 @pytest.mark.parametrize(
     ("error", "kind", "text"),
     [
-        (LabelsError("Paint something."), LabelsError, "Paint something."),
+        (LabelsError("Paint something."), LabelsError, r"Paint something\."),
         (RuntimeError("CUDA out of memory"), EngineError, "CUDA out of memory"),
-        (MemoryError("no room"), EngineError, "no room"),
-        (KeyError("bug"), EngineError, "Please report it"),
+        (MemoryError(), EngineError, "There is not enough memory; close .*"),
+        (KeyError("bug"), EngineError, r"Something unexpected .*KeyError: 'bug'.* report it .*"),
     ],
 )
 def test_every_failure_is_told_once_as_a_typed_error(
@@ -112,7 +114,7 @@ def test_every_failure_is_told_once_as_a_typed_error(
         runner.start("failing", failing_job(error, "first"))
     assert [name for name, _ in told] == ["state", "event", "failed", "state", "finished"]
     assert type(told[2][1]) is kind
-    assert text in str(told[2][1])
+    assert re.fullmatch(text, str(told[2][1]))
     assert told[-1] == ("finished", JobEnd.FAILED)
 
 
@@ -160,8 +162,9 @@ def test_abandoning_does_not_wait_for_a_long_step(runner: JobRunner, qtbot: QtBo
 
     with qtbot.waitSignal(runner.reported):
         runner.start("training", job)
+    before = time.monotonic()
     runner.abandon(patience=0.01)
-    assert not step.is_set()
+    assert time.monotonic() - before < 5
     step.set()
 
 

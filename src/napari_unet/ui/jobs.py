@@ -166,6 +166,10 @@ class _NamedJob:
         try:
             if job is not None and not self.stop.is_set():
                 yield from job(self.stop.is_set)
+        except MemoryError as error:
+            raise EngineError(
+                "There is not enough memory; close other images and programs, then try again."
+            ) from error
         except RuntimeError as error:
             raise EngineError(str(error)) from error
         finally:

@@ -63,5 +63,12 @@ OBJECTS = {
     ),
     "min_size": Words("Smallest object, px", "Smaller objects are dropped.", 8),
     "fill_holes": Words("Fill holes", "Fill holes inside objects."),
+    "neck": Words(
+        "Neck",
+        "Cut objects where they narrow to this share of their width; 0: never.",
+        0.05,
+        0,
+        0.95,
+    ),
     "gap": Words("Grow, px", "Gives the trained gap back to the objects.", 1, 0, 10),
 }
