@@ -418,7 +418,8 @@ def test_closing_stops_the_job_and_lets_go_of_the_viewer(
 
 def connections(viewer: ViewerModel) -> int:
     events = viewer.layers.events
-    emitters = [events.inserted, events.removed, events.renamed, events.reordered]
+    emitters = [events.inserted, events.removed, events.reordered]
+    emitters += [layer.events.name for layer in viewer.layers]
     return sum(len(emitter.callbacks) for emitter in emitters)
 
 

@@ -87,9 +87,10 @@ def test_a_released_picker_hears_nothing(
     picker: LayerPicker, viewer: ViewerModel, labels: Labels
 ) -> None:
     events = viewer.layers.events
-    before = [len(e.callbacks) for e in (events.inserted, events.removed, events.renamed)]
+    emitters = [events.inserted, events.removed, events.reordered, labels.events.name]
+    before = [len(emitter.callbacks) for emitter in emitters]
     picker.release()
-    after = [len(e.callbacks) for e in (events.inserted, events.removed, events.renamed)]
-    assert [b - a for b, a in zip(before, after, strict=True)] == [1, 1, 1]
+    after = [len(emitter.callbacks) for emitter in emitters]
+    assert [b - a for b, a in zip(before, after, strict=True)] == [1, 1, 1, 1]
     labels.name = "mine"
     assert names(picker) == ["strokes"]

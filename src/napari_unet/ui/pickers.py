@@ -63,20 +63,33 @@ class LayerPicker(Picker):
         super().__init__(tooltip)
         self._layers = viewer.layers
         self._kind = kind
-        for event in self._changes():
+        self._followed: list[Layer] = []  # layers to choose from
+        for event in self._list_events():
             event.connect(self._on_layers_changed)
         self._on_layers_changed()
 
     def release(self) -> None:
         """Let go of the viewer."""
-        for event in self._changes():
+        for event in self._list_events():
             event.disconnect(self._on_layers_changed)
+        self._follow_names([])
 
-    def _changes(self) -> list[Any]:
+    def _list_events(self) -> list[Any]:
         events = self._layers.events
-        return [events.inserted, events.removed, events.renamed, events.reordered]
+        return [events.inserted, events.removed, events.reordered]
 
     def _on_layers_changed(self) -> None:
         # The topmost layer first, as in napari's layer list.
         layers = [layer for layer in reversed(self._layers) if isinstance(layer, self._kind)]
-        self.offer({layer.name: layer for layer in layers})
+        self._follow_names(layers)
+        self._on_layer_renamed()
+
+    def _follow_names(self, layers: list[Layer]) -> None:
+        for layer in self._followed:
+            layer.events.name.disconnect(self._on_layer_renamed)
+        self._followed = layers
+        for layer in layers:
+            layer.events.name.connect(self._on_layer_renamed)
+
+    def _on_layer_renamed(self) -> None:
+        self.offer({layer.name: layer for layer in self._followed})
