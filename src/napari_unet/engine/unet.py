@@ -47,12 +47,14 @@ def output_size(size: int, levels: int) -> int:
 
 
 def margin(levels: int) -> int:
-    """Return the context per side in pixels: 92 for the five levels of the paper."""
-    bottom = 2**8
-    size = bottom
-    for _ in range(levels - 1):
-        size = 2 * size + _CONVOLUTION_LOSS
-    return (size - output_size(size, levels)) // 2
+    """Return the context per side in pixels: 92 for the five levels of the paper.
+
+    Notes
+    -----
+    Two 3x3 convolutions take 2 px off each side, twice per level of side 1/2^l and once at the
+    bottom: 4·(1 + 2 + … + 2^(levels-2)) + 2·2^(levels-1) = 6·stride - 4.
+    """
+    return 6 * stride(levels) - _CONVOLUTION_LOSS
 
 
 def valid_output_size(size: int, levels: int) -> int:
@@ -60,25 +62,13 @@ def valid_output_size(size: int, levels: int) -> int:
 
     Notes
     -----
-    Valid output lengths differ by `stride(levels)`: with five levels 4, 20, …, 388, …
+    A bottom block of b output pixels gives b·stride - 4·(stride - 1) in the end, so valid lengths
+    differ by the stride, and the smallest positive one is 4 (1 or 2 where the stride is): with
+    five levels 4, 20, …, 388, …
     """
     step = stride(levels)
-    first = output_size(_smallest_input(levels), levels)
+    first = min(step, _CONVOLUTION_LOSS)
     return first + step * max(0, math.ceil((size - first) / step))
-
-
-def _smallest_input(levels: int) -> int:
-    bottom = _CONVOLUTION_LOSS + 1
-    while True:
-        size = bottom
-        for _ in range(levels - 1):
-            size = 2 * size + _CONVOLUTION_LOSS
-        result = bottom - _CONVOLUTION_LOSS
-        for _ in range(levels - 1):
-            result = 2 * result - _CONVOLUTION_LOSS
-        if result >= 1:
-            return size
-        bottom += 1
 
 
 def _double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
