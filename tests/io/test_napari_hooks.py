@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tifffile
+import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari_builtins.io import napari_get_reader  # type: ignore[import-untyped]
@@ -190,6 +191,13 @@ def test_layers_without_names_or_units_are_saved_too(
     stack = open_image(tmp_path / "a.tif")
     assert stack.axes == axes
     assert stack.spacing == pytest.approx(spacing)
+
+
+def test_a_channel_has_no_length(tmp_path: Path) -> None:
+    layer = Labels(np.ones((3, 8, 9), np.uint8), axis_labels=("c", "y", "x"), units=("um",) * 3)
+    write_labels_layer(str(tmp_path / "a.zarr"), *layer.as_layer_data_tuple()[:2])
+    ome: Any = zarr.open_group(str(tmp_path / "a.zarr"), mode="r").attrs["ome"]
+    assert ome["multiscales"][0]["axes"][0] == {"name": "c", "type": "channel"}
 
 
 def test_the_full_resolution_of_a_pyramid_is_saved(tmp_path: Path) -> None:
