@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import typer
 
+from napari_unet.cli.console import Interruption
+from napari_unet.cli.segment import segment_stack
+from napari_unet.config import OutputKind, TilingConfig
 from napari_unet.io.checkpoints import load_model
 
-pytestmark = pytest.mark.skipif(
+real_signals = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows sends Ctrl-C to a whole console only"
 )
 
-_PATIENCE = 120  # seconds, for slow machines
+_PATIENCE = 300  # seconds, for slow machines
 
 
 def _run_and_stop(
@@ -42,6 +46,7 @@ def _run_and_stop(
     return process.returncode, json.loads(stdout)
 
 
+@real_signals
 def test_ctrl_c_keeps_finished_planes_in_a_whole_file(folder: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (1500, 64, 64)).astype(np.uint8)
     tifffile.imwrite(folder / "long.tif", noise, imagej=True, metadata={"axes": "TYX"})
@@ -67,6 +72,7 @@ def test_ctrl_c_keeps_finished_planes_in_a_whole_file(folder: Path) -> None:
     assert list(folder.glob(".out.tif*")) == []
 
 
+@real_signals
 def test_sigterm_ends_training_and_saves_the_best_weights(folder: Path) -> None:
     log = folder / "log"
     status, figures = _run_and_stop(
@@ -85,3 +91,46 @@ def test_sigterm_ends_training_and_saves_the_best_weights(folder: Path) -> None:
     record = load_model(folder / "m.safetensors").record
     assert record.finished == "stopped"
     assert record.best_step <= record.steps == figures["steps"]
+
+
+class _After(Interruption):
+    """Asks to stop after so many tiles."""
+
+    def __init__(self, tiles: int) -> None:
+        super().__init__()
+        self._left = tiles
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        if self._left <= 0:
+            self.request(signal.SIGINT)
+        return super().__call__()
+
+
+def _segment(folder: Path, stop: Interruption) -> dict[str, Any]:
+    return segment_stack(
+        folder / "cells.tif",
+        model=str(folder / "tiny.safetensors"),
+        output=folder / "out.tif",
+        selection=None,
+        tiling=TilingConfig(tile=40),  # 4 tiles per plane
+        kind=OutputKind.LABELS,
+        device="cpu",
+        stop=stop,
+    )
+
+
+def test_a_plane_that_is_half_done_counts_as_not_done(folder: Path) -> None:
+    figures = _segment(folder, _After(tiles=6))
+    assert (figures["planes"], figures["empty_planes"]) == (1, 3)
+    written = tifffile.imread(folder / "out.tif")
+    assert written[0].any()
+    assert not written[1:].any()
+
+
+def test_nothing_is_written_when_nothing_is_finished(folder: Path) -> None:
+    (folder / "out.tif").write_bytes(b"of yesterday")
+    with pytest.raises(typer.Exit) as ended:
+        _segment(folder, _After(tiles=2))
+    assert ended.value.exit_code == 130
+    assert (folder / "out.tif").read_bytes() == b"of yesterday"
