@@ -128,8 +128,8 @@ class TrainConfig:
     gap: int = 1  # separation border: reach into each of two touching objects, pixels
     balance: bool = True  # weigh classes by inverse frequency (w_c of eq. 2)
     validation_share: float = 0.2  # share of the painted pixels held out
-    validate_every: float = 5.0  # seconds between validations; with a step limit: 1/20 of it
-    patience: int = 12  # validations without improvement before stopping; 0: never
+    validate_every: float = 5.0  # seconds between validations, at least; with a step limit: 1/20
+    patience: int = 16  # validations without improvement before stopping; 0: never
     seed: int = 0
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 

@@ -36,6 +36,7 @@ from napari_unet.engine.validation import hold_out
 __all__ = ["fit"]
 
 _VALIDATIONS = 20  # in a run that is limited by steps
+_MOST_VALIDATIONS = 40  # in a run that is limited by seconds: patience grows with the limit
 _PAUSE_FACTOR = 9  # in a run that is limited by seconds: at most 1/10 of them validates
 
 
@@ -235,7 +236,11 @@ class _Run:
     def _validation_is_due(self) -> bool:
         if self._config.steps:
             return self._trainer.step % max(1, self._config.steps // _VALIDATIONS) == 0
-        pause = max(self._config.validate_every, _PAUSE_FACTOR * self._validation_cost)
+        pause = max(
+            self._config.validate_every,
+            (self._config.seconds or 0) / _MOST_VALIDATIONS,
+            _PAUSE_FACTOR * self._validation_cost,
+        )
         return self.seconds - self._validated_at >= pause
 
     def _out_of_patience(self) -> FinishReason | None:
