@@ -44,18 +44,17 @@ def paint_classes(truth: npt.NDArray[Any], *, per_class: int, seed: int) -> npt.
 def _stroke(
     rng: np.random.Generator, inside: npt.NDArray[np.float64], start: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    """Walk from a point, mostly straight on, and keep to the middle of the region."""
+    """Walk from a point, mostly straight on, anywhere inside the region."""
     path = np.zeros(inside.shape, dtype=bool)
     position = start.astype(float)
     heading = rng.uniform(0, 2 * np.pi)
     for _ in range(_LENGTH):
         path[tuple(position.astype(int))] = True
-        turns = heading + rng.normal(0, 0.5, 8)
+        turns = heading + rng.normal(0, 0.4, 8)
         ahead = position + np.stack([np.sin(turns), np.cos(turns)], axis=1)
         ahead = ahead.clip(0, np.array(inside.shape) - 1)
-        depth = inside[tuple(ahead.astype(int).T)]
-        best = int(np.argmax(depth))
-        if depth[best] == 0:
+        free = np.flatnonzero(inside[tuple(ahead.astype(int).T)] > 0)
+        if not len(free):
             break
-        position, heading = ahead[best], turns[best]
+        position, heading = ahead[free[0]], turns[free[0]]
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ _TINT, _LINE = 0.38, 0.95  # share of an object's colour inside it and on its ou
 _STROKE = 0.62  # share of the colour in a stroke
 _BACKGROUND_STROKE = np.array([0.65, 0.79, 1.0])
 _GOLDEN = 0.618034  # turns the hue from one number to the next as far as can be
-_BAR = 20.0  # scale bar, µm
+_LONGEST_BAR = 0.3  # of a panel's width
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def draw_overview(
         canvas.paste(_upright(row.title, height), (_MARGIN, y))
         for column, panel in enumerate(_panels(row)):
             canvas.paste(panel, (left + column * (width + _GAP), y))
-    _scale_bar(pen, (left, top + height), _BAR / pixel_size * _ZOOM)
+    _scale_bar(pen, (left, top + height), width, pixel_size / _ZOOM)
     canvas.save(path, optimize=True)
     return path
 
@@ -146,10 +147,16 @@ def _upright(text: str, height: int) -> Image.Image:
     return strip.transpose(Image.Transpose.ROTATE_90)
 
 
-def _scale_bar(pen: ImageDraw.ImageDraw, corner: tuple[int, int], length: float) -> None:
-    """Draw the bar into the lower left corner of a panel; the font has no µ."""
+def _scale_bar(
+    pen: ImageDraw.ImageDraw, corner: tuple[int, int], width: int, pixel_size: float
+) -> None:
+    """Draw a bar of 1, 2 or 5 times a power of ten µm into the lower left corner of a panel."""
+    longest = _LONGEST_BAR * width * pixel_size  # µm
+    power = 10.0 ** math.floor(math.log10(longest))
+    bar = max(step * power for step in (1, 2, 5) if step * power <= longest)
+    length = bar / pixel_size
     x, y = corner[0] + _GAP, corner[1] - _GAP
     pen.rectangle((x, y - 5, x + length, y), fill=_INK)
     pen.text(
-        (x + length / 2, y - 10), f"{_BAR:g} um", _INK, ImageFont.load_default(_SMALL), anchor="ms"
+        (x + length / 2, y - 10), f"{bar:g} um", _INK, ImageFont.load_default(_SMALL), anchor="ms"
     )
