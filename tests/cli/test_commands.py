@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -308,5 +308,5 @@ def test_help_comes_at_once_without_torch() -> None:
 
 
 def test_choices_are_those_of_the_engine() -> None:
-    assert get_args(DeviceName) == DEVICES
-    assert set(get_args(NetworkName)) == set(NETWORKS)
+    assert tuple(DeviceName) == DEVICES
+    assert set(NetworkName) == set(NETWORKS)

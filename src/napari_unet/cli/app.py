@@ -17,6 +17,7 @@ from napari_unet.cli.console import say, show, stop_on_signal
 from napari_unet.cli.options import (
     STACK,
     AsJson,
+    DeviceName,
     DeviceWish,
     ImagePath,
     ModelName,
@@ -72,7 +73,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("unet-paint-demo"),
     seconds: Annotated[float, typer.Option(help="Time limit of the training.")] = 90,
     viewer: Annotated[bool, typer.Option("--viewer", help="Open the layers in napari.")] = False,
-    device: DeviceWish = "auto",
+    device: DeviceWish = DeviceName.AUTO,
     json: AsJson = False,
 ) -> None:
     """Do the whole work on a made-up stack of cells."""
@@ -114,7 +115,7 @@ def train(
         float | None, typer.Option(help="Time limit; default: 60, with --steps none.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Limit in gradient updates.")] = None,
-    device: DeviceWish = "auto",
+    device: DeviceWish = DeviceName.AUTO,
     seed: Annotated[int, typer.Option(help="Of every random choice.", min=0)] = 0,
     json: AsJson = False,
 ) -> None:
@@ -165,7 +166,7 @@ def segment(
         int, typer.Option(help="Rotated versions of the image that are averaged; the paper: 7.")
     ] = 1,
     output_kind: Annotated[OutputKind, typer.Option(help="What to write.")] = OutputKind.LABELS,
-    device: DeviceWish = "auto",
+    device: DeviceWish = DeviceName.AUTO,
     json: AsJson = False,
 ) -> None:
     """Segment a stack with a trained model.

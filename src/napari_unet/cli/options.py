@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -27,8 +28,22 @@ __all__ = [
     "parse_planes",
 ]
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-NetworkName = Literal["light", "2015"]
+
+class DeviceName(StrEnum):
+    """What the engine can compute on; its own list would need torch."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+class NetworkName(StrEnum):
+    """The networks of `config.NETWORKS`."""
+
+    LIGHT = "light"
+    PAPER = "2015"
+
 
 _SLICE = re.compile(r"(-?\d+)?:(-?\d+)?(?::(-?[1-9]\d*)?)?")
 

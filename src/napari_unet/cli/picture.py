@@ -18,7 +18,7 @@ __all__ = ["Row", "draw_overview"]
 _Float = npt.NDArray[np.float64]
 
 _COLUMNS = ("Image", "Painted strokes", "Segmentation", "Truth")
-_ZOOM = 2  # picture pixels per pixel
+_PANEL = 512  # wanted width of a panel, picture pixels
 _GAP, _MARGIN = 14, 44  # picture pixels
 _TITLE, _HEADING, _SMALL = 36, 22, 19  # font sizes, picture pixels
 _PAPER, _INK, _PALE = (17, 19, 23), (242, 242, 240), (146, 153, 163)
@@ -38,6 +38,7 @@ class Row:
     strokes: npt.NDArray[Any]  # 0 = unpainted, 1 = background, 2, … objects
     segmentation: npt.NDArray[Any]
     truth: npt.NDArray[Any]
+    classes: bool = False  # numbers mean the same everywhere, and 1 is no background
 
 
 def draw_overview(
@@ -48,7 +49,8 @@ def draw_overview(
     A segmented or painted object has the colour of the true object that it overlaps most, so
     that one that is merged, split or missed catches the eye.
     """
-    height, width = (side * _ZOOM for side in rows[0].image.shape)
+    zoom = max(1, round(_PANEL / rows[0].image.shape[1]))  # picture pixels per pixel
+    height, width = (side * zoom for side in rows[0].image.shape)
     left = _MARGIN + _SMALL + _GAP
     top = _MARGIN + _TITLE + _SMALL + _HEADING + 4 * _GAP
     size = (
@@ -65,19 +67,21 @@ def draw_overview(
     for number, row in enumerate(rows):
         y = top + number * (height + _GAP)
         canvas.paste(_upright(row.title, height), (_MARGIN, y))
-        for column, panel in enumerate(_panels(row)):
+        for column, panel in enumerate(_panels(row, zoom)):
             canvas.paste(panel, (left + column * (width + _GAP), y))
-    _scale_bar(pen, (left, top + height), width, pixel_size / _ZOOM)
+    _scale_bar(pen, (left, top + height), width, pixel_size / zoom)
     canvas.save(path, optimize=True)
     return path
 
 
-def _panels(row: Row) -> list[Image.Image]:
-    grey = _grey(row.image)
-    colours = _colours(int(row.truth.max()) + 1)
-    segmented = colours[_nearest_truth(row.segmentation, row.truth)]
-    painted = colours[_nearest_truth(row.strokes, row.truth)]
-    painted[1:2] = _BACKGROUND_STROKE
+def _panels(row: Row, zoom: int) -> list[Image.Image]:
+    grey = _grey(row.image, zoom)
+    colours = _colours(1 + int(max(row.truth.max(), row.segmentation.max(), row.strokes.max())))
+    segmented = painted = colours
+    if not row.classes:
+        segmented = colours[_nearest_truth(row.segmentation, row.truth)]
+        painted = colours[_nearest_truth(row.strokes, row.truth)]
+        painted[1:2] = _BACKGROUND_STROKE
     return [
         _picture(grey),
         _picture(_overlay(grey, row.strokes, painted, inside=_STROKE, line=_STROKE)),
@@ -86,12 +90,12 @@ def _panels(row: Row) -> list[Image.Image]:
     ]
 
 
-def _grey(image: npt.NDArray[Any]) -> _Float:
+def _grey(image: npt.NDArray[Any], zoom: int) -> _Float:
     """Return (Y, X, 3), enlarged, 0 to 1 between the 0.5 and 99.8 percentiles."""
     low, high = np.percentile(image, (0.5, 99.8))
     stretched = np.clip((image - low) / max(high - low, 1e-9), 0, 1) ** 0.8
     enlarged = Image.fromarray(stretched.astype(np.float32)).resize(
-        (image.shape[1] * _ZOOM, image.shape[0] * _ZOOM), Image.Resampling.BICUBIC
+        (image.shape[1] * zoom, image.shape[0] * zoom), Image.Resampling.BICUBIC
     )
     return np.repeat(np.clip(np.asarray(enlarged, dtype=np.float64), 0, 1)[..., None], 3, axis=2)
 
@@ -125,7 +129,8 @@ def _overlay(
     line: float = _LINE,
 ) -> _Float:
     """Tint what is labelled and draw its outline, one picture pixel wide."""
-    enlarged = np.kron(labels, np.ones((_ZOOM, _ZOOM), dtype=labels.dtype))
+    zoom = len(grey) // len(labels)
+    enlarged = np.kron(labels, np.ones((zoom, zoom), dtype=labels.dtype))
     padded = np.pad(enlarged, 1, mode="edge")
     neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
     on_line = np.any([side != enlarged for side in neighbours], axis=0)
