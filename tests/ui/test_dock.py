@@ -326,7 +326,7 @@ def test_labels_are_never_segmented_into(
     asked(segment_stack=job_of(*segmentation(7)))
     press(with_model, with_model._segment.button, qtbot)
     result = viewer.layers["cells segmentation"]
-    with_model._form.choose(labels=result)  # to correct it and train on it
+    with_model._form.choose_labels(result)  # to correct it and train on it
     press(with_model, with_model._segment.button, qtbot)
     assert len([layer for layer in viewer.layers if "segmentation" in layer.name]) == 2
 
@@ -387,7 +387,9 @@ def test_a_saved_model_can_be_opened_again(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     press(with_model, with_model._model.save, qtbot)
+    with_model._form._task.value = Task.CLASSES
     press(with_model, with_model._model.open, qtbot)
+    assert with_model._form.choices().task is Task.OBJECTS  # the model's
     opened = with_model._session.model
     assert opened is not None
     assert opened is not trained.model

@@ -100,21 +100,15 @@ class ChoicesForm(QWidget):
             objects=self._objects.value(),
         )
 
-    def offer_current_model(self) -> None:
-        """Offer to train the current model on, and choose it."""
+    def offer_current_model(self, task: Task) -> None:
+        """Offer to train the current model on, and choose it with its task."""
         self._offer_starts({"Current model": CURRENT_MODEL})
         self._start.value = CURRENT_MODEL
-
-    def choose(self, *, image: Image | None = None, labels: Labels | None = None) -> None:
-        """Pick these layers, for example those that were just made."""
-        if image is not None:
-            self._image.value = image
-        if labels is not None:
-            self._labels.value = labels
-
-    def choose_task(self, task: Task) -> None:
-        """Pick the task, for example that of a model that was opened."""
         self._task.value = task
+
+    def choose_labels(self, labels: Labels) -> None:
+        """Pick these labels, for example those that were just made."""
+        self._labels.value = labels
 
     def show_readiness(self, why_not_new_labels: str | None) -> None:
         """Enable New, or say why not."""

@@ -138,8 +138,7 @@ class UNetPaint(QWidget):
     def _on_new_labels_clicked(self) -> None:
         image = self._form.choices().image
         if image is not None:
-            layer = self._viewer.add_layer(new_labels(image))
-            self._form.choose(labels=layer)
+            self._form.choose_labels(self._viewer.add_layer(new_labels(image)))
 
     def _on_train_clicked(self) -> None:
         self._refresh()  # layers may have changed without a word since
@@ -168,8 +167,9 @@ class UNetPaint(QWidget):
             self._session.save_model(path)
 
     def _on_model_changed(self) -> None:
+        assert self._session.model is not None
         self._model.show_model(*self._session.model_text)
-        self._form.offer_current_model()
+        self._form.offer_current_model(self._session.model.task)
         self._refresh()
 
     def _on_result_changed(self, layer: Labels) -> None:
