@@ -23,7 +23,7 @@ from napari_unet.engine.predict import segment
 from napari_unet.engine.train import fit
 from napari_unet.io.samples import Sample, paint_strokes, synthetic_cells
 
-SIZES = ((16, 4), (24, 3), (24, 4), (32, 4), (16, 5))  # base channels, levels
+SIZES = ("16/4", "24/3", "24/4", "32/4", "16/5")  # base channels / levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=45)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sizes", nargs="+", default=SIZES, help="base channels / levels")
     wish = parser.parse_args()
     sample = synthetic_cells()
     print(f"{pick_device()}; {wish.seconds:g} s of training, medians of {wish.repeats}\n")
     print("| channels | levels | steps | s per step | Mpx/s | SEG (min to max) | foreground IoU |")
     print("|---|---|---|---|---|---|---|")
-    for channels, levels in SIZES:
+    for size in wish.sizes:
+        channels, levels = map(int, size.split("/"))
         network = NetworkConfig(name="trial", base_channels=channels, levels=levels)
         runs = [measure(sample, network, wish.seconds, seed) for seed in range(wish.repeats)]
         seg = [run.seg for run in runs]

@@ -30,7 +30,6 @@ from napari_unet.io.pairing import open_labels_for
 
 PROJECT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", PROJECT.parent / "shared" / "data"))
-_WIDTH = 1800  # of the picture, pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,9 @@ def draw(experiment: Experiment, segmentation: Path, caption: str, target: Path)
         if how == "not trained on":
             painted = np.zeros_like(painted)
         title = f"plane {number}: {how}"
-        rows.append(Row(title, planes.read(number, *everything)[0], painted, found, true))
+        grey = planes.read(number, *everything)[0]
+        classes = "classes" in experiment.train_options
+        rows.append(Row(title, grey, painted, found, true, classes))
     picture = draw_overview(
         target.with_suffix(".png"),
         experiment.title,
@@ -122,9 +123,17 @@ def draw(experiment: Experiment, segmentation: Path, caption: str, target: Path)
         pixel_size=experiment.pixel_size,
     )
     with Image.open(picture) as drawn:
-        drawn.thumbnail((_WIDTH, _WIDTH), Image.Resampling.LANCZOS)
         drawn.convert("RGB").save(target.with_suffix(".jpg"), quality=85, optimize=True)
     picture.unlink()
+
+
+def caption(figures: dict[str, Any]) -> str:
+    trained, scores = figures["train"], figures["evaluate"]
+    score = f"SEG {scores['seg']:.3f}" if "seg" in scores else f"mean IoU {scores['mean_iou']:.3f}"
+    return (
+        f"{trained['seconds']:.0f} s of training on {trained['device']}.  {score} on planes not "
+        "trained on."
+    )
 
 
 def main() -> None:
@@ -147,9 +156,7 @@ def main() -> None:
     figures = {"train": trained, "segment": segmented, "evaluate": scores}
     target = wish.output / wish.dataset
     target.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
-    score = f"SEG {scores['seg']:.3f}" if "seg" in scores else f"mean IoU {scores['mean_iou']:.3f}"
-    seconds = f"{trained['seconds']:.0f} s of training on {trained['device']}"
-    draw(experiment, segmentation, f"{seconds}.  {score} on planes not trained on.", target)
+    draw(experiment, segmentation, caption(figures), target)
     print(json.dumps(figures, indent=2))
 
 
