@@ -208,6 +208,15 @@ def test_planes_that_ome_says_were_never_written_are_zero(tmp_path: Path, grey: 
             {"X": 0.002, "Y": 0.002, "Z": 0.05},
         ),
         ({"imagej": True, "resolution": (0.5, 0.5), "metadata": {"unit": "pixel"}}, {}),
+        (  # ImageJ itself takes these tags as centimetres
+            {
+                "imagej": True,
+                "resolution": (50000.0, 40000.0),
+                "resolutionunit": "CENTIMETER",
+                "metadata": {"unit": "um"},
+            },
+            {"X": 0.2, "Y": 0.25},
+        ),
         ({"imagej": True, "metadata": {"axes": "TYX", "finterval": 5.0}}, {"T": 5.0}),
         ({"resolution": (50000.0, 40000.0), "resolutionunit": "CENTIMETER"}, {"X": 0.2, "Y": 0.25}),
         ({"resolution": (25400.0, 25400.0), "resolutionunit": "INCH"}, {"X": 1.0, "Y": 1.0}),
