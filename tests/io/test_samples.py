@@ -75,10 +75,15 @@ def test_a_saved_image_keeps_its_values_axes_and_spacing(sample: Sample, tmp_pat
     assert stack.spacing == pytest.approx(sample.spacing)
 
 
-def test_cells_are_25_to_40_pixels_across_and_in_one_piece(sample: Sample) -> None:
-    for labels in sample.truth:
+@pytest.mark.parametrize("seed", [0, 9])  # without care: slivers, and cells in two parts
+def test_every_cell_is_in_one_piece_and_no_sliver(seed: int) -> None:
+    for labels in synthetic_cells(seed, 14, (160, 160)).truth:
         for number in np.unique(labels[labels > 0]):
             assert ndimage.label(labels == number)[1] == 1
+            assert (labels == number).sum() >= 60
+
+
+def test_cells_are_25_to_40_pixels_across(sample: Sample) -> None:
     sizes = np.bincount(sample.truth[5].ravel())[1:]
     across = 2 * np.sqrt(sizes / np.pi)
     assert 25 <= np.median(across) <= 40
