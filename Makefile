@@ -31,9 +31,9 @@ arch:  ## which room may import which
 	$(SETUP) check
 	@$(BIN)/lint-imports --no-cache
 
-docs:  ## links of the pages and examples of the docstrings
+docs:  ## links and commands of the pages, examples of the docstrings
 	$(SETUP) test
-	@$(BIN)/python tools/check_docs.py
+	@$(BIN)/python -m pytest tests/test_docs.py
 
 clean:  ## remove all that these commands made
 	@rm -rf .venv .tox build dist demo-output htmlcov .coverage .*_cache .hypothesis .benchmarks
