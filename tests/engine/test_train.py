@@ -90,25 +90,36 @@ def test_dropout_leaves_the_random_state_of_others_alone() -> None:
 
 
 def test_the_weights_of_the_best_validation_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    losses = iter([0.9, 0.5, 0.2, 0.4, 0.3, *[0.8] * 30])
+    ious = iter([0.1, 0.5, 0.8, 0.9, 0.7, *[0.85] * 30])
     snapshots: list[tuple[float, dict[str, torch.Tensor]]] = []
 
     def validate(trainer: Trainer) -> tuple[float, float]:
-        loss = next(losses)
-        snapshots.append((loss, dict(trainer.weights())))
-        return loss, 0.0
+        iou = next(ious)
+        snapshots.append((iou, dict(trainer.weights())))
+        return 0.5, iou
 
     monkeypatch.setattr(Trainer, "validate", validate)
     done = result()
 
-    best = min(snapshots, key=lambda snapshot: snapshot[0])[1]
+    best = max(snapshots, key=lambda snapshot: snapshot[0])[1]
     assert all(torch.equal(best[name], done.model.weights[name]) for name in best)
-    assert done.model.record.validation_loss == 0.2
+    assert done.model.record.validation_iou == 0.9
     assert 0 < done.model.record.best_step < done.model.record.steps
 
 
+def test_of_equally_good_weights_the_later_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    ious = iter([0.1, 0.8, 0.79, 0.785, *[0.7] * 30])
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: (0.5, next(ious)))
+
+    assert result().model.record.validation_iou == 0.785
+
+
+def worse_and_worse(trainer: Trainer) -> tuple[float, float]:
+    return 0.5, 0.9 if trainer.step == 0 else 0.5
+
+
 def test_training_ends_when_nothing_improves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Trainer, "validate", lambda trainer: (0.5, 0.5))
+    monkeypatch.setattr(Trainer, "validate", worse_and_worse)
 
     done = result(replace(QUICK, steps=400, patience=3))
 
@@ -117,7 +128,7 @@ def test_training_ends_when_nothing_improves(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_patience_of_zero_never_ends_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Trainer, "validate", lambda trainer: (0.5, 0.5))
+    monkeypatch.setattr(Trainer, "validate", worse_and_worse)
 
     assert result(replace(QUICK, patience=0)).reason is FinishReason.COMPLETED
 
@@ -267,7 +278,7 @@ CHANGES: dict[str, Any] = {
     "sigma": 1.0,
     "gap": 3,
     "balance": False,
-    "validation_share": 0.0,
+    "validation_share": 0.3,
     "seed": 9,
     "augment": replace(QUICK.augment, rotation=0.0),
 }
@@ -286,7 +297,7 @@ def test_every_setting_reaches_the_training(setting: str) -> None:
     truth[:, 30:34, 20:40] = 5  # touching objects, so that gap, w0 and sigma matter
     truth[:, 34:38, 20:40] = 6
     arguments = {"labels": truth, "unpainted": Unpainted.BACKGROUND}
-    config = replace(QUICK, steps=6)
+    config = replace(QUICK, steps=6, validation_share=0.0)  # so that the last weights are kept
 
     usual = result(config, **arguments).model
     changed = result(replace(config, **{setting: CHANGES[setting]}), **arguments).model

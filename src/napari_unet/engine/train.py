@@ -37,6 +37,9 @@ __all__ = ["fit"]
 
 _VALIDATIONS = 20  # in a run that is limited by steps
 _MOST_VALIDATIONS = 40  # in a run that is limited by seconds: patience grows with the limit
+# A few held-out blocks tell no smaller differences of IoU apart; of equally good weights the later
+# ones are kept, which the falling learning rate has settled.
+_NOISE = 0.02
 _PAUSE_FACTOR = 9  # in a run that is limited by seconds: at most 1/10 of them validates
 
 
@@ -191,6 +194,7 @@ class _Run:
         self._begin = time.perf_counter()
         self._validated_at = 0.0  # seconds since the start
         self._validation_cost = 0.0  # seconds
+        self._highest_iou = 0.0  # of all validations
         self._misses = 0  # validations since the best one
         self.best = _Best(0, trainer.weights())
 
@@ -251,7 +255,8 @@ class _Run:
         begin = self.seconds
         with engine_errors(self._device):
             loss, iou = self._trainer.validate()
-        is_best = self.best.loss is None or loss < self.best.loss
+        self._highest_iou = max(self._highest_iou, iou)
+        is_best = iou >= self._highest_iou - _NOISE or self.best.loss is None
         if is_best:
             self.best = _Best(self._trainer.step, self._trainer.weights(), loss, iou)
         self._misses = 0 if is_best else self._misses + 1
