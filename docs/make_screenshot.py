@@ -36,6 +36,7 @@ def main(theme: str = "dark") -> None:
     press(dock, "Segment stack")
     viewer.layers["strokes"].visible = False
     viewer.reset_view()
+    write(dock, "Time, s", 60)  # what people find there
     pause(1)
     PICTURE.parent.mkdir(exist_ok=True)
     viewer.screenshot(str(PICTURE), canvas_only=False, flash=False)

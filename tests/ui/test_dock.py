@@ -157,7 +157,7 @@ def test_buttons_after_finishing(
     asked(train_on_labels=job_of(StepDone(1, 0.5, 1, 0.1), trained))
     press(dock, dock._train.button, qtbot)
     assert enabled(dock) == {"train", "segment", "export", "open", "save"}
-    assert dock._model.text.text() == "Trained here, IoU 0.900"
+    assert dock._model.text.text() == "Trained, IoU 0.900"
     assert dock._progress.bar.value() == dock._progress.bar.maximum()
     assert status(dock).startswith("Trained 9 steps")
 

@@ -109,7 +109,7 @@ def test_a_model_is_named_with_its_score_and_its_story(model: Model) -> None:
     record = TrainRecord(started="2026-01-01", steps=12, validation_iou=0.5, device="CPU")
     model = replace(model, record=record, pixel_size=(0.25, 0.5))
     name, story = describe_model(TrainDone(FinishReason.TIME, model))
-    assert name == "Trained here, IoU 0.500"
+    assert name == "Trained, IoU 0.500"
     assert "Trained: 2026-01-01, 12 steps on CPU" in story
     assert "Pixel size: 0.25 × 0.5 µm" in story
     opened = work.ModelOpened(Path("folder/hela.safetensors"), replace(model, record=TrainRecord()))

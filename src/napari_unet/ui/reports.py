@@ -111,7 +111,7 @@ def describe_model(event: TrainDone | ModelOpened) -> tuple[str, str]:
     """Return a model's name and score, and in some lines how it came about."""
     model = event.model
     record = model.record
-    name = event.path.stem if isinstance(event, ModelOpened) else "Trained here"
+    name = event.path.stem if isinstance(event, ModelOpened) else "Trained"
     score = "" if record.validation_iou is None else f", IoU {record.validation_iou:.3f}"
     story = [
         f"Task: {model.task}",
