@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
 
@@ -13,8 +13,13 @@ if TYPE_CHECKING:  # the window knows the events before torch is loaded
     from napari_unet.engine.model import HeldOut, Model
 
 __all__ = [
+    "Corrected",
     "FinishReason",
+    "LabelsTaken",
+    "Live",
+    "PaintedPixels",
     "PlaneDone",
+    "Previewed",
     "SegmentDone",
     "SegmentEvent",
     "SegmentStarted",
@@ -25,6 +30,7 @@ __all__ = [
     "TrainEvent",
     "TrainStarted",
     "Validated",
+    "View",
     "never",
 ]
 
@@ -35,6 +41,36 @@ Stop = Callable[[], bool]
 def never() -> bool:
     """Return False: run to the end."""
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The visible part of the shown plane."""
+
+    plane: int
+    y: slice  # inside the plane, pixels
+    x: slice
+
+
+class Live(Protocol):
+    """What goes on beside a training run; asked between steps, from the training thread."""
+
+    def view(self) -> View | None:
+        """Return what to preview now; None: nothing is to be seen."""
+        ...
+
+    def take_painted(self) -> frozenset[int]:
+        """Return the planes whose labels changed since this was asked last."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedPixels:
+    """What was painted on one plane when training read it, to tell later what is new."""
+
+    plane: int
+    origin: tuple[int, int]  # of the array in the plane, pixels (Y, X)
+    classes: npt.NDArray[Any]  # (y, x) uint8, 255 where unlabelled
 
 
 class FinishReason(StrEnum):
@@ -80,11 +116,43 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True)
+class Previewed:
+    """What is visible was segmented with the weights of this step."""
+
+    view: View
+    values: npt.NDArray[Any]  # (y, x) int32: objects, which keep their numbers, or classes
+    step: int
+    seconds: float  # since the start
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """New strokes were held against the model as it was before it learned from them."""
+
+    step: int
+    seconds: float
+    pixels: int  # newly painted, labelled
+    wrong: float  # share of them that the model had wrong, 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsTaken:
+    """New strokes are in the training data; patience and limits start anew."""
+
+    step: int
+    seconds: float
+    planes: tuple[int, ...]  # painted planes
+    labelled_pixels: int  # that carry loss
+    held_out: tuple[HeldOut, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrainDone:
     """Training ended; the last event, whatever the reason."""
 
     reason: FinishReason
     model: Model  # the best weights
+    painted: tuple[PaintedPixels, ...] = ()  # what it was trained on
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +196,5 @@ class SegmentDone:
     seconds: float
 
 
-TrainEvent = TrainStarted | StepDone | Validated | TrainDone
+TrainEvent = TrainStarted | StepDone | Validated | Previewed | Corrected | LabelsTaken | TrainDone
 SegmentEvent = SegmentStarted | TileDone | PlaneDone | SegmentDone
