@@ -15,8 +15,8 @@ from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.events import Stop
 from napari_unet.engine.model import Model, fresh_model
 from napari_unet.engine.normalize import Normalization
-from napari_unet.ui import work
-from napari_unet.ui.jobs import Job
+from napari_unet.ui.jobs import work
+from napari_unet.ui.jobs.runner import Job
 
 CPU = DeviceChoice("cpu", "CPU, 1 threads", "chosen by hand", "buy a GPU")
 

@@ -31,9 +31,9 @@ from napari_unet.engine.events import (
     TrainDone,
 )
 from napari_unet.engine.model import Model, TrainRecord
-from napari_unet.ui import work
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs import Job, JobState
+from napari_unet.ui.jobs import work
+from napari_unet.ui.jobs.runner import Job, JobState
 from tests.ui.conftest import endless_job, failing_job, job_of
 
 Asked = dict[str, tuple[tuple[Any, ...], dict[str, Any]]]

@@ -30,7 +30,7 @@ from napari_unet.engine.predict import segment
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs import JobState
+from napari_unet.ui.jobs.runner import JobState
 
 pytestmark = pytest.mark.viewer
 

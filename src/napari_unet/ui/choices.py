@@ -19,11 +19,11 @@ from napari_unet.config import (
     TrainConfig,
     Unpainted,
 )
-from napari_unet.ui import words
-from napari_unet.ui.actions import set_ready
-from napari_unet.ui.folded import FoldedSettings
-from napari_unet.ui.pickers import LayerPicker, Picker
-from napari_unet.ui.settings import SettingsForm, narrow_form
+from napari_unet.ui.parts import words
+from napari_unet.ui.parts.actions import set_ready
+from napari_unet.ui.parts.folded import FoldedSettings
+from napari_unet.ui.parts.pickers import LayerPicker, Picker
+from napari_unet.ui.parts.settings import SettingsForm, narrow_form
 
 __all__ = ["CURRENT_MODEL", "Choices", "ChoicesForm"]
 

@@ -11,16 +11,16 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_unet.ui.actions import Action
 from napari_unet.ui.choices import ChoicesForm
-from napari_unet.ui.files import ask_export_path, ask_model_to_open, ask_model_to_save
-from napari_unet.ui.inputs import new_labels
+from napari_unet.ui.layers.inputs import new_labels
 from napari_unet.ui.model_row import ModelRow
-from napari_unet.ui.pickers import LayerPicker
-from napari_unet.ui.progress import ProgressPanel
+from napari_unet.ui.parts.actions import Action
+from napari_unet.ui.parts.files import ask_export_path, ask_model_to_open, ask_model_to_save
+from napari_unet.ui.parts.pickers import LayerPicker
+from napari_unet.ui.parts.progress import ProgressPanel
+from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.session import Session
-from napari_unet.ui.settings import narrow_form
 
 __all__ = ["UNetPaint"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
-from napari_unet.ui.actions import set_ready
+from napari_unet.ui.parts.actions import set_ready
 
 __all__ = ["ModelRow"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from napari.layers import Image, Labels
 
-from napari_unet.ui.inputs import why_no_image, why_no_labels
-from napari_unet.ui.jobs import JobState
+from napari_unet.ui.jobs.runner import JobState
+from napari_unet.ui.layers.inputs import why_no_image, why_no_labels
 
 __all__ = ["Readiness"]
 

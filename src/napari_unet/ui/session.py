@@ -15,13 +15,13 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.config import NETWORKS
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.events import PlaneDone, SegmentStarted, TileDone, TrainDone
-from napari_unet.ui import work
 from napari_unet.ui.choices import CURRENT_MODEL, Choices
-from napari_unet.ui.geometry import file_layout, focus, full_resolution, pixel_size
-from napari_unet.ui.inputs import image_planes, snapshot
-from napari_unet.ui.jobs import Job, JobEnd, JobRunner
-from napari_unet.ui.reports import Progress, Reporter, describe_model
-from napari_unet.ui.streaming import ResultStream
+from napari_unet.ui.jobs import work
+from napari_unet.ui.jobs.reports import Progress, Reporter, describe_model
+from napari_unet.ui.jobs.runner import Job, JobEnd, JobRunner
+from napari_unet.ui.layers.geometry import file_layout, focus, full_resolution, pixel_size
+from napari_unet.ui.layers.inputs import image_planes, snapshot
+from napari_unet.ui.layers.streaming import ResultStream
 
 if TYPE_CHECKING:
     from napari_unet.engine.device import DeviceChoice

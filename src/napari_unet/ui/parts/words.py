@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_unet.ui.settings import SettingWords as Words
+from napari_unet.ui.parts.settings import SettingWords as Words
 
 __all__ = ["AUGMENT", "OBJECTS", "SECONDS", "TILING", "TRAIN"]
 

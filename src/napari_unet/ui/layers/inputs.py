@@ -12,7 +12,7 @@ from napari.layers import Image, Labels
 
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.planes import ArrayPlanes, Planes
-from napari_unet.ui.geometry import full_resolution, placement, same_placement
+from napari_unet.ui.layers.geometry import full_resolution, placement, same_placement
 
 __all__ = [
     "PaintedPlanes",

@@ -16,8 +16,8 @@ from napari_unet.config import (
     TilingConfig,
     TrainConfig,
 )
-from napari_unet.ui import words
-from napari_unet.ui.settings import SettingsForm, SettingWords
+from napari_unet.ui.parts import words
+from napari_unet.ui.parts.settings import SettingsForm, SettingWords
 
 FORMS: list[tuple[Any, dict[str, SettingWords]]] = [
     (TrainConfig(), words.TRAIN),

@@ -16,7 +16,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
 from napari_unet.engine.events import Stop
-from napari_unet.ui.jobs import JobEnd, JobRunner, JobState
+from napari_unet.ui.jobs.runner import JobEnd, JobRunner, JobState
 from tests.ui.conftest import endless_job, failing_job, job_of
 
 

@@ -24,7 +24,7 @@ from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Stop
 from napari_unet.engine.planes import ArrayPlanes, Planes
 from napari_unet.io.stack import Layout
-from napari_unet.ui.jobs import Job
+from napari_unet.ui.jobs.runner import Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.device import DeviceChoice

@@ -16,7 +16,7 @@ from napari_unet.engine.events import (
     TrainStarted,
     Validated,
 )
-from napari_unet.ui.work import DeviceFound, Exported, ModelOpened, ModelSaved, PlaneWritten
+from napari_unet.ui.jobs.work import DeviceFound, Exported, ModelOpened, ModelSaved, PlaneWritten
 
 __all__ = ["Progress", "Reporter", "describe_model"]
 

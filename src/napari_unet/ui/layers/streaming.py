@@ -13,7 +13,7 @@ from superqt.utils import qthrottled
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
 from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.ui.geometry import full_resolution, in_sight, placement, same_placement
+from napari_unet.ui.layers.geometry import full_resolution, in_sight, placement, same_placement
 
 __all__ = ["ResultStream"]
 

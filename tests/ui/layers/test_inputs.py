@@ -13,8 +13,8 @@ import zarr
 from napari.layers import Image, Labels
 
 from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.ui.geometry import same_placement
-from napari_unet.ui.inputs import (
+from napari_unet.ui.layers.geometry import same_placement
+from napari_unet.ui.layers.inputs import (
     PaintedPlanes,
     image_planes,
     new_labels,

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
-from napari_unet.ui.streaming import ResultStream
+from napari_unet.ui.layers.streaming import ResultStream
 
 PLANE = (64, 48)
 SHOWN = 1  # of three planes: napari opens a stack in the middle

@@ -19,8 +19,7 @@ from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import never
 from napari_unet.engine.model import Model
 from napari_unet.io.stack import Layout
-from napari_unet.ui.sample import open_sample
-from napari_unet.ui.work import (
+from napari_unet.ui.jobs.work import (
     DeviceFound,
     Exported,
     ModelOpened,
@@ -31,6 +30,7 @@ from napari_unet.ui.work import (
     read_model,
     write_model,
 )
+from napari_unet.ui.sample import open_sample
 
 LAYOUT = Layout((4, 16, 12), "ZYX", {"Z": 2.0, "Y": 0.5, "X": 0.5})
 

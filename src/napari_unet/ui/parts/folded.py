@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from napari_unet.ui.settings import SettingsForm, narrow_form
+from napari_unet.ui.parts.settings import SettingsForm, narrow_form
 
 __all__ = ["FoldedSettings"]
 

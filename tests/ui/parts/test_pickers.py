@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
-from napari_unet.ui.pickers import LayerPicker, Picker
+from napari_unet.ui.parts.pickers import LayerPicker, Picker
 
 
 @pytest.fixture

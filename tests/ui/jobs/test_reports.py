@@ -20,8 +20,8 @@ from napari_unet.engine.events import (
     Validated,
 )
 from napari_unet.engine.model import HeldOut, Model, TrainRecord
-from napari_unet.ui import work
-from napari_unet.ui.reports import Reporter, describe_model
+from napari_unet.ui.jobs import work
+from napari_unet.ui.jobs.reports import Reporter, describe_model
 
 
 def text(reporter: Reporter, event: object) -> str:

@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
-from napari_unet.ui.geometry import file_layout, focus, in_sight, pixel_size, placement
+from napari_unet.ui.layers.geometry import file_layout, focus, in_sight, pixel_size, placement
 
 
 def test_pixel_size_is_in_micrometres() -> None:

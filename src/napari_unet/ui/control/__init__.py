@@ -1,0 +1,1 @@
+"""What a step starts and what becomes of it; knows no buttons."""

@@ -1,0 +1,1 @@
+"""The steps of the dock, one file each."""
