@@ -189,3 +189,31 @@ def test_a_job_that_is_over_is_let_go_of(runner: JobRunner, qtbot: QtBot) -> Non
     gc.collect()
     assert kept
     assert seen() is None
+
+
+def test_a_paused_job_waits_and_then_goes_on(qtbot: QtBot) -> None:
+    runner = JobRunner()
+    seen: list[object] = []
+    runner.reported.connect(seen.append)
+    runner.start("Counting", endless_job(1, last=2))
+    qtbot.waitUntil(lambda: len(seen) > 2)
+    runner.pause()
+    assert runner.state is JobState.PAUSED
+    qtbot.wait(50)
+    before = len(seen)
+    qtbot.wait(50)
+    assert len(seen) == before
+    runner.resume()
+    qtbot.waitUntil(lambda: len(seen) > before)
+    with qtbot.waitSignal(runner.finished):
+        runner.stop()
+    assert seen[-1] == 2
+
+
+def test_a_paused_job_can_be_stopped(qtbot: QtBot) -> None:
+    runner = JobRunner()
+    runner.start("Counting", endless_job(1, last=2))
+    runner.pause()
+    with qtbot.waitSignal(runner.finished) as finished:
+        runner.stop()
+    assert finished.args == [JobEnd.STOPPED]

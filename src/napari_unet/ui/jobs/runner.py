@@ -33,6 +33,7 @@ class JobState(Enum):
 
     IDLE = auto()
     RUNNING = auto()
+    PAUSED = auto()  # waits after the current step or tile
     CANCELLING = auto()  # asked to stop; ends after the current step
 
 
@@ -97,9 +98,21 @@ class JobRunner(QObject):
         self._set_state(JobState.RUNNING)
         self._worker.start()
 
+    def pause(self) -> None:
+        """Let the job wait after its current step or tile."""
+        if self._worker and self._state is JobState.RUNNING:
+            self._worker.hold()
+            self._set_state(JobState.PAUSED)
+
+    def resume(self) -> None:
+        """Let a job that waits go on."""
+        if self._worker and self._state is JobState.PAUSED:
+            self._worker.go_on()
+            self._set_state(JobState.RUNNING)
+
     def stop(self) -> None:
         """Ask the job to end; it does so after its current step or tile, keeping what is done."""
-        if self._worker and self._state is JobState.RUNNING:
+        if self._worker and self._state in (JobState.RUNNING, JobState.PAUSED):
             self._worker.quit()
             self._set_state(JobState.CANCELLING)
 
@@ -150,6 +163,8 @@ class _NamedJob:
     def __init__(self, name: str, job: Job) -> None:
         self.name = name
         self.stop = Event()
+        self.going = Event()  # unset: paused
+        self.going.set()
         self.ended = Event()
         self._job: Job | None = job
 
@@ -165,7 +180,7 @@ class _NamedJob:
         job, self._job = self._job, None
         try:
             if job is not None and not self.stop.is_set():
-                yield from job(self.stop.is_set)
+                yield from job(self._is_to_stop)
         except MemoryError as error:
             raise EngineError(
                 "There is not enough memory; close other images and programs, then try again."
@@ -174,6 +189,11 @@ class _NamedJob:
             raise EngineError(str(error)) from error
         finally:
             self.ended.set()
+
+    def _is_to_stop(self) -> bool:
+        """Answer the job's question; a pause is an answer that is long in coming."""
+        self.going.wait()
+        return self.stop.is_set()
 
 
 class _Worker(GeneratorWorker[Any, Any, Any]):
@@ -194,6 +214,15 @@ class _Worker(GeneratorWorker[Any, Any, Any]):
         The inherited method would drop the last event, which brings the best weights.
         """
         self._job.stop.set()
+        self._job.going.set()
+
+    def hold(self) -> None:
+        """Let the job wait the next time it asks whether to stop."""
+        self._job.going.clear()
+
+    def go_on(self) -> None:
+        """Let the job go on."""
+        self._job.going.set()
 
     def wait(self, seconds: float) -> bool:
         """Return True if the job has ended within `seconds`."""

@@ -1,0 +1,48 @@
+"""A step of the dock: its title, one line that says where the user stands, and its content."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_unet.ui.workbench import Workbench
+
+__all__ = ["Step"]
+
+
+class Step(QWidget):
+    """One step of the column.
+
+    A step writes its choices with `workbench.choose`, and shows what can be done in `refresh`,
+    which is called whenever anything on the workbench has changed. It must be cheap.
+    """
+
+    def __init__(self, workbench: Workbench, title: str) -> None:
+        super().__init__()
+        self.workbench = workbench
+        self.title = QLabel(title)
+        self.status = QLabel()
+        self.body = QVBoxLayout()
+        font = self.title.font()
+        font.setBold(True)
+        self.title.setFont(font)
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        column.addWidget(self.title)
+        column.addWidget(self.status)
+        column.addLayout(self.body)
+        self.tell("")
+
+    def refresh(self) -> None:
+        """Show what can be done now."""
+
+    def release(self) -> None:
+        """Let go of the viewer and of everything else that outlives the step."""
+
+    def tell(self, line: str) -> None:
+        """Say where the user stands, or what is missing and how to get it."""
+        self.status.setText(line)
+        self.status.setVisible(bool(line))

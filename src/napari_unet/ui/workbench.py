@@ -1,0 +1,126 @@
+"""What lies on the table: the viewer, the choices made so far, the device, the running job.
+
+The steps of the dock write their choices here, and read those of the others from here; the
+controls start jobs with them. It knows neither buttons nor what a job does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
+from napari_unet.engine.errors import UnetPaintError
+from napari_unet.ui.jobs.progress import Progress
+from napari_unet.ui.jobs.runner import Job, JobRunner
+
+if TYPE_CHECKING:
+    from napari_unet.engine.device import DeviceChoice
+    from napari_unet.engine.model import Model
+
+__all__ = ["Choices", "CurrentModel", "Workbench"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurrentModel:
+    """The model that segments, and that training goes on from."""
+
+    name: str  # as people know it
+    model: Model
+    path: Path | None = None  # None: it is in no file that people know of
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A snapshot of what is chosen."""
+
+    images: tuple[Image, ...] = ()  # one, or one per channel
+    labels: Labels | None = None  # painted on
+    task: Task = Task.OBJECTS
+    unpainted: Unpainted = Unpainted.IGNORED
+    start: NetworkConfig | CurrentModel = NETWORKS["light"]  # what is trained; a model segments
+    result: Layer | None = None  # the last segmentation, or another that was picked
+
+    @property
+    def image(self) -> Image | None:
+        """The image, or the first of several channels: others are placed onto it."""
+        return self.images[0] if self.images else None
+
+    @property
+    def model(self) -> Model | None:
+        """The model that segments; None while a new network is chosen."""
+        return self.start.model if isinstance(self.start, CurrentModel) else None
+
+
+class Workbench(QObject):
+    """Viewer, choices, device and runner of one dock.
+
+    All signals are emitted on the main thread. `changed` follows every change of the choices,
+    the device or the job's state; several at once are told once.
+    """
+
+    changed = Signal()
+    progressed = Signal(object)  # Progress
+    failed = Signal(str)  # what is wrong and what to do
+    ended = Signal(object)  # JobEnd
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.runner = JobRunner()
+        self.device: DeviceChoice | None = None
+        self.choices = Choices()
+        self.runner.state_changed.connect(self.changed)
+        self.runner.failed.connect(self._on_failed)
+        self.runner.finished.connect(self.ended)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
+
+    def choose(self, **choices: Any) -> None:
+        """Change some of the choices, named as in `Choices`."""
+        chosen = replace(self.choices, **choices)
+        if chosen != self.choices:
+            self.choices = chosen
+            self.changed.emit()
+
+    def use_device(self, device: DeviceChoice) -> None:
+        """Compute there from now on."""
+        self.device = device
+        self.changed.emit()
+
+    def run(self, name: str, job: Job) -> None:
+        """Run a job in the background; `name` says what it does ("Training")."""
+        self.progressed.emit(Progress(f"{name}…"))
+        self.runner.start(name, job)
+
+    def stop(self) -> None:
+        """Ask the job to end after its current step or tile, keeping what is done."""
+        self.progressed.emit(Progress("Stopping after the current step or tile…"))
+        self.runner.stop()
+
+    def fail(self, error: UnetPaintError) -> None:
+        """Tell what went wrong, in its words."""
+        self.failed.emit(str(error))
+
+    def close(self) -> None:
+        """Stop the job and let go of the viewer."""
+        self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self.runner.abandon()
+
+    def _on_failed(self, error: UnetPaintError) -> None:
+        self.fail(error)
+
+    def _on_layer_removed(self) -> None:
+        """Hold on to no layer that is gone."""
+        layers, chosen = self.viewer.layers, self.choices
+        self.choose(
+            images=tuple(image for image in chosen.images if image in layers),
+            labels=chosen.labels if chosen.labels in layers else None,
+            result=chosen.result if chosen.result in layers else None,
+        )
+
+
