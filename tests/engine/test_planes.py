@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unet.engine.errors import ImageError
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes
 
 
 @st.composite
@@ -87,3 +87,57 @@ def test_what_is_no_image_gets_one_sentence(
 ) -> None:
     with pytest.raises(ImageError, match=sentence):
         ArrayPlanes(array, channel_axis=channel_axis, name="cells")
+
+
+@pytest.mark.parametrize(
+    ("shape", "channel_axis", "run"),
+    [
+        ((8, 9), None, 1),
+        ((5, 8, 9), None, 5),
+        ((2, 5, 8, 9), None, 5),
+        ((2, 3, 5, 8, 9), 1, 5),
+        ((2, 5, 3, 8, 9), 2, 5),
+        ((5, 8, 9, 3), -1, 5),
+        ((8, 9, 3), -1, 1),
+    ],
+)
+def test_a_run_is_the_length_of_the_innermost_stack_axis(
+    shape: tuple[int, ...], channel_axis: int | None, run: int
+) -> None:
+    assert ArrayPlanes(np.zeros(shape, np.uint8), channel_axis=channel_axis).run == run
+
+
+def test_a_colour_picture_has_three_channels() -> None:
+    picture = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    planes = ArrayPlanes(picture, channel_axis=-1)
+    assert (planes.count, planes.channels, planes.shape) == (2, 3, (4, 5))
+    region = planes.read(1, slice(1, 3), slice(2, 5))
+    np.testing.assert_array_equal(region[1], picture[1, 1:3, 2:5, 1])
+
+
+def test_stacks_become_channels_in_their_order() -> None:
+    grey = np.arange(2 * 3 * 4 * 5, dtype=np.uint8).reshape(2, 3, 4, 5)
+    colour = np.arange(2 * 3 * 4 * 5 * 3, dtype=np.int16).reshape(2, 3, 4, 5, 3) - 100
+    planes = ChannelPlanes([ArrayPlanes(grey), ArrayPlanes(colour, channel_axis=-1)])
+    assert (planes.count, planes.run, planes.channels, planes.shape) == (6, 3, 4, (4, 5))
+    assert planes.dtype == np.int16  # holds uint8 and int16 alike
+    region = planes.read(4, slice(1, 3), slice(0, 4))
+    assert region.dtype == np.int16
+    np.testing.assert_array_equal(region[0], grey[1, 1, 1:3, :4])
+    np.testing.assert_array_equal(region[1:], np.moveaxis(colour[1, 1, 1:3, :4], -1, 0))
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ((6, 4, 6), r"Channel 2 has 6 planes of 4×6 px, but the first channel has 6 planes of 4×5"),
+        ((1, 4, 5), r"1 plane of 4×5 px"),
+        ((2, 3, 4, 5), r"6 planes in series of 3 of 4×5 px"),
+    ],
+)
+def test_stacks_of_another_size_are_no_channels(other: tuple[int, ...], sentence: str) -> None:
+    parts = [ArrayPlanes(np.zeros(shape, np.uint8)) for shape in ((6, 4, 5), other)]
+    with pytest.raises(ImageError, match=sentence):
+        ChannelPlanes(parts)
+    with pytest.raises(ImageError, match="No image is chosen"):
+        ChannelPlanes([])

@@ -79,6 +79,7 @@ class _OnlyPlanes:
                 f"{', '.join(map(str, labels.present))}."
             )
         self.count = labels.count
+        self.run = labels.run
         self.channels = labels.channels
         self.shape = labels.shape
         self.dtype = labels.dtype

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from napari_unet.engine.errors import ImageError
 
-__all__ = ["ArrayPlanes", "Planes"]
+__all__ = ["ArrayPlanes", "ChannelPlanes", "Planes"]
 
 
 class Planes(Protocol):
@@ -19,6 +20,11 @@ class Planes(Protocol):
     @property
     def count(self) -> int:
         """Number of planes."""
+        ...
+
+    @property
+    def run(self) -> int:
+        """Planes that follow one another in z or t; each multiple of it begins a new series."""
         ...
 
     @property
@@ -88,6 +94,11 @@ class ArrayPlanes:
         return math.prod(self.leading_shape)
 
     @property
+    def run(self) -> int:
+        """Length of the last leading axis: planes that follow one another in z or t."""
+        return self.leading_shape[-1] if self.leading_shape else 1
+
+    @property
     def channels(self) -> int:
         """Number of channels of each plane."""
         return 1 if self._channel_axis is None else int(self._array.shape[self._channel_axis])
@@ -123,3 +134,48 @@ class ArrayPlanes:
         axis = sum(isinstance(i, slice) for i in index[: self._channel_axis])
         assert region.ndim == len(kept_axes)
         return np.moveaxis(region, axis, 0)
+
+
+class ChannelPlanes:
+    """Several stacks as the channels of one, in the order given.
+
+    Parameters
+    ----------
+    parts
+        Stacks of the same number of planes of the same shape; each may have several channels.
+        Values are read in the type that numpy gives to arrays of all parts together.
+
+    Raises
+    ------
+    ImageError
+        If there is no stack, or the stacks differ in their number of planes or their shape.
+    """
+
+    def __init__(self, parts: Sequence[Planes]) -> None:
+        if not parts:
+            raise ImageError("No image is chosen; choose at least one as a channel.")
+        first = parts[0]
+        for number, part in enumerate(parts[1:], start=2):
+            if (part.count, part.run, part.shape) != (first.count, first.run, first.shape):
+                raise ImageError(
+                    f"Channel {number} has {_size(part)}, but the first channel has "
+                    f"{_size(first)}; choose images of one size as channels."
+                )
+        self._parts = tuple(parts)
+        self.count = first.count
+        self.run = first.run
+        self.shape = first.shape
+        self.channels = sum(part.channels for part in parts)
+        self.dtype: np.dtype[Any] = np.result_type(*(part.dtype for part in parts))
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        """Return the region as (C, y, x), in the common type; slices inside the plane."""
+        regions = [part.read(plane, y, x) for part in self._parts]
+        return np.concatenate(regions, dtype=self.dtype)
+
+
+def _size(planes: Planes) -> str:
+    """Return "84 planes of 512×696 px", and the series that they form if there are several."""
+    series = f" in series of {planes.run}" if planes.run < planes.count else ""
+    height, width = planes.shape
+    return f"{planes.count} plane{'s' * (planes.count != 1)}{series} of {height}×{width} px"

@@ -30,10 +30,8 @@ class LabelPlanes:
 
     Parameters
     ----------
-    count
-        Planes of the image.
-    shape
-        Height and width of a plane, pixels.
+    layout
+        Of the image, without its channels.
     readers
         For each plane that has labels, a function from a region (y, x) to its numbers as stored.
     name
@@ -42,13 +40,11 @@ class LabelPlanes:
 
     def __init__(
         self,
-        count: int,
-        shape: tuple[int, int],
+        layout: Layout,
         readers: Mapping[int, Callable[[Region], npt.NDArray[Any]]],
         name: str,
     ) -> None:
-        self._count = count
-        self._shape = shape
+        self._layout = layout
         self._readers = dict(readers)
         self._name = name
 
@@ -60,7 +56,12 @@ class LabelPlanes:
     @property
     def count(self) -> int:
         """Number of planes, those without labels included."""
-        return self._count
+        return self._layout.count
+
+    @property
+    def run(self) -> int:
+        """Planes that follow one another in z or t."""
+        return self._layout.leading_shape[-1] if self._layout.leading_shape else 1
 
     @property
     def channels(self) -> int:
@@ -70,7 +71,7 @@ class LabelPlanes:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of a plane, pixels (Y, X)."""
-        return self._shape
+        return self._layout.plane_shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -133,7 +134,7 @@ def _from_stack(labels: ImageStack, layout: Layout, path: Path) -> LabelPlanes:
         return lambda region: np.asarray(labels.array[(*at, *region)])
 
     readers = {number: reader(number) for number in range(layout.count)}
-    return LabelPlanes(layout.count, layout.plane_shape, readers, path.name)
+    return LabelPlanes(layout, readers, path.name)
 
 
 def _from_files(image: ImageStack, files: list[Path], path: Path) -> LabelPlanes:
@@ -149,7 +150,7 @@ def _from_files(image: ImageStack, files: list[Path], path: Path) -> LabelPlanes
         if labels.array.shape != expected.plane_shape:
             raise _other_shape(file, labels, expected)
     readers = {number: reader(file) for number, file in zip(numbers, files, strict=True)}
-    return LabelPlanes(expected.count, expected.plane_shape, readers, path.name)
+    return LabelPlanes(expected, readers, path.name)
 
 
 def _numbers(image: ImageStack, stems: list[str], count: int, path: Path) -> list[int]:
