@@ -18,6 +18,7 @@ __all__ = [
     "pixel_size",
     "placement",
     "same_placement",
+    "spatial_shape",
 ]
 
 _METRES = "micrometer"
@@ -27,6 +28,12 @@ _SECONDS = "second"
 def full_resolution(layer: Layer) -> Any:
     """Return the layer's array; of a multiscale layer the finest level."""
     return layer.data[0] if layer.multiscale else layer.data
+
+
+def spatial_shape(layer: Layer) -> tuple[int, ...]:
+    """Return the shape in pixels at full resolution; the colours of an RGB image are no axis."""
+    shape = tuple(int(length) for length in full_resolution(layer).shape)
+    return shape[:-1] if getattr(layer, "rgb", False) else shape
 
 
 def placement(layer: Layer) -> dict[str, Any]:
@@ -68,7 +75,7 @@ def file_layout(layer: Layer) -> Layout:
         distance = _in_unit(layer, index, _SECONDS if axis == "T" else _METRES)
         if distance is not None and axis in "TZYX":
             spacing[axis] = distance
-    return Layout(tuple(full_resolution(layer).shape), axes, spacing)
+    return Layout(spatial_shape(layer), axes, spacing)
 
 
 def _axis_letter(layer: Layer, axis: int) -> str:
@@ -95,7 +102,7 @@ def focus(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
     for axis, middle in zip(displayed, camera.center[-len(displayed) :], strict=True):
         point[axis] = middle
     index = np.round(layer.world_to_data(point)).astype(int)
-    last = np.array(tuple(full_resolution(layer).shape)) - 1
+    last = np.array(spatial_shape(layer)) - 1
     return tuple(int(i) for i in np.clip(index, 0, last))
 
 

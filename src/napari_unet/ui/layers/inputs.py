@@ -1,73 +1,100 @@
-"""From layers to what the engine reads: checks in words, planes, a snapshot of the labels."""
+"""From layers to what the engine reads: planes, or one sentence that says what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 
 from napari_unet.engine.errors import ImageError
-from napari_unet.engine.planes import ArrayPlanes, Planes
-from napari_unet.ui.layers.geometry import full_resolution, placement, same_placement
+from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes, Planes
+from napari_unet.ui.layers.geometry import full_resolution, same_placement, spatial_shape
 
-__all__ = [
-    "PaintedPlanes",
-    "image_planes",
-    "new_labels",
-    "snapshot",
-    "why_no_image",
-    "why_no_labels",
-]
+__all__ = ["image_planes", "labels_planes", "why_no_image", "why_no_labels", "why_not_channels"]
+
+_COLOURS = 3  # red, green, blue; alpha is how the image is shown, not what was measured
 
 
-def image_planes(image: Image) -> ArrayPlanes:
-    """Return the image as planes; the last two axes are Y and X.
+def image_planes(images: Sequence[Image]) -> Planes:
+    """Return the images as planes; several are the channels of one, in their order.
+
+    The last two axes are Y and X. An RGB image has three channels; its transparency is left out.
+    Nothing is read: the planes read from the layer's array as it is when they are asked.
 
     Raises
     ------
     ImageError
-        If the values are bool or complex, or the image is empty.
+        If there is no image, one holds bool or complex values or is empty, or they differ in size.
     """
-    return ArrayPlanes(full_resolution(image), name=image.name)
+    if len(images) == 1:
+        return _planes(images[0])
+    return ChannelPlanes([_planes(image) for image in images])
 
 
-def why_no_image(image: Image | None) -> str | None:
-    """Return why this image cannot be used and what to do, None if it can."""
-    if image is None:
+def labels_planes(labels: Labels) -> ArrayPlanes:
+    """Return the labels as planes, read from the layer as it is when they are asked.
+
+    Raises
+    ------
+    ImageError
+        If the layer is empty.
+    """
+    return ArrayPlanes(full_resolution(labels), name=labels.name)
+
+
+def why_no_image(images: Sequence[Image]) -> str | None:
+    """Return why these images cannot be used and what to do, None if they can."""
+    if not images:
         return (
             "Open an image first: drag a file into the window, or take "
             "File ▸ Open Sample ▸ U-Net Paint."
         )
-    if image.rgb:
-        return (
-            f"'{image.name}' is an RGB image. Right-click it in the layer list, take Split RGB, "
-            "and choose one of its channels here."
-        )
+    reasons = (why_not_channels(images[0], other) for other in images[1:])
+    reason = next(filter(None, reasons), None)
+    if reason is not None:
+        return f"{reason} Choose other channels."
     try:
-        image_planes(image)
+        image_planes(images)
     except ImageError as error:
         return str(error)
     return None
 
 
-def why_no_labels(labels: Labels | None, image: Image) -> str | None:
-    """Return why these labels cannot be trained on with this image, None if they can."""
+def why_not_channels(first: Image, other: Image) -> str | None:
+    """Return why `other` cannot be a further channel of `first`, None if it can."""
+    for image in (first, other):
+        if image.rgb:
+            return f"'{image.name}' is an RGB image, which has its own three channels."
+    have, want = spatial_shape(other), spatial_shape(first)
+    if have != want:
+        return f"'{other.name}' has {_by(have)} pixels, but '{first.name}' has {_by(want)}."
+    if not same_placement(other, first):
+        return f"'{other.name}' lies elsewhere than '{first.name}'."
+    return None
+
+
+def why_no_labels(labels: Labels | None, images: Sequence[Image]) -> str | None:
+    """Return why these labels cannot be trained on with these images, None if they can."""
+    if not images:
+        return why_no_image(images)
     if labels is None:
-        return "Press New to make a labels layer, and paint on it."
-    have, want = full_resolution(labels).shape, full_resolution(image).shape
+        return "Press New labels and paint."
+    return _why_no_fit(labels, images[0])
+
+
+def _why_no_fit(labels: Labels, image: Layer) -> str | None:
+    have, want = spatial_shape(labels), spatial_shape(image)
     if len(have) != len(want):
         return (
             f"'{labels.name}' has {len(have)} axes, but '{image.name}' has {len(want)}. "
-            "Press New to make labels that fit the image."
+            "Press New labels to make labels that fit the image."
         )
     if have != want:
         return (
             f"'{labels.name}' has {_by(have)} pixels, but '{image.name}' has {_by(want)}. "
-            "Choose the image that they were painted on, or press New."
+            "Choose the image that they were painted on, or press New labels."
         )
     if not same_placement(labels, image):
         return (
@@ -78,49 +105,30 @@ def why_no_labels(labels: Labels | None, image: Image) -> str | None:
     return None
 
 
-def _by(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))
+def _planes(image: Image) -> Planes:
+    array = full_resolution(image)
+    if not image.rgb:
+        return ArrayPlanes(array, name=image.name)
+    return _ColourPlanes(ArrayPlanes(array, channel_axis=-1, name=image.name))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PaintedPlanes:
-    """Copies of the painted planes of a labels layer; all other planes are zero."""
+class _ColourPlanes:
+    """Red, green and blue of an image that may have an alpha channel after them."""
 
-    count: int
-    shape: tuple[int, int]  # (Y, X)
-    dtype: np.dtype[Any]
-    painted: Mapping[int, npt.NDArray[Any]]  # plane number → (Y, X)
-    channels: int = 1
+    channels = _COLOURS
+
+    def __init__(self, planes: ArrayPlanes) -> None:
+        self._planes = planes
+        self.count = planes.count
+        self.run = planes.run
+        self.shape = planes.shape
+        self.dtype = planes.dtype
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
-        """Return the region as (1, y, x)."""
-        values = self.painted.get(plane)
-        if values is None:
-            return np.zeros((1, y.stop - y.start, x.stop - x.start), dtype=self.dtype)
-        return values[np.newaxis, y, x]
+        """Return the region as (3, y, x)."""
+        region: npt.NDArray[Any] = self._planes.read(plane, y, x)[:_COLOURS]
+        return region
 
 
-def snapshot(labels: Labels) -> Planes:
-    """Return the labels as they are now, for the worker, while people go on painting.
-
-    Only painted planes of an array in memory are copied (looking for them takes about 0.1 s per
-    GB). Arrays on disk, dask's and zarr's, are read in the worker, as training begins.
-    """
-    data = full_resolution(labels)
-    planes = ArrayPlanes(data, name=labels.name)
-    if not isinstance(data, np.ndarray) or isinstance(data, np.memmap):
-        return planes
-    painted = {
-        number: data[position].copy()
-        for number, position in enumerate(np.ndindex(data.shape[:-2]))
-        if data[position].any()
-    }
-    return PaintedPlanes(planes.count, planes.shape, planes.dtype, painted)
-
-
-def new_labels(image: Image) -> Labels:
-    """Return an empty labels layer that lies exactly on the image, ready to paint on."""
-    empty = np.zeros(full_resolution(image).shape, dtype=np.uint16)
-    layer = Labels(empty, name=f"{image.name} labels", **placement(image))
-    layer.mode = "paint"
-    return layer
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
