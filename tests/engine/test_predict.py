@@ -25,6 +25,7 @@ from napari_unet.engine.errors import EngineError, ImageError, SettingsError, Un
 from napari_unet.engine.events import (
     FinishReason,
     PlaneDone,
+    Resume,
     SegmentDone,
     SegmentEvent,
     SegmentStarted,
@@ -32,7 +33,8 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predict import choose_tile, segment
+from napari_unet.engine.predict import segment
+from napari_unet.engine.predictor import choose_tile
 from napari_unet.engine.unet import UNet, margin
 from tests.engine.tiny import CPU, noise, plane_values, probabilities, segmented, tiny_model
 
@@ -214,6 +216,103 @@ def test_stopping_at_the_very_last_tile_is_no_stop() -> None:
     *_, end = events(STACK[:1], tiling=TILES_OF_16, stop=after(12))
     assert isinstance(end, SegmentDone)
     assert end.reason is FinishReason.COMPLETED
+
+
+def test_a_resumed_run_does_only_what_is_left_and_numbers_on() -> None:
+    whole = events(tiling=TILES_OF_16, focus=(2, 0, 0))
+    resume = Resume(finished=frozenset({2, 1}), largest=70)
+    start, *middle, end = events(tiling=TILES_OF_16, focus=(2, 0, 0), resume=resume)
+    assert start == SegmentStarted(str(CPU), (3, 0, 4), tiles=36, tile=16)
+    assert isinstance(end, SegmentDone)
+    assert (end.reason, end.planes) == (FinishReason.COMPLETED, (3, 0, 4))
+    tiles = [event for event in middle if isinstance(event, TileDone)]
+    assert [(tile.done, tile.total) for tile in tiles] == [(n, 36) for n in range(1, 37)]
+    used = 70
+    as_before = {event.plane: event.values for event in whole if isinstance(event, PlaneDone)}
+    for event in middle:
+        if isinstance(event, PlaneDone):
+            numbers = np.unique(event.values[event.values > 0])
+            np.testing.assert_array_equal(numbers, np.arange(used + 1, used + event.objects + 1))
+            used += event.objects
+            np.testing.assert_array_equal(event.values > 0, as_before[event.plane] > 0)
+
+
+def test_resuming_a_finished_run_does_nothing() -> None:
+    resume = Resume(finished=frozenset(range(5)), largest=3)
+    start, end = events(tiling=TILES_OF_16, resume=resume)
+    assert start == SegmentStarted(str(CPU), (), tiles=0, tile=16)
+    assert isinstance(end, SegmentDone)
+    assert (end.reason, end.planes) == (FinishReason.COMPLETED, ())
+
+
+LINKED = ObjectsConfig(min_size=4, link=True)
+STILL = np.repeat(noise(1, 40, 50), 5, axis=0)  # the same plane five times
+
+
+def numbered(stack: Any, **settings: Any) -> dict[int, PlaneDone]:
+    done = events(stack, **settings)
+    return {event.plane: event for event in done if isinstance(event, PlaneDone)}
+
+
+def test_linked_objects_keep_their_number_through_the_stack() -> None:
+    done = numbered(STILL, objects=LINKED, focus=(2, 0, 0), tiling=TILES_OF_16)
+    assert list(done) == [2, 1, 3, 0, 4]
+    assert [event.objects for event in done.values()] == [done[2].values.max(), 0, 0, 0, 0]
+    for event in done.values():
+        np.testing.assert_array_equal(event.values, done[2].values)
+
+
+def test_objects_are_not_linked_unless_that_is_wanted() -> None:
+    done = numbered(STILL, objects=replace(LINKED, link=False))
+    assert not set(np.unique(done[0].values)) & set(np.unique(done[1].values)) - {0}
+
+
+def test_objects_are_not_linked_from_one_series_to_the_next() -> None:
+    done = numbered(np.stack([STILL[:2], STILL[:2]]), objects=LINKED)
+    first = done[0].objects
+    assert [event.objects for event in done.values()] == [first, 0, first, 0]
+    np.testing.assert_array_equal(done[3].values, done[2].values)
+    assert done[2].values[done[2].values > 0].min() == first + 1
+
+
+def test_a_resumed_run_links_to_the_planes_that_were_finished_before() -> None:
+    done = numbered(STILL, objects=LINKED, numbers=[1])
+    labels = np.zeros(STILL.shape, np.int32)
+    labels[1] = np.where(done[1].values > 0, done[1].values + 200, 0)
+    resume = Resume(frozenset({1}), int(labels.max()), ArrayPlanes(labels))
+    for focus in (0, 4):
+        again = numbered(STILL, objects=LINKED, focus=(focus, 0, 0), resume=resume)
+        np.testing.assert_array_equal(again[0].values, labels[1])
+        assert 1 not in again
+    np.testing.assert_array_equal(again[4].values > 0, labels[1] > 0)
+    assert again[4].values[again[4].values > 0].min() == labels.max() + 1  # its side came first
+
+
+def test_linked_and_resumed_in_one_direction_is_as_in_one_go() -> None:
+    whole = numbered(STACK, objects=LINKED)
+    labels = np.stack([whole[plane].values for plane in range(5)])
+    largest = int(labels[:2].max())
+    assert largest == whole[0].objects + whole[1].objects
+    labels[2:] = 0
+    resume = Resume(frozenset({0, 1}), largest, ArrayPlanes(labels))
+    rest = numbered(STACK, objects=LINKED, resume=resume)
+    assert list(rest) == [2, 3, 4]
+    for plane, event in rest.items():
+        np.testing.assert_array_equal(event.values, whole[plane].values)
+        assert event.objects == whole[plane].objects
+
+
+def test_at_most_three_planes_are_held_while_linking() -> None:
+    seen: list[weakref.ref[Any]] = []
+    run = segment(MODEL, ArrayPlanes(np.repeat(STILL, 2, axis=0)), device=CPU, objects=LINKED)
+    most = 0
+    for event in run:
+        if isinstance(event, PlaneDone):
+            seen.append(weakref.ref(event.values))
+        del event
+        most = max(most, sum(ref() is not None for ref in seen))
+    assert len(seen) == 10
+    assert most <= 3
 
 
 @pytest.mark.parametrize("events_seen", [1, 2, 13, 14, 15, 26, 27])

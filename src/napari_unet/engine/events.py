@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
 
+from napari_unet.engine.planes import Planes
+
 if TYPE_CHECKING:  # the window knows the events before torch is loaded
     from napari_unet.engine.model import HeldOut, Model
 
@@ -20,6 +22,7 @@ __all__ = [
     "PaintedPixels",
     "PlaneDone",
     "Previewed",
+    "Resume",
     "SegmentDone",
     "SegmentEvent",
     "SegmentStarted",
@@ -156,12 +159,21 @@ class TrainDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """What an earlier segmentation of the same stack has left."""
+
+    finished: frozenset[int] = frozenset()  # planes that are not done again
+    largest: int = 0  # object number in use; new numbers go on above it
+    labels: Planes | None = None  # of the finished planes, to link others to; read when needed
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentStarted:
     """Planes and tiles are laid out and the first tile begins."""
 
     device: str
-    planes: tuple[int, ...]  # in the order in which they are done
-    tiles: int  # in all
+    planes: tuple[int, ...]  # still to do, in the order in which they are done
+    tiles: int  # of these planes
     tile: int  # side, pixels
 
 
@@ -183,7 +195,7 @@ class PlaneDone:
 
     plane: int
     values: npt.NDArray[Any]  # (Y, X) labels or classes; probabilities (K, Y, X) float32
-    objects: int  # new objects on this plane (task objects, output labels)
+    objects: int  # numbers that no other plane has (task objects, output labels)
     complete: bool  # False: stopped half-way, the missing tiles are 0
 
 
@@ -192,7 +204,7 @@ class SegmentDone:
     """Segmentation ended; the last event, whatever the reason."""
 
     reason: FinishReason
-    planes: tuple[int, ...]  # finished planes
+    planes: tuple[int, ...]  # finished now, not earlier
     seconds: float
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
-from napari_unet.config import NetworkConfig, ObjectsConfig, OutputKind, TilingConfig
-from napari_unet.engine.decode import Probabilities, plane_decoder, wanted_channels
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.engine.decode import plane_decoder
 from napari_unet.engine.device import DeviceChoice, engine_errors
-from napari_unet.engine.errors import ImageError, SettingsError
+from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import (
     FinishReason,
     PlaneDone,
+    Resume,
     SegmentDone,
     SegmentEvent,
     SegmentStarted,
@@ -25,21 +21,14 @@ from napari_unet.engine.events import (
     TileDone,
     never,
 )
+from napari_unet.engine.linking import PlaneLinker
 from napari_unet.engine.model import Model
-from napari_unet.engine.normalize import Normalization, measure
-from napari_unet.engine.overlap import OverlapTiler, network_probabilities, predict_averaged
 from napari_unet.engine.planes import Planes
-from napari_unet.engine.rotation import rotations
-from napari_unet.engine.tiles import Tile, cut_plane, nearest_first, read_mirrored, round_up
-from napari_unet.engine.unet import margin, stride
+from napari_unet.engine.predictor import Predictor, choose_tile
+from napari_unet.engine.tiles import Tile, cut_plane, nearest_first, round_up
+from napari_unet.engine.unet import stride
 
-__all__ = ["choose_tile", "segment"]
-
-_CPU_BUDGET = 256 << 20  # bytes of features per tile: small enough to show results and stop soon
-_GPU_SHARE = 0.2  # of the free memory, for the features of a tile
-_SMALLEST_TILE = 64  # pixels
-_LARGEST_TILE = {"cpu": 512, "cuda": 2048, "mps": 1024}  # pixels
-_LIVE_FEATURES = 5  # copies of the top level's features that exist at once (measured: 4.4 to 5.0)
+__all__ = ["segment"]
 
 
 def segment(
@@ -52,6 +41,7 @@ def segment(
     kind: OutputKind = OutputKind.LABELS,
     numbers: Sequence[int] | None = None,
     focus: tuple[int, int, int] | None = None,
+    resume: Resume | None = None,
     stop: Stop = never,
 ) -> Iterator[SegmentEvent]:
     """Segment a stack with a trained model.
@@ -68,13 +58,15 @@ def segment(
     tiling
         Side of the tiles and rotated averaging; the result does not depend on the side.
     objects
-        How foreground is cut into objects.
+        How foreground is cut into objects, and whether they are linked from plane to plane.
     kind
         Labels, classes or probabilities.
     numbers
         Plane numbers, in the order to do them; default: all, the nearest to the focus first.
     focus
         (plane, y, x) that the viewer looks at; tiles nearest to it are done first.
+    resume
+        What an earlier run has finished; None: nothing.
     stop
         Asked after each tile; True ends the work, and finished tiles stay.
 
@@ -84,7 +76,9 @@ def segment(
         `SegmentStarted`, per plane its `TileDone` and `PlaneDone`, and `SegmentDone` at last.
         Values are labels as int32, classes as uint8, probabilities as (K, Y, X) float32; for
         objects K is 1, the foreground. Object numbers are consecutive in the order in which
-        planes are done, and no two planes share one. The missing tiles of a stopped plane are 0.
+        planes are done, and no two planes share one, unless they are linked: then an object has
+        one number on all the planes that it reaches through. The missing tiles of a stopped
+        plane are 0.
 
     Raises
     ------
@@ -97,15 +91,22 @@ def segment(
 
     Notes
     -----
-    At most one plane of decoded values is held. The memory of the device is let go when the
-    generator ends or is closed.
+    At most one plane of decoded values is held, and two more while objects are linked. The memory
+    of the device is let go when the generator ends or is closed.
+
+    A plane is linked to the finished planes before and after it (see `linking.link`). Where the
+    work comes from both sides, as it may after a change of focus or in an order of one's own, an
+    object can have two numbers already; finished planes are not renumbered, so both stay.
     """
     started = time.monotonic()
-    _check_channels(model, planes)
-    order = _plane_order(planes.count, numbers, 0 if focus is None else focus[0])
-    normalization = measure(planes)
+    resume = resume or Resume()
+    order = tuple(
+        number
+        for number in _plane_order(planes.count, numbers, 0 if focus is None else focus[0])
+        if number not in resume.finished
+    )
+    predictor = Predictor(model, planes, device, tiling.rotations)
     with engine_errors(device):
-        predictor = _Predictor(model, planes, normalization, device, tiling.rotations)
         wanted = tiling.tile or choose_tile(
             model.network, device.torch_device, planes.shape, tiling.rotations
         )
@@ -114,50 +115,15 @@ def segment(
     tiles = cut_plane(planes.shape, side, step)
     if focus is not None:
         tiles = nearest_first(tiles, *focus[1:])
+    links = objects.link and kind is OutputKind.LABELS and model.task is Task.OBJECTS
+    linker = PlaneLinker(order, planes.run, resume) if links else None
     try:
         yield SegmentStarted(str(device), order, len(order) * len(tiles), side)
-        run = _Run(predictor, kind, objects, order, tiles, stop)
+        run = _Run(predictor, kind, objects, order, tiles, linker, stop, resume.largest)
         reason = yield from run.segment_planes()
         yield SegmentDone(reason, tuple(run.finished), time.monotonic() - started)
     finally:
         predictor.release()
-
-
-def choose_tile(
-    network: NetworkConfig, device: torch.device, shape: tuple[int, int], rotations: int = 1
-) -> int:
-    """Return the side of tiles that suit the device, pixels.
-
-    On a GPU the features of one tile take about a fifth of the free memory. On the CPU they
-    stay small: larger tiles are no faster, and the first one would be long in coming. A plane
-    that is a little larger than a tile becomes one tile instead of a tile and a sliver.
-    """
-    free = _CPU_BUDGET
-    if device.type == "cuda":
-        free = int(_GPU_SHARE * torch.cuda.mem_get_info(device)[0])
-    floats = _LIVE_FEATURES * network.base_channels + network.in_channels + 3 * network.classes
-    fitting = math.isqrt(free // (4 * floats))  # side of an input that fits
-    if rotations > 1:
-        fitting = int(fitting / math.sqrt(2))  # a tile that is turned has a larger box
-    side = fitting - 2 * margin(network.levels)
-    side = min(max(side, _SMALLEST_TILE), _LARGEST_TILE.get(device.type, _SMALLEST_TILE))
-    longest = max(shape)
-    return math.ceil(longest / max(1, round(longest / side)))
-
-
-def _check_channels(model: Model, planes: Planes) -> None:
-    has, wants = planes.channels, model.network.in_channels
-    if has == wants:
-        return
-    if wants == 1:
-        raise ImageError(
-            f"The image has {has} channels (is it a colour image?), but the model was trained on "
-            "one; choose one channel or convert the image to grey, or train a new model on it."
-        )
-    raise ImageError(
-        f"The image has {has} channel{'s' * (has != 1)}, but the model was trained on {wants}; "
-        "open the image with the same channels, or train a new model on it."
-    )
 
 
 def _plane_order(count: int, numbers: Sequence[int] | None, focus: int) -> tuple[int, ...]:
@@ -175,63 +141,20 @@ def _plane_order(count: int, numbers: Sequence[int] | None, focus: int) -> tuple
     return order
 
 
-class _Predictor:
-    """The network on the device, and the stack that it predicts."""
-
-    def __init__(
-        self,
-        model: Model,
-        planes: Planes,
-        normalization: Normalization,
-        device: DeviceChoice,
-        count: int,
-    ) -> None:
-        self.model = model
-        self.planes = planes
-        self.device = device
-        self._normalization = normalization
-        network = model.build(device.torch_device)
-        if device.torch_device.type == "cpu":  # 1.3 to 1.6 times as fast there
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        compute = network_probabilities(network, device.torch_device, wanted_channels(model.task))
-        self._tiler: OverlapTiler | None = OverlapTiler(compute, model.network.levels)
-        self._rotations = rotations(planes.shape, count)
-
-    def predict(self, plane: int, tile: Tile) -> Probabilities:
-        """Return the probabilities of one tile, (K, y, x)."""
-
-        def read(wanted: Tile) -> npt.NDArray[np.float32]:
-            try:
-                return self._normalization.apply(read_mirrored(self.planes, plane, wanted))
-            except ImageError as error:
-                raise ImageError(f"Plane {plane}: {error}") from error
-
-        assert self._tiler is not None, "released"
-        return predict_averaged(self._tiler, read, tile, self._rotations)
-
-    def release(self) -> None:
-        """Let go of the network and of the device's memory."""
-        self._tiler = None
-        match self.device.torch_device.type:
-            case "cuda":
-                torch.cuda.empty_cache()
-            case "mps":
-                torch.mps.empty_cache()
-
-
 @dataclass(slots=True)
 class _Run:
     """A segmentation on its way."""
 
-    predictor: _Predictor
+    predictor: Predictor
     kind: OutputKind
     objects: ObjectsConfig
     order: tuple[int, ...]
     tiles: list[Tile]
+    linker: PlaneLinker | None
     stop: Stop
+    largest: int  # object number in use
     finished: list[int] = field(default_factory=list)  # planes
     tiles_done: int = 0
-    objects_found: int = 0
     stopped: bool = False
 
     @property
@@ -248,7 +171,7 @@ class _Run:
     def _segment_plane(self, plane: int) -> Iterator[SegmentEvent]:
         device, shape = self.predictor.device, self.predictor.planes.shape
         decoder = plane_decoder(
-            self.predictor.model, self.kind, self.objects, shape, offset=self.objects_found
+            self.predictor.model, self.kind, self.objects, shape, offset=self.largest
         )
         remaining = len(self.tiles)
         for tile in self.tiles:
@@ -269,7 +192,9 @@ class _Run:
                 break
         with engine_errors(device):
             values, objects = decoder.finish()
-        self.objects_found += objects
+            if self.linker:
+                values, objects = self.linker.link(plane, values, self.largest + 1)
+        self.largest += objects
         if not remaining:
             self.finished.append(plane)
         yield PlaneDone(plane, values, objects, complete=not remaining)
