@@ -163,6 +163,26 @@ def test_the_size_of_a_tile_changes_nothing(command: Command, folder: Path) -> N
     np.testing.assert_array_equal(whole, tiles)
 
 
+def test_linked_objects_have_one_number_on_all_their_planes(command: Command, folder: Path) -> None:
+    first = tifffile.imread(folder / "cells.tif")[0]
+    save(folder / "cells.tif", np.stack([first] * 3))
+    alone = segment(command, folder, "alone.tif", "--planes", 0)
+    linked = segment(command, folder, "linked.tif", "--link")
+    labels = tifffile.imread(folder / "linked.tif")
+    assert linked["objects"] == alone["objects"] == len(np.unique(labels)) - 1 > 1
+    np.testing.assert_array_equal(labels, [labels[0]] * 3)
+
+
+@pytest.mark.parametrize("kind", ["classes", "probabilities"])
+def test_what_has_no_numbers_cannot_be_linked(command: Command, folder: Path, kind: str) -> None:
+    outcome = command(
+        *("segment", folder / "cells.tif", "--model", folder / "tiny.safetensors", "--link"),
+        *("--output", folder / "out.tif", "--output-kind", kind),
+    )
+    assert "leave out --link" in sentence(outcome)
+    assert not (folder / "out.tif").exists()
+
+
 def test_probabilities_and_classes_fit_together(command: Command, folder: Path) -> None:
     segment(command, folder, "p.tif", "--output-kind", "probabilities", "--rotations", 3)
     segment(command, folder, "c.tif", "--output-kind", "classes", "--rotations", 3)

@@ -26,7 +26,7 @@ from napari_unet.cli.options import (
     TaskWish,
     UnpaintedWish,
 )
-from napari_unet.config import OutputKind, Task, Unpainted
+from napari_unet.config import ObjectsConfig, OutputKind, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
 
 __all__ = ["app", "main"]
@@ -166,6 +166,9 @@ def segment(
         int, typer.Option(help="Rotated versions of the image that are averaged; the paper: 7.")
     ] = 1,
     output_kind: Annotated[OutputKind, typer.Option(help="What to write.")] = OutputKind.LABELS,
+    link: Annotated[
+        bool, typer.Option("--link", help="Keep an object's number from plane to plane (z or t).")
+    ] = False,
     device: DeviceWish = DeviceName.AUTO,
     json: AsJson = False,
 ) -> None:
@@ -185,6 +188,7 @@ def segment(
             output=output,
             selection=planes,
             tiling=cut,
+            objects=ObjectsConfig(link=link),
             kind=output_kind,
             device=device,
             stop=stop,

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from napari_unet.cli.console import Interruption, progress_bar, say
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.settings import require_folder
-from napari_unet.config import OutputKind, Task, TilingConfig
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.device import pick_device
+from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import (
     PlaneDone,
     SegmentDone,
@@ -43,6 +44,7 @@ def segment_stack(
     output: Path,
     selection: PlaneSelection | None,
     tiling: TilingConfig,
+    objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
     kind: OutputKind,
     device: str,
     stop: Interruption,
@@ -60,26 +62,38 @@ def segment_stack(
     require_folder(output, suffixes=(".tif", ".tiff", ".zarr"), inputs=(image,))
     choice = pick_device(device)
     trained = load_model(find_model(model))
+    numbered = kind is OutputKind.LABELS and trained.task is Task.OBJECTS
+    if objects.link and not numbered:
+        raise SettingsError(
+            "Only numbered objects can be linked from plane to plane; leave out --link, or take a "
+            "model of objects and the output kind 'labels'."
+        )
     stack = open_image(image)
     planes = stack.planes()
     numbers = range(planes.count) if selection is None else selection.numbers(planes.count)
     events = segment(
-        trained, planes, device=choice, tiling=tiling, kind=kind, numbers=numbers, stop=stop
+        trained,
+        planes,
+        device=choice,
+        tiling=tiling,
+        objects=objects,
+        kind=kind,
+        numbers=numbers,
+        stop=stop,
     )
     with _open_writer(output, stack, trained, kind) as writer:
-        begun, done, objects = _follow(events, writer)
+        begun, done, found = _follow(events, writer)
         if not done.planes:
             say("Stopped before the first plane was finished; nothing is written.")
             stop.exit_if_requested()
         writer.fill(planes.count)
-    counted = kind is OutputKind.LABELS and trained.task is Task.OBJECTS
     return {
         "output": str(output),
         "kind": kind.value,
         "device": begun.device,
         "planes": len(done.planes),
         "empty_planes": planes.count - len(done.planes),
-        **({"objects": objects} if counted else {}),
+        **({"objects": found} if numbered else {}),
         "tile": begun.tile,
         "finished": done.reason.value,
         "seconds": round(done.seconds, 3),
