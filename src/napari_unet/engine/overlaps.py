@@ -11,7 +11,7 @@ from scipy import sparse
 
 from napari_unet.engine.errors import LabelsError
 
-__all__ = ["Overlaps", "count_overlaps"]
+__all__ = ["Overlaps", "count_overlaps", "require_comparable"]
 
 Counts = npt.NDArray[np.int64]
 LabelImage = npt.NDArray[Any]
@@ -70,7 +70,7 @@ def count_overlaps(
     LabelsError
         If the shapes differ, or the values are not whole numbers from 0.
     """
-    _check(prediction, truth, valid)
+    require_comparable(prediction, truth, valid)
     if valid is not None:
         prediction, truth = prediction[valid], truth[valid]
     prediction_ids, columns = np.unique(prediction, return_inverse=True)
@@ -86,7 +86,16 @@ def count_overlaps(
     )
 
 
-def _check(prediction: LabelImage, truth: LabelImage, valid: npt.NDArray[np.bool_] | None) -> None:
+def require_comparable(
+    prediction: LabelImage, truth: LabelImage, valid: npt.NDArray[np.bool_] | None = None
+) -> None:
+    """Make sure that two label images can be compared.
+
+    Raises
+    ------
+    LabelsError
+        If the shapes differ, or the values are not whole numbers from 0.
+    """
     for name, labels in (("prediction", prediction), ("truth", truth)):
         if labels.dtype.kind not in "uib":
             raise LabelsError(
