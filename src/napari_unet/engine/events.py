@@ -20,6 +20,8 @@ __all__ = [
     "LabelsTaken",
     "Live",
     "PaintedPixels",
+    "Place",
+    "PlaceLookedAt",
     "PlaneDone",
     "Previewed",
     "Resume",
@@ -28,6 +30,8 @@ __all__ = [
     "SegmentStarted",
     "StepDone",
     "Stop",
+    "SuggestEvent",
+    "Suggested",
     "TileDone",
     "TrainDone",
     "TrainEvent",
@@ -208,5 +212,31 @@ class SegmentDone:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A window of a plane where the network is unsure."""
+
+    plane: int
+    y: slice  # inside the plane, pixels
+    x: slice
+    uncertainty: float  # mean entropy of the softmax: 0 = sure, 1 = all classes alike
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceLookedAt:
+    """One tile was looked at, in search of a place to paint."""
+
+    done: int  # tiles
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """Where to paint next; the last event, whatever the reason."""
+
+    places: tuple[Place, ...]  # the least sure first; empty: all that was looked at is painted
+
+
 TrainEvent = TrainStarted | StepDone | Validated | Previewed | Corrected | LabelsTaken | TrainDone
 SegmentEvent = SegmentStarted | TileDone | PlaneDone | SegmentDone
+SuggestEvent = PlaceLookedAt | Suggested
