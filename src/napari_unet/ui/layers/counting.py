@@ -1,0 +1,171 @@
+"""A count of what is painted that follows the brush, made in the background."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.components import ViewerModel
+from napari.layers import Labels
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from superqt.utils import create_worker, qdebounced
+
+from napari_unet.config import Task, Unpainted
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.ui.layers.inputs import labels_planes
+from napari_unet.ui.layers.paint import PaintedPlanesTracker, bands
+
+__all__ = ["PaintCount", "PaintCounter"]
+
+_log = logging.getLogger(__name__)
+
+_SETTLE_MS = 300  # after the last change; a count then begins
+_SMALL = 1 << 16  # numbers below this are counted in a table, others are sorted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintCount:
+    """What is painted in a whole labels layer."""
+
+    planes: int  # with any paint
+    ones: int  # pixels of label 1, on all planes
+    unpainted: int  # pixels of label 0, on the painted planes
+    numbers: npt.NDArray[Any]  # all labels but 0, ascending
+
+    @property
+    def largest(self) -> int:
+        """The largest number in use, 0 if nothing is painted."""
+        return int(self.numbers[-1]) if len(self.numbers) else 0
+
+    def background(self, unpainted: Unpainted) -> int:
+        """Return the pixels that are background (task objects)."""
+        return self.ones if unpainted is Unpainted.IGNORED else self.unpainted
+
+    def kinds(self, task: Task, unpainted: Unpainted) -> int:
+        """Return how many objects, or classes, are painted."""
+        ignored = unpainted is Unpainted.IGNORED
+        if task is Task.OBJECTS:
+            return int((self.numbers > 1).sum()) if ignored else len(self.numbers)
+        return len(self.numbers) + (not ignored and self.unpainted > 0)
+
+
+class PaintCounter(QObject):
+    """Counts what is painted, again and again, in the background.
+
+    A count begins when the layer has not changed for 0.3 s, and reads the planes that have.
+    """
+
+    counted = Signal(object)  # PaintCount
+
+    def __init__(self, layer: Labels, viewer: ViewerModel | None = None) -> None:
+        super().__init__()
+        self.latest: PaintCount | None = None
+        self._layer = layer
+        self._number = 0  # the largest painted since the latest count began, and before
+        self._tracker = PaintedPlanesTracker(layer, viewer)
+        self._counts: dict[int, _PlaneCount] = {}  # of the painted planes; the worker's own
+        self._worker: Any = None
+        self._again = False
+        self._soon = qdebounced(self._count, timeout=_SETTLE_MS)
+        layer.events.paint.connect(self._on_paint)
+        self._tracker.changed.connect(self._soon)
+        self._tracker.doubt_all()
+
+    @property
+    def largest(self) -> int:
+        """The largest number in use, strokes that are not yet counted included."""
+        return max(self._number, self.latest.largest if self.latest else 0)
+
+    def release(self) -> None:
+        """Let go of the layer and count no more."""
+        self._soon.cancel()
+        self._layer.events.paint.disconnect(self._on_paint)
+        self._tracker.changed.disconnect(self._soon)
+        self._tracker.release()
+        if self._worker is not None:
+            self._worker.returned.disconnect(self._on_counted)
+            self._worker.errored.disconnect(self._on_errored)
+            self._worker.finished.disconnect(self._on_finished)
+            self._worker = None
+
+    def _on_paint(self) -> None:
+        self._number = max(self._number, int(self._layer.selected_label))
+
+    def _count(self) -> None:
+        if self._worker is not None:
+            self._again = True
+            return
+        self._again = False
+        self._worker = create_worker(
+            _recount,
+            self._tracker,
+            labels_planes(self._layer),
+            self._counts,
+            _connect={
+                "returned": self._on_counted,
+                "errored": self._on_errored,
+                "finished": self._on_finished,
+            },
+        )
+
+    def _on_counted(self, count: PaintCount) -> None:
+        self.latest = count
+        self.counted.emit(count)
+
+    def _on_errored(self, error: Exception) -> None:
+        _log.error("The painted pixels could not be counted", exc_info=error)
+
+    def _on_finished(self) -> None:
+        self._worker = None
+        if self._again:
+            self._count()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _PlaneCount:
+    ones: int
+    unpainted: int
+    numbers: npt.NDArray[Any]  # all but 0, ascending
+
+
+def _recount(
+    tracker: PaintedPlanesTracker, planes: ArrayPlanes, counts: dict[int, _PlaneCount]
+) -> PaintCount:
+    """Count the planes that have changed, and add up all."""
+    for plane in tracker.take_changed():
+        counts.pop(plane, None)
+        if plane < planes.count:
+            count = _count_plane(planes, plane)
+            if len(count.numbers):
+                counts[plane] = count
+    painted = counts.values()
+    found = [count.numbers for count in painted] or [np.zeros(0, np.int64)]
+    return PaintCount(
+        planes=len(painted),
+        ones=sum(count.ones for count in painted),
+        unpainted=sum(count.unpainted for count in painted),
+        numbers=np.unique(np.concatenate(found)),
+    )
+
+
+def _count_plane(planes: ArrayPlanes, plane: int) -> _PlaneCount:
+    found: list[npt.NDArray[Any]] = [np.zeros(0, planes.dtype)]
+    ones = unpainted = 0
+    for _, band in bands(planes, plane):
+        numbers, pixels = _histogram(band)
+        ones += int(pixels[numbers == 1].sum())
+        unpainted += int(pixels[numbers == 0].sum())
+        found.append(numbers[numbers != 0])
+    return _PlaneCount(ones, unpainted, np.unique(np.concatenate(found)))
+
+
+def _histogram(band: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the numbers in the band, and the pixels of each."""
+    if band.min() < 0 or band.max() >= _SMALL:
+        return np.unique(band, return_counts=True)
+    table = np.bincount(band.ravel())
+    numbers = np.flatnonzero(table)
+    return numbers, table[numbers]
