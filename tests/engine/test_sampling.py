@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -12,7 +15,7 @@ from napari_unet.engine.painted import PaintedPlane, PaintedStack
 from napari_unet.engine.sampling import PatchCutter, PatchSampler, validation_batches
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.unet import margin
-from napari_unet.engine.validation import hold_out
+from napari_unet.engine.validation import Split
 
 CPU = torch.device("cpu")
 LEVELS = 2
@@ -24,8 +27,13 @@ def plane_where_image_tells_the_class(seed: int = 0) -> PaintedPlane:
     classes = np.kron(rng.integers(0, 2, (20, 20)), np.ones((6, 6))).astype(np.uint8)
     weights = (1 + classes * 3).astype(np.float32)
     return PaintedPlane(
-        0, (0, 0), (classes + weights / 10)[None].astype(np.float32), classes, weights
+        0, (0, 0), (classes + weights / 10)[None].astype(np.float32), classes, classes, weights
     )
+
+
+def black_plane(classes: npt.NDArray[np.uint8]) -> PaintedPlane:
+    ones = np.ones(classes.shape, np.float32)
+    return PaintedPlane(0, (0, 0), 0 * ones[np.newaxis], classes, classes, ones)
 
 
 def test_an_unchanged_patch_is_a_crop_with_mirrored_context() -> None:
@@ -64,9 +72,7 @@ def test_rare_classes_are_drawn_as_often_as_common_ones() -> None:
     classes = np.zeros((100, 100), dtype=np.uint8)
     classes[:, :] = 0
     classes[50:53, 50:53] = 1
-    plane = PaintedPlane(
-        0, (0, 0), np.zeros((1, 100, 100), np.float32), classes, np.ones((100, 100), np.float32)
-    )
+    plane = black_plane(classes)
     config = AugmentConfig(shift=0, elastic_sigma=0, rotation=0, flip=False)
     sampler = PatchSampler(PaintedStack((plane,), (0, 1)), config, size=4, levels=1, device=CPU)
 
@@ -80,9 +86,7 @@ def test_rare_classes_are_drawn_as_often_as_common_ones() -> None:
 def test_patches_lie_on_painted_pixels() -> None:
     classes = np.full((300, 300), IGNORED, dtype=np.uint8)
     classes[290, 10], classes[5, 200] = 0, 1
-    plane = PaintedPlane(
-        0, (0, 0), np.zeros((1, 300, 300), np.float32), classes, np.ones((300, 300), np.float32)
-    )
+    plane = black_plane(classes)
     config = AugmentConfig(shift=3, elastic_sigma=0)
     sampler = PatchSampler(PaintedStack((plane,), (0, 1)), config, size=12, levels=2, device=CPU)
 
@@ -97,8 +101,9 @@ def test_validation_patches_label_the_held_out_pixels_once_each(levels: int) -> 
     plane = plane_where_image_tells_the_class()
     classes = plane.classes.copy()
     classes[::3] = IGNORED
-    stack = PaintedStack((PaintedPlane(4, (9, 2), plane.image, classes, plane.weights),), (0, 1))
-    _, held_out = hold_out(stack, 0.3, np.random.default_rng(1))
+    plane = replace(plane, number=4, origin=(9, 2), classes=classes)
+    stack = PaintedStack((plane,), (0, 1))
+    _, held_out = Split((150, 150), 0.3, np.random.default_rng(1)).divide(stack)
 
     batches = validation_batches(stack, held_out, levels=levels, device=CPU)
 

@@ -307,7 +307,7 @@ def test_every_setting_reaches_the_training(setting: str) -> None:
 
 def test_validations_take_at_most_a_tenth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("napari_unet.engine.train.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("napari_unet.engine.pace.time.perf_counter", lambda: clock[0])
 
     def advance(trainer: Trainer, progress: float) -> float:
         trainer.step += 1
@@ -328,7 +328,7 @@ def test_validations_take_at_most_a_tenth_of_the_time(monkeypatch: pytest.Monkey
 
 def test_time_between_validations_is_as_set(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("napari_unet.engine.train.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("napari_unet.engine.pace.time.perf_counter", lambda: clock[0])
 
     def advance(trainer: Trainer, progress: float) -> float:
         trainer.step += 1

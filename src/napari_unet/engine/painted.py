@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import Task, TrainConfig
+from napari_unet.engine.boxes import PaintedBox, find_painted_box
 from napari_unet.engine.errors import ImageError, LabelsError
+from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.targets import IGNORED, LabelScheme, border_weights, class_weights
 
-__all__ = ["PaintedPlane", "PaintedStack", "read_painted"]
-
-_BAND = 1 << 22  # pixels looked at in one go when searching a plane for paint
-_MAX_LABEL = 2**31 - 1
+__all__ = ["PaintedPlane", "PaintedReader", "PaintedStack", "read_painted", "recode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,8 @@ class PaintedPlane:
     number: int
     origin: tuple[int, int]  # of the arrays below, in the plane, pixels (Y, X)
     image: npt.NDArray[np.float32]  # (C, y, x), normalised
-    classes: npt.NDArray[np.uint8]  # (y, x), IGNORED where unlabelled
+    painted: npt.NDArray[np.uint8]  # (y, x), class as painted, IGNORED where unlabelled
+    classes: npt.NDArray[np.uint8]  # (y, x), the same with the separation border
     weights: npt.NDArray[np.float32]  # (y, x), w(x) of eq. 2
 
 
@@ -44,14 +43,119 @@ class PaintedStack:
         """Number of pixels that carry loss."""
         return sum(int((plane.classes != IGNORED).sum()) for plane in self.planes)
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Numbers of the painted planes."""
+        return tuple(plane.number for plane in self.planes)
+
+    @property
+    def pixels(self) -> tuple[PaintedPixels, ...]:
+        """What is painted, without the image."""
+        return tuple(
+            PaintedPixels(plane.number, plane.origin, plane.painted) for plane in self.planes
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class _Patch:
-    """The labels inside the bounding box of what is painted on one plane."""
+class _Prepared:
+    plane: PaintedPlane  # whose weights are not balanced yet
+    found: frozenset[int]
 
-    number: int
-    box: tuple[slice, slice]
-    labels: npt.NDArray[np.int32]
+
+class PaintedReader:
+    """Reads painted planes and remembers them, so that only changed ones are read again.
+
+    Parameters
+    ----------
+    planes, labels
+        Image and labels: the same number of planes of the same shape. The labels may be painted
+        on while they are read: each plane's are copied once, and all else follows from the copy.
+    scheme
+        Task, and what 0 means. Planes without any paint are left out, whatever 0 means.
+    context
+        Pixels kept on each side of the painted bounding box.
+    known
+        Label values of the model to go on from; they keep a class each, painted or not.
+
+    Raises
+    ------
+    LabelsError
+        If the labels do not fit the image.
+    """
+
+    def __init__(
+        self,
+        planes: Planes,
+        labels: Planes,
+        scheme: LabelScheme,
+        normalization: Normalization,
+        config: TrainConfig,
+        *,
+        context: int,
+        known: tuple[int, ...] = (),
+    ) -> None:
+        if (labels.count, *labels.shape) != (planes.count, *planes.shape):
+            raise LabelsError(
+                f"The labels have {labels.count} planes of {_size(labels)} px, but the image has "
+                f"{planes.count} of {_size(planes)} px; use a labels layer made for this image."
+            )
+        self._planes = planes
+        self._labels = labels
+        self._scheme = scheme
+        self._normalization = normalization
+        self._config = config
+        self._context = context
+        self._values = known
+        self._prepared: Mapping[int, _Prepared] = {}
+
+    def read(self, numbers: Iterable[int]) -> PaintedStack:
+        """Read these planes, and return them with all that were read before.
+
+        A class that was painted once keeps its output channel, also if it is erased.
+
+        Raises
+        ------
+        LabelsError
+            If nothing can be learned from the labels as they are now; see also
+            `LabelScheme.values`. What was read before stays, and `read` may be tried again.
+        ImageError
+            If the image holds NaN or infinite values there; the same holds.
+        """
+        patches = {number: find_painted_box(self._labels, number) for number in numbers}
+        painted = {number: patch for number, patch in patches.items() if patch is not None}
+        kept = {n: plane for n, plane in self._prepared.items() if n not in patches}
+        found = frozenset[int]().union(
+            *(patch.found for patch in painted.values()), *(plane.found for plane in kept.values())
+        )
+        values = tuple(sorted({*self._values, *self._scheme.values(found)}))
+        prepared = {n: _recoded(plane, self._values, values) for n, plane in kept.items()}
+        for number, patch in painted.items():
+            prepared[number] = _Prepared(self._prepare(patch, values), patch.found)
+        self._prepared, self._values = dict(sorted(prepared.items())), values
+        planes = tuple(one.plane for one in self._prepared.values())
+        if self._config.balance:
+            planes = _balanced(planes, len(values))
+        return PaintedStack(planes, values)
+
+    def _prepare(self, patch: PaintedBox, values: tuple[int, ...]) -> PaintedPlane:
+        around = _image_around(self._planes, patch, self._normalization, self._context)
+        labels = np.zeros(around.image.shape[1:], dtype=np.int32)
+        inside = tuple(
+            slice(side.start - outer.start, side.stop - outer.start)
+            for side, outer in zip((patch.y, patch.x), (around.y, around.x), strict=True)
+        )
+        labels[inside] = patch.labels
+        scheme, config = self._scheme, self._config
+        painted = scheme.classes(labels, values, gap=0)
+        classes, weights = painted, np.ones(labels.shape, dtype=np.float32)
+        if scheme.task is Task.OBJECTS:
+            classes = scheme.classes(labels, values, gap=config.gap)
+            if config.w0 > 0:
+                objects = scheme.objects(labels)
+                objects[classes != 1] = 0  # the separation border belongs to the background
+                weights += border_weights(objects, w0=config.w0, sigma=config.sigma)
+        origin = (around.y.start, around.x.start)
+        return PaintedPlane(patch.number, origin, around.image, painted, classes, weights)
 
 
 def read_painted(
@@ -64,98 +168,50 @@ def read_painted(
     context: int,
     known: tuple[int, ...] = (),
 ) -> PaintedStack:
-    """Read the painted planes, with the image cut to the paint and its context.
-
-    Parameters
-    ----------
-    planes, labels
-        Image and labels: the same number of planes of the same shape.
-    scheme
-        Task, and what 0 means. Planes without any paint are left out, whatever 0 means.
-    context
-        Pixels kept on each side of the painted bounding box.
-    known
-        Label values of the model to go on from; they keep a class each, painted or not.
+    """Read all painted planes once; see `PaintedReader`.
 
     Raises
     ------
-    LabelsError
-        If the labels do not fit the image, or nothing can be learned from them; see also
-        `LabelScheme.values`.
+    LabelsError, ImageError
+        If the labels do not fit the image or nothing can be learned from them, or if the image
+        holds NaN or infinite values there.
     """
-    if (labels.count, *labels.shape) != (planes.count, *planes.shape):
-        raise LabelsError(
-            f"The labels have {labels.count} planes of {_size(labels)} px, but the image has "
-            f"{planes.count} of {_size(planes)} px; use a labels layer made for this image."
-        )
-    painted = list(_painted_boxes(labels))
-    found = frozenset(int(n) for patch in painted for n in np.unique(patch.labels))
-    found |= _zero_around(painted, planes.shape)
-    values = tuple(sorted({*known, *scheme.values(found)}))
-    stack = tuple(
-        _prepare(
-            patch,
-            _image_around(planes, patch, normalization, context),
-            scheme=scheme,
-            values=values,
-            config=config,
-        )
-        for patch in painted
+    reader = PaintedReader(
+        planes, labels, scheme, normalization, config, context=context, known=known
     )
-    if config.balance:
-        _balance(stack, len(values))
-    return PaintedStack(stack, values)
+    return reader.read(range(labels.count))
+
+
+def recode(
+    classes: npt.NDArray[np.uint8], before: tuple[int, ...], after: tuple[int, ...]
+) -> npt.NDArray[np.uint8]:
+    """Return the classes by their channel in `after` instead of `before`, or `IGNORED`.
+
+    Parameters
+    ----------
+    classes
+        Output channels or `IGNORED`, of any shape.
+    before, after
+        Label value of each output channel.
+    """
+    table = np.full(IGNORED + 1, IGNORED, dtype=np.uint8)
+    for channel, value in enumerate(before):
+        if value in after:
+            table[channel] = after.index(value)
+    return table[classes]
+
+
+def _recoded(one: _Prepared, before: tuple[int, ...], after: tuple[int, ...]) -> _Prepared:
+    if before == after:
+        return one
+    painted, classes = (
+        recode(array, before, after) for array in (one.plane.painted, one.plane.classes)
+    )
+    return replace(one, plane=replace(one.plane, painted=painted, classes=classes))
 
 
 def _size(planes: Planes) -> str:
     return f"{planes.shape[0]}×{planes.shape[1]}"
-
-
-def _painted_boxes(labels: Planes) -> Iterator[_Patch]:
-    """Yield the bounding box of what is painted on each painted plane, with its labels."""
-    height, width = labels.shape
-    rows_at_once = max(1, _BAND // width)
-    for number in range(labels.count):
-        rows = np.zeros(height, dtype=bool)
-        columns = np.zeros(width, dtype=bool)
-        for top in range(0, height, rows_at_once):
-            band = labels.read(number, slice(top, min(top + rows_at_once, height)), slice(0, width))
-            is_painted = band[0] != 0
-            rows[top : top + rows_at_once] = is_painted.any(axis=1)
-            columns |= is_painted.any(axis=0)
-        if rows.any():
-            box = (_extent(rows), _extent(columns))
-            yield _Patch(number, box, _checked(labels.read(number, *box)[0], number))
-
-
-def _extent(occupied: npt.NDArray[np.bool_]) -> slice:
-    positions = np.flatnonzero(occupied)
-    return slice(int(positions[0]), int(positions[-1]) + 1)
-
-
-def _checked(labels: npt.NDArray[Any], plane: int) -> npt.NDArray[np.int32]:
-    """Return the labels as int32, or say why they are no labels."""
-    if labels.dtype.kind == "f" and not np.array_equal(labels, np.trunc(labels)):
-        raise LabelsError(
-            f"The labels of plane {plane} are not whole numbers; choose a labels layer, not an "
-            "image."
-        )
-    if labels.min() < 0:
-        raise LabelsError(
-            f"Plane {plane} holds the negative label {int(labels.min())}; use 0 for unpainted and "
-            "positive numbers for the rest."
-        )
-    if labels.max() > _MAX_LABEL:
-        raise LabelsError(
-            f"Plane {plane} holds the label {int(labels.max())}, but numbers may go up to "
-            f"{_MAX_LABEL}; relabel the objects from 1 on."
-        )
-    return labels.astype(np.int32)
-
-
-def _zero_around(painted: list[_Patch], shape: tuple[int, int]) -> frozenset[int]:
-    """Return {0} if a painted plane has pixels outside its bounding box, which are 0."""
-    return frozenset({0} if any(patch.labels.shape != shape for patch in painted) else set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +224,11 @@ class _Surroundings:
 
 
 def _image_around(
-    planes: Planes, patch: _Patch, normalization: Normalization, context: int
+    planes: Planes, patch: PaintedBox, normalization: Normalization, context: int
 ) -> _Surroundings:
     y, x = (
         slice(max(0, side.start - context), min(length, side.stop + context))
-        for side, length in zip(patch.box, planes.shape, strict=True)
+        for side, length in zip((patch.y, patch.x), planes.shape, strict=True)
     )
     try:
         return _Surroundings(y, x, normalization.apply(planes.read(patch.number, y, x)))
@@ -180,36 +236,11 @@ def _image_around(
         raise ImageError(f"Plane {patch.number}: {error}") from error
 
 
-def _prepare(
-    patch: _Patch,
-    around: _Surroundings,
-    *,
-    scheme: LabelScheme,
-    values: tuple[int, ...],
-    config: TrainConfig,
-) -> PaintedPlane:
-    labels = np.zeros(around.image.shape[1:], dtype=np.int32)
-    inside = tuple(
-        slice(side.start - outer.start, side.stop - outer.start)
-        for side, outer in zip(patch.box, (around.y, around.x), strict=True)
-    )
-    labels[inside] = patch.labels
-    classes = scheme.classes(labels, values, gap=config.gap)
-    weights = np.ones(labels.shape, dtype=np.float32)
-    if scheme.task is Task.OBJECTS and config.w0 > 0:
-        objects = scheme.objects(labels)
-        objects[classes != 1] = 0  # the separation border belongs to the background
-        weights += border_weights(objects, w0=config.w0, sigma=config.sigma)
-    origin = (around.y.start, around.x.start)
-    return PaintedPlane(patch.number, origin, around.image, classes, weights)
-
-
-def _balance(planes: tuple[PaintedPlane, ...], classes: int) -> None:
-    """Put the class weights w_c of eq. 2 in place of the ones."""
+def _balanced(planes: tuple[PaintedPlane, ...], classes: int) -> tuple[PaintedPlane, ...]:
+    """Return the planes with the class weights w_c of eq. 2 in place of the ones."""
     counts = np.zeros(classes, dtype=np.int64)
     for plane in planes:
         counts += np.bincount(plane.classes.ravel(), minlength=IGNORED + 1)[:classes]
     offsets = np.zeros(IGNORED + 1, dtype=np.float32)
     offsets[:classes] = class_weights(counts) - 1
-    for plane in planes:
-        plane.weights[...] += offsets[plane.classes]
+    return tuple(replace(plane, weights=plane.weights + offsets[plane.classes]) for plane in planes)

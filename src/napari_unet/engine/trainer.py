@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet.config import Optimiser, TrainConfig
+from napari_unet.engine.lessons import Lessons
 from napari_unet.engine.loss import weighted_cross_entropy
-from napari_unet.engine.model import HeldOut, Model
-from napari_unet.engine.painted import PaintedStack
+from napari_unet.engine.model import Model, adapt
+from napari_unet.engine.overlap import OverlapTiler, network_probabilities
+from napari_unet.engine.planes import Planes
 from napari_unet.engine.sampling import Batch, PatchSampler, validation_batches
 from napari_unet.engine.targets import IGNORED
+from napari_unet.engine.tiles import Tile, read_mirrored
 
 __all__ = ["Trainer"]
 
@@ -31,12 +35,8 @@ class Trainer:
         Weights to start from.
     config
         Optimiser, patches and augmentation.
-    stack
-        The painted planes, whole.
-    training
-        The same planes without the held-out pixels.
-    held_out
-        The blocks that validate.
+    lessons
+        The painted planes, and which of their pixels validate.
     """
 
     def __init__(
@@ -44,22 +44,55 @@ class Trainer:
         model: Model,
         config: TrainConfig,
         *,
-        stack: PaintedStack,
-        training: PaintedStack,
-        held_out: tuple[HeldOut, ...],
+        lessons: Lessons,
         device: torch.device,
     ) -> None:
-        levels = model.network.levels
         self.step = 0
+        self.model = model  # as it was at the start, but with today's outputs
         self._config = config
+        self._device = device
         self._cuda = [device] if device.type == "cuda" else []
         self._network = model.build(device)
         self._optimiser = _optimiser(self._network, config)
         self._rng = np.random.default_rng(config.seed)
+        self.teach(lessons)
+
+    def teach(self, lessons: Lessons) -> None:
+        """Draw patches from these lessons from now on, and validate on their held-out blocks."""
+        levels, device = self.model.network.levels, self._device
         self._sampler = PatchSampler(
-            training, config.augment, size=config.patch, levels=levels, device=device
+            lessons.training,
+            self._config.augment,
+            size=self._config.patch,
+            levels=levels,
+            device=device,
         )
-        self._validation = validation_batches(stack, held_out, levels=levels, device=device)
+        self._validation = validation_batches(
+            lessons.stack, lessons.held_out, levels=levels, device=device
+        )
+
+    def extend(self, values: tuple[int, ...]) -> None:
+        """Give the network an output for each of these label values.
+
+        The other weights stay, and so does the optimiser's state wherever shapes agree.
+        """
+        if values == self.model.values:
+            return
+        old_network, old_state = self._network, self._optimiser.state
+        self.model = self.extended(self.weights(), values)
+        self._network = self.model.build(self._device)
+        self._optimiser = _optimiser(self._network, self._config)
+        before = dict(old_network.named_parameters())
+        for name, parameter in self._network.named_parameters():
+            if before[name].shape == parameter.shape and before[name] in old_state:
+                self._optimiser.state[parameter] = old_state[before[name]]
+
+    def extended(self, weights: Mapping[str, Tensor], values: tuple[int, ...]) -> Model:
+        """Return the model with these weights of today's outputs, and an output for each value."""
+        model = replace(self.model, weights=weights)
+        if values == model.values:
+            return model
+        return adapt(model, model.normalization, model.task, values, seed=self._config.seed)
 
     @property
     def can_validate(self) -> bool:
@@ -103,6 +136,33 @@ class Trainer:
             pixels += count
             confusion += _confusion(logits.argmax(1)[labelled], batch.classes[labelled], confusion)
         return losses / max(pixels, 1), _mean_iou(confusion)
+
+    def score(self, weights: Mapping[str, Tensor]) -> tuple[float, float]:
+        """Return loss and mean IoU that other weights reach on today's held-out pixels."""
+        current = self.weights()
+        self._network.load_state_dict(dict(weights))
+        try:
+            return self.validate()
+        finally:
+            self._network.load_state_dict(dict(current))
+
+    def predict(self, planes: Planes, plane: int, tile: Tile) -> npt.NDArray[np.float32]:
+        """Return the probabilities (K, y, x) of a tile, with the weights as they are now.
+
+        Raises
+        ------
+        ImageError
+            If the image holds NaN or infinite values there.
+        """
+
+        def read(wanted: Tile) -> npt.NDArray[np.float32]:
+            return self.model.normalization.apply(read_mirrored(planes, plane, wanted))
+
+        self._network.eval()
+        compute = network_probabilities(self._network, self._device, slice(None))
+        probabilities = OverlapTiler(compute, self.model.network.levels).predict(read, tile)
+        self._network.train()
+        return probabilities
 
     def weights(self) -> Mapping[str, Tensor]:
         """Return a copy of the weights, on the CPU."""
