@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
@@ -72,6 +72,11 @@ class SettingsForm(Generic[Config]):
             if field.name in self._widgets:
                 value = getattr(self._defaults, field.name)
                 self._widgets[field.name].value = 0 if value is None else value
+
+    def when_changed(self, callback: Callable[[], object]) -> None:
+        """Call this whenever a value changes in the form."""
+        for widget in self._widgets.values():
+            widget.changed.connect(lambda _value: callback())
 
     def add_to(self, layout: QFormLayout) -> None:
         """Add the rows to a form; their labels then line up with its others."""
