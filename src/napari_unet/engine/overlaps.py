@@ -13,6 +13,8 @@ from napari_unet.engine.errors import LabelsError
 
 __all__ = ["Overlaps", "count_overlaps", "require_comparable"]
 
+_LARGEST_COUNTED = 4  # times the number of pixels; larger labels are sorted
+
 Counts = npt.NDArray[np.int64]
 LabelImage = npt.NDArray[Any]
 """Whole numbers of any integer type, 2D or 3D."""
@@ -73,10 +75,10 @@ def count_overlaps(
     require_comparable(prediction, truth, valid)
     if valid is not None:
         prediction, truth = prediction[valid], truth[valid]
-    prediction_ids, columns = np.unique(prediction, return_inverse=True)
-    truth_ids, rows = np.unique(truth, return_inverse=True)
+    prediction_ids, columns = _unique(prediction.ravel())
+    truth_ids, rows = _unique(truth.ravel())
     table = sparse.coo_array(
-        (np.ones(truth.size, dtype=np.int64), (rows.ravel(), columns.ravel())),
+        (np.ones(truth.size, dtype=np.int64), (rows, columns)),
         shape=(len(truth_ids), len(prediction_ids)),
     )
     pairs = table.tocsr().tocoo()  # adds up the pixels of each pair
@@ -113,6 +115,20 @@ def require_comparable(
             "Only images of one shape can be compared, but these have "
             f"{' and '.join(str(shape) for shape in shapes)}; check that they belong together."
         )
+
+
+def _unique(labels: LabelImage) -> tuple[LabelImage, npt.NDArray[np.intp]]:
+    """Return the labels in ascending order, and the index of each pixel's among them, (n,).
+
+    What `numpy.unique` gives, without sorting the pixels where the numbers allow it.
+    """
+    if labels.size == 0 or labels.max() > _LARGEST_COUNTED * labels.size:
+        ids, indices = np.unique(labels, return_inverse=True)
+        return ids, indices
+    numbers = labels.astype(np.intp, copy=False)
+    present = np.bincount(numbers) > 0
+    indices = np.cumsum(present) - 1
+    return np.flatnonzero(present).astype(labels.dtype), indices[numbers]
 
 
 def _sums(indices: npt.NDArray[np.intp], pixels: Counts, count: int) -> Counts:
