@@ -1,0 +1,130 @@
+"""What the network sees: the weight map of a painted plane, and an augmented training patch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.model import HeldOut
+from napari_unet.engine.normalize import measure
+from napari_unet.engine.painted import read_painted
+from napari_unet.engine.planes import Planes
+from napari_unet.engine.sampling import PatchSampler
+from napari_unet.engine.targets import LabelScheme
+from napari_unet.engine.unet import margin, valid_output_size
+from napari_unet.engine.validation import Split
+
+__all__ = ["Inspection", "Patch", "inspect"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """An augmented training patch."""
+
+    image: npt.NDArray[np.float32]  # (C, y + 2 margin, x + 2 margin), normalised grey values
+    classes: npt.NDArray[np.uint8]  # (y, x), targets.IGNORED where unlabelled
+    weights: npt.NDArray[np.float32]  # (y, x), w(x) of eq. 2
+    margin: int  # context per side, pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """What training makes of the image and its labels."""
+
+    plane: int
+    origin: tuple[int, int]  # of the two arrays below, in the plane, pixels (Y, X)
+    weights: npt.NDArray[np.float32]  # (y, x), w(x) of eq. 2; counts where a class is
+    classes: npt.NDArray[np.uint8]  # (y, x), targets.IGNORED where unlabelled or held out
+    held_out: tuple[HeldOut, ...]  # blocks of this plane that validate
+    patch: Patch  # from any painted plane
+    values: tuple[int, ...]  # label value of each class
+
+
+def inspect(
+    planes: Planes,
+    labels: Planes,
+    *,
+    network: NetworkConfig,
+    task: Task,
+    unpainted: Unpainted,
+    config: TrainConfig,
+    plane: int,
+    seed: int,
+) -> Inspection:
+    """Prepare the labels as training does, and draw one patch.
+
+    Parameters
+    ----------
+    planes, labels
+        Image and labels: the same number of planes of the same shape.
+    network
+        Its number of levels gives the size of a patch and its margin.
+    task, unpainted
+        How the labels are read.
+    config
+        Patch size, weights of the loss, augmentation, held-out share and its seed.
+    plane
+        The painted plane nearest to it is shown; of two at the same distance the lower one.
+    seed
+        Of the patch; with `config.seed` it is the first one of a training run from scratch.
+
+    Raises
+    ------
+    ImageError, LabelsError
+        If image or labels cannot be used; the text says what to do.
+
+    Notes
+    -----
+    All painted planes are read, as the class weights and the patch depend on all of them: this
+    takes as long as the start of a training run. What is held out is what a run that starts now
+    would hold out.
+    """
+    stack = read_painted(
+        planes,
+        labels,
+        LabelScheme(task, unpainted),
+        measure(planes),
+        config,
+        context=_context(config, network.levels),
+    )
+    split = Split(planes.shape, config.validation_share, np.random.default_rng(config.seed))
+    training, held_out = split.divide(stack)
+    shown = min(training.planes, key=lambda painted: abs(painted.number - plane))
+    sampler = PatchSampler(
+        training,
+        config.augment,
+        size=config.patch,
+        levels=network.levels,
+        device=torch.device("cpu"),
+    )
+    return Inspection(
+        plane=shown.number,
+        origin=shown.origin,
+        weights=shown.weights,
+        classes=shown.classes,
+        held_out=tuple(block for block in held_out if block.plane == shown.number),
+        patch=_draw(sampler, seed, margin(network.levels)),
+        values=training.values,
+    )
+
+
+def _draw(sampler: PatchSampler, seed: int, context: int) -> Patch:
+    batch = sampler.draw(np.random.default_rng(seed), 1)
+    return Patch(
+        batch.images[0].numpy(),
+        batch.classes[0].numpy().astype(np.uint8),
+        batch.weights[0].numpy(),
+        context,
+    )
+
+
+def _context(config: TrainConfig, levels: int) -> int:
+    """Return how far a patch around a painted pixel can reach, pixels; as in training."""
+    half = valid_output_size(config.patch, levels) / 2 + margin(levels)
+    elastic = 4 * config.augment.elastic_sigma
+    return math.ceil(half * math.sqrt(2) + config.augment.shift + elastic)
