@@ -1,145 +1,90 @@
-"""The layer that a segmentation streams into."""
+"""The layers that a segmentation streams into: locked meanwhile, and calmly kept up to date."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
-from superqt.utils import qthrottled
+from napari.layers import Layer
 
-from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.ui.layers.geometry import full_resolution, in_sight, placement, same_placement
+from napari_unet.ui.layers.calm import CalmRefresh
+from napari_unet.ui.layers.geometry import in_sight
+from napari_unet.ui.layers.results import Result
 
 __all__ = ["ResultStream"]
 
-_REFRESH_MS = 100  # between two repaints; writing a tile is never delayed
-
 
 class ResultStream:
-    """Writes finished tiles and planes into a labels layer; to be used on the main thread only.
+    """Shows a result while its arrays fill; to be used on the main thread only.
 
-    While a segmentation runs, the layer is locked: it cannot be painted on, nor (from napari
-    0.7.1 on) deleted. Afterwards it is an ordinary labels layer, to be corrected by hand.
+    While a segmentation runs, its layers are locked: they cannot be painted on, nor (from napari
+    0.7.1 on) deleted. Afterwards they are ordinary layers, to be corrected by hand.
 
     Notes
     -----
-    Tiles are written straight into the layer's array. Writing through the layer would fill its
-    undo history.
+    The worker writes the tiles; here they are only shown, at a pace that suits the cost.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
-        self._layer: Labels | None = None
-        self._array: npt.NDArray[np.int32] = np.zeros((1, 1), dtype=np.int32)
-        self._name = ""  # as we gave it; a renamed layer is the user's own
-        self._edited = False
-        self._running = False
-        self._refresh = qthrottled(self._refresh_now, timeout=_REFRESH_MS)
-
-    @property
-    def layer(self) -> Labels | None:
-        """The layer of the last segmentation, None if it was removed."""
-        return self._layer if self._layer in self._viewer.layers else None
+        self._result: Result | None = None
+        self._refresh = CalmRefresh(self._refresh_now)
 
     @property
     def lost(self) -> bool:
-        """Whether the layer was removed while a segmentation streams into it."""
-        return self._running and self.layer is None
-
-    def begin(self, image: Image, *, not_into: Labels | None = None) -> Labels:
-        """Return an empty, locked layer on `image`.
-
-        The layer of the run before is used again, unless it was edited, renamed, removed or is
-        `not_into`, the layer that the user paints on.
-
-        Raises
-        ------
-        EngineError
-            If there is no memory for it.
-        """
-        array = _empty(image)
-        layer = self.layer
-        if layer is not None and layer != not_into and self._is_ours(layer, image):
-            layer.data = array
-        else:
-            layer = self._add(image, array)
-        self._array = array
-        _lock(layer, locked=True)
-        self._running = True
-        return layer
-
-    def write(self, event: TileDone | PlaneDone) -> None:
-        """Put a tile or a plane into the layer; it is shown at the next repaint."""
-        position = ArrayPlanes(self._array).position(event.plane)
-        region: tuple[Any, ...] = position
-        if isinstance(event, TileDone):
-            region = (*position, event.y, event.x)
-        self._array[region] = event.values
-        layer = self.layer
-        if layer is not None and in_sight(self._viewer, layer, position):
-            self._refresh()
-
-    def end(self) -> None:
-        """Show the rest and unlock the layer."""
-        self._refresh.cancel()
-        layer = self.layer
-        if self._running and layer is not None:
-            layer.refresh()
-            _lock(layer, locked=False)
-        self._running = False
-
-    def release(self) -> None:
-        """Let go of the layer; it stays in the viewer."""
-        self.end()
-        if self._layer is not None:
-            self._layer.events.paint.disconnect(self._on_paint)
-        self._layer = None
-
-    def _is_ours(self, layer: Labels, image: Image) -> bool:
-        return (
-            not self._edited
-            and layer.name == self._name
-            and layer.data is self._array
-            and layer.data.shape == full_resolution(image).shape
-            and same_placement(layer, image)
+        """Whether a layer was removed while a segmentation streams into it."""
+        result = self._result
+        return result is not None and any(
+            layer not in self._viewer.layers for layer in result.layers
         )
 
-    def _add(self, image: Image, array: npt.NDArray[np.int32]) -> Labels:
+    def begin(self, result: Result) -> tuple[Layer, ...]:
+        """Show the result's layers, locked, and return those that are new in the viewer."""
+        added: tuple[Layer, ...] = ()
+        if result.layers:
+            for layer, array in zip(result.layers, result.arrays, strict=True):
+                if layer.data is not array:
+                    layer.data = array
+        else:
+            added = self._add(result)
+        for layer in result.layers:
+            _lock(layer, locked=True)
+        self._result = result
+        return added
+
+    def show(self, event: TileDone | PlaneDone) -> None:
+        """Let what was written be seen soon, if it is in sight."""
+        result = self._result
+        if result is None or self.lost:
+            return
+        if in_sight(self._viewer, result.layers[0], result.position(event.plane)):
+            self._refresh.soon()
+
+    def end(self) -> None:
+        """Show the rest and unlock the layers."""
+        self._refresh.cancel()
+        result, self._result = self._result, None
+        for layer in result.layers if result else ():
+            if layer in self._viewer.layers:
+                layer.refresh(extent=False)
+                _lock(layer, locked=False)
+
+    def _add(self, result: Result) -> tuple[Layer, ...]:
         active = self._viewer.layers.selection.active
-        if self._layer is not None:
-            self._layer.events.paint.disconnect(self._on_paint)
-        layer = Labels(array, name=f"{image.name} segmentation", **placement(image))
-        self._viewer.add_layer(layer)
-        layer.events.paint.connect(self._on_paint)
-        self._layer, self._name, self._edited = layer, layer.name, False
+        layers = result.make_layers()
+        for layer in layers:
+            self._viewer.add_layer(layer)
+        result.layers = layers
+        result.names = tuple(layer.name for layer in layers)
         if active is not None:  # people go on painting where they were
             self._viewer.layers.selection.active = active
-        return layer
-
-    def _on_paint(self) -> None:
-        self._edited = True
+        return layers
 
     def _refresh_now(self) -> None:
-        if self._layer is not None:
-            self._layer.refresh(extent=False)
+        for layer in self._result.layers if self._result else ():
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
 
 
-def _empty(image: Image) -> npt.NDArray[np.int32]:
-    try:
-        return np.zeros(full_resolution(image).shape, dtype=np.int32)
-    except MemoryError as error:
-        raise EngineError(
-            f"There is no memory for the segmentation of '{image.name}'. Close other images, "
-            "or use the command 'napari-unet segment', which writes to disk."
-        ) from error
-
-
-def _lock(layer: Labels, *, locked: bool) -> None:
+def _lock(layer: Layer, *, locked: bool) -> None:
     layer.editable = not locked
     if hasattr(layer, "locked"):  # napari >= 0.7.1: cannot be deleted from the layer list
         layer.locked = locked

@@ -74,9 +74,9 @@ class SettingsForm(Generic[Config]):
                 self._widgets[field.name].value = 0 if value is None else value
 
     def when_changed(self, callback: Callable[[], object]) -> None:
-        """Call this whenever a value changes in the form."""
+        """Call this method, held weakly, whenever a value changes in the form."""
         for widget in self._widgets.values():
-            widget.changed.connect(lambda _value: callback())
+            widget.changed.connect(callback)
 
     def add_to(self, layout: QFormLayout) -> None:
         """Add the rows to a form; their labels then line up with its others."""

@@ -1,0 +1,60 @@
+"""Repainting that leaves the event loop to the user."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from qtpy.QtCore import QObject, QTimer
+
+__all__ = ["CalmRefresh"]
+
+_SHORTEST_MS = 100  # between two repaints
+_LONGEST_MS = 2000
+_SHARE = 10  # a repaint that took t is not repeated for 10 t
+
+
+class CalmRefresh(QObject):
+    """Calls `refresh` when asked, at once or after a while that suits what it costs.
+
+    The cost is the time from the call until the event loop has nothing more to do: napari only
+    marks the canvas, which is drawn afterwards. At most about a tenth of the main thread's time
+    goes into repaints, on a fast computer with a small layer as on a slow one with a large layer.
+    """
+
+    def __init__(self, refresh: Callable[[], None]) -> None:
+        super().__init__()
+        self._refresh = refresh
+        self._wanted = False
+        self._started = 0.0
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.timeout.connect(self._on_pause_over)
+        self._drawn = QTimer(self)
+        self._drawn.setSingleShot(True)
+        self._drawn.timeout.connect(self._on_drawn)
+
+    def soon(self) -> None:
+        """Refresh at the next opportunity, which may be now."""
+        self._wanted = True
+        if not self._pause.isActive():
+            self._on_pause_over()
+
+    def cancel(self) -> None:
+        """Forget what was asked for."""
+        self._wanted = False
+        self._pause.stop()
+        self._drawn.stop()
+
+    def _on_pause_over(self) -> None:
+        if not self._wanted:
+            return
+        self._wanted = False
+        self._started = time.perf_counter()
+        self._refresh()
+        self._pause.start(_SHORTEST_MS)
+        self._drawn.start(0)
+
+    def _on_drawn(self) -> None:
+        took = 1000 * (time.perf_counter() - self._started)
+        self._pause.start(round(min(max(_SHORTEST_MS, _SHARE * took), _LONGEST_MS)))

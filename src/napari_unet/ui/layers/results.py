@@ -1,0 +1,162 @@
+"""The layers of one result: labels or classes in one, class probabilities in one layer each."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+
+from napari_unet.config import OutputKind
+from napari_unet.engine.errors import EngineError
+from napari_unet.engine.events import PlaneDone, TileDone
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.ui.layers.geometry import placement, same_placement, spatial_shape
+
+__all__ = ["GROUP", "MADE_BY", "Result", "is_result", "painted_planes"]
+
+MADE_BY = "napari-unet-paint"
+"""Key in the metadata of the layers made here; "segmentation" says that it is a result."""
+
+GROUP = "napari-unet-paint result"
+"""Key in their metadata: the same for all layers of one result."""
+
+_DTYPES = {OutputKind.LABELS: np.int32, OutputKind.CLASSES: np.uint8}
+_COLOURS = ("green", "magenta", "blue", "red", "cyan", "yellow")  # added up where they meet
+
+
+def is_result(layer: Layer) -> bool:
+    """Return True for a layer that a segmentation has made."""
+    return bool(layer.metadata.get(MADE_BY) == "segmentation")
+
+
+@dataclass(slots=True, eq=False)
+class Result:
+    """A segmentation's arrays, the layers that show them, and what has happened to them.
+
+    Parameters
+    ----------
+    image
+        What was segmented, or its first channel; the layers lie exactly on it.
+    kind
+        Labels, classes or probabilities.
+    channels
+        Name of each probability channel; empty for labels and classes.
+    layers
+        Layers of an earlier result that are filled anew; empty: new ones are made.
+    """
+
+    image: Image
+    kind: OutputKind
+    channels: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    names: tuple[str, ...] = ()  # as given here; a layer with another name is the user's own
+    arrays: tuple[Any, ...] = ()  # one per layer
+    edited: frozenset[int] = frozenset()  # planes corrected by hand
+
+    def prepare(self) -> None:
+        """Make the arrays if there are none; may be called from any thread.
+
+        Raises
+        ------
+        EngineError
+            If there is no memory for them.
+        """
+        if self.arrays:
+            return
+        shape = spatial_shape(self.image)
+        dtype = _DTYPES.get(self.kind, np.float32)
+        try:
+            self.arrays = tuple(np.zeros(shape, dtype) for _ in self.channels or ("",))
+        except MemoryError as error:
+            raise EngineError(
+                f"There is no memory for the segmentation of '{self.image.name}'. Close other "
+                "images, or use the command 'napari-unet segment', which writes to disk."
+            ) from error
+
+    def write(self, event: TileDone | PlaneDone) -> None:
+        """Put a tile or a plane into the arrays; may be called from any thread.
+
+        Not through the layer: that would fill its undo history, and on the main thread.
+        """
+        region: tuple[Any, ...] = self.position(event.plane)
+        if isinstance(event, TileDone):
+            region = (*region, event.y, event.x)
+        parts = event.values if self.channels else (event.values,)
+        for array, values in zip(self.arrays, parts, strict=True):
+            array[region or ...] = values
+
+    def position(self, plane: int) -> tuple[int, ...]:
+        """Return the plane's indices along the leading axes."""
+        return ArrayPlanes(self.arrays[0]).position(plane)
+
+    def make_layers(self) -> tuple[Layer, ...]:
+        """Return layers for the arrays, on the image; they are not in a viewer yet."""
+        options: dict[str, Any] = {
+            **placement(self.image),
+            "metadata": {MADE_BY: "segmentation", GROUP: secrets.token_hex(8)},
+        }
+        if not self.channels:
+            word = "segmentation" if self.kind is OutputKind.LABELS else "classes"
+            name = f"{self.image.name} {word}"
+            return (Labels(self.arrays[0], name=name, **options),)
+        return tuple(
+            Image(
+                array,
+                name=f"{self.image.name} {channel} probability",
+                colormap=_COLOURS[index % len(_COLOURS)],
+                blending="additive",
+                contrast_limits=(0, 1),
+                **options,
+            )
+            for index, (array, channel) in enumerate(zip(self.arrays, self.channels, strict=True))
+        )
+
+    def holds(self, layers: Sequence[Layer]) -> bool:
+        """Return True if the result is still shown as it was made, edited or not."""
+        shape = spatial_shape(self.image)
+        return (
+            bool(self.layers)
+            and len(self.layers) == len(self.arrays)
+            and all(
+                layer in layers
+                and layer.data is array
+                and tuple(array.shape) == shape
+                and same_placement(layer, self.image)
+                for layer, array in zip(self.layers, self.arrays, strict=True)
+            )
+        )
+
+    def is_untouched(self) -> bool:
+        """Return True if nobody has corrected or renamed it, so that it may be replaced."""
+        return not self.edited and tuple(layer.name for layer in self.layers) == self.names
+
+
+def painted_planes(edit: Sequence[Any], leading: tuple[int, ...]) -> tuple[frozenset[int], int]:
+    """Return which planes an edit of a Labels layer changed, and the largest label painted.
+
+    Parameters
+    ----------
+    edit
+        The value of the layer's event `paint`: its changes, each with the indices of the pixels
+        (or, from napari 0.9 on, a box around them) and the new values.
+    leading
+        Lengths of the layer's axes before Y and X.
+    """
+    planes: set[int] = set()
+    largest = 0
+    for change in edit:
+        box = getattr(change, "slice_key", None)
+        where, new = (change[0], change[2]) if box is None else (_inside(box), change.new_value)
+        at = [np.unique(axis) for axis in where[: len(leading)]]
+        planes |= {int(np.ravel_multi_index(p, leading)) for p in product(*at)} if at else {0}
+        largest = max(largest, int(np.max(new)))
+    return frozenset(planes), largest
+
+
+def _inside(box: Sequence[slice]) -> list[range]:
+    return [range(side.start, side.stop) for side in box]

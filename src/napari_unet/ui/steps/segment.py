@@ -1,0 +1,163 @@
+"""The step Segment: what, as what, the button, and how far it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
+
+from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.ui.control.segmentation import Scope, Segmentation
+from napari_unet.ui.jobs.progress import count
+from napari_unet.ui.jobs.runner import JobState
+from napari_unet.ui.parts import words
+from napari_unet.ui.parts.actions import set_ready
+from napari_unet.ui.parts.folded import FoldedSettings
+from napari_unet.ui.parts.pickers import Picker
+from napari_unet.ui.parts.settings import SettingsForm, narrow_form
+from napari_unet.ui.steps.step import Step
+from napari_unet.ui.workbench import Workbench
+
+__all__ = ["SegmentStep"]
+
+_SCOPES = {
+    "This plane": Scope.PLANE,
+    "Whole stack": Scope.STACK,
+    "Selected layers": Scope.LAYERS,
+}
+_KINDS = {
+    "Labels": OutputKind.LABELS,
+    "Classes": OutputKind.CLASSES,
+    "Probabilities": OutputKind.PROBABILITIES,
+}
+_TOOLTIP = "Results appear tile by tile, those in view first; stop at any time and go on later."
+
+
+class SegmentStep(Step):
+    """Segments into layers of their own; a second press goes on where it was stopped."""
+
+    def __init__(self, workbench: Workbench, segmentation: Segmentation) -> None:
+        super().__init__(workbench, "Segment")
+        self.segmentation = segmentation
+        self.scope = Picker(
+            "The shown plane, all planes, or the layers selected in the layer list."
+        )
+        self.kind = Picker(
+            "Labels: one number per object. Classes: one number per class. Probabilities: 0 to 1."
+        )
+        self.tiling = SettingsForm(TilingConfig(), words.TILING)
+        self.objects = SettingsForm(ObjectsConfig(), words.OBJECTS)
+        self.start = QPushButton()
+        self.pause = QPushButton("Pause")
+        self.anew = QPushButton("Start over")
+        self.hint = QLabel()
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what a press would do, or why it cannot."""
+        running = self.segmentation.is_running
+        reason = self.segmentation.why_not(self.scope.value)
+        missing = None if running else self._missing()
+        self.start.setText(self._button_text(missing))
+        set_ready(self.start, reason, _TOOLTIP)
+        self.hint.setText(reason or "")
+        self.hint.setVisible(reason is not None and not running)
+        self.anew.setVisible(missing is not None)
+        set_ready(self.anew, reason, "Forget what is finished and segment all planes again.")
+        self._show_pause()
+        self.tell(self.segmentation.summary)
+
+    def release(self) -> None:
+        """Let go of the viewer."""
+        self._selection_changed().disconnect(self._on_selection_changed)
+        self.segmentation.told.disconnect(self.refresh)
+
+    def _build(self) -> None:
+        self.scope.offer(_SCOPES)
+        self.scope.value = Scope.STACK
+        self.kind.offer(_KINDS)
+        self.hint.setWordWrap(True)
+        rows = narrow_form()
+        for text, picker in (("What", self.scope), ("Output", self.kind)):
+            label = QLabel(text)
+            label.setBuddy(picker)
+            label.setToolTip(picker.toolTip())
+            picker.setAccessibleName(text)
+            rows.addRow(label, picker)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.start, stretch=1)
+        buttons.addWidget(self.pause)
+        buttons.addWidget(self.anew)
+        self.body.addLayout(rows)
+        self.body.addLayout(buttons)
+        self.body.addWidget(self.hint)
+        self.body.addWidget(FoldedSettings("Advanced", self.tiling, self.objects))
+
+    def _connect(self) -> None:
+        self.scope.picked.connect(self.refresh)
+        self.kind.picked.connect(self.refresh)
+        self.tiling.when_changed(self.refresh)
+        self.objects.when_changed(self.refresh)
+        self.start.clicked.connect(self._on_start_clicked)
+        self.anew.clicked.connect(self._on_anew_clicked)
+        self.pause.clicked.connect(self._on_pause_clicked)
+        self.segmentation.told.connect(self.refresh)
+        self._selection_changed().connect(self._on_selection_changed)
+
+    def _selection_changed(self) -> Any:
+        return self.workbench.viewer.layers.selection.events.changed
+
+    def _missing(self) -> int | None:
+        return self.segmentation.missing(
+            self.scope.value, self.kind.value, self.tiling.value(), self.objects.value()
+        )
+
+    def _button_text(self, missing: int | None) -> str:
+        if missing is not None:
+            return f"Continue: {count(missing, 'plane')} left"
+        match self.scope.value:
+            case Scope.PLANE:
+                return "Segment this plane"
+            case Scope.STACK:
+                return "Segment stack"
+        layers = len(self.segmentation.targets(Scope.LAYERS))
+        return f"Segment {count(layers, 'layer')}" if layers else "Segment selected layers"
+
+    def _show_pause(self) -> None:
+        state = self.workbench.runner.state
+        paused = state is JobState.PAUSED
+        self.pause.setVisible(self.segmentation.is_running)
+        self.pause.setText("Resume" if paused else "Pause")
+        stopping = "It is being stopped." if state is JobState.CANCELLING else None
+        tooltip = "Go on with the next tile." if paused else "Wait after the current tile."
+        set_ready(self.pause, stopping, tooltip)
+
+    def _on_start_clicked(self) -> None:
+        self._run(anew=False)
+
+    def _on_anew_clicked(self) -> None:
+        self._run(anew=True)
+
+    def _run(self, *, anew: bool) -> None:
+        self.refresh()  # things may have changed without a signal
+        if not self.start.isEnabled():
+            return
+        self.segmentation.start(
+            self.scope.value,
+            self.kind.value,
+            self.tiling.value(),
+            self.objects.value(),
+            anew=anew,
+        )
+
+    def _on_pause_clicked(self) -> None:
+        if self.workbench.runner.state is JobState.PAUSED:
+            self.segmentation.resume()
+        else:
+            self.segmentation.pause()
+
+    def _on_selection_changed(self) -> None:
+        if self.scope.value is Scope.LAYERS:
+            self.refresh()
