@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from napari_unet.engine.errors import FileError, SettingsError
+from napari_unet.io import library
+from napari_unet.io.bundled import bundled_models
 from napari_unet.io.library import (
+    DAYS_KEPT,
     FOLDER_VARIABLE,
     add_model,
     copy_file,
+    delete_model,
+    empty_deleted,
     find_model,
+    free_name,
     list_models,
     model_path,
     models_folder,
+    rename_model,
+    restore_model,
 )
 
 
@@ -85,3 +95,86 @@ def test_a_folder_that_cannot_be_made_is_said(
     monkeypatch.setenv(FOLDER_VARIABLE, str(file / "models"))
     with pytest.raises(FileError, match="cannot be written"):
         add_model(file)
+
+
+def test_a_name_that_is_free_is_much_like_the_wish() -> None:
+    assert free_name("cells", []) == "cells"
+    assert free_name("cells (1)", ["Cells 1", "cells 1 2"]) == "cells 1 3"
+    assert free_name("../μ-scope: day 2.5", []) == "μ-scope day 2.5"
+    assert free_name("***", ["model"]) == "model 2"
+
+
+def test_a_renamed_model_is_found_under_its_new_name_only(folder: Path, file: Path) -> None:
+    path = rename_model(add_model(file), "HeLa")
+    assert list_models() == [path] == [folder / "HeLa.safetensors"]
+
+
+def test_renaming_overwrites_nothing(folder: Path, file: Path) -> None:
+    add_model(file, "other")
+    with pytest.raises(FileError, match="exists already"):
+        rename_model(add_model(file), "other")
+    assert len(list_models()) == 2
+
+
+def test_a_model_that_is_gone_is_said(folder: Path, file: Path) -> None:
+    path = add_model(file)
+    path.unlink()
+    with pytest.raises(FileError, match="no longer there"):
+        rename_model(path, "other")
+    with pytest.raises(FileError, match="no longer there"):
+        delete_model(path)
+
+
+def test_a_deleted_model_comes_back_as_it_was(folder: Path, file: Path) -> None:
+    path = add_model(file)
+    aside = delete_model(path)
+    assert list_models() == []
+    assert restore_model(aside, path) == path
+    assert path.read_bytes() == b"weights"
+    assert not aside.exists()
+
+
+def test_two_deleted_models_of_one_name_are_both_kept(folder: Path, file: Path) -> None:
+    one = delete_model(add_model(file))
+    file.write_bytes(b"others")
+    two = delete_model(add_model(file))
+    assert (one.read_bytes(), two.read_bytes()) == (b"weights", b"others")
+
+
+def test_a_deleted_model_does_not_replace_the_one_that_took_its_name(
+    folder: Path, file: Path
+) -> None:
+    path = add_model(file)
+    aside = delete_model(path)
+    add_model(file)
+    with pytest.raises(FileError, match="exists already"):
+        restore_model(aside, path)
+    assert aside.exists()
+
+
+def test_what_was_deleted_is_removed_after_thirty_days(folder: Path, file: Path) -> None:
+    path = add_model(file)
+    os.utime(path, (0, 0))  # trained long ago, deleted now
+    aside = delete_model(path)
+    day = 24 * 3600
+    empty_deleted(now=time.time() + (DAYS_KEPT - 1) * day)
+    assert aside.exists()
+    empty_deleted(now=time.time() + (DAYS_KEPT + 1) * day)
+    assert not aside.exists()
+    empty_deleted()  # nothing to remove
+
+
+def test_bundled_models_are_found_by_name_after_ones_own(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundled = tmp_path / "bright.safetensors"
+    bundled.write_bytes(b"bundled")
+    monkeypatch.setattr(library, "bundled_models", lambda: [bundled])
+    assert find_model("bright") == bundled
+    with pytest.raises(FileError, match="bright"):
+        find_model("other")
+    assert find_model("bright") != add_model(file, "bright") == find_model("bright")
+
+
+def test_the_bundled_models_are_model_files() -> None:
+    assert all(path.suffix == ".safetensors" for path in bundled_models())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
@@ -13,9 +14,13 @@ import torch
 
 from napari_unet.engine.errors import EngineError, SettingsError
 
-__all__ = ["DEVICES", "DeviceChoice", "engine_errors", "pick_device"]
+__all__ = ["DEVICES", "DeviceChoice", "available_devices", "engine_errors", "pick_device"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+_MATCHING_TORCH = (
+    "pip install --upgrade uv && uv pip install --reinstall torch --torch-backend=auto"
+)
 
 # Only CUDA has a type of its own for this; these are the words of Metal, Linux and Windows.
 _NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory")
@@ -65,18 +70,35 @@ def pick_device(wish: str = "auto") -> DeviceChoice:
             "'napari-unet doctor' to see why."
         )
     reason, cure = ("chosen by hand", None) if wish == "cpu" else _why_cpu()
-    return DeviceChoice("cpu", f"CPU, {torch.get_num_threads()} threads", reason, cure)
+    threads = torch.get_num_threads()
+    name = f"CPU, {threads} thread{'s' * (threads != 1)}"
+    return DeviceChoice("cpu", name, reason, cure)
+
+
+def available_devices() -> tuple[str, ...]:
+    """Return the devices of this machine that can be insisted on, the fastest first."""
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return (*(device for device, there in found.items() if there), "cpu")
 
 
 def _why_cpu() -> tuple[str, str | None]:
-    if shutil.which("nvidia-smi") and torch.version.cuda is None:
-        return (
-            "torch is a CPU build, but this machine has an NVIDIA GPU",
-            "pip install --upgrade uv && uv pip install --reinstall torch --torch-backend=auto",
-        )
+    if shutil.which("nvidia-smi"):
+        return _why_no_cuda()
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return ("torch finds no Metal device", "pip install --upgrade torch")
     return ("no GPU found", None)
+
+
+def _why_no_cuda() -> tuple[str, str | None]:
+    """Return why torch does not use the NVIDIA GPU whose driver is installed."""
+    if torch.version.cuda is None:
+        return ("torch is a CPU build, but this machine has an NVIDIA GPU", _MATCHING_TORCH)
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return ("CUDA_VISIBLE_DEVICES hides the GPU", None)  # somebody wanted it so
+    return (
+        f"torch is built for CUDA {torch.version.cuda}, which this NVIDIA driver cannot run",
+        _MATCHING_TORCH,
+    )
 
 
 @contextmanager

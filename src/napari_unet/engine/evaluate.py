@@ -21,7 +21,15 @@ from napari_unet.engine.metrics import (
 )
 from napari_unet.engine.overlaps import LabelImage, count_overlaps
 
-__all__ = ["ClassScores", "Comparison", "ObjectScores", "evaluate_classes", "evaluate_objects"]
+__all__ = [
+    "ClassScores",
+    "ClassSums",
+    "Comparison",
+    "ObjectScores",
+    "ObjectSums",
+    "evaluate_classes",
+    "evaluate_objects",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +89,10 @@ def evaluate_objects(planes: Iterable[Comparison]) -> ObjectScores:
     LabelsError
         If the two images of a plane have different shapes, or hold no label numbers.
     """
-    count = 0
-    scores: list[float] = []
-    found = dict.fromkeys(IOU_THRESHOLDS, Detections())
-    pairs = PairCounts()
-    masks = _ClassSums()
+    sums = ObjectSums()
     for plane in planes:
-        overlaps = count_overlaps(plane.prediction, plane.truth, plane.valid)
-        scores.extend(seg_scores(overlaps).tolist())
-        found = {at: sum_ + match(overlaps, at) for at, sum_ in found.items()}
-        pairs += PairCounts.of(overlaps)
-        masks.add(Comparison(plane.prediction > 0, plane.truth > 0, plane.valid))
-        count += 1
-    at_half = found[0.5]
-    precisions = [total.average_precision for total in found.values()]
-    return ObjectScores(
-        planes=count,
-        reference_objects=at_half.true_positives + at_half.false_negatives,
-        predicted_objects=at_half.true_positives + at_half.false_positives,
-        seg=sum(scores) / len(scores) if scores else math.nan,
-        average_precision=at_half.average_precision,
-        mean_average_precision=sum(precisions) / len(precisions),
-        precision=at_half.precision,
-        recall=at_half.recall,
-        foreground_iou=masks.iou().get(1, math.nan),
-        pixel_error=masks.pixel_error,
-        rand_error=pairs.rand_error,
-    )
+        sums.add(plane)
+    return sums.scores()
 
 
 def evaluate_classes(planes: Iterable[Comparison]) -> ClassScores:
@@ -118,42 +103,91 @@ def evaluate_classes(planes: Iterable[Comparison]) -> ClassScores:
     LabelsError
         If the two images of a plane have different shapes, or hold no label numbers.
     """
-    count = 0
-    sums = _ClassSums()
+    sums = ClassSums()
     for plane in planes:
         sums.add(plane)
-        count += 1
-    iou = sums.iou()
-    return ClassScores(
-        planes=count,
-        pixels=sums.pixels,
-        iou=iou,
-        mean_iou=sum(iou.values()) / len(iou) if iou else math.nan,
-        pixel_error=sums.pixel_error,
-    )
+    return sums.scores()
 
 
-class _ClassSums:
-    """Pixels per class, added up over planes."""
+class ObjectSums:
+    """What `evaluate_objects` adds up, plane by plane."""
 
     def __init__(self) -> None:
-        self._both: Counter[int] = Counter()
-        self._either: Counter[int] = Counter()
-        self.pixels = 0
+        self._planes = 0
+        self._seg: list[float] = []  # of each reference object
+        self._found = dict.fromkeys(IOU_THRESHOLDS, Detections())
+        self._pairs = PairCounts()
+        self._masks = ClassSums()
 
     def add(self, plane: Comparison) -> None:
+        """Add a plane.
+
+        Raises
+        ------
+        LabelsError
+            If its two images have different shapes, or hold no label numbers.
+        """
+        overlaps = count_overlaps(plane.prediction, plane.truth, plane.valid)
+        self._seg.extend(seg_scores(overlaps).tolist())
+        self._found = {at: sum_ + match(overlaps, at) for at, sum_ in self._found.items()}
+        self._pairs += PairCounts.of(overlaps)
+        self._masks.add(Comparison(plane.prediction > 0, plane.truth > 0, plane.valid))
+        self._planes += 1
+
+    def scores(self) -> ObjectScores:
+        """Return the scores of all planes so far."""
+        at_half = self._found[0.5]
+        precisions = [total.average_precision for total in self._found.values()]
+        masks = self._masks.scores()
+        return ObjectScores(
+            planes=self._planes,
+            reference_objects=at_half.true_positives + at_half.false_negatives,
+            predicted_objects=at_half.true_positives + at_half.false_positives,
+            seg=sum(self._seg) / len(self._seg) if self._seg else math.nan,
+            average_precision=at_half.average_precision,
+            mean_average_precision=sum(precisions) / len(precisions),
+            precision=at_half.precision,
+            recall=at_half.recall,
+            foreground_iou=masks.iou.get(1, math.nan),
+            pixel_error=masks.pixel_error,
+            rand_error=self._pairs.rand_error,
+        )
+
+
+class ClassSums:
+    """What `evaluate_classes` adds up, plane by plane."""
+
+    def __init__(self) -> None:
+        self._planes = 0
+        self._pixels = 0
+        self._both: Counter[int] = Counter()
+        self._either: Counter[int] = Counter()
+
+    def add(self, plane: Comparison) -> None:
+        """Add a plane.
+
+        Raises
+        ------
+        LabelsError
+            If its two images have different shapes, or hold no label numbers.
+        """
         overlaps = count_overlaps(plane.prediction, plane.truth, plane.valid)
         both, either = class_pixels(overlaps)
         self._both.update(both)
         self._either.update(either)
-        self.pixels += int(overlaps.pixels.sum())
+        self._pixels += int(overlaps.pixels.sum())
+        self._planes += 1
 
-    def iou(self) -> dict[int, float]:
-        return {value: self._both[value] / n for value, n in sorted(self._either.items()) if n}
-
-    @property
-    def pixel_error(self) -> float:
-        return 1 - self._both.total() / self.pixels if self.pixels else math.nan
+    def scores(self) -> ClassScores:
+        """Return the scores of all planes so far."""
+        iou = {value: self._both[value] / n for value, n in sorted(self._either.items()) if n}
+        return ClassScores(
+            planes=self._planes,
+            pixels=self._pixels,
+            iou=iou,
+            mean_iou=sum(iou.values()) / len(iou) if iou else math.nan,
+            pixel_error=1 - self._both.total() / self._pixels if self._pixels else math.nan,
+        )
 
 
 def _plain(scores: dict[str, Any]) -> dict[str, Any]:

@@ -1,33 +1,50 @@
-"""The folder of one's own models: one safetensors file each, found by its name."""
+"""The folder of one's own models: one safetensors file each, found by its name.
+
+A deleted model waits in the folder "deleted" beside, for 30 days.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 import platformdirs
 
 from napari_unet.engine.errors import FileError, SettingsError
+from napari_unet.io.bundled import bundled_models
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.replacing import replacing
 
 __all__ = [
+    "DAYS_KEPT",
     "FOLDER_VARIABLE",
     "add_model",
     "copy_file",
+    "delete_model",
+    "empty_deleted",
     "find_model",
+    "free_name",
     "list_models",
     "model_path",
     "models_folder",
+    "new_model_path",
+    "rename_model",
+    "restore_model",
 ]
 
 FOLDER_VARIABLE = "NAPARI_UNET_MODELS"
 """Environment variable that names another folder, for example one that a group shares."""
 
+DAYS_KEPT = 30
+"""Days for which a deleted model can be brought back."""
+
 _SUFFIX = ".safetensors"
 _NAME = re.compile(r"\w[\w .+-]*")
+_NOT_IN_NAMES = re.compile(r"[^\w .+-]+")
 
 
 def models_folder() -> Path:
@@ -56,19 +73,56 @@ def model_path(name: str) -> Path:
     return models_folder() / f"{name.removesuffix(_SUFFIX)}{_SUFFIX}"
 
 
+def new_model_path(name: str) -> Path:
+    """Return where a new model of this name is to be kept; its folder exists then.
+
+    Raises
+    ------
+    SettingsError, FileError
+        If the name is unusable or taken, or the folder cannot be made.
+    """
+    path = model_path(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    if path.exists():
+        raise _taken(path)
+    return path
+
+
+def free_name(wish: str, taken: Collection[str]) -> str:
+    """Return a usable name that nobody has taken, as much like `wish` as possible.
+
+    Examples
+    --------
+    >>> free_name("cells (1)", ["Cells 1"])
+    'cells 1 2'
+    """
+    name = " ".join(_NOT_IN_NAMES.sub(" ", wish).split()).lstrip(" .+-") or "model"
+    used = {other.casefold() for other in taken}  # some file systems see no difference
+    number, free = 2, name
+    while free.casefold() in used:
+        number, free = number + 1, f"{name} {number}"
+    return free
+
+
 def find_model(wish: str) -> Path:
-    """Return the file of a model that is named by its file, or by its name in the folder.
+    """Return the file of a model named by its file, or by its name: one's own, or a bundled one.
 
     Raises
     ------
     FileError
-        If there is neither.
+        If there is none.
     """
     if Path(wish).is_file():
         return Path(wish)
     if _NAME.fullmatch(wish) and model_path(wish).is_file():
         return model_path(wish)
-    known = ", ".join(path.stem for path in list_models()) or "none yet"
+    bundled = {path.stem: path for path in bundled_models()}
+    if wish in bundled:
+        return bundled[wish]
+    known = ", ".join([*(path.stem for path in list_models()), *bundled]) or "none yet"
     raise FileError(
         f"'{wish}' is neither a file nor one of your models ({known}); check the spelling, or "
         "train one with 'napari-unet train'."
@@ -83,24 +137,105 @@ def add_model(source: Path, name: str | None = None) -> Path:
     SettingsError, FileError
         If the name is unusable or taken, or the folder cannot be written.
     """
-    target = model_path(name or source.stem)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    return copy_file(source, target)
+    return copy_file(source, new_model_path(name or source.stem))
 
 
-def copy_file(source: Path, target: Path) -> Path:
-    """Copy a file in whole or not at all; nothing is overwritten.
+def copy_file(source: Path, target: Path, *, overwrite: bool = False) -> Path:
+    """Copy a file in whole or not at all; nothing is overwritten unasked.
 
     Raises
     ------
     FileError
         If the target exists already, or cannot be written.
     """
-    if target.exists():
-        raise FileError(f"'{target}' exists already; choose another name or remove it first.")
+    if target.exists() and not overwrite:
+        raise _taken(target)
     with replacing(target) as partial:
         shutil.copyfile(source, partial)
     return target
+
+
+def rename_model(path: Path, name: str) -> Path:
+    """Give a model of the folder another name.
+
+    Raises
+    ------
+    SettingsError, FileError
+        If the name is unusable or taken, or the file is gone or cannot be moved.
+    """
+    return _move(path, model_path(name))
+
+
+def delete_model(path: Path) -> Path:
+    """Put a model of the folder aside; `restore_model` brings it back for 30 days.
+
+    Returns
+    -------
+    Path
+        Where it is now.
+
+    Raises
+    ------
+    FileError
+        If the file is gone or cannot be moved.
+    """
+    folder = _deleted_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    name = free_name(path.stem, [other.stem for other in folder.iterdir()])
+    aside = _move(path, folder / f"{name}{_SUFFIX}")
+    aside.touch()  # the days are counted from now
+    return aside
+
+
+def restore_model(aside: Path, path: Path) -> Path:
+    """Bring a deleted model back to where it was.
+
+    Raises
+    ------
+    FileError
+        If another model has taken its name, or the file is gone or cannot be moved.
+    """
+    return _move(aside, path)
+
+
+def empty_deleted(*, now: float | None = None) -> None:
+    """Remove for good what was deleted more than 30 days ago.
+
+    Parameters
+    ----------
+    now
+        Seconds since the epoch; None: now.
+    """
+    oldest = (time.time() if now is None else now) - DAYS_KEPT * 24 * 3600
+    for path in _deleted_folder().glob(f"*{_SUFFIX}"):
+        try:
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+        except OSError:  # another's, or open elsewhere: it stays
+            continue
+
+
+def _deleted_folder() -> Path:
+    return models_folder() / "deleted"
+
+
+def _move(source: Path, target: Path) -> Path:
+    """Rename a file on one disk; nothing is overwritten."""
+    try:
+        if target.exists() and not target.samefile(source):  # "cells" may become "Cells"
+            raise _taken(target)
+        source.rename(target)
+    except FileNotFoundError as error:
+        raise FileError(
+            f"The model '{source.stem}' is no longer there; another window may have moved it."
+        ) from error
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    return target
+
+
+def _taken(path: Path) -> FileError:
+    return FileError(f"'{path}' exists already; choose another name or remove it first.")

@@ -1,0 +1,215 @@
+"""A result held against its truth, plane by plane, in the background."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.config import Task, Unpainted
+from napari_unet.engine.errors import LabelsError
+from napari_unet.engine.events import Stop
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.ui.jobs.progress import Progress, count
+from napari_unet.ui.jobs.runner import Job
+
+if TYPE_CHECKING:
+    from napari_unet.engine.evaluate import ClassScores, Comparison, ObjectScores
+
+__all__ = [
+    "KINDS",
+    "CompareDone",
+    "ComparePlane",
+    "Figure",
+    "compare",
+    "figures",
+    "tell_mistakes",
+    "tell_plane",
+]
+
+KINDS = {
+    Task.OBJECTS: {1: "false positive", 2: "miss", 3: "split", 4: "merge"},
+    Task.CLASSES: {1: "wrong class"},
+}
+"""What the numbers of the layer of mistakes mean; see `napari_unet.engine.disagreement`."""
+
+_PAINTED_BACKGROUND = 1  # of a truth for objects whose zeros are unlabelled
+
+
+@dataclass(frozen=True, slots=True)
+class ComparePlane:
+    """One more plane was looked at."""
+
+    position: tuple[int, ...]  # along the leading axes
+    done: int
+    total: int
+    judged: bool  # False: there is no truth on it
+
+
+@dataclass(frozen=True, slots=True)
+class CompareDone:
+    """The comparison ended; the last event."""
+
+    scores: ObjectScores | ClassScores
+    task: Task
+    mistakes: Mapping[int, int]  # objects of each kind, or pixels of a wrong class
+    complete: bool  # False: stopped, the planes so far count
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row of a table of scores."""
+
+    name: str
+    value: float | int  # nan: nothing to measure
+    meaning: str = ""  # tooltip
+
+    @property
+    def text(self) -> str:
+        """The value as it is shown and copied; whole numbers stay whole."""
+        if isinstance(self.value, int):
+            return str(self.value)
+        return "–" if math.isnan(self.value) else f"{self.value:.3f}"
+
+
+def compare(
+    result: ArrayPlanes,
+    truth: ArrayPlanes,
+    mistakes: Any,
+    *,
+    task: Task,
+    unpainted: Unpainted,
+    planes: Sequence[int],
+) -> Job:
+    """Score a result and mark what is wrong; planes without truth are left out.
+
+    Parameters
+    ----------
+    result, truth
+        Label images of one shape, 0 = background in the result.
+    mistakes
+        Array of the stack's shape to write the mistakes into, plane by plane.
+    task, unpainted
+        How both, and how the zeros of the truth, are read.
+    planes
+        Numbers of the planes, in the order in which they are looked at.
+    """
+
+    def run(stop: Stop) -> Iterator[ComparePlane | CompareDone]:
+        from napari_unet.engine.evaluate import ClassSums, ObjectSums  # noqa: PLC0415
+
+        sums = ObjectSums() if task is Task.OBJECTS else ClassSums()
+        found: Counter[int] = Counter(dict.fromkeys(KINDS[task], 0))
+        judged = done = 0
+        for done, number in enumerate(planes, start=1):
+            plane = _read(result, truth, number, task, unpainted)
+            position = result.position(number)
+            if plane is not None:
+                sums.add(plane)
+                mistakes[position], wrong = _mark(plane, task)
+                found.update(wrong)
+                judged += 1
+            yield ComparePlane(position, done, len(planes), plane is not None)
+            if stop():
+                break
+        if not judged:
+            raise LabelsError(
+                "There is no truth on what was compared; paint or open some there, or compare all "
+                "planes."
+            )
+        yield CompareDone(sums.scores(), task, dict(found), done == len(planes))
+
+    return run
+
+
+def _read(
+    result: ArrayPlanes, truth: ArrayPlanes, number: int, task: Task, unpainted: Unpainted
+) -> Comparison | None:
+    """Return a plane, None if it has no truth; in a painted one for objects 1 is background."""
+    from napari_unet.engine.evaluate import Comparison  # noqa: PLC0415
+
+    whole = slice(0, truth.shape[0]), slice(0, truth.shape[1])
+    true = truth.read(number, *whole)[0]
+    if not true.any():
+        return None
+    predicted = result.read(number, *whole)[0]
+    if unpainted is Unpainted.BACKGROUND:
+        return Comparison(predicted, true)
+    valid = true > 0
+    if task is Task.OBJECTS:
+        true = np.where(true == _PAINTED_BACKGROUND, 0, true)
+    return Comparison(predicted, true, valid)
+
+
+def _mark(plane: Comparison, task: Task) -> tuple[Any, dict[int, int]]:
+    """Return the mistakes as an image, and how many there are of each kind."""
+    from napari_unet.engine.disagreement import (  # noqa: PLC0415
+        Mistake,
+        class_disagreement,
+        disagreement,
+    )
+
+    if task is Task.CLASSES:
+        wrong = class_disagreement(plane.prediction, plane.truth, plane.valid)
+        return wrong, {1: int(wrong.sum())}
+    found = disagreement(plane.prediction, plane.truth, valid=plane.valid)
+    return found.image, {
+        int(kind): found.counts[kind] for kind in Mistake if kind is not Mistake.RIGHT
+    }
+
+
+def tell_plane(event: ComparePlane) -> Progress:
+    """Return how far the comparison is."""
+    return Progress(f"Compared plane {event.done:,} of {event.total:,}", event.done / event.total)
+
+
+def tell_mistakes(mistakes: Mapping[int, int], task: Task) -> dict[int, str]:
+    """Return how many there are of each kind, in words: {1: "3 false positives", …}."""
+    if task is Task.CLASSES:
+        return {
+            kind: f"{count(pixels, 'pixel')} of a wrong class" for kind, pixels in mistakes.items()
+        }
+    return {
+        kind: count(number, KINDS[task][kind]).replace("misss", "misses")
+        for kind, number in mistakes.items()
+    }
+
+
+def figures(scores: ObjectScores | ClassScores) -> list[Figure]:
+    """Return the scores as the rows of a table."""
+    from napari_unet.engine.evaluate import ObjectScores  # noqa: PLC0415
+
+    return _of_objects(scores) if isinstance(scores, ObjectScores) else _of_classes(scores)
+
+
+def _of_objects(scores: ObjectScores) -> list[Figure]:
+    return [
+        Figure("IoU", scores.foreground_iou, "Of all objects together and the background."),
+        Figure("SEG", scores.seg, "Mean overlap of the objects, as the Cell Tracking Challenge."),
+        Figure("AP at 0.5", scores.average_precision, "TP / (TP + FP + FN), at an IoU of 0.5."),
+        Figure("AP, 0.5–0.95", scores.mean_average_precision, "Mean over ten IoU thresholds."),
+        Figure("Precision at 0.5", scores.precision, "Share of the objects found that are right."),
+        Figure("Recall at 0.5", scores.recall, "Share of the true objects that are found."),
+        Figure("Rand error", scores.rand_error, "1 - F-score of the pairs of pixels; 0 is best."),
+        Figure("True objects", scores.reference_objects, "Objects in the truth."),
+        Figure("Objects found", scores.predicted_objects, "Objects in the result."),
+        Figure("Planes", scores.planes, "Planes that have a truth."),
+    ]
+
+
+def _of_classes(scores: ClassScores) -> list[Figure]:
+    per_class = [
+        Figure(f"IoU of class {value}" if value else "IoU of background", iou, "Over all planes.")
+        for value, iou in scores.iou.items()
+    ]
+    return [
+        Figure("Mean IoU", scores.mean_iou, "Mean over the classes."),
+        *per_class,
+        Figure("Pixel error", scores.pixel_error, "Share of the pixels of a wrong class."),
+        Figure("Pixels", scores.pixels, "Pixels whose truth is known."),
+        Figure("Planes", scores.planes, "Planes that have a truth."),
+    ]

@@ -1,0 +1,61 @@
+"""Loading torch and looking for the device."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.events import Stop
+from napari_unet.ui.jobs.runner import Job
+
+if TYPE_CHECKING:
+    from napari_unet.engine.device import DeviceChoice
+
+__all__ = ["DeviceFound", "TorchMissing", "find_device"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFound:
+    """The engine is loaded and knows where it will compute."""
+
+    device: DeviceChoice
+    wish: str  # what was asked for
+    available: tuple[str, ...]  # devices that can be insisted on
+
+
+@dataclass(frozen=True, slots=True)
+class TorchMissing:
+    """PyTorch cannot be loaded, so nothing can be computed; all else works."""
+
+    reason: str
+    cure: str  # command
+
+
+def find_device(wish: str = "auto") -> Job:
+    """Load the engine and find the device: the fastest, or the one that is wished for."""
+
+    def run(_stop: Stop) -> Iterator[DeviceFound | TorchMissing]:
+        try:
+            # On Windows torch's libraries load only if Qt's have not been loaded before them
+            # (some versions). napari starts Qt, so all that can be done is to say what helps.
+            from napari_unet.engine.device import available_devices, pick_device  # noqa: PLC0415
+        except (ImportError, OSError) as error:
+            yield TorchMissing(_first_line(error), _cure(error))
+            return
+        yield DeviceFound(pick_device(wish), wish, available_devices())
+
+    return run
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _cure(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return "pip install torch"
+    if isinstance(error, OSError) and platform.system() == "Windows":
+        return "winget install Microsoft.VCRedist.2015+.x64"  # which torch's libraries need
+    return "pip install --force-reinstall torch"

@@ -1,0 +1,142 @@
+"""The step that scores a result against the truth, and shows where it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from napari.layers import Labels
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.config import Unpainted
+from napari_unet.ui.control.comparing import Comparing
+from napari_unet.ui.jobs.comparing import CompareDone, figures, tell_mistakes
+from napari_unet.ui.layers.mistakes import COLOURS
+from napari_unet.ui.parts.actions import Action
+from napari_unet.ui.parts.pickers import LayerPicker, Picker
+from napari_unet.ui.parts.settings import narrow_form
+from napari_unet.ui.parts.table import ScoreTable
+from napari_unet.ui.steps.step import Step
+from napari_unet.ui.workbench import Workbench
+
+__all__ = ["CompareStep"]
+
+_ZEROS = {"0 is background": Unpainted.BACKGROUND, "0 is not judged": Unpainted.IGNORED}
+_WHAT = {"All planes with a truth": True, "This plane": False}
+_NOT_TO_COMPARE = ("mistakes", "preview")  # what such layers say of themselves
+
+
+class CompareStep(Step):
+    """A result and the truth, a table of scores, and the mistakes in numbers and colours."""
+
+    def __init__(self, workbench: Workbench, comparing: Comparing) -> None:
+        super().__init__(workbench, "Compare")
+        self.result = _LabelsPicker(workbench.viewer, Labels, "The labels layer to be judged.")
+        self.truth = _LabelsPicker(workbench.viewer, Labels, "The labels layer that is right.")
+        self.zeros = Picker(
+            "What 0 means in the truth. Not judged: what you left unpainted does not count, and "
+            "of objects 1 is background."
+        )
+        self.what = Picker("All planes are compared from the shown one outwards.")
+        self.action = Action("Co&mpare", "Score the result, and show where it is wrong.")
+        self.table = ScoreTable()
+        self._comparing = comparing
+        self._seen: Any = None  # the last result that the workbench told of
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over a new result, and show whether it can be compared."""
+        result = self.workbench.choices.result
+        if result is not self._seen:
+            self._seen = result
+            if isinstance(result, Labels):
+                self.result.value = result
+                self._propose_truth()
+        reason = self._comparing.why_not_compare(self.result.value, self.truth.value)
+        self.action.show_readiness(reason, "")
+
+    def release(self) -> None:
+        """Let go of the viewer and of the control."""
+        self.result.release()
+        self.truth.release()
+        self._comparing.began.disconnect(self._on_began)
+        self._comparing.compared.disconnect(self._on_compared)
+
+    def _build(self) -> None:
+        self.zeros.offer(_ZEROS)
+        self.what.offer(_WHAT)
+        rows = QWidget()
+        form = narrow_form(rows)
+        form.addRow("&Result", self.result)
+        form.addRow("&Truth", self.truth)
+        form.addRow("&Zeros", self.zeros)
+        form.addRow("&Planes", self.what)
+        self.table.hide()
+        for part in (rows, self.action, self.table):
+            self.body.addWidget(part)
+        self._propose_truth()
+
+    def _connect(self) -> None:
+        self.result.picked.connect(self.refresh)
+        self.truth.picked.connect(self._on_truth_picked)
+        self.action.clicked.connect(self._on_clicked)
+        self._comparing.began.connect(self._on_began)
+        self._comparing.compared.connect(self._on_compared)
+
+    def _propose_truth(self) -> None:
+        """Offer what is painted, or else another layer than the result."""
+        painted = self.workbench.choices.labels
+        others = [layer for layer in self.truth.layers if layer is not self.result.value]
+        if others:
+            with QSignalBlocker(self.truth):
+                self.truth.value = painted if painted in others else others[0]
+            self._propose_zeros()
+
+    def _propose_zeros(self) -> None:
+        choices = self.workbench.choices
+        is_painted = self.truth.value is not None and self.truth.value is choices.labels
+        self.zeros.value = choices.unpainted if is_painted else Unpainted.BACKGROUND
+
+    def _on_truth_picked(self) -> None:
+        self._propose_zeros()
+        self.refresh()
+
+    def _on_clicked(self) -> None:
+        self.refresh()  # layers may have changed without a word since
+        if self.action.button.isEnabled():
+            self._comparing.start(
+                self.result.value,
+                self.truth.value,
+                unpainted=self.zeros.value,
+                all_planes=self.what.value,
+            )
+
+    def _on_began(self) -> None:
+        self.table.hide()
+        self.tell("")
+
+    def _on_compared(self, event: CompareDone) -> None:
+        words = tell_mistakes(event.mistakes, event.task)
+        legend = (f'<font color="{COLOURS[kind]}">■</font> {words[kind]}' for kind in words)
+        self.tell(" · ".join(legend))
+        self.table.show_figures(figures(event.scores))
+        self.table.show()
+
+
+class _LabelsPicker(LayerPicker):
+    """Labels layers, without those that only show something."""
+
+    layers: tuple[Labels, ...] = ()
+
+    def offer(self, things: Mapping[str, Any]) -> None:
+        """Replace the layers to choose from."""
+        kept = {
+            name: layer
+            for name, layer in things.items()
+            if layer.metadata.get("napari-unet-paint") not in _NOT_TO_COMPARE
+        }
+        self.layers = tuple(kept.values())
+        super().offer(kept)
