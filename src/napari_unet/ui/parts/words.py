@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from napari_unet.ui.parts.settings import SettingWords as Words
 
-__all__ = ["AUGMENT", "OBJECTS", "SECONDS", "TILING", "TRAIN"]
+__all__ = ["AUGMENT", "NETWORK", "OBJECTS", "SECONDS", "TILING", "TRAIN"]
 
 SECONDS = Words(
-    "Time, s", "Training ends after this time, or earlier if it no longer improves.", 15, 1
+    "Time, s",
+    "Training ends after this time, or earlier if it no longer improves. 0: no limit; then set "
+    "Steps in Advanced.",
+    15,
+    zero_is_none=True,
 )
+
+NETWORK = {
+    "levels": Words(
+        "Levels", "Resolutions, each half as fine as the one before; 5 in the paper.", 1, 1, 7
+    ),
+    "base_channels": Words(
+        "Channels", "Of the finest level, doubled at each coarser one; 64 in the paper.", 4, 1, 256
+    ),
+    "dropout": Words(
+        "Dropout",
+        "Share of the values at the end of the contracting path that is set to 0 in a step.",
+        0.05,
+        0,
+        0.95,
+    ),
+}
 
 TRAIN = {
     "steps": Words(
@@ -16,20 +36,36 @@ TRAIN = {
     ),
     "optimiser": Words("Optimiser", "adam: good in short runs. sgd: as in the paper of 2015."),
     "learning_rate": Words("Learning rate", "Size of a gradient update.", 1e-5, 1e-5, 1),
-    "momentum": Words("Momentum", "Of sgd; the first decay of adam.", 0.01, 0, 0.99),
-    "weight_decay": Words("Weight decay", "Pulls the weights towards zero.", 1e-5, 0, 1),
-    "anneal": Words("Anneal", "Lower the learning rate to zero along a cosine."),
-    "clip_gradient": Words("Clip gradient", "Largest norm of the gradient; 0: any.", 0.1),
-    "patch": Words("Patch, px", "Side of a training patch; rounded up to fit.", 16, 4, 4096),
-    "batch": Words("Batch", "Patches per step.", 1, 1, 64),
-    "w0": Words("w0", "Weight of the border between two objects (eq. 2).", 0.5),
-    "sigma": Words("σ, px", "Width of that border's weight (eq. 2).", 0.5, 0.5, 100),
-    "gap": Words("Gap, px", "Background put between touching objects, per side.", 1, 0, 10),
-    "balance": Words("Balance", "Weigh classes by their inverse frequency."),
-    "validation_share": Words(
-        "Validation share", "Share of the painted pixels that is held out.", 0.05, 0, 0.9
+    "momentum": Words(
+        "Momentum", "Share of the last update in the next; of adam, its first decay.", 0.01, 0, 0.99
     ),
-    "validate_every": Words("Validate every, s", "Time between two validations.", 1, 0.5, 3600),
+    "weight_decay": Words(
+        "Weight decay", "Pulls the weights towards 0; 0: not at all.", 1e-5, 0, 1
+    ),
+    "anneal": Words("Anneal", "Lower the learning rate to 0 along a cosine."),
+    "clip_gradient": Words("Clip gradient", "Largest norm of the gradient; 0: any.", 0.1),
+    "patch": Words(
+        "Patch, px", "Side of a training patch; rounded up to fit the network.", 16, 4, 4096
+    ),
+    "batch": Words("Batch, patches", "Patches in each step.", 1, 1, 64),
+    "w0": Words("w0", "Weight of the border between two touching objects (eq. 2); 0: none.", 0.5),
+    "sigma": Words("σ, px", "Width of that border's weight (eq. 2).", 0.5, 0.5, 100),
+    "gap": Words("Gap, px", "Background put between touching objects, into each.", 1, 0, 10),
+    "balance": Words("Balance", "Weigh classes by their inverse frequency (eq. 2)."),
+    "validation_share": Words(
+        "Validation share",
+        "Share of the painted pixels that is held out to measure the IoU; 0: none.",
+        0.05,
+        0,
+        0.9,
+    ),
+    "validate_every": Words(
+        "Validate every, s",
+        "Time between two validations, at least; with a step limit, 1/20 of the steps.",
+        1,
+        0.5,
+        3600,
+    ),
     "patience": Words(
         "Patience", "Validations without improvement before training ends; 0: never.", 1
     ),
@@ -37,15 +73,25 @@ TRAIN = {
 }
 
 AUGMENT = {
-    "elastic_sigma": Words("Elastic σ, px", "Size of the elastic deformation; 0: none.", 0.5),
+    "elastic_sigma": Words(
+        "Elastic σ, px", "Standard deviation of the elastic displacements; 0: none.", 0.5
+    ),
     "elastic_grid": Words("Elastic grid", "Displacement vectors per side of a patch.", 1, 2, 32),
-    "rotation": Words("Rotation, °", "Largest angle to either side.", 15, 0, 180),
+    "rotation": Words("Rotation, °", "Largest angle to either side; 0: none.", 15, 0, 180),
     "flip": Words("Flip", "Mirror half of the patches."),
-    "shift": Words("Shift, px", "Largest random offset.", 1),
-    "brightness": Words("Brightness", "Largest offset of the normalised grey values.", 0.05),
-    "contrast": Words("Contrast", "Largest change of the grey value range.", 0.05, 0, 0.95),
-    "gamma": Words("Gamma", "Largest change of the grey value curve.", 0.05, 0, 0.95),
-    "noise": Words("Noise", "Largest standard deviation of added noise.", 0.05),
+    "shift": Words("Shift, px", "Largest random offset along each axis.", 1),
+    "brightness": Words(
+        "Brightness", "Largest offset of the grey values, which go from 0 to 1.", 0.05
+    ),
+    "contrast": Words(
+        "Contrast", "Largest change of the grey value range, as a share of it.", 0.05, 0, 0.95
+    ),
+    "gamma": Words(
+        "Gamma", "Largest change of the grey value curve's exponent, as a share.", 0.05, 0, 0.95
+    ),
+    "noise": Words(
+        "Noise", "Largest standard deviation of added noise; grey values go from 0 to 1.", 0.05
+    ),
 }
 
 TILING = {
@@ -71,4 +117,7 @@ OBJECTS = {
         0.95,
     ),
     "gap": Words("Grow, px", "Gives the trained gap back to the objects.", 1, 0, 10),
+    "link": Words(
+        "Link planes", "The same object keeps its number on neighbouring planes (z or t)."
+    ),
 }

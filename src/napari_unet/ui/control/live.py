@@ -1,0 +1,73 @@
+"""What a training run asks the window: what to preview, and what was painted since."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from qtpy.QtCore import QObject, QTimer
+
+from napari_unet.engine.events import View
+from napari_unet.ui.layers.paint import PaintedPlanesTracker
+from napari_unet.ui.layers.view import visible
+
+__all__ = ["LiveView"]
+
+_LOOK_MS = 200
+
+
+class LiveView(QObject):
+    """Implements `napari_unet.engine.events.Live` for one run.
+
+    Made and released on the main thread; `view` and `take_painted` may be asked from any thread.
+
+    Parameters
+    ----------
+    viewer, image
+        What is looked at, five times a second: napari tells of no event when it has drawn. A view
+        counts once it has stayed the same between two looks, so that nothing is previewed while
+        people scroll or zoom.
+    painted
+        Follows the strokes; released with the view.
+    preview
+        False: show nothing, take in new strokes only.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        image: Image,
+        painted: PaintedPlanesTracker,
+        *,
+        preview: bool = True,
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._image = image
+        self._painted = painted
+        self._seen = visible(viewer, image) if preview else None
+        self._view = self._seen  # read by the other thread: replaced as a whole, never changed
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._look)
+        if preview:
+            self._timer.start()
+
+    def view(self) -> View | None:
+        """Return what to preview now; None: nothing is to be seen."""
+        return self._view
+
+    def take_painted(self) -> frozenset[int]:
+        """Return the planes whose labels changed since this was asked last."""
+        return self._painted.take_changed()
+
+    def release(self) -> None:
+        """Look no more, and let go of the labels."""
+        self._timer.stop()
+        self._view = None
+        self._painted.release()
+
+    def _look(self) -> None:
+        seen = visible(self._viewer, self._image)
+        if seen == self._seen:
+            self._view = seen
+        self._seen = seen

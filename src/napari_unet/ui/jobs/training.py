@@ -1,0 +1,220 @@
+"""Training in the background, and its events in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.errors import FileError
+from napari_unet.engine.events import (
+    Corrected,
+    FinishReason,
+    LabelsTaken,
+    Live,
+    PaintedPixels,
+    StepDone,
+    Stop,
+    TrainDone,
+    TrainStarted,
+    Validated,
+)
+from napari_unet.engine.planes import Planes
+from napari_unet.io.failures import cannot_write
+from napari_unet.io.library import model_path
+from napari_unet.ui.jobs.progress import Progress, count, duration, time_left
+from napari_unet.ui.jobs.runner import Job
+
+if TYPE_CHECKING:
+    from napari_unet.engine.device import DeviceChoice
+    from napari_unet.engine.model import Model
+
+__all__ = [
+    "LAST_TRAINED",
+    "LastTrainedNotSaved",
+    "LastTrainedSaved",
+    "TrainingWords",
+    "describe_correction",
+    "train_on_labels",
+]
+
+LAST_TRAINED = "last trained"
+"""Name of the model in the user's folder that every training replaces."""
+
+_TOLD_FOR = 3.0  # seconds for which new strokes are told of
+
+
+@dataclass(frozen=True, slots=True)
+class LastTrainedSaved:
+    """The model just trained is safe in a file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LastTrainedNotSaved:
+    """The model just trained is in memory only."""
+
+    reason: str  # and what to do
+
+
+def train_on_labels(
+    planes: Planes,
+    labels: Planes,
+    *,
+    start: NetworkConfig | Model,
+    task: Task,
+    unpainted: Unpainted,
+    config: TrainConfig,
+    device: DeviceChoice,
+    pixel_size: tuple[float, float] | None,
+    live: Live | None,
+    objects: ObjectsConfig,
+    known: Sequence[PaintedPixels],
+) -> Job:
+    """Train; the events are those of `napari_unet.engine.train.fit`.
+
+    After the last of them the model is saved as "last trained" in the user's folder of models, so
+    that a crash does not lose it: `LastTrainedSaved` or `LastTrainedNotSaved`.
+    """
+
+    def run(stop: Stop) -> Iterator[object]:
+        from napari_unet.engine.train import fit  # noqa: PLC0415
+
+        events = fit(
+            planes,
+            labels,
+            start=start,
+            task=task,
+            unpainted=unpainted,
+            config=config,
+            device=device,
+            pixel_size=pixel_size,
+            stop=stop,
+            live=live,
+            objects=objects,
+            known=known,
+        )
+        for event in events:
+            yield event
+            if isinstance(event, TrainDone):
+                yield _save(event.model)
+
+    return run
+
+
+def _save(model: Model) -> LastTrainedSaved | LastTrainedNotSaved:
+    from napari_unet.io.checkpoints import save_model  # noqa: PLC0415
+
+    path = model_path(LAST_TRAINED)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return LastTrainedSaved(save_model(model, path))
+    except OSError as error:
+        return LastTrainedNotSaved(str(cannot_write(path, error)))
+    except FileError as error:
+        return LastTrainedNotSaved(str(error))
+
+
+class TrainingWords:
+    """Turns the events of one run into words."""
+
+    def __init__(self) -> None:
+        self._step = 0
+        self._fraction = 0.0  # of the run that is done
+        self._iou: float | None = None
+        self._news = ""  # about new strokes
+        self._news_until = 0.0  # seconds since the start
+        self._done: TrainDone | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last event was told."""
+        return self._done is not None
+
+    def tell(self, event: object) -> Progress | None:
+        """Return what to show for this event, None to leave the line as it is."""
+        text = self._text(event)
+        return Progress(text, self._fraction) if text else None
+
+    def where(self) -> str:
+        """Return in a few words where the run stands: "step 120 · IoU 0.81"."""
+        if self._done is None:
+            place = f"step {self._step:,}" if self._step else "reading the labels"
+            return " · ".join([place, *_iou(self._iou)])
+        record = self._done.model.record
+        parts = [f"Trained {count(record.steps, 'step')}", *_iou(record.validation_iou)]
+        if record.validation_iou is not None:
+            parts.append(f"best at {record.best_step:,}")
+        return " · ".join(parts)
+
+    def _text(self, event: object) -> str:
+        text = ""
+        match event:
+            case TrainStarted():
+                text = _started(event)
+            case StepDone():
+                text = self._stepped(event)
+            case Validated():
+                self._iou = event.iou
+            case LabelsTaken():
+                text = self._new(_taken(event), event.seconds)
+            case Corrected():
+                text = self._new(describe_correction(event), event.seconds)
+            case TrainDone():
+                self._done, self._fraction = event, 1
+                text = _trained(event)
+            case LastTrainedNotSaved(reason) if self._done:
+                text = f"{_trained(self._done)} It is in memory only: {reason}"
+        return text
+
+    def _stepped(self, event: StepDone) -> str:
+        self._step, self._fraction = event.step, event.progress
+        if event.seconds < self._news_until:
+            return self._news
+        left = time_left(event.seconds, event.progress)
+        parts = [f"Step {event.step:,}", f"loss {event.loss:.3f}", *_iou(self._iou)]
+        return " · ".join([*parts, *([left] if left else [])])
+
+    def _new(self, text: str, seconds: float) -> str:
+        """Tell this for a while; what comes within it is told together."""
+        self._news = f"{self._news}. {text}" if seconds < self._news_until else text
+        self._news_until = seconds + _TOLD_FOR
+        return self._news
+
+
+def describe_correction(event: Corrected) -> str:
+    """Return "Last correction: 8 % of 1,240 px were wrong"."""
+    return f"Last correction: {100 * event.wrong:.0f} % of {event.pixels:,} px were wrong"
+
+
+def _taken(event: LabelsTaken) -> str:
+    planes = count(len(event.planes), "plane")
+    return f"New strokes taken in: {planes}, {event.labelled_pixels:,} px"
+
+
+def _started(event: TrainStarted) -> str:
+    held_out = sum(block.pixels for block in event.held_out)
+    validation = f"; {held_out:,} px held out to validate" if held_out else ""
+    return (
+        f"Training on {count(len(event.planes), 'painted plane')}, "
+        f"{event.labelled_pixels:,} px{validation}."
+    )
+
+
+def _trained(event: TrainDone) -> str:
+    record = event.model.record
+    text = f"Trained {count(record.steps, 'step')} in {duration(record.seconds)}"
+    if event.reason is not FinishReason.COMPLETED:
+        text += f" ({event.reason})"
+    if record.validation_iou is None:
+        return f"{text}. Too little is painted to validate."
+    return (
+        f"{text}. Validation IoU {record.validation_iou:.2f}, kept from step {record.best_step:,}."
+    )
+
+
+def _iou(iou: float | None) -> list[str]:
+    return [] if iou is None else [f"IoU {iou:.2f}"]

@@ -1,0 +1,148 @@
+"""Layers that show a region of one plane: the live preview, and whatever else is held onto it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer
+from napari.utils.transforms import CompositeAffine
+
+from napari_unet.engine.events import Previewed
+from napari_unet.ui.layers.geometry import placement, spatial_shape
+
+__all__ = ["KIND", "PreviewLayer", "add_unselected", "find_ours", "on_plane", "place"]
+
+KIND = "napari-unet-paint"  # key in a layer's metadata; the value says what the layer shows
+
+
+def on_plane(layer: Layer, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return (y, x) values with as many axes as the layer; all but the last two are of length 1."""
+    leading: tuple[int, ...] = (1,) * (layer.ndim - 2)
+    return values.reshape(leading + values.shape)
+
+
+def place(layer: Layer, plane: int, origin: tuple[int, int]) -> dict[str, Any]:
+    """Return the arguments that put `on_plane` values exactly onto a region of a layer's plane.
+
+    Parameters
+    ----------
+    layer
+        The layer that they belong to, of any scale, rotation, shear or affine.
+    plane
+        Number of the plane.
+    origin
+        First pixel of the region (Y, X).
+
+    Notes
+    -----
+    The values have the layer's axes, and length 1 along the leading ones. So napari itself shows
+    them on their plane only, in slices along other axes and in 3D as well.
+    """
+    arguments = placement(layer)
+    leading = spatial_shape(layer)[:-2]
+    index = np.unravel_index(plane, leading) if leading else ()
+    turned = CompositeAffine(
+        scale=arguments["scale"],
+        translate=np.zeros(layer.ndim),
+        rotate=arguments["rotate"],
+        shear=arguments["shear"],
+    )
+    offset = turned.linear_matrix @ np.array([*index, *origin], dtype=float)
+    return arguments | {"translate": arguments["translate"] + offset}
+
+
+def add_unselected(viewer: ViewerModel, layer: Layer, *, above: Layer) -> None:
+    """Add a layer right above another; what is selected stays so: people go on painting."""
+    layers = viewer.layers
+    selected = set(layers.selection)
+    layers.insert(layers.index(above) + 1 if above in layers else len(layers), layer)
+    layers.selection = selected
+
+
+def find_ours(viewer: ViewerModel, kind: str) -> Layer | None:
+    """Return the layer of this kind that an earlier dock of this viewer has made."""
+    return next((layer for layer in viewer.layers if layer.metadata.get(KIND) == kind), None)
+
+
+class PreviewLayer:
+    """The layer "preview": what is visible, as the network segments it now.
+
+    Name, opacity and visibility are the user's; a preview that was deleted stays away until the
+    next training. To be used on the main thread only.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layer: Labels | None = None
+        self._image: Layer | None = None  # that is previewed
+        self._shown: tuple[int, slice, slice] | None = None
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer, None if there is none."""
+        return self._layer if self._layer in self._viewer.layers else None
+
+    def begin(self, image: Layer) -> None:
+        """Show previews of this image from now on; the last one of another goes."""
+        if image is not self._image:
+            self.remove()
+        left = find_ours(self._viewer, "preview")
+        self._layer = left if isinstance(left, Labels) else None
+        self._image, self._shown = image, None
+
+    def show(self, event: Previewed) -> None:
+        """Show this in place of the last preview."""
+        view = event.view
+        if self._image is None or self._image not in self._viewer.layers:
+            return
+        if self._layer is None:
+            self._layer = self._add(self._image, event)
+        elif self.layer is not None:
+            self._update(self._layer, self._image, event)
+        self._shown = view.plane, view.y, view.x
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if self.layer is not None:
+            self._viewer.layers.remove(self.layer)
+        self._layer, self._image = None, None
+
+    def release(self) -> None:
+        """Let go of the layer; it stays in the viewer."""
+        self._layer, self._image = None, None
+
+    def _add(self, image: Layer, event: Previewed) -> Labels:
+        view = event.view
+        layer = Labels(
+            on_plane(image, event.values).copy(),  # written to when the next one comes
+            name="preview",
+            opacity=0.5,
+            metadata={KIND: "preview"},
+            **place(image, view.plane, (view.y.start, view.x.start)),
+        )
+        layer.editable = False  # what is painted here would be gone with the next preview
+        add_unselected(self._viewer, layer, above=image)
+        return layer
+
+    def _update(self, layer: Labels, image: Layer, event: Previewed) -> None:
+        view, values = event.view, on_plane(image, event.values)
+        if layer.data.shape != values.shape:
+            layer.data = values.copy()
+            layer.editable = False  # napari makes new data editable
+        else:
+            layer.data[...] = values  # four times as fast as new data
+            layer.refresh(extent=False)
+        if self._shown != (view.plane, view.y, view.x):
+            _move(layer, place(image, view.plane, (view.y.start, view.x.start)))
+
+
+def _move(layer: Layer, arguments: dict[str, Any]) -> None:
+    """Place a layer; each change costs a redrawing, so that only what differs is changed."""
+    for name, value in arguments.items():
+        before = getattr(layer, name)
+        before = before.affine_matrix if name == "affine" else before
+        if not np.array_equal(before, value):
+            setattr(layer, name, value)

@@ -1,0 +1,161 @@
+"""The training job keeps what it has trained, and its events are told in calm lines."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine import train
+from napari_unet.engine.events import (
+    Corrected,
+    FinishReason,
+    LabelsTaken,
+    StepDone,
+    TrainDone,
+    TrainStarted,
+    Validated,
+    never,
+)
+from napari_unet.engine.model import HeldOut, Model, TrainRecord
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.io.checkpoints import load_model
+from napari_unet.io.library import FOLDER_VARIABLE
+from napari_unet.ui.jobs.training import (
+    LastTrainedNotSaved,
+    LastTrainedSaved,
+    TrainingWords,
+    train_on_labels,
+)
+from tests.ui.conftest import CPU
+
+PLANES = ArrayPlanes(np.zeros((8, 8), np.uint8))
+CHOICES: dict[str, Any] = {
+    "start": NetworkConfig(dropout=0.5),
+    "task": Task.CLASSES,
+    "unpainted": Unpainted.BACKGROUND,
+    "config": TrainConfig(seconds=3),
+    "device": CPU,
+    "pixel_size": (0.5, 0.25),
+    "live": None,
+    "objects": ObjectsConfig(min_size=5),
+    "known": (),
+}
+
+
+@pytest.fixture
+def trained(model: Model) -> TrainDone:
+    record = TrainRecord(steps=300, best_step=280, seconds=61, validation_iou=0.834)
+    return TrainDone(FinishReason.TIME, replace(model, record=record))
+
+
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch, trained: TrainDone) -> dict[str, Any]:
+    """Put a fake in the place of the engine; return what it was asked."""
+    asked: dict[str, Any] = {}
+
+    def fit(*planes: Any, **settings: Any) -> Iterator[object]:
+        asked.update(settings, planes=planes)
+        yield trained
+
+    monkeypatch.setattr(train, "fit", fit)
+    return asked
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "not made yet" / "models"
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    return folder
+
+
+def test_every_argument_reaches_the_engine(fitted: dict[str, Any], folder: Path) -> None:
+    list(train_on_labels(PLANES, PLANES, **CHOICES)(never))
+    assert fitted == {**CHOICES, "planes": (PLANES, PLANES), "stop": never}
+
+
+def test_the_engine_knows_every_argument(fitted: dict[str, Any]) -> None:
+    known = inspect.signature(_real_fit).parameters
+    assert set(CHOICES) <= set(known)
+
+
+_real_fit = train.fit
+
+
+def test_the_model_is_saved_at_once(
+    fitted: dict[str, Any], folder: Path, trained: TrainDone
+) -> None:
+    events = list(train_on_labels(PLANES, PLANES, **CHOICES)(never))
+    path = folder / "last trained.safetensors"
+    assert events == [trained, LastTrainedSaved(path)]
+    assert load_model(path).record.steps == 300
+
+
+def test_a_folder_that_cannot_be_written_loses_nothing(
+    fitted: dict[str, Any], folder: Path, trained: TrainDone
+) -> None:
+    folder.parent.write_text("a file in the place of the folder")
+    first, last = train_on_labels(PLANES, PLANES, **CHOICES)(never)
+    assert first is trained
+    assert isinstance(last, LastTrainedNotSaved)
+    words = TrainingWords()
+    words.tell(first)
+    told = words.tell(last)
+    assert told is not None
+    assert told.text.startswith("Trained 300 steps in 61 s (time is up).")
+    assert "in memory only" in told.text
+    assert str(folder) in told.text
+
+
+def told(*events: object) -> list[tuple[str, float | None]]:
+    words = TrainingWords()
+    lines = [words.tell(event) for event in events]
+    return [(line.text, line.fraction) for line in lines if line is not None]
+
+
+def test_a_run_in_words(trained: TrainDone) -> None:
+    held_out = (HeldOut(1, (0, 8), (0, 8), 204),)
+    assert told(
+        TrainStarted("CPU", (1, 2), 12400, held_out, (0, 1), 99),
+        StepDone(1, 0.6931, 0.5, 0.01),
+        Validated(1, 1.0, 0.5, 0.812, best=True),
+        StepDone(120, 0.2134, 20.0, 0.25),
+        trained,
+    ) == [
+        ("Training on 2 painted planes, 12,400 px; 204 px held out to validate.", 0),
+        ("Step 1 · loss 0.693", 0.01),
+        ("Step 120 · loss 0.213 · IoU 0.81 · 60 s left", 0.25),
+        ("Trained 300 steps in 61 s (time is up). Validation IoU 0.83, kept from step 280.", 1),
+    ]
+
+
+def test_new_strokes_are_told_of_for_a_while() -> None:
+    both = "Last correction: 8 % of 1,240 px were wrong. New strokes taken in: 3 planes, 12,400 px"
+    assert told(
+        StepDone(99, 0.2, 9.9, 0.25),
+        Corrected(100, 10.0, 1240, 0.08),
+        LabelsTaken(100, 10.1, (1, 2, 5), 12400, ()),
+        StepDone(101, 0.2, 12.0, 0.3),
+        StepDone(140, 0.2, 14.0, 0.5),
+    ) == [
+        ("Step 99 · loss 0.200 · 30 s left", 0.25),
+        ("Last correction: 8 % of 1,240 px were wrong", 0.25),
+        (both, 0.25),
+        (both, 0.3),
+        ("Step 140 · loss 0.200 · 14 s left", 0.5),
+    ]
+
+
+def test_a_run_without_validation_says_so(model: Model) -> None:
+    words = TrainingWords()
+    record = TrainRecord(steps=1, best_step=1, seconds=1)
+    done = words.tell(TrainDone(FinishReason.COMPLETED, replace(model, record=record)))
+    assert done is not None
+    assert done.text == "Trained 1 step in 1 s. Too little is painted to validate."
+    assert words.where() == "Trained 1 step"
