@@ -1,4 +1,4 @@
-"""The settings that most people never need, folded away."""
+"""What most people never need, folded away."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ from superqt import QCollapsible
 
 from napari_unet.ui.parts.settings import SettingsForm, narrow_form
 
-__all__ = ["FoldedSettings"]
+__all__ = ["Folded", "FoldedSettings"]
 
 
-class FoldedSettings(QWidget):
-    """One or more forms under a title that opens and closes them."""
+class Folded(QWidget):
+    """A title that opens and closes what is below it; closed at first."""
 
-    def __init__(self, title: str, *forms: SettingsForm[Any]) -> None:
+    def __init__(self, title: str, content: QWidget) -> None:
         super().__init__()
-        content = QWidget()
-        rows = narrow_form(content)
-        restore = QPushButton("Restore defaults")
-        for form in forms:
-            form.add_to(rows)
-            restore.clicked.connect(form.restore)
-        rows.addRow(restore)
         collapsible = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
         collapsible.setDuration(0)
         collapsible.setContent(content)
@@ -35,3 +28,17 @@ class FoldedSettings(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(collapsible)
+
+
+class FoldedSettings(Folded):
+    """One or more forms, and a button that restores their defaults."""
+
+    def __init__(self, title: str, *forms: SettingsForm[Any]) -> None:
+        content = QWidget()
+        rows = narrow_form(content)
+        restore = QPushButton("Restore defaults")
+        for form in forms:
+            form.add_to(rows)
+            restore.clicked.connect(form.restore)
+        rows.addRow(restore)
+        super().__init__(title, content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from napari.components import ViewerModel
@@ -57,15 +57,32 @@ class Picker(QComboBox):
 
 
 class LayerPicker(Picker):
-    """One of the viewer's layers of a kind; follows added, removed and renamed layers."""
+    """One of the viewer's layers of a kind; follows added, removed and renamed layers.
 
-    def __init__(self, viewer: ViewerModel, kind: type[Layer], tooltip: str) -> None:
+    Parameters
+    ----------
+    offers
+        Returns True for the layers of that kind that are offered; None: all are.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        kind: type[Layer],
+        tooltip: str,
+        offers: Callable[[Layer], bool] | None = None,
+    ) -> None:
         super().__init__(tooltip)
         self._layers = viewer.layers
         self._kind = kind
+        self._offers = offers or (lambda _layer: True)
         self._followed: list[Layer] = []  # layers to choose from
         for event in self._list_events():
             event.connect(self._on_layers_changed)
+        self._on_layers_changed()
+
+    def offer_again(self) -> None:
+        """Ask again which layers are offered."""
         self._on_layers_changed()
 
     def release(self) -> None:
@@ -80,7 +97,8 @@ class LayerPicker(Picker):
 
     def _on_layers_changed(self) -> None:
         # The topmost layer first, as in napari's layer list.
-        layers = [layer for layer in reversed(self._layers) if isinstance(layer, self._kind)]
+        of_kind = [layer for layer in reversed(self._layers) if isinstance(layer, self._kind)]
+        layers = [layer for layer in of_kind if self._offers(layer)]
         self._follow_names(layers)
         self._on_layer_renamed()
 

@@ -1,0 +1,74 @@
+"""Arrays for new layers: in memory, or on disk when they are large."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+import psutil  # type: ignore[import-untyped]  # napari brings it
+import zarr
+
+from napari_unet.engine.errors import FileError
+
+__all__ = ["new_array", "stored_in"]
+
+_LARGE = 2 << 30  # bytes
+_SHARE = 8  # of the free memory, one part
+_CHUNK = 1024  # longest side, pixels: small enough that the brush is quick
+
+
+def new_array(shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> Any:
+    """Return an array of zeros: numpy's, or if it is large zarr's in a folder of the user's data.
+
+    Large is more than 2 GB, or more than an eighth of the free memory. What is written into an
+    array on disk is stored at once, so a crash loses nothing; empty chunks take no space.
+
+    Parameters
+    ----------
+    shape
+        The last two axes are Y and X; a chunk is one plane or a part of it.
+    name
+        What the folder is called, with the date.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be made.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size <= min(_LARGE, psutil.virtual_memory().available // _SHARE):
+        return np.zeros(shape, dtype=dtype)
+    path = _new_path(name)
+    leading, plane = shape[:-2], shape[-2:]
+    chunks = (*(1 for _ in leading), *(min(side, _CHUNK) for side in plane))
+    try:
+        return zarr.create_array(path, shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
+    except OSError as error:
+        raise FileError(
+            f"There is too little memory for '{name}', and its folder {path} cannot be made "
+            f"({error.strerror}). Free some memory or disk space, then try again."
+        ) from error
+
+
+def stored_in(array: object) -> Path | None:
+    """Return the folder that `array` was made in, None if it is not one of ours on disk."""
+    if not isinstance(array, zarr.Array):
+        return None
+    path = Path(str(getattr(array.store, "root", "")))
+    return path if path.parent == _folder() else None
+
+
+def _folder() -> Path:
+    return platformdirs.user_data_path("napari-unet-paint") / "labels"
+
+
+def _new_path(name: str) -> Path:
+    """Return the path of a folder that is not there yet."""
+    safe = re.sub(r"[^\w .()-]+", "_", name).strip(" .") or "labels"
+    return _folder() / f"{safe} {datetime.now():%Y-%m-%d %H-%M-%S.%f}.zarr"
