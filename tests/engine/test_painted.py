@@ -12,8 +12,8 @@ import pytest
 from napari_unet.config import Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.engine.normalize import Normalization, measure
-from napari_unet.engine.painted import PaintedStack, read_painted
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.painted import PaintedReader, PaintedStack, read_painted
+from napari_unet.engine.planes import ArrayPlanes, Planes
 from napari_unet.engine.targets import IGNORED, LabelScheme, border_weights
 from tests.engine.scenes import QUICK, bright_squares, strokes
 
@@ -160,3 +160,116 @@ def test_a_nan_in_the_image_names_the_plane() -> None:
             QUICK,
             context=10,
         )
+
+
+def reader_of(
+    image: npt.NDArray[Any], labels: Planes, scheme: LabelScheme = PAINTED
+) -> PaintedReader:
+    planes = ArrayPlanes(image)
+    return PaintedReader(planes, labels, scheme, measure(planes), QUICK, context=10)
+
+
+def assert_same(one: PaintedStack, other: PaintedStack) -> None:
+    assert one.values == other.values
+    assert one.numbers == other.numbers
+    for mine, theirs in zip(one.planes, other.planes, strict=True):
+        assert mine.origin == theirs.origin
+        for array in ("image", "painted", "classes", "weights"):
+            np.testing.assert_allclose(
+                getattr(mine, array), getattr(theirs, array), rtol=1e-5, err_msg=array
+            )
+
+
+@pytest.mark.parametrize("scheme", [PAINTED, LABEL_IMAGE, CLASSES])
+def test_reading_changed_planes_again_is_as_good_as_reading_all(scheme: LabelScheme) -> None:
+    image, truth = bright_squares()
+    labels = strokes(truth) if scheme is PAINTED else truth.copy()
+    if scheme is CLASSES:
+        labels = np.where(truth > 0, 9, 4)
+    reader = reader_of(image, ArrayPlanes(labels), scheme)
+    reader.read(range(3))
+
+    labels[1, 20:40, 20:40] = 6  # for classes a new one, between those that are known
+    labels[2] = 0
+
+    assert_same(reader.read([1, 2]), read(image, labels, scheme))
+
+
+def test_only_the_named_planes_are_read_again() -> None:
+    image, truth = bright_squares()
+    labels = truth + 1
+    reader = reader_of(image, ArrayPlanes(labels))
+    first = reader.read(range(3))
+
+    labels[:] = np.where(labels == 2, 1, labels)
+    second = reader.read([2])
+
+    np.testing.assert_array_equal(first.planes[0].classes, second.planes[0].classes)
+    assert (first.planes[2].classes != second.planes[2].classes).any()
+
+
+def test_labels_that_cannot_be_used_leave_what_was_read_before() -> None:
+    image, truth = bright_squares()
+    labels = strokes(truth)
+    reader = reader_of(image, ArrayPlanes(labels))
+    first = reader.read(range(3))
+
+    labels[0] = 0
+    with pytest.raises(LabelsError, match="Nothing is painted"):
+        reader.read([0])
+
+    assert_same(reader.read([1]), first)
+
+
+def test_a_class_that_is_erased_keeps_its_channel() -> None:
+    image, truth = bright_squares()
+    labels = np.where(truth > 0, 9, 4)
+    labels[1] = 6
+    reader = reader_of(image, ArrayPlanes(labels), CLASSES)
+    reader.read(range(3))
+
+    labels[1] = 9
+
+    assert reader.read([1]).values == (4, 6, 9)
+
+
+def test_labels_that_change_while_they_are_read_stay_consistent() -> None:
+    """Classes, values and weights come from one copy."""
+    image, truth = bright_squares(planes=1)
+    array = np.where(truth > 0, 9, 4)
+
+    class Scribbled(ArrayPlanes):
+        def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+            seen = super().read(plane, y, x)  # a view of the array
+            scribbles.append(len(scribbles))
+            array[0, : len(scribbles)] = 20 + len(scribbles)
+            return seen
+
+    scribbles: list[int] = []
+    labels = Scribbled(array)
+
+    stack = reader_of(image, labels, CLASSES).read([0])
+    array[:] = 77
+
+    painted = np.asarray(stack.values)[stack.planes[0].painted]
+    assert len(scribbles) == 2
+    assert set(np.unique(painted)) == set(stack.values)
+    assert 77 not in stack.values
+
+
+def test_the_paint_has_no_separation_border() -> None:
+    image, truth = bright_squares(planes=1)
+    truth[:] = 0
+    truth[0, 10:20, 10:20], truth[0, 10:20, 20:30] = 1, 2
+
+    (plane,) = read(image, truth, LABEL_IMAGE, context=100).planes
+
+    np.testing.assert_array_equal(plane.painted, truth[0] > 0)
+    assert plane.classes[15, 17:23].tolist() == [1, 1, 0, 0, 1, 1]
+
+
+def test_more_classes_than_there_can_be_are_refused() -> None:
+    image, truth = bright_squares()
+
+    with pytest.raises(LabelsError, match="256 classes, but at most 255"):
+        read(image, np.where(truth > 0, 900, 901), CLASSES, known=tuple(range(1, 255)))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_unet.engine.model import HeldOut
 from napari_unet.engine.painted import PaintedPlane, PaintedStack
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.validation import Split
@@ -103,3 +104,96 @@ def test_a_share_of_zero_holds_nothing_out(seed: int) -> None:
     before = stack_of(random_strokes(seed, 2))
 
     assert split(0).divide(before) == (before, ())
+
+
+def pixels_of(blocks: tuple[HeldOut, ...], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Return which pixels of the two planes are held out, (2, Y, X)."""
+    held = np.zeros((2, *shape), dtype=bool)
+    for block in blocks:
+        held[block.plane - 10, slice(*block.y), slice(*block.x)] = True
+    return held
+
+
+@given(seed=st.integers(0, 10**6), share=st.floats(0.05, 0.5), rounds=st.integers(2, 5))
+@settings(max_examples=40, deadline=None)
+def test_painting_on_never_mixes_what_trains_and_what_validates(
+    seed: int, share: float, rounds: int
+) -> None:
+    side = split(share, seed)
+    painted = [np.full((160, 200), IGNORED, np.uint8) for _ in range(2)]
+    trained, held = np.zeros((2, 2, 170, 210), dtype=bool)
+    for turn in range(rounds):
+        for index, classes in enumerate(painted):
+            new = random_strokes(seed + 10 * turn + index, 2)
+            classes[:] = np.where(new == IGNORED, classes, new)
+            classes[turn * 10 : turn * 10 + 9] = IGNORED  # and something is erased
+        training, blocks = side.divide(stack_of(*painted))
+        for plane in training.planes:
+            trained[plane.number - 10, 5:165, 7:207] |= plane.classes != IGNORED
+        now = pixels_of(blocks, (170, 210))
+        whole = np.stack([np.pad(p, ((5, 5), (7, 3)), constant_values=IGNORED) for p in painted])
+        assert not (trained & now & (whole != IGNORED)).any()
+        assert now[held & (whole != IGNORED)].all()  # what was held out stays so
+        held |= now & (whole != IGNORED)
+
+    assert not (trained & held).any()
+
+
+def test_of_new_paint_the_share_is_held_out_too() -> None:
+    dense = np.zeros((512, 512), dtype=np.uint8)
+    dense[:, ::3] = 1
+    side = split(0.2)
+    first = stack_of(dense)
+
+    _, before = side.divide(first)
+    both = stack_of(dense, dense)
+    training, after = side.divide(both)
+
+    share = 1 - training.labelled_pixels / both.labelled_pixels
+    assert set(before) <= set(after)
+    assert any(block.plane == 11 for block in after)
+    assert 0.15 < share < 0.3
+
+
+def test_at_least_half_of_a_correction_is_trained_on() -> None:
+    classes = np.full((512, 512), IGNORED, dtype=np.uint8)
+    classes[:200, :300:2], classes[:200, 1:300:2] = 0, 1
+    side = split(0.2)
+    side.divide(stack_of(classes))
+    corrected = classes.copy()
+    corrected[400:420, 300:320] = 1
+
+    training, _ = side.divide(stack_of(corrected))
+
+    assert (training.planes[0].classes[400:420, 300:320] == 1).sum() >= 200
+
+
+def test_what_is_painted_in_a_held_out_block_validates() -> None:
+    classes = np.full((256, 256), IGNORED, dtype=np.uint8)
+    classes[::8], classes[4::8] = 0, 1
+    side = split(0.2)
+    _, before = side.divide(stack_of(classes))
+    filled = np.where(classes == IGNORED, 0, classes).astype(np.uint8)
+
+    training, after = side.divide(stack_of(filled))
+
+    for old in before:
+        (new,) = (block for block in after if (block.y, block.x) == (old.y, old.x))
+        inside = slice(old.y[0] - 5, old.y[1] - 5), slice(old.x[0] - 7, old.x[1] - 7)
+        assert new.pixels == (filled[inside] != IGNORED).sum() > old.pixels
+        assert (training.planes[0].classes[inside] == IGNORED).all()
+
+
+def test_blocks_whose_paint_is_erased_are_not_named() -> None:
+    dense = np.zeros((256, 256), dtype=np.uint8)
+    dense[:, ::3] = 1
+    side = split(0.2)
+    _, before = side.divide(stack_of(dense))
+    first = before[0]
+    erased = dense.copy()
+    erased[first.y[0] - 5 : first.y[1] - 5, first.x[0] - 7 : first.x[1] - 7] = IGNORED
+
+    _, after = side.divide(stack_of(erased))
+
+    assert (first.y, first.x) not in {(block.y, block.x) for block in after}
+    assert {(b.y, b.x) for b in before[1:]} <= {(b.y, b.x) for b in after}

@@ -71,7 +71,7 @@ class Pace:
         if reason:
             return True
         if self._config.steps:
-            return (step - self._first_step) % max(1, self._config.steps // _VALIDATIONS) == 0
+            return step % max(1, self._config.steps // _VALIDATIONS) == 0
         pause = max(
             self._config.validate_every,
             (self._config.seconds or 0) / _MOST_VALIDATIONS,

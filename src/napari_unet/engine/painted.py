@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import Task, TrainConfig
+from napari_unet.config import MAX_CLASSES, Task, TrainConfig
 from napari_unet.engine.boxes import PaintedBox, find_painted_box
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.engine.events import PaintedPixels
@@ -128,6 +128,11 @@ class PaintedReader:
             *(patch.found for patch in painted.values()), *(plane.found for plane in kept.values())
         )
         values = tuple(sorted({*self._values, *self._scheme.values(found)}))
+        if len(values) > MAX_CLASSES:
+            raise LabelsError(
+                f"With what the model has learned there are {len(values)} classes, but at most "
+                f"{MAX_CLASSES} can be; paint fewer classes, or train from scratch."
+            )
         prepared = {n: _recoded(plane, self._values, values) for n, plane in kept.items()}
         for number, patch in painted.items():
             prepared[number] = _Prepared(self._prepare(patch, values), patch.found)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -138,7 +139,7 @@ class Previewer:
             if self._objects is not None:
                 values, _ = cut_objects(values > 0, self._objects)
                 values = self._with_old_numbers(canvas.view, values)
-        self._budget.is_free = False
+        self._budget.close_preview()
         self._begun, self._wanted, self._shown = None, canvas.wanted, (canvas.view, values)
         return self._shown
 
@@ -166,21 +167,24 @@ def keep_numbers(labels: Labels, previous: Labels) -> Labels:
     labels, previous
         Label images of one shape, 0 = background.
     """
-    overlaps = count_overlaps(labels, previous)
-    pairs = np.flatnonzero(overlaps.is_object())
-    pairs = pairs[np.argsort(-overlaps.pixels[pairs], kind="stable")]
+    overlaps = count_overlaps(labels, previous, valid=(labels > 0) & (previous > 0))
+    largest_first = np.argsort(-overlaps.pixels, kind="stable")
+    pairs = zip(
+        overlaps.prediction_ids[overlaps.prediction[largest_first]].tolist(),
+        overlaps.truth_ids[overlaps.truth[largest_first]].tolist(),
+        strict=True,
+    )
     numbers: dict[int, int] = {}  # new → old
     taken: set[int] = set()
-    for pair in pairs:
-        new = int(overlaps.prediction_ids[overlaps.prediction[pair]])
-        old = int(overlaps.truth_ids[overlaps.truth[pair]])
+    for new, old in pairs:
         if new not in numbers and old not in taken:
             numbers[new] = old
             taken.add(old)
-    table = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.int32)
-    left = (number for number in range(1, len(table) + len(taken) + 1) if number not in taken)
-    for new in overlaps.prediction_ids[overlaps.prediction_ids > 0].tolist():
-        table[new] = numbers[new] if new in numbers else next(left)
+    sizes = np.bincount(labels.ravel(), minlength=1)
+    table = np.zeros(len(sizes), dtype=np.int32)
+    left = (number for number in count(1) if number not in taken)
+    for number in (np.flatnonzero(sizes[1:]) + 1).tolist():
+        table[number] = numbers[number] if number in numbers else next(left)
     return table[labels]
 
 
@@ -208,7 +212,7 @@ class _Budget:
         self.is_free = True  # until the first preview is finished
         self._charged = 0.0  # seconds that count
         self._seconds = 0.0  # measured, for `_pixels`
-        self._pixels = 0
+        self._pixels = 0.0
 
     @property
     def affordable_pixels(self) -> float:
@@ -223,6 +227,12 @@ class _Budget:
             return True
         cost = self._seconds / self._pixels * tile.y.length * tile.x.length
         return self._charged + cost <= (_SHARE_MOVED if moved else _SHARE) * elapsed
+
+    def close_preview(self) -> None:
+        """Note that a preview is finished; the speed of the next ones counts for more."""
+        self.is_free = False
+        self._seconds /= 2
+        self._pixels /= 2
 
     @contextmanager
     def spend(self, tile: Tile | None = None) -> Iterator[None]:
