@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from napari_unet.config import (
     RECIPES,
     AugmentConfig,
+    NetworkConfig,
     ObjectsConfig,
     TilingConfig,
     TrainConfig,
@@ -24,10 +25,12 @@ FORMS: list[tuple[Any, dict[str, SettingWords]]] = [
     (RECIPES["2015"], words.TRAIN),
     (AugmentConfig(), words.AUGMENT),
     (RECIPES["2015"].augment, words.AUGMENT),
+    (NetworkConfig(), words.NETWORK),
     (TilingConfig(), words.TILING),
     (ObjectsConfig(), words.OBJECTS),
 ]
-ELSEWHERE = {"seconds", "augment"}  # in the main form, and a form of its own
+# In sight, in a form of its own, chosen with the network, and fixed by image and labels.
+ELSEWHERE = {"seconds", "augment", "name", "in_channels", "classes"}
 
 
 def name_of(value: Any) -> str:
@@ -73,7 +76,8 @@ def test_every_setting_reaches_the_config(
 @pytest.mark.parametrize(
     ("config", "rows"),
     [
-        (TrainConfig(), {"seconds": words.SECONDS, **words.TRAIN}),
+        (TrainConfig(steps=9), {"seconds": words.SECONDS, **words.TRAIN}),
+        (NetworkConfig(), words.NETWORK),
         (AugmentConfig(), words.AUGMENT),
         (TilingConfig(), words.TILING),
         (ObjectsConfig(), words.OBJECTS),
