@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
@@ -15,7 +13,7 @@ from napari_unet.engine.events import PlaneDone, Resume, SegmentDone, TileDone
 from napari_unet.ui.control.records import Recipe, Record, channel_names, summarise
 from napari_unet.ui.jobs import segmenting
 from napari_unet.ui.jobs.runner import JobState
-from napari_unet.ui.layers.geometry import focus, spatial_shape
+from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, why_no_image
 from napari_unet.ui.layers.results import Result, is_result, painted_planes
 from napari_unet.ui.layers.streaming import ResultStream
@@ -129,8 +127,8 @@ class Segmentation(QObject):
         self._asked, turns = [], []
         for images in self.targets(scope):
             recipe = Recipe.of(images, kind, choices.model, tiling, objects)
-            looked_at = _looked_at(self.workbench.viewer, images[0])
-            plane = looked_at[0] if scope is Scope.PLANE else None
+            where = looked_at(self.workbench.viewer, images[0])
+            plane = where[0] if scope is Scope.PLANE else None
             record = None if anew else self._to_go_on(recipe, plane)
             resume = record.resume(recipe, plane) if record else Resume()
             record = record or Record(recipe, self._new_result(recipe))
@@ -144,7 +142,7 @@ class Segmentation(QObject):
                     objects=objects,
                     kind=kind,
                     numbers=None if plane is None else (plane,),
-                    focus=looked_at,
+                    focus=where,
                     resume=resume,
                     sink=record.result,
                 )
@@ -271,10 +269,3 @@ class Segmentation(QObject):
         for layer in record.result.layers:
             if isinstance(layer, Labels):
                 layer.events.paint.disconnect(self._on_paint)
-
-
-def _looked_at(viewer: ViewerModel, layer: Image) -> tuple[int, int, int]:
-    """Return the number of the shown plane, and the pixel (y, x) in the middle of the view."""
-    *position, y, x = focus(viewer, layer)
-    leading = spatial_shape(layer)[:-2]
-    return (int(np.ravel_multi_index(tuple(position), leading)) if leading else 0), y, x

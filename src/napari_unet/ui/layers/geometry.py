@@ -15,6 +15,7 @@ __all__ = [
     "focus",
     "full_resolution",
     "in_sight",
+    "looked_at",
     "pixel_size",
     "placement",
     "same_placement",
@@ -104,6 +105,13 @@ def focus(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
     index = np.round(layer.world_to_data(point)).astype(int)
     last = np.array(spatial_shape(layer)) - 1
     return tuple(int(i) for i in np.clip(index, 0, last))
+
+
+def looked_at(viewer: ViewerModel, layer: Layer) -> tuple[int, int, int]:
+    """Return the number of the shown plane, and the pixel (y, x) in the middle of the view."""
+    *position, y, x = focus(viewer, layer)
+    leading = spatial_shape(layer)[:-2]
+    return (int(np.ravel_multi_index(tuple(position), leading)) if leading else 0), y, x
 
 
 def in_sight(viewer: ViewerModel, layer: Layer, position: tuple[int, ...]) -> bool:
