@@ -177,6 +177,17 @@ def test_another_plane_is_shown_soon(clock: list[float]) -> None:
     assert now - 40.0 < 2.5 < np.diff(shown)[3:].mean()
 
 
+def test_time_that_nobody_looked_is_not_made_up_for(clock: list[float]) -> None:
+    network = Network(squares(), clock)
+    previewer = network.previewer()
+    previewer.advance(view(), 0.0)
+    clock[0], network.spent = 600.0, 0.0
+
+    list(finished(previewer, view(), clock, until=630.0))
+
+    assert network.spent < 0.085 * 30 + 1.1
+
+
 def test_what_was_begun_for_another_view_is_dropped(clock: list[float]) -> None:
     planes = squares()
     network = Network(planes, clock)

@@ -23,6 +23,7 @@ __all__ = ["Predict", "Previewer", "keep_numbers"]
 _TILE = 256  # pixels; a tile should cost less than a training step
 _SHARE = 0.07  # of the time that previews may take when nothing has changed
 _SHARE_MOVED = 0.085  # to show a view for the first time; the difference is saved up for it
+_SAVED = 1.0  # seconds of unused time that are kept, so that a late view does not stall training
 _LONGEST = 1.0  # seconds that a preview may cost; larger views are cut
 _FIRST_SIDE = 512  # pixels of a view at most, before the speed is known
 _SIDE_STEP = 128  # pixels, of a view that is cut: it should not change its size all the time
@@ -225,6 +226,7 @@ class _Budget:
         """Return whether there is time for a tile."""
         if self.is_free:
             return True
+        self._charged = max(self._charged, _SHARE * elapsed - _SAVED)
         cost = self._seconds / self._pixels * tile.y.length * tile.x.length
         return self._charged + cost <= (_SHARE_MOVED if moved else _SHARE) * elapsed
 
