@@ -6,8 +6,10 @@ import gc
 import threading
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
@@ -28,7 +30,7 @@ def counter(
     """A counter that has counted once."""
     monkeypatch.setattr(counting, "_SETTLE_MS", 10)
     counter = PaintCounter(labels, viewer)
-    qtbot.waitSignal(counter.counted).wait()
+    _count(counter, qtbot)
     yield counter
     counter.release()
 
@@ -36,9 +38,9 @@ def counter(
 def _count(counter: PaintCounter, qtbot: QtBot) -> PaintCount:
     with qtbot.waitSignal(counter.counted) as told:
         pass
-    (count,) = told.args
-    assert count is counter.latest
-    return count  # type: ignore[no-any-return]
+    assert counter.latest is not None
+    assert told.args == [counter.latest]
+    return counter.latest
 
 
 def _square(plane: int, corner: int, side: int) -> tuple[np.ndarray, ...]:
@@ -105,7 +107,7 @@ def test_negative_and_large_numbers_are_counted(
     viewer: ViewerModel, qtbot: QtBot, dtype: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "_SETTLE_MS", 10)
-    data = np.zeros((2, 64, 48), dtype)
+    data: npt.NDArray[Any] = np.zeros((2, 64, 48), dtype)
     largest = min(int(np.iinfo(dtype).max), 10**12)
     data[0, 0, 0] = largest
     if data.dtype.kind == "i":
