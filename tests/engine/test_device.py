@@ -9,7 +9,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from napari_unet.engine.device import DeviceChoice, engine_errors, pick_device
+from napari_unet.engine.device import (
+    DeviceChoice,
+    available_devices,
+    engine_errors,
+    pick_device,
+)
 from napari_unet.engine.errors import EngineError, ImageError, SettingsError
 
 Machine = Callable[..., None]
@@ -87,6 +92,52 @@ def test_a_cpu_build_on_a_machine_with_a_gpu_is_said_and_mended(machine: Machine
     assert "CPU build" in choice.reason
     assert choice.cure is not None
     assert "--torch-backend=auto" in choice.cure
+
+
+def test_a_cuda_build_that_the_driver_cannot_run_is_said_and_mended(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    machine(nvidia_smi=True, cuda_build="13.0")
+    choice = pick_device()
+    assert "CUDA 13.0" in choice.reason
+    assert "driver" in choice.reason
+    assert choice.cure is not None
+    assert "--torch-backend=auto" in choice.cure
+
+
+def test_a_gpu_that_was_hidden_is_left_alone(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    machine(nvidia_smi=True, cuda_build="13.0")
+    assert "CUDA_VISIBLE_DEVICES" in pick_device().reason
+    assert pick_device().cure is None
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "available"),
+    [
+        (True, False, ("cuda", "cpu")),
+        (False, True, ("mps", "cpu")),
+        (False, False, ("cpu",)),
+    ],
+)
+def test_only_devices_that_are_there_can_be_insisted_on(
+    machine: Machine, cuda: bool, mps: bool, available: tuple[str, ...]
+) -> None:
+    machine(cuda=cuda, mps=mps)
+    assert available_devices() == available
+    assert [pick_device(device).device for device in available] == list(available)
+
+
+@pytest.mark.parametrize(("threads", "name"), [(1, "CPU, 1 thread"), (2, "CPU, 2 threads")])
+def test_the_cpu_is_named_with_its_threads(
+    machine: Machine, threads: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert pick_device().name == name
 
 
 def test_a_cuda_build_without_a_gpu_asks_for_nothing(machine: Machine) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import CyclicLabelColormap
 
+from napari_unet.ui.layers.calm import CalmRefresh
 from napari_unet.ui.layers.geometry import full_resolution, in_sight, placement
 
 __all__ = ["COLOURS", "KIND", "MistakesLayer", "blank_mistakes"]
@@ -39,6 +40,7 @@ class MistakesLayer:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._layer: Labels | None = None
+        self._refresh = CalmRefresh(self._refresh_now)
 
     @property
     def layer(self) -> Labels | None:
@@ -46,7 +48,7 @@ class MistakesLayer:
         return self._layer if self._layer in self._viewer.layers else None
 
     def begin(self, array: Any, result: Labels, kinds: Mapping[int, str]) -> Labels:
-        """Show an empty array, in place of the one before; `kinds` names its numbers."""
+        """Show an empty array, in place of the one before; `kinds` names 1 and on."""
         if self.layer is not None:
             self._viewer.layers.remove(self.layer)
         selected = set(self._viewer.layers.selection)
@@ -55,9 +57,11 @@ class MistakesLayer:
             name=f"{result.name} mistakes",
             metadata=dict(KIND),
             features={"index": list(kinds), "mistake": list(kinds.values())},
-            colormap=DirectLabelColormap(
-                color_dict={None: "transparent", 0: "transparent"}
-                | {kind: COLOURS[kind] for kind in kinds}
+            # Not a DirectLabelColormap: where numba is installed, napari compiles code for its
+            # first use, on the main thread, for a second or two. Numbers beyond the last do not
+            # occur, so nothing is cyclic here.
+            colormap=CyclicLabelColormap(
+                colors=["transparent", *(COLOURS[kind] for kind in kinds)]
             ),
             opacity=0.9,
             **placement(result),
@@ -72,8 +76,13 @@ class MistakesLayer:
         """Show the plane at this position, which was written into the array."""
         layer = self.layer
         if layer is not None and in_sight(self._viewer, layer, position):
-            layer.refresh(extent=False)
+            self._refresh.soon()
 
     def release(self) -> None:
         """Let go of the layer, which stays in the viewer."""
+        self._refresh.cancel()
         self._layer = None
+
+    def _refresh_now(self) -> None:
+        if self.layer is not None:
+            self.layer.refresh(extent=False)

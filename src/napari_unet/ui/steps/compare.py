@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QWidget
 
@@ -24,7 +23,7 @@ __all__ = ["CompareStep"]
 
 _ZEROS = {"0 is background": Unpainted.BACKGROUND, "0 is not judged": Unpainted.IGNORED}
 _WHAT = {"All planes with a truth": True, "This plane": False}
-_NOT_TO_COMPARE = ("mistakes", "preview")  # what such layers say of themselves
+_ONLY_SHOWN = ("mistakes", "preview")  # what such layers say of themselves
 
 
 class CompareStep(Step):
@@ -32,8 +31,9 @@ class CompareStep(Step):
 
     def __init__(self, workbench: Workbench, comparing: Comparing) -> None:
         super().__init__(workbench, "Compare")
-        self.result = _LabelsPicker(workbench.viewer, Labels, "The labels layer to be judged.")
-        self.truth = _LabelsPicker(workbench.viewer, Labels, "The labels layer that is right.")
+        viewer = workbench.viewer
+        self.result = LayerPicker(viewer, Labels, "The layer to be judged.", _can_be_compared)
+        self.truth = LayerPicker(viewer, Labels, "The layer that is right.", _can_be_compared)
         self.zeros = Picker(
             "What 0 means in the truth. Not judged: what you left unpainted does not count, and "
             "of objects 1 is background."
@@ -89,7 +89,10 @@ class CompareStep(Step):
     def _propose_truth(self) -> None:
         """Offer what is painted, or else another layer than the result."""
         painted = self.workbench.choices.labels
-        others = [layer for layer in self.truth.layers if layer is not self.result.value]
+        layers = reversed(self.workbench.viewer.layers)  # the topmost first
+        others = [
+            layer for layer in layers if _can_be_compared(layer) and layer is not self.result.value
+        ]
         if others:
             with QSignalBlocker(self.truth):
                 self.truth.value = painted if painted in others else others[0]
@@ -126,17 +129,5 @@ class CompareStep(Step):
         self.table.show()
 
 
-class _LabelsPicker(LayerPicker):
-    """Labels layers, without those that only show something."""
-
-    layers: tuple[Labels, ...] = ()
-
-    def offer(self, things: Mapping[str, Any]) -> None:
-        """Replace the layers to choose from."""
-        kept = {
-            name: layer
-            for name, layer in things.items()
-            if layer.metadata.get("napari-unet-paint") not in _NOT_TO_COMPARE
-        }
-        self.layers = tuple(kept.values())
-        super().offer(kept)
+def _can_be_compared(layer: Layer) -> bool:
+    return isinstance(layer, Labels) and layer.metadata.get("napari-unet-paint") not in _ONLY_SHOWN
