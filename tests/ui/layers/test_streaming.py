@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from pytestqt.qtbot import QtBot
@@ -15,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from napari_unet.config import OutputKind
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
+from napari_unet.ui.layers import results
 from napari_unet.ui.layers.calm import CalmRefresh
 from napari_unet.ui.layers.results import Result, painted_planes
 from napari_unet.ui.layers.streaming import ResultStream
@@ -60,7 +63,9 @@ def test_the_layer_lies_exactly_on_the_image(
     stream: ResultStream, viewer: ViewerModel, image: Image
 ) -> None:
     image.rotate = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
-    (layer,) = stream.begin(prepared(image))
+    result = prepared(image)
+    stream.begin(result)
+    (layer,) = result.layers
     assert layer in viewer.layers
     assert layer.name == "cells segmentation"
     assert layer.data.shape == image.data.shape
@@ -119,7 +124,7 @@ def test_want_of_memory_is_one_sentence(image: Image, monkeypatch: pytest.Monkey
     def full(*args: Any, **kwargs: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(np, "zeros", full)
+    monkeypatch.setattr(results, "new_array", full)
     with pytest.raises(EngineError, match="no memory for the segmentation of 'cells'"):
         prepared(image)
 
@@ -187,9 +192,31 @@ def test_a_layer_that_is_filled_anew_shows_the_new_array(
     count = len(viewer.layers)
     again = Result(image, OutputKind.LABELS, (), result.layers, result.names)
     again.prepare()
-    assert stream.begin(again) == ()
+    stream.begin(again)
     assert result.layers[0].data is again.arrays[0]
     assert len(viewer.layers) == count
+
+
+def test_a_result_on_disk_is_emptied_and_used_again(
+    stream: ResultStream, image: Image, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def on_disk(shape: Any, dtype: Any, name: str) -> Any:
+        return zarr.create_array(
+            tmp_path / f"{name}.zarr", shape=shape, dtype=dtype, chunks=(1, 32, 32)
+        )
+
+    monkeypatch.setattr(results, "new_array", on_disk)
+    first = prepared(image)
+    stream.begin(first)
+    first.write(whole(1, 3))
+    assert (first.layers[0].data[1] == 3).all()
+    stream.end()
+    again = Result(image, OutputKind.LABELS, (), first.layers, first.names)
+    again.prepare()
+    stream.begin(again)
+    assert again.layers[0].data is first.arrays[0]
+    assert not again.layers[0].data[:].any()
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 # What is shown, and when

@@ -15,6 +15,7 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
 from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.ui.layers.arrays import new_array
 from napari_unet.ui.layers.geometry import placement, same_placement, spatial_shape
 
 __all__ = ["GROUP", "MADE_BY", "Result", "is_result", "painted_planes"]
@@ -68,10 +69,13 @@ class Result:
         """
         if self.arrays:
             return
-        shape = spatial_shape(self.image)
-        dtype = _DTYPES.get(self.kind, np.float32)
+        shape, dtype = spatial_shape(self.image), _DTYPES.get(self.kind, np.float32)
+        self.arrays = tuple(layer.data for layer in self.layers)
+        if self.arrays and not isinstance(self.arrays[0], np.ndarray):
+            self._clear()  # on disk: one folder per result is enough
+            return
         try:
-            self.arrays = tuple(np.zeros(shape, dtype) for _ in self.channels or ("",))
+            self.arrays = tuple(new_array(shape, dtype, name) for name in self._new_names())
         except MemoryError as error:
             raise EngineError(
                 f"There is no memory for the segmentation of '{self.image.name}'. Close other "
@@ -98,23 +102,35 @@ class Result:
         """Return layers for the arrays, on the image; they are not in a viewer yet."""
         options: dict[str, Any] = {
             **placement(self.image),
+            "multiscale": False,  # or napari would look into an array on disk to guess
             "metadata": {MADE_BY: "segmentation", GROUP: secrets.token_hex(8)},
         }
+        named = zip(self.arrays, self._new_names(), strict=True)
         if not self.channels:
-            word = "segmentation" if self.kind is OutputKind.LABELS else "classes"
-            name = f"{self.image.name} {word}"
-            return (Labels(self.arrays[0], name=name, **options),)
+            return tuple(Labels(array, name=name, **options) for array, name in named)
         return tuple(
             Image(
                 array,
-                name=f"{self.image.name} {channel} probability",
+                name=name,
                 colormap=_COLOURS[index % len(_COLOURS)],
                 blending="additive",
                 contrast_limits=(0, 1),
                 **options,
             )
-            for index, (array, channel) in enumerate(zip(self.arrays, self.channels, strict=True))
+            for index, (array, name) in enumerate(named)
         )
+
+    def _new_names(self) -> tuple[str, ...]:
+        if self.channels:
+            return tuple(f"{self.image.name} {channel} probability" for channel in self.channels)
+        word = "segmentation" if self.kind is OutputKind.LABELS else "classes"
+        return (f"{self.image.name} {word}",)
+
+    def _clear(self) -> None:
+        """Set what was written to zero; empty chunks are deleted, not written."""
+        for array in self.arrays:
+            for position in np.ndindex(array.shape[:-2]):
+                array[position or ...] = 0
 
     def holds(self, layers: Sequence[Layer]) -> bool:
         """Return True if the result is still shown as it was made, edited or not."""

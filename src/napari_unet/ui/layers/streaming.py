@@ -37,19 +37,18 @@ class ResultStream:
             layer not in self._viewer.layers for layer in result.layers
         )
 
-    def begin(self, result: Result) -> tuple[Layer, ...]:
-        """Show the result's layers, locked, and return those that are new in the viewer."""
-        added: tuple[Layer, ...] = ()
-        if result.layers:
-            for layer, array in zip(result.layers, result.arrays, strict=True):
-                if layer.data is not array:
-                    layer.data = array
-        else:
-            added = self._add(result)
+    def begin(self, result: Result) -> None:
+        """Show the result in its layers, locked; make them if there are none."""
+        if not result.layers:
+            self._add(result)
+        for layer, array in zip(result.layers, result.arrays, strict=True):
+            if layer.data is not array:
+                layer.data = array
+            else:
+                layer.refresh(extent=False)  # an array on disk is emptied and used again
         for layer in result.layers:
             _lock(layer, locked=True)
         self._result = result
-        return added
 
     def show(self, event: TileDone | PlaneDone) -> None:
         """Let what was written be seen soon, if it is in sight."""
@@ -68,7 +67,7 @@ class ResultStream:
                 layer.refresh(extent=False)
                 _lock(layer, locked=False)
 
-    def _add(self, result: Result) -> tuple[Layer, ...]:
+    def _add(self, result: Result) -> None:
         active = self._viewer.layers.selection.active
         layers = result.make_layers()
         for layer in layers:
@@ -77,7 +76,6 @@ class ResultStream:
         result.names = tuple(layer.name for layer in layers)
         if active is not None:  # people go on painting where they were
             self._viewer.layers.selection.active = active
-        return layers
 
     def _refresh_now(self) -> None:
         for layer in self._result.layers if self._result else ():
