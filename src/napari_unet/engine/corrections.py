@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -36,16 +37,19 @@ class NewPaint:
         return int(self.is_new.sum())
 
     def tiles(self) -> Iterator[Tile]:
-        """Yield the rectangles of the plane that hold new paint."""
+        """Yield rectangles of the plane that hold all new paint, as small as they can be.
+
+        So none reaches further from the paint than the image that was read around it.
+        """
         height, width = self.is_new.shape
-        top, left = self.origin
-        for y in range(0, height, _TILE):
-            for x in range(0, width, _TILE):
-                if self.is_new[y : y + _TILE, x : x + _TILE].any():
-                    yield Tile(
-                        Span(top + y, top + min(y + _TILE, height)),
-                        Span(left + x, left + min(x + _TILE, width)),
-                    )
+        for top, left in product(range(0, height, _TILE), range(0, width, _TILE)):
+            rows, columns = np.nonzero(self.is_new[top : top + _TILE, left : left + _TILE])
+            if len(rows):
+                yield Tile(_span(rows, self.origin[0] + top), _span(columns, self.origin[1] + left))
+
+
+def _span(positions: npt.NDArray[np.intp], start: int) -> Span:
+    return Span(start + int(positions.min()), start + int(positions.max()) + 1)
 
 
 def find_new_paint(
