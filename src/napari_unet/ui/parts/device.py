@@ -6,7 +6,15 @@ from enum import Enum
 
 from qtpy.QtCore import QRectF, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPalette
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_unet.ui.control.devices import AUTO, Devices
 from napari_unet.ui.parts.pickers import Picker
@@ -146,6 +154,7 @@ class DeviceBadge(QWidget):
     def _build(self) -> None:
         self.name.setWordWrap(True)
         self.picker.setAccessibleName("Device")
+        self.picker.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.mend.setText("Faster…")
         self.mend.setCheckable(True)
         self.mend.setToolTip("Show what keeps this machine from computing faster.")

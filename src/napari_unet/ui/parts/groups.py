@@ -62,9 +62,7 @@ class GroupPicker(QComboBox):
         items = QStandardItemModel(self)
         self._things = {}
         for title, entries in self._offered.items():
-            heading = QStandardItem(title)
-            heading.setFlags(Qt.ItemFlag.NoItemFlags)
-            items.appendRow(heading)
+            items.appendRow(_heading(title))
             for entry in entries:
                 self._things[items.rowCount()] = entry.thing
                 items.appendRow(_item(entry))
@@ -75,8 +73,17 @@ class GroupPicker(QComboBox):
             self.picked.emit(self._things[row])
 
 
+def _heading(title: str) -> QStandardItem:
+    item = QStandardItem(title)
+    item.setFlags(Qt.ItemFlag.NoItemFlags)
+    font = item.font()
+    font.setBold(True)
+    item.setFont(font)
+    return item
+
+
 def _item(entry: Entry) -> QStandardItem:
-    item = QStandardItem(f"  {entry.text}")
+    item = QStandardItem(entry.text)
     item.setToolTip(entry.tooltip)
     item.setEnabled(entry.usable)
     return item

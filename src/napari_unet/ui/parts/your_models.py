@@ -9,7 +9,6 @@ from qtpy.QtGui import QKeySequence, QPalette
 from qtpy.QtWidgets import (  # type: ignore[attr-defined]
     QAbstractItemView,
     QGridLayout,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
@@ -96,7 +95,8 @@ class YourModels(QWidget):
     def _show_file(self, row: int, file: ModelFile) -> None:
         header = file.header
         known = (date_of(header), kinds_of(header), score_of(header)) if header else ("", "", "")
-        faded = self.palette().brush(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text)
+        faded = self.palette().color(QPalette.ColorRole.WindowText)
+        faded.setAlphaF(0.5)
         for column, text in enumerate((file.name, *known)):
             item = QTableWidgetItem(text)
             item.setToolTip(tell_story(header) if header else file.problem)
@@ -144,18 +144,17 @@ class YourModels(QWidget):
         rows.hide()
         columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         columns.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        buttons = QGridLayout()
-        for place, button in enumerate((self.import_, self.export, self.delete)):
-            buttons.addWidget(button, 0, place)
+        buttons = QGridLayout()  # two by two: three in a row would widen the dock
+        buttons.addWidget(self.import_, 0, 0)
+        buttons.addWidget(self.export, 0, 1)
+        buttons.addWidget(self.delete, 1, 0)
+        buttons.addWidget(self.undo, 1, 1)
         self.gone.setWordWrap(True)
-        bring_back = QHBoxLayout()
-        bring_back.addWidget(self.gone, stretch=1)
-        bring_back.addWidget(self.undo)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(table)
+        column.addWidget(self.gone)
         column.addLayout(buttons)
-        column.addLayout(bring_back)
         self.table.hide()
         self.show_deleted("")
         self._show_buttons()

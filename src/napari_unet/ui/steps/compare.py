@@ -56,7 +56,7 @@ class CompareStep(Step):
                 self.result.value = result
                 self._propose_truth()
         reason = self._comparing.why_not_compare(self.result.value, self.truth.value)
-        self.action.show_readiness(reason, "")
+        self.action.show_readiness(reason, "Mistakes are shown in a layer of their own.")
 
     def release(self) -> None:
         """Let go of the viewer and of the control."""

@@ -32,7 +32,7 @@ class ModelStep(Step):
     def __init__(self, workbench: Workbench, models: Models) -> None:
         super().__init__(workbench, "Model")
         self.picker = GroupPicker()
-        self.keep = QPushButton("&Keep…")
+        self.keep = QPushButton("&Keep the trained model…")
         self.yours = YourModels()
         self.folded = QCollapsible("Your models", expandedIcon="▾", collapsedIcon="▸")
         self._models = models
@@ -47,8 +47,8 @@ class ModelStep(Step):
         reason = models.why_not_choose()
         self.picker.setEnabled(reason is None)
         self.picker.setToolTip(reason or "What training starts from; a model also segments.")
-        nothing = None if models.trained else "Train first: it keeps the model that was trained."
-        set_ready(self.keep, reason or nothing, "Keep the trained model under a name.")
+        set_ready(self.keep, reason, "Give it a name, to use it another day.")
+        self.keep.setVisible(models.trained is not None)
         self.yours.show_readiness(reason)
         if isinstance(start, CurrentModel):
             self.tell(describe_model(start.name, start.model))
@@ -67,7 +67,6 @@ class ModelStep(Step):
         row = QHBoxLayout()
         row.addWidget(label)
         row.addWidget(self.picker, stretch=1)
-        row.addWidget(self.keep)
         self.folded.setDuration(0)
         self.folded.setContent(self.yours)
         self.folded.collapse(animate=False)
@@ -76,6 +75,7 @@ class ModelStep(Step):
             if layout is not None:
                 layout.setContentsMargins(0, 0, 0, 0)
         self.body.addLayout(row)
+        self.body.addWidget(self.keep)
         self.body.addWidget(self.folded)
 
     def _connect(self) -> None:
