@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari.layers import Layer
+from napari.layers import Labels, Layer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-__all__ = ["ask_export_path", "ask_model_to_open", "ask_model_to_save"]
+__all__ = ["ask_export_folder", "ask_export_path", "ask_model_to_open", "ask_model_to_save"]
 
-_TIFF = "Label TIFF (*.tif *.tiff)"
+_EXPORTS = "TIFF, for Fiji and napari (*.tif *.tiff);;OME-Zarr, for large stacks (*.zarr)"
 _MODEL = "U-Net Paint model (*.safetensors)"
 
 
@@ -18,10 +18,21 @@ def ask_export_path(parent: QWidget, layer: Layer, image: Layer | None) -> Path 
 
     Proposes a name beside the image's file, so that image and labels stay together.
     """
+    word = "labels" if isinstance(layer, Labels) else "probabilities"
     source = image.source.path if image is not None else None
-    folder, stem = (Path(source).parent, Path(source).stem) if source else (Path.home(), layer.name)
-    name = f"{stem} labels.tif" if source else f"{stem}.tif"
-    return _ask_save(parent, "Export label TIFF", folder / name, _TIFF, ".tif")
+    if source:
+        proposal = Path(source).with_name(f"{Path(source).stem} {word}.tif")
+    else:
+        proposal = Path.home() / f"{layer.name}.tif"
+    return _ask_save(parent, f"Export {word}", proposal, _EXPORTS, ".tif")
+
+
+def ask_export_folder(parent: QWidget, image: Layer | None) -> Path | None:
+    """Return the folder to write several results into, None if the user cancels."""
+    source = image.source.path if image is not None else None
+    start = Path(source).parent if source else Path.home()
+    chosen = QFileDialog.getExistingDirectory(parent, "Export into this folder", str(start))
+    return Path(chosen) if chosen else None
 
 
 def ask_model_to_save(parent: QWidget) -> Path | None:
@@ -37,8 +48,10 @@ def ask_model_to_open(parent: QWidget) -> Path | None:
 
 
 def _ask_save(parent: QWidget, title: str, proposal: Path, kind: str, suffix: str) -> Path | None:
-    chosen, _ = QFileDialog.getSaveFileName(parent, title, str(proposal), kind)
+    chosen, chosen_kind = QFileDialog.getSaveFileName(parent, title, str(proposal), kind)
     if not chosen:
         return None
     path = Path(chosen)
-    return path if path.suffix else path.with_suffix(suffix)
+    if path.suffix:
+        return path
+    return path.with_suffix(".zarr" if ".zarr" in chosen_kind else suffix)
