@@ -159,3 +159,12 @@ def test_a_run_without_validation_says_so(model: Model) -> None:
     assert done is not None
     assert done.text == "Trained 1 step in 1 s. Too little is painted to validate."
     assert words.where() == "Trained 1 step"
+
+
+def test_the_best_step_is_named_unless_it_is_the_last(trained: TrainDone) -> None:
+    record = replace(trained.model.record, best_step=300)
+    words = TrainingWords()
+    words.tell(trained)
+    assert words.where() == "Trained 300 steps · IoU 0.83 · best at 280"
+    words.tell(replace(trained, model=replace(trained.model, record=record)))
+    assert words.where() == "Trained 300 steps · IoU 0.83"

@@ -164,6 +164,20 @@ def test_the_preview_of_another_image_goes(
     assert viewer.layers["preview"].ndim == 2
 
 
+def test_an_empty_layer_can_be_there_from_the_start(viewer: ViewerModel, image: Image) -> None:
+    preview = PreviewLayer(viewer)
+    preview.begin(image, View(1, slice(8, 24), slice(4, 20)))
+    layer = preview.layer
+    assert layer is not None
+    assert not layer.data.any()
+    preview.show(previewed(plane=1, value=3))
+    assert viewer.layers["preview"] is layer
+    assert (viewer.layers["preview"].data == 3).all()
+    viewer.layers.remove(layer)
+    preview.show(previewed())
+    assert "preview" not in viewer.layers
+
+
 def test_a_removed_image_is_previewed_no_more(
     viewer: ViewerModel, image: Image, preview: PreviewLayer
 ) -> None:

@@ -143,7 +143,8 @@ def test_it_does_not_widen_the_dock(plot: TrainingPlot) -> None:
 @pytest.mark.parametrize(
     ("latest", "texts"),
     [
-        (3, ["0"]),
+        (3, ["0", "1 s", "2 s", "3 s"]),
+        (9, ["0", "5 s"]),
         (25, ["0", "10 s", "20 s"]),
         (60, ["0", "20 s", "40 s", "1 min"]),
         (200, ["0", "2 min"]),

@@ -171,6 +171,10 @@ def test_time_preview_and_objects_reach_the_job(
     step.preview.setChecked(True)
     click(step, qtbot)
     assert settings["live"].view() is not None
+    step.preview.setChecked(False)
+    assert settings["live"].view() is None  # at once
+    step.preview.setChecked(True)
+    assert settings["live"].view() is not None
     with qtbot.waitSignal(step._training.ended):
         step.workbench.stop()
 

@@ -29,7 +29,7 @@ class LiveView(QObject):
     painted
         Follows the strokes; released with the view.
     preview
-        False: show nothing, take in new strokes only.
+        False: look at nothing until `watch` is called; new strokes are told of all the same.
     """
 
     def __init__(
@@ -44,13 +44,12 @@ class LiveView(QObject):
         self._viewer = viewer
         self._image = image
         self._painted = painted
-        self._seen = visible(viewer, image) if preview else None
-        self._view = self._seen  # read by the other thread: replaced as a whole, never changed
+        self._seen: View | None = None
+        self._view: View | None = None  # read by the other thread: replaced, never changed
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
-        if preview:
-            self._timer.start()
+        self.watch(preview)
 
     def view(self) -> View | None:
         """Return what to preview now; None: nothing is to be seen."""
@@ -60,10 +59,17 @@ class LiveView(QObject):
         """Return the planes whose labels changed since this was asked last."""
         return self._painted.take_changed()
 
+    def watch(self, on: bool) -> None:  # noqa: FBT001 a slot
+        """Follow what is visible from now on, or no more."""
+        self._seen = self._view = visible(self._viewer, self._image) if on else None
+        if on:
+            self._timer.start()
+        else:
+            self._timer.stop()
+
     def release(self) -> None:
         """Look no more, and let go of the labels."""
-        self._timer.stop()
-        self._view = None
+        self.watch(False)  # noqa: FBT003
         self._painted.release()
 
     def _look(self) -> None:

@@ -152,8 +152,13 @@ class Training(QObject):
         )
         self._run = _Run(choices, live)
         self._words = jobs.TrainingWords()
-        self.preview.begin(image)
+        self.preview.begin(image, live.view())
         self._workbench.run("Training", job)
+
+    def watch(self, on: bool) -> None:  # noqa: FBT001 a slot
+        """Let the run that is on preview what is visible, or no more."""
+        if self._run is not None:
+            self._run.live.watch(on)
 
     def release(self) -> None:
         """Let go of the workbench, the labels and the preview, which stays."""

@@ -146,7 +146,7 @@ class TrainingWords:
             return " · ".join([place, *_iou(self._iou)])
         record = self._done.model.record
         parts = [f"Trained {count(record.steps, 'step')}", *_iou(record.validation_iou)]
-        if record.validation_iou is not None:
+        if record.validation_iou is not None and record.best_step < record.steps:
             parts.append(f"best at {record.best_step:,}")
         return " · ".join(parts)
 

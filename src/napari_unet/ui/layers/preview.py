@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from napari.utils.transforms import CompositeAffine
 
-from napari_unet.engine.events import Previewed
+from napari_unet.engine.events import Previewed, View
 from napari_unet.ui.layers.geometry import placement, spatial_shape
 
 __all__ = ["KIND", "PreviewLayer", "add_unselected", "find_ours", "on_plane", "place"]
@@ -85,13 +85,21 @@ class PreviewLayer:
         """The layer, None if there is none."""
         return self._layer if self._layer in self._viewer.layers else None
 
-    def begin(self, image: Layer) -> None:
-        """Show previews of this image from now on; the last one of another goes."""
+    def begin(self, image: Layer, view: View | None = None) -> None:
+        """Show previews of this image from now on; the last one of another goes.
+
+        With a view, an empty layer is there at once: napari takes 0.1 s to add one, and more
+        while all cores are busy.
+        """
         if image is not self._image:
             self.remove()
         left = find_ours(self._viewer, "preview")
-        self._layer = left if isinstance(left, Labels) else None
+        fits = isinstance(left, Labels) and left.ndim == image.ndim
+        self._layer = left if fits else None
         self._image, self._shown = image, None
+        if view is not None and self._layer is None:
+            shape = view.y.stop - view.y.start, view.x.stop - view.x.start
+            self._layer = self._add(image, view, np.zeros(shape, dtype=np.int32))
 
     def show(self, event: Previewed) -> None:
         """Show this in place of the last preview."""
@@ -99,7 +107,7 @@ class PreviewLayer:
         if self._image is None or self._image not in self._viewer.layers:
             return
         if self._layer is None:
-            self._layer = self._add(self._image, event)
+            self._layer = self._add(self._image, event.view, event.values)
         elif self.layer is not None:
             self._update(self._layer, self._image, event)
         self._shown = view.plane, view.y, view.x
@@ -114,10 +122,9 @@ class PreviewLayer:
         """Let go of the layer; it stays in the viewer."""
         self._layer, self._image = None, None
 
-    def _add(self, image: Layer, event: Previewed) -> Labels:
-        view = event.view
+    def _add(self, image: Layer, view: View, values: npt.NDArray[Any]) -> Labels:
         layer = Labels(
-            on_plane(image, event.values).copy(),  # written to when the next one comes
+            on_plane(image, values).copy(),  # written to when the next one comes
             name="preview",
             opacity=0.5,
             metadata={KIND: "preview"},

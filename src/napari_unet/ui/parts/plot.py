@@ -19,7 +19,7 @@ _HEIGHT = 130  # pixels
 _SMOOTHING = 0.95  # about the last twenty steps
 _GAP = 4  # pixels between a tick's text and the axis
 _BLUE, _ORANGE = 0.58, 0.09  # hues that colour-blind people tell apart
-_ROUND_TIMES = (10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)  # seconds
+_ROUND_TIMES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)  # seconds
 
 
 class TrainingPlot(QWidget):

@@ -169,6 +169,7 @@ class TrainStep(Step):
         training = self._training
         return [
             (self.action.clicked, self._on_train_clicked),
+            (self.preview.toggled, training.watch),
             (training.started, self.plot.begin),
             (training.stepped, self.plot.add_step),
             (training.stepped, self._tell_soon),
