@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from napari_unet.io.read_zarr import has_zarr_marks
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
 
-__all__ = ["PlaneZarr", "plane_zarr"]
+__all__ = ["PlaneZarr", "ome_metadata", "plane_zarr"]
 
 _ORDER = "TCZYX"  # that OME-Zarr prescribes
 _CHUNK = 1024  # pixels per side at most; one plane never shares a chunk with another
@@ -44,7 +44,7 @@ class PlaneZarr:
         length = dict(zip(layout.axes, layout.shape, strict=True))
         shape = tuple(length[axis] for axis in self._axes)
         group = zarr.open_group(str(path), mode="w-", zarr_format=3)
-        group.attrs["ome"] = self._metadata(layout, name)
+        group.attrs["ome"] = ome_metadata(self._axes, layout.spacing, name, is_labels=is_labels)
         self._array = group.create_array(
             "0",
             shape=shape,
@@ -75,20 +75,30 @@ class PlaneZarr:
         if self._written != expected:
             raise ValueError(f"{self._written} of {expected} planes were written")
 
-    def _metadata(self, layout: Layout, name: str) -> dict[str, Any]:
-        axes = [dict(_AXES[axis]) for axis in self._axes]
-        for axis, described in zip(self._axes, axes, strict=True):
-            if axis in layout.spacing:
-                described["unit"] = "second" if axis == "T" else "micrometer"
-        scale = [float(layout.spacing.get(axis, 1.0)) for axis in self._axes]
-        transformations = [{"type": "scale", "scale": scale}]
-        multiscale = {
-            "name": name,
-            "axes": axes,
-            "datasets": [{"path": "0", "coordinateTransformations": transformations}],
-        }
-        labels: dict[str, Any] = {"image-label": {}} if self._is_labels else {}
-        return {"version": "0.5", "multiscales": [multiscale], **labels}
+
+def ome_metadata(
+    axes: str, spacing: Mapping[str, float], name: str, *, is_labels: bool
+) -> dict[str, Any]:
+    """Return the attribute "ome" of a group whose array "0" has these axes.
+
+    Parameters
+    ----------
+    spacing
+        Distance between neighbours along an axis, where known: µm for Z, Y and X, s for T.
+    """
+    described = [dict(_AXES[axis]) for axis in axes]
+    for axis, description in zip(axes, described, strict=True):
+        if axis in spacing:
+            description["unit"] = "second" if axis == "T" else "micrometer"
+    scale = [float(spacing.get(axis, 1.0)) for axis in axes]
+    transformations = [{"type": "scale", "scale": scale}]
+    multiscale = {
+        "name": name,
+        "axes": described,
+        "datasets": [{"path": "0", "coordinateTransformations": transformations}],
+    }
+    labels: dict[str, Any] = {"image-label": {}} if is_labels else {}
+    return {"version": "0.5", "multiscales": [multiscale], **labels}
 
 
 @contextmanager

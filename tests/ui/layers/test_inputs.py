@@ -63,11 +63,10 @@ def test_labels_that_fit_are_fine(image: Image, labels: Labels) -> None:
     assert why_no_labels(labels, (image,)) is None
 
 
-def test_new_labels_fit_the_image_and_are_ready_to_paint_on(image: Image) -> None:
+def test_new_labels_fit_the_image(image: Image) -> None:
     labels = new_labels(image)
     assert why_no_labels(labels, (image,)) is None
     assert labels.units == image.units
-    assert labels.mode == "paint"
     assert np.iinfo(labels.data.dtype).max > 1000  # objects have a number each
     assert not labels.data.any()
 

@@ -15,15 +15,24 @@ import psutil  # type: ignore[import-untyped]  # napari brings it
 import zarr
 
 from napari_unet.engine.errors import FileError
+from napari_unet.io.stack import Layout
+from napari_unet.io.write_zarr import ome_metadata
 
 __all__ = ["new_array", "stored_in"]
 
 _LARGE = 2 << 30  # bytes
 _SHARE = 8  # of the free memory, one part
+_OME_AXES = set("TCZYX")
 _CHUNK = 1024  # longest side, pixels: small enough that the brush is quick
 
 
-def new_array(shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> Any:
+def new_array(
+    shape: tuple[int, ...],
+    dtype: npt.DTypeLike,
+    name: str,
+    *,
+    layout: Layout | None = None,
+) -> Any:
     """Return an array of zeros: numpy's, or if it is large zarr's in a folder of the user's data.
 
     Large is more than 2 GB, or more than an eighth of the free memory. What is written into an
@@ -35,6 +44,8 @@ def new_array(shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> Any:
         The last two axes are Y and X; a chunk is one plane or a part of it.
     name
         What the folder is called, with the date.
+    layout
+        Axes and spacing of labels: the folder is then an OME-Zarr, and opens as labels in napari.
 
     Raises
     ------
@@ -45,15 +56,23 @@ def new_array(shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> Any:
     if size <= min(_LARGE, psutil.virtual_memory().available // _SHARE):
         return np.zeros(shape, dtype=dtype)
     path = _new_path(name)
-    leading, plane = shape[:-2], shape[-2:]
-    chunks = (*(1 for _ in leading), *(min(side, _CHUNK) for side in plane))
     try:
-        return zarr.create_array(path, shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
+        return _on_disk(path, shape, dtype, layout)
     except OSError as error:
         raise FileError(
             f"There is too little memory for '{name}', and its folder {path} cannot be made "
             f"({error.strerror}). Free some memory or disk space, then try again."
         ) from error
+
+
+def _on_disk(
+    path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, layout: Layout | None
+) -> zarr.Array[Any]:
+    chunks = (*(1 for _ in shape[:-2]), *(min(side, _CHUNK) for side in shape[-2:]))
+    group = zarr.open_group(str(path), mode="w-", zarr_format=3)
+    if layout is not None and set(layout.axes) <= _OME_AXES:
+        group.attrs["ome"] = ome_metadata(layout.axes, layout.spacing, path.stem, is_labels=True)
+    return group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
 
 
 def stored_in(array: object) -> Path | None:

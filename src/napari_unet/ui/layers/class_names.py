@@ -21,14 +21,14 @@ def class_names(labels: Labels) -> dict[int, str]:
 
 def name_class(labels: Labels, number: int, name: str) -> None:
     """Name a class; other columns of the table stay as they are."""
-    table = labels.features
-    columns = {str(column): list(table[column]) for column in table}
-    rows = len(table)
-    columns.setdefault(_NUMBER, list(range(rows)))
-    columns.setdefault(_NAME, [""] * rows)
-    if number not in columns[_NUMBER]:
-        for column in columns.values():
-            column.append(None)
-        columns[_NUMBER][-1] = number
-    columns[_NAME][columns[_NUMBER].index(number)] = name
-    labels.features = columns
+    table = labels.features.copy()
+    if _NUMBER not in table:
+        table[_NUMBER] = range(len(table))
+    if _NAME not in table:
+        table[_NAME] = ""
+    if number not in set(table[_NUMBER]):
+        table = table.reset_index(drop=True).reindex(range(len(table) + 1))
+        table.loc[len(table) - 1, _NUMBER] = number
+        table[_NUMBER] = table[_NUMBER].astype(int)
+    table.loc[table[_NUMBER] == number, _NAME] = name
+    labels.features = table

@@ -62,10 +62,7 @@ def labels_planes(labels: Labels) -> ArrayPlanes:
 def why_no_image(images: Sequence[Image]) -> str | None:
     """Return why these images cannot be used and what to do, None if they can."""
     if not images:
-        return (
-            "Open an image first: drag a file into the window, or take "
-            "File ▸ Open Sample ▸ U-Net Paint."
-        )
+        return "Open an image first: drag a file into the window, or press Show me."
     reasons = (why_not_channels(images[0], other) for other in images[1:])
     reason = next(filter(None, reasons), None)
     if reason is not None:

@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_unet.ui.layers.arrays import new_array
-from napari_unet.ui.layers.geometry import placement, spatial_shape
+from napari_unet.ui.layers.geometry import file_layout, placement, spatial_shape
 
 __all__ = ["fit_brush", "new_labels", "start_painting"]
 
@@ -26,7 +26,7 @@ def new_labels(image: Image) -> Labels:
         If the layer is large and its folder cannot be made.
     """
     name = f"{image.name} labels"
-    empty = new_array(spatial_shape(image), np.uint16, name)
+    empty = new_array(spatial_shape(image), np.uint16, name, layout=file_layout(image))
     return Labels(empty, multiscale=False, name=name, **placement(image))
 
 

@@ -96,7 +96,8 @@ class Legend(QWidget):
     def _build(self) -> None:
         for row in self._rows:
             self._column.removeWidget(row)
-            row.hide()
+            row.hide()  # a name that is being written is finished
+            row.setParent(None)
             row.deleteLater()
         self._rows = [_Row(entry) for entry in self._entries]
         for index, row in enumerate(self._rows):

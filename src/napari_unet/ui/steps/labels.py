@@ -29,6 +29,7 @@ _UNPAINTED = {"is ignored": Unpainted.IGNORED, "is background": Unpainted.BACKGR
 _NEW = "Make an empty labels layer that lies on the image, and take the brush."
 _TASK = "Objects: separate things, one number each. Classes: regions, one number per kind."
 _WHAT_0_MEANS = "What the pixels mean that are not painted; ignored: paint as little as you like."
+_STORED = "These labels are in the folder\n{}\nTo open them again, drag it into the window."
 
 
 class LabelsStep(Step):
@@ -135,7 +136,11 @@ class LabelsStep(Step):
         else:
             words[keys.NEXT_CLASS] = "next class"
         words[keys.ERASE] = "erase"
-        bound = [f"{key} {word}" for key, word in words.items() if word and key in self._keys]
+        bound = [
+            f"{key} {word}".replace(" ", "\N{NO-BREAK SPACE}")
+            for key, word in words.items()
+            if word and key in self._keys
+        ]
         return f"Keys: {' · '.join(bound)}" if bound else ""
 
     def _status(self) -> str:
@@ -152,7 +157,7 @@ class LabelsStep(Step):
         folder = stored_in(choices.labels.data)
         if folder is not None:
             lines.append("Every stroke is saved on disk.")
-        self.status.setToolTip("" if folder is None else str(folder))
+        self.status.setToolTip("" if folder is None else _STORED.format(folder))
         return "\n".join(lines)
 
 
