@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +16,13 @@ import tifffile
 import zarr
 
 from napari_unet.cli import demo as demo_module
+from napari_unet.cli import models as models_module
 from napari_unet.cli.options import DeviceName, NetworkName
 from napari_unet.config import NETWORKS, NetworkConfig, Task
 from napari_unet.engine.device import DEVICES
 from napari_unet.engine.metrics import average_precision, mean_iou, seg_score
 from napari_unet.engine.model import Model
+from napari_unet.io import library as library_module
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import Sample
@@ -274,6 +277,39 @@ def test_only_models_are_imported(command: Command, folder: Path) -> None:
     assert "cannot name" in sentence(
         command("models", "import", folder / "tiny.safetensors", "--name", "../../up")
     )
+
+
+def test_models_are_renamed_deleted_and_brought_back(
+    command: Command, folder: Path, library: Path
+) -> None:
+    assert command("models", "import", folder / "tiny.safetensors").exit_code == 0
+    assert command("models", "rename", "tiny", "HeLa").exit_code == 0
+    (listed,) = figures(command, "models", "list")["models"]
+    assert (listed["name"], listed["bundled"]) == ("HeLa", False)
+    deleted = command("models", "delete", "HeLa")
+    assert figures(command, "models", "list")["models"] == []
+    words = shlex.split(" ".join(deleted.stderr.split()).partition("napari-unet ")[2])
+    assert command(*words).exit_code == 0
+    assert (library / "HeLa.safetensors").exists()
+
+
+def test_only_ones_own_models_are_renamed_and_deleted(command: Command, folder: Path) -> None:
+    file = folder / "tiny.safetensors"
+    assert "none of your own models" in sentence(command("models", "delete", "tiny"))
+    assert "none of your own models" in sentence(command("models", "rename", "tiny", "other"))
+    assert "cannot name" in sentence(command("models", "delete", file))
+    assert file.exists()
+
+
+def test_bundled_models_are_listed_and_used_by_name(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "tiny.safetensors"
+    for module in (models_module, library_module):
+        monkeypatch.setattr(module, "bundled_models", lambda: [file])
+    (listed,) = figures(command, "models", "list")["models"]
+    assert (listed["name"], listed["bundled"]) == ("tiny", True)
+    assert figures(command, "models", "show", "tiny")["network"]["base_channels"] == 4
 
 
 def test_a_damaged_model_does_not_hide_the_others(

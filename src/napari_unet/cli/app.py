@@ -55,7 +55,7 @@ app = typer.Typer(
 )
 models = typer.Typer(
     cls=_Sentences,
-    help="List, show, import and export your own models.",
+    help="List, show, import, export, rename and delete your models.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -270,3 +270,27 @@ def export_model(
     from napari_unet.cli.models import export_file
 
     export_file(model, file)
+
+
+OwnName = Annotated[
+    str, typer.Argument(metavar="NAME", help="One of your models.", show_default=False)
+]
+
+
+@models.command("rename")
+def rename_model(
+    name: OwnName,
+    new_name: Annotated[str, typer.Argument(metavar="NEW-NAME", show_default=False)],
+) -> None:
+    """Give one of your models another name."""
+    from napari_unet.cli.models import rename_file
+
+    rename_file(name, new_name)
+
+
+@models.command("delete")
+def delete_model(name: OwnName) -> None:
+    """Delete one of your models; for 30 days it can be brought back."""
+    from napari_unet.cli.models import delete_file
+
+    delete_file(name)

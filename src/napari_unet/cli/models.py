@@ -1,4 +1,4 @@
-"""List, show, import and export one's own models."""
+"""List, show, import, export, rename and delete models."""
 
 from __future__ import annotations
 
@@ -6,17 +6,31 @@ from dataclasses import asdict
 from pathlib import Path
 
 from napari_unet.cli.console import say, show, show_table
-from napari_unet.engine.errors import CheckpointError
+from napari_unet.engine.errors import CheckpointError, FileError
+from napari_unet.io.bundled import bundled_models
 from napari_unet.io.checkpoints import load_model, read_header
-from napari_unet.io.library import add_model, copy_file, find_model, list_models, models_folder
+from napari_unet.io.library import (
+    DAYS_KEPT,
+    add_model,
+    copy_file,
+    delete_model,
+    empty_deleted,
+    find_model,
+    list_models,
+    model_path,
+    models_folder,
+    rename_model,
+)
 
-__all__ = ["export_file", "import_file", "list_all", "show_one"]
+__all__ = ["delete_file", "export_file", "import_file", "list_all", "rename_file", "show_one"]
 
 
 def list_all(*, as_json: bool) -> None:
     """Print a line for each model; files that are no models are named on standard error."""
+    empty_deleted()
     rows = []
-    for path in list_models():
+    bundled = bundled_models()
+    for path in (*bundled, *list_models()):
         try:
             header = read_header(path)
         except CheckpointError as error:
@@ -30,6 +44,7 @@ def list_all(*, as_json: bool) -> None:
                 "classes": len(header.values),
                 "network": header.network.name,
                 "validation_iou": header.record.validation_iou,
+                "bundled": path in bundled,
             }
         )
     if as_json:
@@ -57,3 +72,27 @@ def export_file(wish: str, target: Path) -> None:
     source = find_model(wish)
     load_model(source)
     say(f"Exported to '{copy_file(source, target / source.name if target.is_dir() else target)}'.")
+
+
+def rename_file(name: str, new_name: str) -> None:
+    """Give one of one's own models another name."""
+    say(f"Renamed to '{rename_model(_own(name), new_name).stem}'.")
+
+
+def delete_file(name: str) -> None:
+    """Put one of one's own models aside, and say how it comes back."""
+    path = _own(name)
+    aside = delete_model(path)
+    say(
+        f"Deleted '{path.stem}'. For {DAYS_KEPT} days it comes back with: "
+        f'napari-unet models import "{aside}" --name "{path.stem}"'
+    )
+
+
+def _own(name: str) -> Path:
+    path = model_path(name)
+    if not path.is_file():
+        raise FileError(
+            f"'{name}' is none of your own models; list them with 'napari-unet models list'."
+        )
+    return path

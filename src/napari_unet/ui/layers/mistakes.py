@@ -56,7 +56,7 @@ class MistakesLayer:
             array,
             name=f"{result.name} mistakes",
             metadata=dict(KIND),
-            features={"index": list(kinds), "mistake": list(kinds.values())},
+            features={"index": [0, *kinds], "mistake": ["none", *kinds.values()]},
             # Not a DirectLabelColormap: where numba is installed, napari compiles code for its
             # first use, on the main thread, for a second or two. Numbers beyond the last do not
             # occur, so nothing is cyclic here.

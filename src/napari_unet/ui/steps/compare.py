@@ -123,10 +123,15 @@ class CompareStep(Step):
 
     def _on_compared(self, event: CompareDone) -> None:
         words = tell_mistakes(event.mistakes, event.task)
-        legend = (f'<font color="{COLOURS[kind]}">■</font> {words[kind]}' for kind in words)
-        self.tell(" · ".join(legend))
+        self.tell(" · ".join(_legend(kind, words[kind]) for kind in words))
         self.table.show_figures(figures(event.scores))
         self.table.show()
+
+
+def _legend(kind: int, words: str) -> str:
+    """Return a square in the colour of the mistake, and how many there are, never parted."""
+    square = f'<font color="{COLOURS[kind]}">■</font>'
+    return f"{square}&nbsp;{words.replace(' ', '&nbsp;')}"
 
 
 def _can_be_compared(layer: Layer) -> bool:
