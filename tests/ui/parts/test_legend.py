@@ -126,6 +126,8 @@ def test_without_labels_there_is_nothing_to_show(legend: Legend) -> None:
 def test_many_classes_do_not_fill_the_window(legend: Legend, labels: Labels) -> None:
     legend.show_entries(entries(CLASSES, IGNORED, 255), labels)
     assert len(_rows(legend)) == 24
+    add = next(b for b in legend.findChildren(QPushButton) if b.text() == "+ Class")
+    assert add.isHidden()  # it would not be seen
 
 
 def test_the_row_of_a_new_class_is_ready_to_be_named(

@@ -78,6 +78,13 @@ def test_the_line_follows_the_layer(step: ImageStep, image: Image) -> None:
     assert step.status.text().startswith("5 planes · 10×12 · uint16")
 
 
+def test_the_other_steps_hear_of_a_replaced_image(
+    step: ImageStep, workbench: Workbench, image: Image, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(workbench.changed):
+        image.data = np.zeros((5, 10, 12), np.uint16)
+
+
 def test_an_image_that_cannot_be_used_says_why(step: ImageStep, viewer: ViewerModel) -> None:
     odd = viewer.add_layer(Image(np.zeros((8, 8), bool), name="odd"))
     step.picker.value = odd

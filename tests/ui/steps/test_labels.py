@@ -133,7 +133,9 @@ def test_labels_that_do_not_fit_say_what_to_do(
         assert workbench.choices.labels is None
     elif how == "other shape":
         labels.data = np.zeros((3, 64, 40), np.uint16)
-        assert "has 3×64×40 pixels" in step.status.text()
+        assert "'strokes' has 3×64×40 pixels" in step.status.text()
+        labels.name = "mine"
+        assert "'mine' has 3×64×40 pixels" in step.status.text()
     else:
         labels.translate = (0, 0, 0)
         assert "lies elsewhere" in step.status.text()

@@ -80,11 +80,12 @@ class Painting(QObject):
         labels = self._workbench.choices.labels
         if labels is None:
             return
-        if number > np.iinfo(labels.dtype).max:
+        largest = int(np.iinfo(labels.dtype).max)
+        if number > largest:
             self._workbench.fail(
                 LabelsError(
                     f"'{labels.name}' has no number left: its type {labels.dtype} ends at "
-                    f"{number - 1}. Right-click it in the layer list: Convert data type."
+                    f"{largest}. Right-click it in the layer list: Convert data type."
                 )
             )
             return

@@ -79,7 +79,7 @@ class Legend(QWidget):
         if rows != self._entries:
             self._entries = rows
             self._build()
-        self._add.setVisible(any(row.is_class for row in rows) and len(rows) <= _MOST_ROWS)
+        self._add.setVisible(0 < sum(row.is_class for row in rows) < _MOST_ROWS)
         self._refresh()
 
     def edit_name(self, label: int) -> None:

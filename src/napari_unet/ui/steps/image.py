@@ -26,6 +26,7 @@ from napari_unet.ui.workbench import Workbench
 __all__ = ["ImageStep", "describe_images"]
 
 _SHOW_ME = "Open a small stack of touching cells with strokes painted on it, ready to train on."
+_WHAT_MATTERS = ("data", "name", "scale", "translate", "rotate", "shear", "affine", "units")
 
 
 class ImageStep(Step):
@@ -39,9 +40,7 @@ class ImageStep(Step):
         self.channels = ChannelList()
         self.show_me = QPushButton("Show &me")
         self._folded = Folded("Channels", _with_note(self.channels))
-        self._follower = Follower(
-            self.refresh, "data", "name", "scale", "translate", "rotate", "shear", "affine", "units"
-        )
+        self._follower = Follower(self._on_layer_changed, *_WHAT_MATTERS)
         self._sample: Any = None  # worker that makes it
         self._build()
         self._connect()
@@ -94,6 +93,10 @@ class ImageStep(Step):
         image = self.picker.value
         others = [] if image is None else [i for i in self.channels.value if _can_join(image, i)]
         self.workbench.choose(images=() if image is None else (image, *others))
+        self.refresh()
+
+    def _on_layer_changed(self) -> None:
+        self.workbench.changed.emit()  # what the others can do may be another thing now
         self.refresh()
 
     def _on_show_me_clicked(self) -> None:

@@ -48,7 +48,14 @@ class LabelsStep(Step):
         self.caption = QLabel()
         self._keys = keys.PaintKeys(workbench.viewer, _actions(self.painting))
         self._follower = Follower(
-            self._on_layer_changed, "data", "scale", "translate", "rotate", "shear", "affine"
+            self._on_layer_changed,
+            "data",
+            "name",
+            "scale",
+            "translate",
+            "rotate",
+            "shear",
+            "affine",
         )
         self._build()
         self._connect()
