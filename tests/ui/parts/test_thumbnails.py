@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtGui import QColor, QPalette
 
-from napari_unet.ui.parts.thumbnails import Thumbnail
+from napari_unet.ui.parts.thumbnails import _FRAME, Thumbnail
 
 
 @pytest.fixture
@@ -15,9 +14,6 @@ def thumbnail(qtbot: QtBot) -> Thumbnail:
     thumbnail = Thumbnail("Patch", "Grey values.")
     qtbot.addWidget(thumbnail)
     thumbnail.resize(84, thumbnail.height())
-    palette = QPalette()
-    palette.setColor(QPalette.ColorRole.Highlight, QColor("#ff0000"))
-    thumbnail.setPalette(palette)
     return thumbnail
 
 
@@ -38,11 +34,11 @@ def test_the_quarters_are_in_their_places(thumbnail: Thumbnail) -> None:
 def test_the_frame_marks_the_margin(thumbnail: Thumbnail) -> None:
     thumbnail.show_colours(np.ones((42, 42, 4)), margin=10)
     row = [colour(thumbnail, x, 42) for x in range(84)]
-    marked = [x for x, name in enumerate(row) if name == "#ff0000"]
+    marked = [x for x, name in enumerate(row) if name == _FRAME]
     assert marked
     assert all(min(abs(x - 20), abs(x - 64)) <= 1 for x in marked)
     thumbnail.show_colours(np.ones((42, 42, 4)))
-    assert "#ff0000" not in [colour(thumbnail, x, 42) for x in range(84)]
+    assert _FRAME not in [colour(thumbnail, x, 42) for x in range(84)]
 
 
 def test_it_has_a_name_for_those_who_do_not_see_it(thumbnail: Thumbnail) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QRectF, Qt
-from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPalette, QPen
+from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 __all__ = ["Thumbnail"]
 
 _SIDE = 84  # pixels
 _GAP = 2
+_FRAME = "#ff9d1e"  # stands out from grey values, whatever the theme
 
 
 class Thumbnail(QWidget):
@@ -62,7 +63,7 @@ class Thumbnail(QWidget):
             painter.drawImage(box, self._picture)
         if self._frame:
             inset = self._frame * box.width()
-            painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 2))
+            painter.setPen(QPen(QColor(_FRAME), 2))
             painter.drawRect(box.adjusted(inset, inset, -inset, -inset))
         below = QRectF(0, self._side + _GAP, self.width(), self.fontMetrics().height())
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
