@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QTimer
 
 from napari_unet.engine.events import View
 from napari_unet.ui.layers.paint import PaintedPlanesTracker
@@ -15,10 +15,12 @@ __all__ = ["LiveView"]
 _LOOK_MS = 200
 
 
-class LiveView(QObject):
+class LiveView:
     """Implements `napari_unet.engine.events.Live` for one run.
 
     Made and released on the main thread; `view` and `take_painted` may be asked from any thread.
+    A thread that outlives the window may be the last to hold it: it is no QObject, and its timer
+    is deleted by the main thread.
 
     Parameters
     ----------
@@ -40,13 +42,12 @@ class LiveView(QObject):
         *,
         preview: bool = True,
     ) -> None:
-        super().__init__()
         self._viewer = viewer
         self._image = image
         self._painted = painted
         self._seen: View | None = None
         self._view: View | None = None  # read by the other thread: replaced, never changed
-        self._timer = QTimer(self)
+        self._timer = QTimer()
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
         self.watch(preview)
@@ -70,6 +71,7 @@ class LiveView(QObject):
     def release(self) -> None:
         """Look no more, and let go of the labels."""
         self.watch(False)  # noqa: FBT003
+        self._timer.deleteLater()
         self._painted.release()
 
     def _look(self) -> None:
