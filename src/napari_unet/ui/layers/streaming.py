@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_unet.config import OutputKind
 from napari_unet.engine.events import PlaneDone, TileDone
 from napari_unet.ui.layers.calm import CalmRefresh
 from napari_unet.ui.layers.geometry import in_sight
 from napari_unet.ui.layers.results import Result
+from napari_unet.ui.layers.texture import can_show_regions, show_region
 
 __all__ = ["ResultStream"]
+
+_AT_ONCE = 1 << 20  # pixels shown before the event loop goes on: 5 to 10 ms
+
+
+class _Region(NamedTuple):
+    """Part of a plane."""
+
+    position: tuple[int, ...]  # of the plane, along the leading axes
+    y: slice
+    x: slice
 
 
 class ResultStream:
@@ -21,13 +35,15 @@ class ResultStream:
 
     Notes
     -----
-    The worker writes the tiles; here they are only shown, at a pace that suits the cost.
+    The worker writes the tiles; here they are only shown, at a pace that suits the cost, and not
+    more of them at once than are drawn in a few milliseconds.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._result: Result | None = None
-        self._refresh = CalmRefresh(self._refresh_now)
+        self._pending: list[_Region] = []  # written and not shown yet
+        self._refresh = CalmRefresh(self._show_pending)
 
     @property
     def lost(self) -> bool:
@@ -55,12 +71,19 @@ class ResultStream:
         result = self._result
         if result is None or self.lost:
             return
-        if in_sight(self._viewer, result.layers[0], result.position(event.plane)):
-            self._refresh.soon()
+        position = result.position(event.plane)
+        if not in_sight(self._viewer, result.layers[0], position):
+            return
+        if isinstance(event, TileDone):
+            self._pending.append(_Region(position, event.y, event.x))
+        elif result.kind is OutputKind.LABELS or not event.complete:  # else as its tiles
+            self._pending = _bands(position, event.values.shape[-2:])
+        self._refresh.soon()
 
     def end(self) -> None:
         """Show the rest and unlock the layers."""
         self._refresh.cancel()
+        self._pending = []
         result, self._result = self._result, None
         for layer in result.layers if result else ():
             if layer in self._viewer.layers:
@@ -77,9 +100,33 @@ class ResultStream:
         if active is not None:  # people go on painting where they were
             self._viewer.layers.selection.active = active
 
-    def _refresh_now(self) -> None:
-        for layer in self._result.layers if self._result else ():
-            layer.refresh(thumbnail=False, highlight=False, extent=False)
+    def _show_pending(self) -> None:
+        if self._result is None or self.lost:
+            return
+        layers = self._result.layers
+        if not all(can_show_regions(self._viewer, layer) for layer in layers):
+            self._pending = []
+            for layer in layers:
+                layer.refresh(thumbnail=False, highlight=False, extent=False)
+            return
+        pixels = 0
+        while self._pending and pixels < _AT_ONCE:
+            position, y, x = self._pending.pop(0)
+            if in_sight(self._viewer, layers[0], position):  # else napari reads it when it is
+                pixels += (y.stop - y.start) * (x.stop - x.start)
+                for layer in layers:
+                    show_region(layer, position, y, x)
+        if self._pending:
+            self._refresh.soon()
+
+
+def _bands(position: tuple[int, ...], shape: tuple[int, ...]) -> list[_Region]:
+    """Cut a plane into regions that are quick to show."""
+    height, width = shape
+    rows = max(1, _AT_ONCE // width)
+    whole = slice(0, width)
+    starts = range(0, height, rows)
+    return [_Region(position, slice(y, min(y + rows, height)), whole) for y in starts]
 
 
 def _lock(layer: Layer, *, locked: bool) -> None:
