@@ -122,5 +122,3 @@ class Workbench(QObject):
             labels=chosen.labels if chosen.labels in layers else None,
             result=chosen.result if chosen.result in layers else None,
         )
-
-

@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
-from napari_unet.ui.jobs.reports import Progress
+from napari_unet.ui.jobs.progress import Progress
 from napari_unet.ui.parts.actions import set_ready
 
 __all__ = ["ProgressPanel"]
