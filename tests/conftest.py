@@ -1,4 +1,4 @@
-"""What every test stands on: one thread, settings of its own, and an X server or a clear reason.
+"""What every test stands on: one thread, folders of its own, and an X server or a clear reason.
 
 The environment is set here, before Qt, torch and napari read it.
 """
@@ -8,9 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
+import platformdirs
 import pytest
+
+from napari_unet.io.library import FOLDER_VARIABLE
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch: repeatable sums, and room beside Qt
 os.environ["NAPARI_CONFIG"] = ""  # never read or write the settings of whoever runs the tests
@@ -42,6 +46,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)  # a viewer test must not go missing unseen
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def user_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder in place of the user's data: models and large labels; it is not there yet."""
+    folder = tmp_path_factory.getbasetemp() / f"user data {uuid4().hex}"
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder / "models"))  # in other processes, too
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda app, *_: folder / app)
+    return folder
 
 
 @pytest.fixture

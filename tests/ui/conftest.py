@@ -15,7 +15,7 @@ from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.events import Stop
 from napari_unet.engine.model import Model, fresh_model
 from napari_unet.engine.normalize import Normalization
-from napari_unet.ui.jobs import work
+from napari_unet.ui.jobs import devices
 from napari_unet.ui.jobs.runner import Job
 
 CPU = DeviceChoice("cpu", "CPU, 1 threads", "chosen by hand", "buy a GPU")
@@ -96,4 +96,5 @@ def viewer(image: Image, labels: Labels) -> ViewerModel:
 @pytest.fixture
 def device_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The device is found without looking for it."""
-    monkeypatch.setattr(work, "find_device", lambda: job_of(work.DeviceFound(CPU)))
+    found = devices.DeviceFound(CPU, "auto", ("cpu",))
+    monkeypatch.setattr(devices, "find_device", lambda _wish: job_of(found))
