@@ -7,7 +7,7 @@ from typing import Protocol
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
@@ -38,6 +38,7 @@ from napari_unet.ui.workbench import Workbench
 __all__ = ["UNetPaint"]
 
 _BETWEEN_STEPS = 10  # pixels
+_WIDTH = 28  # of the dock at first, in widths of the letter M
 _WHY_NOT_STOP = {
     JobState.IDLE: "Nothing is running.",
     JobState.CANCELLING: "Stopping; the current step or tile is being finished.",
@@ -88,6 +89,11 @@ class UNetPaint(QWidget):
         self._connect()
         self._refresh()
         self.controls.devices.find()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 Qt
+        """Return a width at which most names and lines need not be cut or broken."""
+        hint = super().sizeHint()
+        return hint.expandedTo(QSize(_WIDTH * self.fontMetrics().horizontalAdvance("M"), 0))
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 Qt
         """Stop and let go."""

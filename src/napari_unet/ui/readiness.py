@@ -36,6 +36,8 @@ class Readiness:
 
     def why_no_image(self) -> str | None:
         """Use the chosen image."""
+        if not self.choices.images:
+            return "Open an image first."  # how is said in the step Image
         return why_no_image(self.choices.images)
 
     def why_no_labels(self) -> str | None:

@@ -9,7 +9,8 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from pytestqt.qtbot import QtBot
 
-from napari_unet.ui.layers.mistakes import KIND, MistakesLayer, blank_mistakes
+from napari_unet.ui.layers.mistakes import MistakesLayer, blank_mistakes
+from napari_unet.ui.layers.purpose import Purpose, purpose
 
 KINDS = {1: "false positive", 2: "miss"}
 
@@ -50,7 +51,7 @@ def test_a_mistake_is_named_when_the_mouse_is_over_it(
     array[1, 5, 6] = 2
     viewer.dims.set_current_step(0, 1)
     layer.refresh()
-    assert layer.metadata.items() >= KIND.items()
+    assert purpose(layer) is Purpose.MISTAKES
     assert "mistake: miss" in layer.get_status((1, 5, 6))["coordinates"]
     assert "mistake: none" in layer.get_status((1, 9, 9))["coordinates"]
 

@@ -13,7 +13,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_unet.engine.events import Previewed, View
-from napari_unet.ui.layers.preview import KIND, PreviewLayer, on_plane, place
+from napari_unet.ui.layers.preview import PreviewLayer, on_plane, place
+from napari_unet.ui.layers.purpose import purpose
 
 ANGLE = np.deg2rad(30)
 TURN = np.array([[np.cos(ANGLE), -np.sin(ANGLE)], [np.sin(ANGLE), np.cos(ANGLE)]])
@@ -88,7 +89,7 @@ def test_it_follows_to_another_region_and_plane(
     assert layer.data.shape == (1, 12, 12)
     assert layer.data.max() == 7
     assert np.allclose(layer.data_to_world((0, 0, 0)), image.data_to_world((2, 30, 20)))
-    assert sum(KIND in other.metadata for other in viewer.layers) == 1
+    assert sum(purpose(other) is not None for other in viewer.layers) == 1
 
 
 def test_people_go_on_painting_where_they_were(

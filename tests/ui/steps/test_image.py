@@ -133,7 +133,7 @@ def test_another_image_takes_the_place_of_one_that_is_removed(
 def test_images_that_the_plugin_made_are_not_offered(
     step: ImageStep, workbench: Workbench, viewer: ViewerModel, image: Image
 ) -> None:
-    metadata = {"napari-unet-paint": "probabilities"}
+    metadata = {"napari-unet-paint": "segmentation"}
     viewer.add_layer(Image(image.data, name="p", metadata=metadata, **placement(image)))
     assert step.picker.count() == 1
     assert step.channels.count() == 0

@@ -305,7 +305,7 @@ def test_opening_the_table_reads_the_folder_again(
     step: ModelStep, folder: Path, qtbot: QtBot
 ) -> None:
     (folder / "kinds.safetensors").rename(folder / "by another window.safetensors")
-    step.folded.expand(animate=False)
+    step.folded.fold.expand(animate=False)
     settle(step, qtbot)
     assert "by another window" in names(step)
     assert "by another window" in texts(step)
@@ -355,7 +355,7 @@ def test_scrolling_the_dock_chooses_no_model(step: ModelStep) -> None:
 
 
 def test_it_fits_a_narrow_dock(step: ModelStep) -> None:
-    step.folded.expand(animate=False)
+    step.folded.fold.expand(animate=False)
     assert step.minimumSizeHint().width() <= 240
 
 

@@ -16,7 +16,7 @@ from napari_unet.ui.jobs.progress import count
 from napari_unet.ui.jobs.runner import JobState
 from napari_unet.ui.layers.geometry import focus, full_resolution
 from napari_unet.ui.layers.new_labels import new_labels
-from napari_unet.ui.layers.results import MADE_BY
+from napari_unet.ui.layers.purpose import Purpose, purpose
 from napari_unet.ui.layers.take_over import (
     Overlap,
     Values,
@@ -70,7 +70,7 @@ class Correcting(QObject):
         chosen, runner = self.workbench.choices, self.workbench.runner
         result = chosen.result if isinstance(chosen.result, Labels) else None
         layers = self.workbench.viewer.layers
-        previews = [layer for layer in layers if layer.metadata.get(MADE_BY) == "preview"]
+        previews = [layer for layer in layers if purpose(layer) is Purpose.PREVIEW]
         preview = next((layer for layer in previews if isinstance(layer, Labels)), None)
         is_training = runner.state is not JobState.IDLE and runner.job_name == "Training"
         return (preview or result) if is_training else (result or preview)

@@ -79,6 +79,11 @@ class Exporting(QObject):
             paths.append(_free_path(folder, layers[0], paths))
         self.export(results, paths)
 
+    def release(self) -> None:
+        """Hear of no job any more."""
+        self.workbench.runner.reported.disconnect(self._on_reported)
+        self.workbench.runner.finished.disconnect(self._on_finished)
+
     def _groups(self, layers: Sequence[Layer]) -> list[ResultLayers]:
         """Return the layers, each with those that go into the same file."""
         everything = self.workbench.viewer.layers

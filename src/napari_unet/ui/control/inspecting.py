@@ -12,12 +12,11 @@ from napari_unet.ui.jobs import inspecting as jobs
 from napari_unet.ui.jobs.progress import Progress
 from napari_unet.ui.layers.geometry import focus, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, labels_planes
-from napari_unet.ui.layers.preview import KIND, add_unselected, find_ours, on_plane, place
+from napari_unet.ui.layers.preview import add_unselected, find_ours, on_plane, place
+from napari_unet.ui.layers.purpose import Purpose, made_for
 from napari_unet.ui.workbench import Workbench
 
 __all__ = ["Inspecting"]
-
-_KIND = "weight map"
 
 
 class Inspecting(QObject):
@@ -76,14 +75,14 @@ class Inspecting(QObject):
     def _show_weights(self, event: jobs.Inspected, image: Image) -> None:
         """Put the weight map in the place of the last one; how it is shown is the user's."""
         viewer = self._workbench.viewer
-        before = find_ours(viewer, _KIND)
+        before = find_ours(viewer, Purpose.WEIGHT_MAP)
         layer = Image(
             on_plane(image, event.weights),
             name="weight map",
             colormap="inferno",
             blending="additive",  # black, where nothing is painted, lets the image through
             contrast_limits=(0, max(float(event.weights.max()), 1e-6)),
-            metadata={KIND: _KIND},
+            metadata=made_for(Purpose.WEIGHT_MAP),
             **place(image, event.plane, event.origin),
         )
         if before is not None:

@@ -15,21 +15,12 @@ from napari_unet.ui.layers.geometry import full_resolution, same_placement, spat
 __all__ = [
     "image_planes",
     "labels_planes",
-    "purpose",
     "why_no_image",
     "why_no_labels",
     "why_not_channels",
 ]
 
-_KIND = "napari-unet-paint"  # key in the metadata of a layer that we made
-
 _COLOURS = 3  # red, green, blue; alpha is how the image is shown, not what was measured
-
-
-def purpose(layer: Layer) -> str | None:
-    """Return what the layer shows if this plugin made it ("preview"), None if it did not."""
-    shown: str | None = layer.metadata.get(_KIND)
-    return shown
 
 
 def image_planes(images: Sequence[Image]) -> Planes:

@@ -12,10 +12,10 @@ from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_unet.ui.layers.calm import CalmRefresh
 from napari_unet.ui.layers.geometry import full_resolution, in_sight, placement
+from napari_unet.ui.layers.purpose import Purpose, made_for
 
-__all__ = ["COLOURS", "KIND", "MistakesLayer", "blank_mistakes"]
+__all__ = ["COLOURS", "MistakesLayer", "blank_mistakes"]
 
-KIND = {"napari-unet-paint": "mistakes"}
 """Metadata of the layer: it is no result and no labels to paint on."""
 
 COLOURS = {1: "#d55e00", 2: "#56b4e9", 3: "#f0e442", 4: "#cc79a7"}
@@ -55,7 +55,7 @@ class MistakesLayer:
         layer = Labels(
             array,
             name=f"{result.name} mistakes",
-            metadata=dict(KIND),
+            metadata=made_for(Purpose.MISTAKES),
             features={"index": [0, *kinds], "mistake": ["none", *kinds.values()]},
             # Not a DirectLabelColormap: where numba is installed, napari compiles code for its
             # first use, on the main thread, for a second or two. Numbers beyond the last do not

@@ -12,10 +12,9 @@ from napari.utils.transforms import CompositeAffine
 
 from napari_unet.engine.events import Previewed, View
 from napari_unet.ui.layers.geometry import placement, spatial_shape
+from napari_unet.ui.layers.purpose import Purpose, made_for, purpose
 
-__all__ = ["KIND", "PreviewLayer", "add_unselected", "find_ours", "on_plane", "place"]
-
-KIND = "napari-unet-paint"  # key in a layer's metadata; the value says what the layer shows
+__all__ = ["PreviewLayer", "add_unselected", "find_ours", "on_plane", "place"]
 
 
 def on_plane(layer: Layer, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -62,9 +61,9 @@ def add_unselected(viewer: ViewerModel, layer: Layer, *, above: Layer) -> None:
     layers.selection = selected
 
 
-def find_ours(viewer: ViewerModel, kind: str) -> Layer | None:
+def find_ours(viewer: ViewerModel, kind: Purpose) -> Layer | None:
     """Return the layer of this kind that an earlier dock of this viewer has made."""
-    return next((layer for layer in viewer.layers if layer.metadata.get(KIND) == kind), None)
+    return next((layer for layer in viewer.layers if purpose(layer) is kind), None)
 
 
 class PreviewLayer:
@@ -93,7 +92,7 @@ class PreviewLayer:
         """
         if image is not self._image:
             self.remove()
-        left = find_ours(self._viewer, "preview")
+        left = find_ours(self._viewer, Purpose.PREVIEW)
         fits = isinstance(left, Labels) and left.ndim == image.ndim
         self._layer = left if fits else None
         self._image, self._shown = image, None
@@ -127,7 +126,7 @@ class PreviewLayer:
             on_plane(image, values).copy(),  # written to when the next one comes
             name="preview",
             opacity=0.5,
-            metadata={KIND: "preview"},
+            metadata=made_for(Purpose.PREVIEW),
             **place(image, view.plane, (view.y.start, view.x.start)),
         )
         layer.editable = False  # what is painted here would be gone with the next preview

@@ -17,10 +17,10 @@ from napari_unet.engine.events import PlaneDone, TileDone
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.ui.layers.arrays import new_array
 from napari_unet.ui.layers.geometry import placement, same_placement, spatial_shape
+from napari_unet.ui.layers.purpose import Purpose, made_for, purpose
 
-__all__ = ["GROUP", "MADE_BY", "Result", "is_result", "painted_planes"]
+__all__ = ["GROUP", "Result", "is_result", "painted_planes"]
 
-MADE_BY = "napari-unet-paint"
 """Key in the metadata of the layers made here; "segmentation" says that it is a result."""
 
 GROUP = "napari-unet-paint result"
@@ -32,7 +32,7 @@ _COLOURS = ("green", "magenta", "blue", "red", "cyan", "yellow")  # added up whe
 
 def is_result(layer: Layer) -> bool:
     """Return True for a layer that a segmentation has made."""
-    return bool(layer.metadata.get(MADE_BY) == "segmentation")
+    return purpose(layer) is Purpose.SEGMENTATION
 
 
 @dataclass(slots=True, eq=False)
@@ -103,7 +103,7 @@ class Result:
         options: dict[str, Any] = {
             **placement(self.image),
             "multiscale": False,  # or napari would look into an array on disk to guess
-            "metadata": {MADE_BY: "segmentation", GROUP: secrets.token_hex(8)},
+            "metadata": {**made_for(Purpose.SEGMENTATION), GROUP: secrets.token_hex(8)},
         }
         named = zip(self.arrays, self._new_names(), strict=True)
         if not self.channels:

@@ -12,6 +12,7 @@ from napari_unet.config import Unpainted
 from napari_unet.ui.control.comparing import Comparing
 from napari_unet.ui.jobs.comparing import CompareDone, figures, tell_mistakes
 from napari_unet.ui.layers.mistakes import COLOURS
+from napari_unet.ui.layers.purpose import Purpose, purpose
 from napari_unet.ui.parts.actions import Action
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
@@ -23,7 +24,7 @@ __all__ = ["CompareStep"]
 
 _ZEROS = {"0 is background": Unpainted.BACKGROUND, "0 is not judged": Unpainted.IGNORED}
 _WHAT = {"All planes with a truth": True, "This plane": False}
-_ONLY_SHOWN = ("mistakes", "preview")  # what such layers say of themselves
+_ONLY_SHOWN = (Purpose.MISTAKES, Purpose.PREVIEW)
 
 
 class CompareStep(Step):
@@ -135,4 +136,4 @@ def _legend(kind: int, words: str) -> str:
 
 
 def _can_be_compared(layer: Layer) -> bool:
-    return isinstance(layer, Labels) and layer.metadata.get("napari-unet-paint") not in _ONLY_SHOWN
+    return isinstance(layer, Labels) and purpose(layer) not in _ONLY_SHOWN

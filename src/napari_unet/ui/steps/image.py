@@ -16,7 +16,8 @@ from napari_unet.engine.errors import EngineError
 from napari_unet.ui.jobs.progress import count
 from napari_unet.ui.layers.following import Follower
 from napari_unet.ui.layers.geometry import pixel_size
-from napari_unet.ui.layers.inputs import image_planes, purpose, why_no_image, why_not_channels
+from napari_unet.ui.layers.inputs import image_planes, why_no_image, why_not_channels
+from napari_unet.ui.layers.purpose import purpose
 from napari_unet.ui.parts.channels import ChannelList
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.pickers import LayerPicker

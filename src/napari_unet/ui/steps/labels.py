@@ -13,7 +13,8 @@ from napari_unet.ui import keys
 from napari_unet.ui.control.painting import Painting
 from napari_unet.ui.layers.arrays import stored_in
 from napari_unet.ui.layers.following import Follower
-from napari_unet.ui.layers.inputs import purpose, why_no_image, why_no_labels
+from napari_unet.ui.layers.inputs import why_no_image, why_no_labels
+from napari_unet.ui.layers.purpose import purpose
 from napari_unet.ui.parts.actions import set_ready
 from napari_unet.ui.parts.legend import Legend, entries
 from napari_unet.ui.parts.pickers import LayerPicker, Picker

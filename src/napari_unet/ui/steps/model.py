@@ -7,7 +7,6 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QLabel, QPushButton
-from superqt import QCollapsible
 
 from napari_unet.config import NETWORKS
 from napari_unet.io.library import free_name
@@ -15,6 +14,7 @@ from napari_unet.ui.control.models import Models
 from napari_unet.ui.jobs.models import ModelFile, describe_model, tell_story
 from napari_unet.ui.parts.actions import set_ready
 from napari_unet.ui.parts.files import ask_model_to_open
+from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.groups import Entry, GroupPicker
 from napari_unet.ui.parts.your_models import YourModels
 from napari_unet.ui.steps.step import Step
@@ -34,7 +34,7 @@ class ModelStep(Step):
         self.picker = GroupPicker()
         self.keep = QPushButton("&Keep the trained model…")
         self.yours = YourModels()
-        self.folded = QCollapsible("Your models", expandedIcon="▾", collapsedIcon="▸")
+        self.folded = Folded("Your models", self.yours)
         self._models = models
         self._build()
         self._connect()
@@ -67,13 +67,6 @@ class ModelStep(Step):
         row = QHBoxLayout()
         row.addWidget(label)
         row.addWidget(self.picker, stretch=1)
-        self.folded.setDuration(0)
-        self.folded.setContent(self.yours)
-        self.folded.collapse(animate=False)
-        for part in (self.folded, self.folded.content()):  # in line with the rows around them
-            layout = part.layout()
-            if layout is not None:
-                layout.setContentsMargins(0, 0, 0, 0)
         self.body.addLayout(row)
         self.body.addWidget(self.keep)
         self.body.addWidget(self.folded)
@@ -82,7 +75,7 @@ class ModelStep(Step):
         library = self._models.library
         self.picker.picked.connect(self._models.choose)
         self.keep.clicked.connect(self._on_keep_clicked)
-        self.folded.toggled.connect(self._on_folded)
+        self.folded.fold.toggled.connect(self._on_folded)
         # Later, when the cell's editor is closed: the answer fills the table anew.
         later = Qt.ConnectionType.QueuedConnection
         self.yours.renamed.connect(library.rename, type=later)
