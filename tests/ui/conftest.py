@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.device import DeviceChoice
-from napari_unet.engine.events import Stop
-from napari_unet.engine.model import Model, fresh_model
+from napari_unet.engine.events import (
+    FinishReason,
+    PlaneDone,
+    SegmentDone,
+    SegmentStarted,
+    Stop,
+    TileDone,
+    TrainDone,
+)
+from napari_unet.engine.model import Model, TrainRecord, fresh_model
 from napari_unet.engine.normalize import Normalization
-from napari_unet.ui.jobs import devices
+from napari_unet.ui.dock import UNetPaint
+from napari_unet.ui.jobs import devices, segmenting
 from napari_unet.ui.jobs.runner import Job
+from napari_unet.ui.workbench import CurrentModel
+from tests.ui.pressing import open_dock
 
 CPU = DeviceChoice("cpu", "CPU, 1 threads", "chosen by hand", "buy a GPU")
 
@@ -50,6 +66,43 @@ def endless_job(event: object, *, last: object) -> Job:
         yield last
 
     return run
+
+
+def segmenting_job(value: int, *, hold: bool = False) -> Callable[..., Job]:
+    """Return what takes the place of `segment_images`: it fills each plane with `value`.
+
+    With `hold` it waits after the first plane, until it is stopped.
+    """
+
+    def make(turns: Sequence[segmenting.Turn]) -> Job:
+        return lambda stop: _fill(turns, value, stop, hold=hold)
+
+    return make
+
+
+def _fill(
+    turns: Sequence[segmenting.Turn], value: int, stop: Stop, *, hold: bool
+) -> Iterator[object]:
+    for number, turn in enumerate(turns):
+        planes = sorted(set(range(turn.planes.count)) - turn.resume.finished)
+        turn.sink.prepare()
+        yield segmenting.TurnStarted(number)
+        yield SegmentStarted("CPU", tuple(planes), len(planes), 64)
+        height, width = turn.planes.shape
+        whole, values = (slice(0, height), slice(0, width)), np.full((height, width), value)
+        for done, plane in enumerate(planes, 1):
+            for event in (
+                TileDone(plane, *whole, values, done, len(planes)),
+                PlaneDone(plane, values, objects=1, complete=True),
+            ):
+                turn.sink.write(event)
+                yield event
+            while hold and not stop():
+                time.sleep(0.001)
+            if stop():
+                yield SegmentDone(FinishReason.STOPPED, tuple(planes[:done]), 1.0)
+                return
+        yield SegmentDone(FinishReason.COMPLETED, tuple(planes), 1.0)
 
 
 @pytest.fixture
@@ -98,3 +151,46 @@ def device_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The device is found without looking for it."""
     found = devices.DeviceFound(CPU, "auto", ("cpu",))
     monkeypatch.setattr(devices, "find_device", lambda _wish: job_of(found))
+
+
+@pytest.fixture
+def trained(model: Model) -> TrainDone:
+    """The last event of a training."""
+    record = TrainRecord(steps=9, best_step=8, seconds=1, validation_iou=0.9)
+    return TrainDone(FinishReason.TIME, replace(model, record=record))
+
+
+Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, str, Job], Calls]:
+    """Put a fake job in the place of one; returns the arguments of each call."""
+
+    def install(module: ModuleType, name: str, job: Job) -> Calls:
+        calls: Calls = []
+
+        def take(*args: Any, **kwargs: Any) -> Job:
+            calls.append((args, kwargs))
+            return job
+
+        monkeypatch.setattr(module, name, take)
+        return calls
+
+    return install
+
+
+@pytest.fixture
+def dock(viewer: ViewerModel, qtbot: QtBot, device_at_once: None) -> Iterator[UNetPaint]:
+    """A dock that is ready, in no window."""
+    dock = open_dock(viewer, qtbot)
+    qtbot.addWidget(dock)
+    yield dock
+    dock.close()
+
+
+@pytest.fixture
+def with_model(dock: UNetPaint, model: Model) -> UNetPaint:
+    """A dock with a model that segments."""
+    dock.workbench.choose(start=CurrentModel("mine", model, Path("mine.safetensors")))
+    return dock

@@ -1,0 +1,79 @@
+"""The buttons of the dock: which can be pressed, and pressing them."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton
+
+from napari_unet.ui.dock import UNetPaint
+from napari_unet.ui.steps.compare import CompareStep
+from napari_unet.ui.steps.correct import CorrectStep
+from napari_unet.ui.steps.export import ExportStep
+from napari_unet.ui.steps.image import ImageStep
+from napari_unet.ui.steps.inspect import InspectStep
+from napari_unet.ui.steps.labels import LabelsStep
+from napari_unet.ui.steps.model import ModelStep
+from napari_unet.ui.steps.segment import SegmentStep
+from napari_unet.ui.steps.step import Step
+from napari_unet.ui.steps.train import TrainStep
+
+StepKind = TypeVar("StepKind", bound=Step)
+
+
+def step(dock: UNetPaint, kind: type[StepKind]) -> StepKind:
+    """Return the dock's step of this kind."""
+    return next(step for step in dock.steps if isinstance(step, kind))
+
+
+def open_dock(viewer: ViewerModel, qtbot: QtBot) -> UNetPaint:
+    """Return a dock that has found its device and listed the models."""
+    dock = UNetPaint(viewer)
+    with qtbot.waitSignals([dock.workbench.ended, dock.workbench.ended]):
+        pass
+    return dock
+
+
+def buttons(dock: UNetPaint) -> dict[str, QPushButton]:
+    """Return the buttons of all steps and of the footer."""
+    segment, correct = step(dock, SegmentStep), step(dock, CorrectStep)
+    return {
+        "show me": step(dock, ImageStep).show_me,
+        "new labels": step(dock, LabelsStep).new,
+        "keep": step(dock, ModelStep).keep,
+        "train": step(dock, TrainStep).action.button,
+        "inspect": step(dock, InspectStep).show_button,
+        "segment": segment.start,
+        "pause": segment.pause,
+        "start over": segment.anew,
+        "take": correct.take,
+        "suggest": correct.suggest,
+        "compare": step(dock, CompareStep).action.button,
+        "export": step(dock, ExportStep).export.button,
+        "stop": dock.progress.stop,
+    }
+
+
+def can_press(dock: UNetPaint) -> set[str]:
+    """Return what can be pressed; everything else that is in sight says why it cannot."""
+    in_sight = {name: b for name, b in buttons(dock).items() if not b.isHidden()}
+    for name, button in in_sight.items():
+        assert button.toolTip(), f"'{name}' says nothing"
+    return {name for name, button in in_sight.items() if button.isEnabled()}
+
+
+def press(dock: UNetPaint, name: str, qtbot: QtBot) -> None:
+    """Press a button and wait for the job to end."""
+    button = buttons(dock)[name]
+    assert button.isEnabled(), button.toolTip()
+    with qtbot.waitSignal(dock.workbench.ended):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)  # type: ignore[no-untyped-call]
+
+
+def begin(dock: UNetPaint, name: str, qtbot: QtBot) -> None:
+    """Press a button and wait for the job's first event."""
+    with qtbot.waitSignal(dock.workbench.runner.reported):
+        buttons(dock)[name].click()

@@ -1,0 +1,115 @@
+"""The dock while layers come and go, and two docks at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from pytestqt.qtbot import QtBot
+
+from napari_unet.engine.events import StepDone, TrainDone
+from napari_unet.ui.dock import UNetPaint
+from napari_unet.ui.jobs import segmenting, training
+from napari_unet.ui.jobs.runner import JobState
+from napari_unet.ui.steps.image import ImageStep
+from napari_unet.ui.steps.labels import LabelsStep
+from napari_unet.ui.steps.train import TrainStep
+from tests.ui.conftest import Calls, endless_job, job_of, segmenting_job
+from tests.ui.pressing import begin, can_press, open_dock, press, step
+
+STEP = StepDone(120, 0.25, 10.0, 0.25)
+Fake = Callable[..., Calls]
+
+
+def test_layers_that_are_removed_while_it_trains(
+    dock: UNetPaint, viewer: ViewerModel, fake: Fake, trained: TrainDone, qtbot: QtBot
+) -> None:
+    fake(training, "train_on_labels", endless_job(STEP, last=trained))
+    begin(dock, "train", qtbot)
+    viewer.layers.clear()
+    assert can_press(dock) == {"show me", "stop"}
+    press(dock, "stop", qtbot)
+    assert dock.workbench.choices.model is trained.model
+    assert can_press(dock) == {"show me", "keep"}
+
+
+def test_layers_that_are_renamed_or_replaced_while_it_trains(
+    dock: UNetPaint,
+    viewer: ViewerModel,
+    image: Image,
+    labels: Labels,
+    fake: Fake,
+    trained: TrainDone,
+    qtbot: QtBot,
+) -> None:
+    fake(training, "train_on_labels", endless_job(STEP, last=trained))
+    begin(dock, "train", qtbot)
+    image.name = "HeLa"
+    assert step(dock, ImageStep).picker.currentText() == "HeLa"
+    viewer.layers.remove(labels)
+    again = viewer.add_labels(
+        labels.data.copy(), name="strokes", scale=labels.scale, translate=labels.translate
+    )
+    assert dock.workbench.choices.labels is again
+    image.data = image.data[:2]
+    press(dock, "stop", qtbot)
+    assert "train" not in can_press(dock)
+    assert "2×64×48" in step(dock, TrainStep).action.hint.text()
+
+
+def test_a_result_that_is_removed_ends_its_segmentation(
+    with_model: UNetPaint, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7, hold=True))
+    begin(with_model, "segment", qtbot)
+    with qtbot.waitSignal(with_model.workbench.ended):
+        viewer.layers.remove("cells segmentation")
+    assert can_press(with_model) >= {"segment", "train"}
+
+
+def test_labels_that_are_painted_on_are_never_streamed_into(
+    with_model: UNetPaint, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    press(with_model, "segment", qtbot)
+    first = viewer.layers["cells segmentation"]
+    with_model.workbench.choose(labels=first)  # to correct it and train on it
+    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(8))
+    press(with_model, "segment", qtbot)
+    assert (first.data == 7).all()
+    second = with_model.workbench.choices.result
+    assert isinstance(second, Labels)
+    assert second is not first
+    assert (second.data == 8).all()
+
+
+def test_two_docks_do_not_mix(
+    with_model: UNetPaint,
+    viewer: ViewerModel,
+    fake: Fake,
+    trained: TrainDone,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    other_viewer = ViewerModel()
+    other_viewer.add_image(np.zeros((2, 32, 32), np.uint8), name="yeast")
+    other = open_dock(other_viewer, qtbot)
+    qtbot.addWidget(other)
+    said = other.progress.status.text()
+    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7, hold=True))
+    begin(with_model, "segment", qtbot)
+    assert can_press(other) == {"new labels"}
+    step(other, LabelsStep).new.click()
+    fake(training, "train_on_labels", job_of(STEP, trained))
+    press(other, "train", qtbot)  # both run
+    assert with_model.workbench.runner.state is JobState.RUNNING
+    assert other.progress.status.text() != said
+    assert other.workbench.choices.model is trained.model
+    assert with_model.workbench.choices.model is not trained.model
+    other.close()
+    press(with_model, "stop", qtbot)
+    assert {layer.name for layer in other_viewer.layers} == {"yeast", "yeast labels", "preview"}
+    assert "yeast labels" not in viewer.layers
