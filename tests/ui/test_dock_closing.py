@@ -1,0 +1,190 @@
+"""Closing the dock: the job ends, and nothing is left of it but the layers."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any
+from weakref import ref
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QThreadPool
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_unet.engine.events import StepDone, Stop, TrainDone
+from napari_unet.ui.dock import UNetPaint
+from napari_unet.ui.jobs import segmenting, training
+from napari_unet.ui.jobs.runner import JobState
+from tests.ui.conftest import Calls, endless_job, job_of, segmenting_job
+from tests.ui.pressing import begin, buttons, can_press, open_dock, press
+
+STEP = StepDone(120, 0.25, 10.0, 0.25)
+Fake = Callable[..., Calls]
+
+pytestmark = pytest.mark.usefixtures("device_at_once")
+
+
+class Endless:
+    """A training that runs until it is stopped, and knows whether it was."""
+
+    def __init__(self) -> None:
+        self.has_ended = False
+
+    def __call__(self, stop: Stop) -> Iterator[object]:
+        yield from endless_job(STEP, last=STEP)(stop)
+        self.has_ended = True
+
+
+@pytest.fixture
+def endless(fake: Fake) -> Endless:
+    """A training that runs until it is stopped."""
+    endless = Endless()
+    fake(training, "train_on_labels", endless)
+    return endless
+
+
+def listeners(viewer: ViewerModel) -> list[str]:
+    """Return who listens to the viewer, its parts and its layers."""
+    camera = getattr(viewer, "scene", viewer).camera  # napari >= 0.9 has it in the scene
+    sources = [viewer, viewer.layers, viewer.layers.selection, viewer.dims, camera]
+    groups = [source.events for source in (*sources, *viewer.layers)]
+    return [
+        f"{name}: {_owner(callback)}"
+        for group in groups
+        for name, emitter in group.emitters.items()
+        for callback in emitter.callbacks
+    ]
+
+
+def _owner(callback: Any) -> str:
+    """Return the function, or the class and method, that is called."""
+    if isinstance(callback, tuple):  # of a method: a weak reference to its object, and its name
+        kind = type(callback[0]())
+        return f"{kind.__module__}.{kind.__qualname__}.{callback[1]}"
+    return f"{callback.__module__}.{getattr(callback, '__qualname__', type(callback))}"
+
+
+def ours(viewer: ViewerModel) -> list[str]:
+    return [listener for listener in listeners(viewer) if "napari_unet" in listener]
+
+
+def use(dock: UNetPaint, fake: Fake, trained: TrainDone, qtbot: QtBot) -> None:
+    """Train and segment, so that all that follows layers has some to follow."""
+    fake(training, "train_on_labels", job_of(STEP, trained))
+    press(dock, "train", qtbot)
+    press(dock, "segment", qtbot)
+
+
+def test_closing_stops_the_job_and_lets_go_of_the_viewer(
+    dock: UNetPaint, viewer: ViewerModel, endless: Endless, qtbot: QtBot
+) -> None:
+    begin(dock, "train", qtbot)
+    dock.close()
+    assert endless.has_ended
+    assert dock.workbench.runner.state is JobState.IDLE
+    said = dock.progress.status.text()
+    viewer.layers.clear()
+    viewer.add_layer(Image(np.zeros((4, 4))))
+    qtbot.wait(150)
+    assert dock.progress.status.text() == said
+    dock.close()  # twice is harmless
+
+
+def test_a_window_that_is_destroyed_takes_the_job_with_it(
+    viewer: ViewerModel, endless: Endless, qtbot: QtBot
+) -> None:
+    before = listeners(viewer)
+    window = QWidget()
+    dock = open_dock(viewer, qtbot)
+    dock.setParent(window)
+    begin(dock, "train", qtbot)
+    with qtbot.waitSignal(dock.destroyed):
+        window.deleteLater()
+    assert endless.has_ended
+    viewer.layers.remove("preview")
+    assert listeners(viewer) == before
+
+
+def test_a_dock_that_napari_takes_out_of_its_window_closes(
+    viewer: ViewerModel, endless: Endless, qtbot: QtBot
+) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    dock = open_dock(viewer, qtbot)
+    dock.setParent(window)
+    begin(dock, "train", qtbot)
+    with qtbot.waitSignal(dock.destroyed):
+        dock.setParent(None)
+    assert endless.has_ended
+    assert ours(viewer) == []
+
+
+def test_nobody_listens_to_the_viewer_after_closing(
+    viewer: ViewerModel,
+    fake: Fake,
+    trained: TrainDone,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    before, keys = listeners(viewer), dict(viewer.keymap)
+    dock = open_dock(viewer, qtbot)
+    qtbot.addWidget(dock)
+    assert ours(viewer)
+    use(dock, fake, trained, qtbot)
+    dock.close()
+    assert ours(viewer) == []
+    viewer.layers.remove("cells segmentation")
+    assert listeners(viewer) == before
+    assert viewer.keymap == keys
+
+
+def test_a_closed_dock_is_not_kept_alive(
+    viewer: ViewerModel,
+    fake: Fake,
+    trained: TrainDone,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    windows = set(QApplication.topLevelWidgets())
+    dock = open_dock(viewer, qtbot)
+    use(dock, fake, trained, qtbot)
+    parts: list[Any] = [dock, dock.workbench, *dock.steps, *dock.controls.all()]
+    held = {type(part).__name__: ref(part) for part in parts}
+    del parts
+    dock.close()
+    del dock
+    pool = QThreadPool.globalInstance()
+    assert pool is not None
+    assert pool.waitForDone(2000)
+    qtbot.wait(10)
+    gc.collect()
+    assert {name for name, part in held.items() if part() is not None} == set()
+    assert set(QApplication.topLevelWidgets()) <= windows
+
+
+def test_it_opens_again_after_it_was_closed_in_mid_training(
+    dock: UNetPaint,
+    viewer: ViewerModel,
+    labels: Labels,
+    endless: Endless,
+    fake: Fake,
+    trained: TrainDone,
+    qtbot: QtBot,
+) -> None:
+    begin(dock, "train", qtbot)
+    dock.close()
+    again = open_dock(viewer, qtbot)
+    qtbot.addWidget(again)
+    assert again.workbench.choices.labels is labels  # not the preview
+    assert "stop" not in can_press(again)
+    fake(training, "train_on_labels", job_of(STEP, trained))
+    press(again, "train", qtbot)
+    assert [layer.name for layer in viewer.layers].count("preview") == 1
+    assert buttons(again)["segment"].isEnabled()
+    again.close()
