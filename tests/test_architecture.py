@@ -10,6 +10,8 @@ from pathlib import Path
 
 from importlinter.cli import lint_imports
 from npe2 import PluginManifest
+from qtpy import QtWidgets
+from qtpy.QtWidgets import QWidget
 
 _ROOT = Path(__file__).parents[1]
 _PACKAGE = _ROOT / "src" / "napari_unet"
@@ -129,3 +131,68 @@ def _undocumented(tree: ast.Module) -> list[str]:
 def test_everything_public_is_documented() -> None:
     assert [name for name, tree in _trees() if not ast.get_docstring(tree)] == []
     assert [(name, missing) for name, tree in _trees() if (missing := _undocumented(tree))] == []
+
+
+_MOST_METHODS, _MOST_ATTRIBUTES = 15, 12
+
+
+def _widget_classes() -> Iterator[tuple[str, ast.ClassDef]]:
+    """Yield the classes of the window that are widgets, by way of other classes of ours as well."""
+    classes = {
+        node.name: (name, node)
+        for name, tree in _trees()
+        for node in tree.body
+        if name.startswith("ui/") and isinstance(node, ast.ClassDef)
+    }
+
+    def is_widget(base: str) -> bool:
+        if base in classes:
+            return any(is_widget(ast.unparse(of)) for of in classes[base][1].bases)
+        return base.startswith("Q") and hasattr(QtWidgets, base)
+
+    yield from (found for kind, found in classes.items() if is_widget(kind))
+
+
+def _methods(node: ast.ClassDef) -> list[str]:
+    """Return what the class itself can do: neither special methods nor answers to Qt."""
+    names = [part.name for part in node.body if isinstance(part, ast.FunctionDef)]
+    return [name for name in names if not (name.startswith("__") or hasattr(QWidget, name))]
+
+
+def _attributes(node: ast.ClassDef) -> set[str]:
+    """Return the names that the class stores in `self`."""
+    return {
+        part.attr
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute)
+        and isinstance(part.ctx, ast.Store)
+        and ast.unparse(part.value) == "self"
+    }
+
+
+def test_widget_classes_are_small() -> None:
+    sizes = {
+        f"{name}: {node.name}": (len(_methods(node)), len(_attributes(node)))
+        for name, node in _widget_classes()
+    }
+    assert len(sizes) > 20  # they were found
+    assert {
+        name: size
+        for name, size in sizes.items()
+        if size[0] > _MOST_METHODS or size[1] > _MOST_ATTRIBUTES
+    } == {}
+
+
+def _strangers(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield where a private attribute is read or written that no class of this file defines."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute) or not node.attr.startswith("_"):
+            continue
+        is_special = node.attr.startswith("__") and node.attr.endswith("__")
+        if not is_special and ast.unparse(node.value) not in ("self", "cls"):
+            yield node.lineno, ast.unparse(node)
+
+
+def test_private_attributes_of_others_are_left_alone() -> None:
+    found = {name: list(_strangers(tree)) for name, tree in _trees() if name.startswith("ui/")}
+    assert {name: strangers for name, strangers in found.items() if strangers} == {}
