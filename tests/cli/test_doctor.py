@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -82,3 +83,12 @@ def test_the_report_is_one_json_object(command: Command) -> None:
     assert report["versions"]["torch"]
     assert all(set(problem) == {"problem", "cure"} for problem in report["problems"])
     assert "device" in command("doctor").stdout
+
+
+def test_a_torch_that_cannot_be_loaded_is_a_problem_with_a_cure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "napari_unet.engine.device", None)  # its import fails
+    environment = examine()
+    problem = next(p for p in find_problems(environment) if "PyTorch" in p.problem)
+    assert problem.cure.startswith("pip install")

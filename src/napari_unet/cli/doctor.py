@@ -10,9 +10,13 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from napari_unet.cli.console import say, show
-from napari_unet.engine.device import DeviceChoice, pick_device
+from napari_unet.engine.torch_missing import first_line, torch_cure
+
+if TYPE_CHECKING:
+    from napari_unet.engine.device import DeviceChoice
 
 __all__ = ["Environment", "Problem", "examine", "find_problems", "run_doctor"]
 
@@ -32,7 +36,7 @@ class Environment:
 
     system: str  # as `platform.system()`
     python: str
-    device: DeviceChoice
+    device: DeviceChoice | Problem  # a problem if torch cannot be loaded
     versions: Mapping[str, str]  # of what is installed
     variables: Mapping[str, str]  # of the process's environment
     libraries: Mapping[str, str | None]  # file of each system library; None: not found
@@ -52,9 +56,7 @@ def run_doctor(*, as_json: bool) -> None:
     environment = examine()
     problems = list(find_problems(environment))
     figures = {
-        "device": environment.device.device,
-        "device_name": environment.device.name,
-        "device_reason": environment.device.reason,
+        **_describe(environment.device),
         "system": platform.platform(),
         "python": environment.python,
         **({"versions": environment.versions} if as_json else environment.versions),
@@ -71,18 +73,37 @@ def run_doctor(*, as_json: bool) -> None:
         say("No problems found.")
 
 
+def _describe(device: DeviceChoice | Problem) -> dict[str, str]:
+    if isinstance(device, Problem):
+        return {"device": "none", "device_reason": device.problem}
+    return {
+        "device": device.device,
+        "device_name": device.name,
+        "device_reason": device.reason,
+    }
+
+
 def examine() -> Environment:
     """Look at this machine; nothing is imported or opened but torch."""
     on_linux = platform.system() == "Linux"
     return Environment(
         system=platform.system(),
         python=platform.python_version(),
-        device=pick_device(),
+        device=_device(),
         versions=dict(_installed()),
         variables=dict(os.environ),
         libraries={name: ctypes.util.find_library(name) for name in _LIBRARIES if on_linux},
         renderer=_renderer(),
     )
+
+
+def _device() -> DeviceChoice | Problem:
+    """Load torch, which is the first thing that can be broken."""
+    try:
+        from napari_unet.engine.device import pick_device  # noqa: PLC0415
+    except (ImportError, OSError) as error:
+        return Problem(f"PyTorch cannot be loaded: {first_line(error)}.", torch_cure(error))
+    return pick_device()
 
 
 def _installed() -> Iterator[tuple[str, str]]:
@@ -111,9 +132,11 @@ def _renderer() -> str | None:
 def find_problems(environment: Environment) -> Iterator[Problem]:
     """Yield what is in the way, the gravest first."""
     yield from _qt_problems(environment)
-    if environment.device.cure:
-        reason = environment.device.reason
-        yield Problem(f"Training runs on the CPU: {reason}.", environment.device.cure)
+    device = environment.device
+    if isinstance(device, Problem):
+        yield device
+    elif device.cure:
+        yield Problem(f"Training runs on the CPU: {device.reason}.", device.cure)
     if "napari-unet" in environment.versions:
         yield Problem(
             "'napari-unet' is another plugin, which overwrites parts of this one.",

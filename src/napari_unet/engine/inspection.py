@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +13,9 @@ from napari_unet.engine.model import HeldOut
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.painted import read_painted
 from napari_unet.engine.planes import Planes
-from napari_unet.engine.sampling import PatchSampler
+from napari_unet.engine.sampling import PatchSampler, patch_context
 from napari_unet.engine.targets import LabelScheme
-from napari_unet.engine.unet import margin, valid_output_size
+from napari_unet.engine.unet import margin
 from napari_unet.engine.validation import Split
 
 __all__ = ["Inspection", "Patch", "inspect"]
@@ -90,7 +89,7 @@ def inspect(
         LabelScheme(task, unpainted),
         measure(planes),
         config,
-        context=_context(config, network.levels),
+        context=patch_context(config, network.levels),
     )
     split = Split(planes.shape, config.validation_share, np.random.default_rng(config.seed))
     training, held_out = split.divide(stack)
@@ -121,10 +120,3 @@ def _draw(sampler: PatchSampler, seed: int, context: int) -> Patch:
         batch.weights[0].numpy(),
         context,
     )
-
-
-def _context(config: TrainConfig, levels: int) -> int:
-    """Return how far a patch around a painted pixel can reach, pixels; as in training."""
-    half = valid_output_size(config.patch, levels) / 2 + margin(levels)
-    elastic = 4 * config.augment.elastic_sigma
-    return math.ceil(half * math.sqrt(2) + config.augment.shift + elastic)

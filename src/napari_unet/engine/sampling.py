@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_unet.config import AugmentConfig
+from napari_unet.config import AugmentConfig, TrainConfig
 from napari_unet.engine import augment
 from napari_unet.engine.model import HeldOut
 from napari_unet.engine.painted import PaintedPlane, PaintedStack
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.unet import margin, valid_output_size
 
-__all__ = ["Batch", "PatchCutter", "PatchSampler", "validation_batches"]
+__all__ = ["Batch", "PatchCutter", "PatchSampler", "patch_context", "validation_batches"]
 
 _MAX_VALIDATION_PIXELS = 1 << 18  # input pixels of one validation batch
 _MAX_POSITIONS = 1 << 18  # painted pixels of a class remembered per plane
@@ -29,6 +30,13 @@ class Batch:
     images: Tensor  # (B, C, size + 2 margin, size + 2 margin) float32
     classes: Tensor  # (B, size, size) int64, IGNORED where unlabelled
     weights: Tensor  # (B, size, size) float32
+
+
+def patch_context(config: TrainConfig, levels: int) -> int:
+    """Return how far a patch around a painted pixel can reach, pixels."""
+    half = valid_output_size(config.patch, levels) / 2 + margin(levels)
+    elastic = 4 * config.augment.elastic_sigma
+    return math.ceil(half * math.sqrt(2) + config.augment.shift + elastic)
 
 
 class PatchCutter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -29,9 +28,10 @@ from napari_unet.engine.normalize import measure
 from napari_unet.engine.painted import PaintedReader
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.preview import Previewer
+from napari_unet.engine.sampling import patch_context
 from napari_unet.engine.targets import LabelScheme
 from napari_unet.engine.trainer import Trainer
-from napari_unet.engine.unet import margin, stride, valid_output_size
+from napari_unet.engine.unet import stride
 from napari_unet.engine.validation import Split
 
 __all__ = ["fit"]
@@ -167,7 +167,7 @@ def _prepare(
         scheme,
         normalization,
         config,
-        context=_context(config, network.levels),
+        context=patch_context(config, network.levels),
         known=start.values if isinstance(start, Model) and start.task is scheme.task else (),
     )
     rng = np.random.default_rng(config.seed)
@@ -179,13 +179,6 @@ def _prepare(
     else:
         model = fresh_model(network, normalization, scheme.task, values, seed=config.seed)
     return lessons, model
-
-
-def _context(config: TrainConfig, levels: int) -> int:
-    """Return how far a patch around a painted pixel can reach, pixels."""
-    half = valid_output_size(config.patch, levels) / 2 + margin(levels)
-    elastic = 4 * config.augment.elastic_sigma
-    return math.ceil(half * math.sqrt(2) + config.augment.shift + elastic)
 
 
 def _describe(start: NetworkConfig | Model) -> str:

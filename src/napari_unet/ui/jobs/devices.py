@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.events import Stop
+from napari_unet.engine.torch_missing import first_line, torch_cure
 from napari_unet.ui.jobs.runner import Job
+from napari_unet.ui.jobs.warming import warm_up
 
 if TYPE_CHECKING:
     from napari_unet.engine.device import DeviceChoice
@@ -41,21 +42,11 @@ def find_device(wish: str = "auto") -> Job:
             # On Windows torch's libraries load only if Qt's have not been loaded before them
             # (some versions). napari starts Qt, so all that can be done is to say what helps.
             from napari_unet.engine.device import available_devices, pick_device  # noqa: PLC0415
+
+            warm_up()
         except (ImportError, OSError) as error:
-            yield TorchMissing(_first_line(error), _cure(error))
+            yield TorchMissing(first_line(error), torch_cure(error))
             return
         yield DeviceFound(pick_device(wish), wish, available_devices())
 
     return run
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
-
-
-def _cure(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError):
-        return "pip install torch"
-    if isinstance(error, OSError) and platform.system() == "Windows":
-        return "winget install Microsoft.VCRedist.2015+.x64"  # which torch's libraries need
-    return "pip install --force-reinstall torch"

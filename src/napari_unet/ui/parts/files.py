@@ -7,9 +7,10 @@ from pathlib import Path
 from napari.layers import Labels, Layer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-__all__ = ["ask_export_folder", "ask_export_path", "ask_model_to_open", "ask_model_to_save"]
+__all__ = ["ask_export_folder", "ask_export_path", "ask_model_to_open"]
 
 _EXPORTS = "TIFF, for Fiji and napari (*.tif *.tiff);;OME-Zarr, for large stacks (*.zarr)"
+_SUFFIXES = (".tif", ".tiff", ".zarr")
 _MODEL = "U-Net Paint model (*.safetensors)"
 
 
@@ -35,12 +36,6 @@ def ask_export_folder(parent: QWidget, image: Layer | None) -> Path | None:
     return Path(chosen) if chosen else None
 
 
-def ask_model_to_save(parent: QWidget) -> Path | None:
-    """Return where to write a model, None if the user cancels."""
-    proposal = Path.home() / "model.safetensors"
-    return _ask_save(parent, "Save model", proposal, _MODEL, ".safetensors")
-
-
 def ask_model_to_open(parent: QWidget) -> Path | None:
     """Return the model file to read, None if the user cancels."""
     chosen, _ = QFileDialog.getOpenFileName(parent, "Open model", str(Path.home()), _MODEL)
@@ -51,7 +46,6 @@ def _ask_save(parent: QWidget, title: str, proposal: Path, kind: str, suffix: st
     chosen, chosen_kind = QFileDialog.getSaveFileName(parent, title, str(proposal), kind)
     if not chosen:
         return None
-    path = Path(chosen)
-    if path.suffix:
-        return path
-    return path.with_suffix(".zarr" if ".zarr" in chosen_kind else suffix)
+    if chosen.lower().endswith(_SUFFIXES):
+        return Path(chosen)
+    return Path(chosen + (".zarr" if ".zarr" in chosen_kind else suffix))  # "HeLa 2.5" has none yet
