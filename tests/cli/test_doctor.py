@@ -72,6 +72,7 @@ def test_other_systems_are_not_told_about_x_servers() -> None:
 
 def test_this_machine_is_examined() -> None:
     environment = examine()
+    assert isinstance(environment.device, DeviceChoice)
     assert environment.device.device in ("cpu", "cuda", "mps")
     assert {"napari-unet-paint", "torch", "numpy"} <= set(environment.versions)
 

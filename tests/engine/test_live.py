@@ -235,8 +235,8 @@ def test_new_strokes_start_the_limits_anew() -> None:
 
 
 def test_new_strokes_start_the_patience_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Trainer, "validate", lambda trainer: (0.5, 0.9 - 0.005 * trainer.step))
-    monkeypatch.setattr(Trainer, "score", lambda *_: (0.5, 0.9))
+    monkeypatch.setattr(Trainer, "validate", lambda t: (0.1 + 0.01 * t.step, 0.9 - 0.005 * t.step))
+    monkeypatch.setattr(Trainer, "score", lambda *_: (0.1, 0.9))
     config = replace(QUICK, steps=200, patience=3)  # validates every 10 steps
 
     alone = result(list(train(User(), config)))
@@ -346,8 +346,8 @@ def test_validation_begins_when_enough_is_painted() -> None:
 def test_the_old_best_competes_on_the_new_held_out_pixels(
     monkeypatch: pytest.MonkeyPatch, old_on_new_labels: float, kept: int
 ) -> None:
-    monkeypatch.setattr(Trainer, "validate", lambda t: (0.5, 0.5 if t.step else 0.9))
-    monkeypatch.setattr(Trainer, "score", lambda *_: (0.5, old_on_new_labels))
+    monkeypatch.setattr(Trainer, "validate", lambda t: (0.5, 0.5) if t.step else (0.1, 0.9))
+    monkeypatch.setattr(Trainer, "score", lambda *_: (1 - old_on_new_labels, old_on_new_labels))
 
     record = result(list(train(User(paints={5: second_plane})))).model.record
 

@@ -96,7 +96,7 @@ def test_the_weights_of_the_best_validation_are_kept(monkeypatch: pytest.MonkeyP
     def validate(trainer: Trainer) -> tuple[float, float]:
         iou = next(ious)
         snapshots.append((iou, dict(trainer.weights())))
-        return 0.5, iou
+        return 1 - iou, iou
 
     monkeypatch.setattr(Trainer, "validate", validate)
     done = result()
@@ -109,13 +109,22 @@ def test_the_weights_of_the_best_validation_are_kept(monkeypatch: pytest.MonkeyP
 
 def test_of_equally_good_weights_the_later_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     ious = iter([0.1, 0.8, 0.79, 0.785, *[0.7] * 30])
-    monkeypatch.setattr(Trainer, "validate", lambda trainer: (0.5, next(ious)))
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: (1 - (iou := next(ious)), iou))
 
     assert result().model.record.validation_iou == 0.785
 
 
+def test_weights_of_the_lowest_loss_are_kept_though_their_iou_is_lower(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scores = iter([(0.9, 0.1), (0.5, 0.9), (0.2, 0.85), *[(0.4, 0.8)] * 30])
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: next(scores))
+
+    assert result().model.record.validation_loss == 0.2
+
+
 def worse_and_worse(trainer: Trainer) -> tuple[float, float]:
-    return 0.5, 0.9 if trainer.step == 0 else 0.5
+    return (0.1, 0.9) if trainer.step == 0 else (0.5, 0.5)
 
 
 def test_training_ends_when_nothing_improves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ from torch import Tensor
 
 __all__ = ["Best", "Keeper"]
 
-# A few held-out blocks tell no smaller differences of IoU apart; of equally good weights the later
-# ones are kept, which the falling learning rate has settled.
-_NOISE = 0.02
+# A few held-out blocks tell no smaller differences apart; of equally good weights the later ones are
+# kept, which the falling learning rate has settled.
+_NOISE = 0.02  # of IoU
+_LOSS_NOISE = 1.05  # times the lowest loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +27,30 @@ class Best:
 
 
 class Keeper:
-    """Keeps the best weights, and counts how long they have stayed the best."""
+    """Keeps the best weights, and counts how long they have stayed the best.
+
+    The best have the lowest weighted loss or the highest IoU on the held-out pixels, within the
+    noise of either. IoU alone knows no borders: weights that let touching cells grow together can
+    have the higher one. The loss alone punishes being sure.
+    """
 
     def __init__(self, start: Best) -> None:
         self.best = start
         self.misses = 0  # validations since the best one
         self.is_outdated = False  # the best weights were validated on other pixels than today's
-        self._highest_iou = 0.0  # of all validations on today's pixels
+        self._lowest_loss = math.inf  # of all validations on today's pixels
+        self._highest_iou = 0.0
 
     def offer(self, candidate: Best) -> bool:
         """Keep the candidate if it is the best; return whether it is."""
+        assert candidate.loss is not None
         assert candidate.iou is not None
+        self._lowest_loss = min(self._lowest_loss, candidate.loss)
         self._highest_iou = max(self._highest_iou, candidate.iou)
-        is_best = self.best.iou is None or candidate.iou >= self._highest_iou - _NOISE
+        is_best = (
+            candidate.loss <= self._lowest_loss * _LOSS_NOISE
+            or candidate.iou >= self._highest_iou - _NOISE
+        )
         if is_best:
             self.best = candidate
         self.misses = 0 if is_best else self.misses + 1
@@ -58,5 +71,5 @@ class Keeper:
     def update(self, loss: float, iou: float) -> None:
         """Take the best weights' scores on today's pixels."""
         self.best = Best(self.best.step, self.best.weights, loss, iou)
-        self._highest_iou = iou
+        self._lowest_loss, self._highest_iou = loss, iou
         self.is_outdated = False
