@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -217,3 +220,23 @@ def test_a_paused_job_can_be_stopped(qtbot: QtBot) -> None:
     with qtbot.waitSignal(runner.finished) as finished:
         runner.stop()
     assert finished.args == [JobEnd.STOPPED]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority that is inherited")
+def test_a_job_computes_after_the_window(qtbot: QtBot) -> None:
+    def nice() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def job(_stop: Stop) -> Iterator[int]:
+        with ThreadPoolExecutor(1) as others:  # as torch's threads are made by the job's
+            yield others.submit(nice).result()
+        yield nice()
+
+    before = nice()
+    runner = JobRunner()
+    seen: list[int] = []
+    runner.reported.connect(seen.append)
+    with qtbot.waitSignal(runner.finished):
+        runner.start("computing", job)
+    assert seen == [max(before, 10)] * 2
+    assert nice() == before  # the window's own

@@ -8,9 +8,11 @@ here are the states, one polite way to stop, and one typed failure.
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import threading
 from collections.abc import Callable, Generator, Iterator
 from enum import Enum, auto
-from threading import Event
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -23,6 +25,8 @@ from napari_unet.engine.events import Stop
 __all__ = ["Job", "JobEnd", "JobRunner", "JobState"]
 
 _log = logging.getLogger(__name__)
+
+_NICE = 10  # of a job's threads: the window's, at 0, get ten times their share
 
 Job = Callable[[Stop], Iterator[object]]
 """Makes the iterator of events; called in the worker's thread, with the question to ask."""
@@ -162,10 +166,10 @@ class _NamedJob:
 
     def __init__(self, name: str, job: Job) -> None:
         self.name = name
-        self.stop = Event()
-        self.going = Event()  # unset: paused
+        self.stop = threading.Event()
+        self.going = threading.Event()  # unset: paused
         self.going.set()
-        self.ended = Event()
+        self.ended = threading.Event()
         self._job: Job | None = job
 
     def __str__(self) -> str:
@@ -178,6 +182,7 @@ class _NamedJob:
         the error nor of the end; torch's errors are RuntimeErrors.
         """
         job, self._job = self._job, None
+        _give_way()
         try:
             if job is not None and not self.stop.is_set():
                 yield from job(self._is_to_stop)
@@ -227,6 +232,18 @@ class _Worker(GeneratorWorker[Any, Any, Any]):
     def wait(self, seconds: float) -> bool:
         """Return True if the job has ended within `seconds`."""
         return self._job.ended.wait(seconds)
+
+
+def _give_way() -> None:
+    """Let this thread and those that it starts compute with all cores, after the window.
+
+    Only Linux has a priority per thread that the threads of torch, made by this one, inherit. It
+    cannot be raised again: another job in the same thread of Qt's pool gives way as well.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        nice = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, max(nice, _NICE))
 
 
 def _in_words(error: Exception) -> UnetPaintError:

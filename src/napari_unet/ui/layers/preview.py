@@ -140,7 +140,7 @@ class PreviewLayer:
             layer.editable = False  # napari makes new data editable
         else:
             layer.data[...] = values  # four times as fast as new data
-            layer.refresh(extent=False)
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
         if self._shown != (view.plane, view.y, view.x):
             _move(layer, place(image, view.plane, (view.y.start, view.x.start)))
 
