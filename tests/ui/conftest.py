@@ -29,7 +29,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.model import Model, TrainRecord, fresh_model
 from napari_unet.engine.normalize import Normalization
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs import devices, segmenting
+from napari_unet.ui.jobs import devices, models, segmenting
 from napari_unet.ui.jobs.runner import Job
 from napari_unet.ui.workbench import CurrentModel
 from tests.ui.pressing import open_dock
@@ -147,7 +147,13 @@ def viewer(image: Image, labels: Labels) -> ViewerModel:
 
 
 @pytest.fixture
-def device_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_bundled_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training starts from a new network, whatever models come with the package."""
+    monkeypatch.setattr(models, "bundled_models", list)
+
+
+@pytest.fixture
+def device_at_once(no_bundled_models: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The device is found without looking for it."""
     found = devices.DeviceFound(CPU, "auto", ("cpu",))
     monkeypatch.setattr(devices, "find_device", lambda _wish: job_of(found))

@@ -1,7 +1,8 @@
-"""The whole path in a real viewer: paint, train, segment, export, stop half-way, close."""
+"""The whole path in a real viewer: paint, train, segment, correct, export; stop, keys, close."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -20,17 +21,24 @@ from napari.utils.interactions import (
 )
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton
+from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QScrollArea, QWidget
 
-from napari_unet.config import NETWORKS, NetworkConfig
+from napari_unet.config import NetworkConfig
 from napari_unet.engine.device import pick_device
-from napari_unet.engine.events import PlaneDone, StepDone, TileDone
+from napari_unet.engine.events import LabelsTaken, PlaneDone, Previewed, StepDone, TileDone
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs.runner import JobState
+from napari_unet.ui.parts.settings import SettingsForm
+from napari_unet.ui.steps.correct import CorrectStep
+from napari_unet.ui.steps.export import ExportStep
+from napari_unet.ui.steps.image import ImageStep
+from napari_unet.ui.steps.labels import LabelsStep
+from napari_unet.ui.steps.segment import SegmentStep
+from napari_unet.ui.steps.train import TrainStep
+from tests.ui.pressing import step
 
 pytestmark = pytest.mark.viewer
 
@@ -54,18 +62,19 @@ def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-def dock(viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> UNetPaint:
-    monkeypatch.setitem(NETWORKS, "light", NetworkConfig(levels=3, base_channels=8))
+def dock(viewer: Any, qtbot: QtBot, no_bundled_models: None) -> UNetPaint:
     dock = UNetPaint(viewer)
     viewer.window.add_dock_widget(dock, name="U-Net Paint")
-    qtbot.waitUntil(lambda: dock._session.runner.state is JobState.IDLE, timeout=LONG)
-    set_train(dock, patch=48, batch=2)
+    with qtbot.waitSignals([dock.workbench.ended] * 2, timeout=LONG):
+        pass  # the device is found, the models are listed
+    dock.workbench.choose(start=NetworkConfig(levels=3, base_channels=8))
+    set_values(step(dock, TrainStep).settings.train, patch=48, batch=2)
     return dock  # goes with the viewer
 
 
-def set_train(dock: UNetPaint, **settings: Any) -> None:
+def set_values(form: SettingsForm[Any], **settings: Any) -> None:
     for name, value in settings.items():
-        dock._form._train._widgets[name].value = value
+        form._widgets[name].value = value
 
 
 def click(button: QPushButton, qtbot: QtBot) -> None:
@@ -74,7 +83,7 @@ def click(button: QPushButton, qtbot: QtBot) -> None:
 
 
 def click_and_wait(dock: UNetPaint, button: QPushButton, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(dock._session.ended, timeout=LONG):
+    with qtbot.waitSignal(dock.workbench.ended, timeout=LONG):
         click(button, qtbot)
 
 
@@ -114,7 +123,15 @@ def paint(layer: Labels, strokes: Any, make_event: Callable[..., Any]) -> None:
                 drag(layer, line, make_event)
 
 
-def test_paint_train_segment_export_and_read_again(
+def collect(dock: UNetPaint, kind: type) -> list[Any]:
+    events: list[Any] = []
+    dock.workbench.runner.reported.connect(
+        lambda event: events.append(event) if isinstance(event, kind) else None
+    )
+    return events
+
+
+def test_paint_train_paint_on_segment_correct_and_export(
     viewer: Any,
     dock: UNetPaint,
     qtbot: QtBot,
@@ -124,37 +141,65 @@ def test_paint_train_segment_export_and_read_again(
 ) -> None:
     viewer.dims.set_current_step(0, 1)
     sample = synthetic_cells(seed=1, planes=3, shape=(96, 96))
-    click(dock._form.new_labels, qtbot)
+    click(step(dock, LabelsStep).new, qtbot)
     labels = viewer.layers["cells labels"]
     paint(labels, paint_strokes(sample.truth, planes=[1], cells=4), MouseEvent)
     assert len(np.unique(labels.data[1])) >= 5  # unpainted, background and cells
-    painted = labels.data.copy()
 
-    # Train
-    set_train(dock, steps=60)
-    click_and_wait(dock, dock._train.button, qtbot)
-    model = dock._session.model
-    assert model is not None, dock._progress.status.text()
-    assert model.record.steps == 60
+    # Train, with a live preview
+    steps, taken = collect(dock, StepDone), collect(dock, LabelsTaken)
+    click(step(dock, TrainStep).action.button, qtbot)
+    previews = collect(dock, Previewed)
+    qtbot.waitUntil(lambda: len(previews) >= 1, timeout=LONG)
+    preview = viewer.layers["preview"]
+    np.testing.assert_array_equal(preview.data[0], previews[-1].values)
+    assert preview.translate[0] == 300  # on the shown plane
+    assert viewer.layers.selection.active.name == "cells labels"  # people go on painting
+
+    # Paint on meanwhile
+    viewer.dims.set_current_step(0, 2)
+    more = paint_strokes(sample.truth, planes=[2], cells=2)
+    paint(labels, more, MouseEvent)
+    qtbot.waitUntil(lambda: any(2 in event.planes for event in taken), timeout=LONG)
+    qtbot.waitUntil(lambda: preview.translate[0] == 600, timeout=LONG)  # it follows
+    qtbot.waitUntil(lambda: len(steps) >= 120, timeout=LONG)
+    click_and_wait(dock, dock.progress.stop, qtbot)
+    model = dock.workbench.choices.model
+    assert model is not None, dock.progress.status.text()
+    assert model.record.steps == len(steps)
+    assert model.record.finished == "stopped"
     assert model.pixel_size == (0.5, 0.5)
 
-    # Segment
-    click_and_wait(dock, dock._segment.button, qtbot)
+    # Segment: the tiles stream into a layer of their own
+    painted, tiles = labels.data.copy(), collect(dock, TileDone)
+    click_and_wait(dock, step(dock, SegmentStep).start, qtbot)
+    assert tiles[0].plane == 2  # the shown one first
     result = viewer.layers["cells segmentation"]
     assert result.data.any()
-    np.testing.assert_array_equal(labels.data, painted)  # the painted layer is never touched
+    assert "preview" not in viewer.layers
+    np.testing.assert_array_equal(labels.data, painted)
     np.testing.assert_allclose(result.scale, (300, 0.5, 0.5))
     direct = np.zeros_like(result.data)
-    planes = ArrayPlanes(sample.image)
-    for event in segment(model, planes, device=pick_device("cpu"), focus=(1, 48, 48)):
+    planes, cpu = ArrayPlanes(sample.image), pick_device("cpu")
+    for event in segment(model, planes, device=cpu, focus=(2, 48, 48)):
         if isinstance(event, PlaneDone):
             direct[event.plane] = event.values
     np.testing.assert_array_equal(result.data, direct)
 
+    # Correct: take a plane of the prediction, and undo
+    viewer.dims.set_current_step(0, 0)
+    assert result.data[0].any()
+    with qtbot.waitSignal(dock.controls.correcting.told, check_params_cb=bool, timeout=LONG):
+        click(step(dock, CorrectStep).take, qtbot)
+    np.testing.assert_array_equal(labels.data[0] > 1, result.data[0] > 0)
+    np.testing.assert_array_equal(labels.data[1:], painted[1:])
+    labels.undo()
+    np.testing.assert_array_equal(labels.data, painted)
+
     # Export
     path = tmp_path / "cells labels.tif"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    click_and_wait(dock, dock._export.button, qtbot)
+    click_and_wait(dock, step(dock, ExportStep).export.button, qtbot)
     np.testing.assert_array_equal(tifffile.imread(path), result.data)
     again = open_image(path)
     assert again.axes == "TYX"
@@ -170,7 +215,7 @@ def test_paint_train_segment_export_and_read_again(
 def painted(viewer: Any, dock: UNetPaint) -> Any:
     """Strokes, painted without the mouse."""
     sample = synthetic_cells(seed=1, planes=3, shape=(96, 96))
-    dock._form.new_labels.click()
+    step(dock, LabelsStep).new.click()
     labels = viewer.layers["cells labels"]
     strokes = paint_strokes(sample.truth, planes=[1], cells=4)
     for number in np.unique(strokes)[1:]:
@@ -178,60 +223,47 @@ def painted(viewer: Any, dock: UNetPaint) -> Any:
     return labels
 
 
-def collect(dock: UNetPaint, kind: type) -> list[Any]:
-    events: list[Any] = []
-    dock._session.runner.reported.connect(
-        lambda event: events.append(event) if isinstance(event, kind) else None
-    )
-    return events
-
-
-def test_stopping_half_way_keeps_what_is_done(
+def test_a_segmentation_that_was_stopped_goes_on_where_it_ended(
     viewer: Any, dock: UNetPaint, painted: Any, qtbot: QtBot
 ) -> None:
-    # Training: the best weights are kept
-    steps = collect(dock, StepDone)
-    click(dock._train.button, qtbot)
-    qtbot.waitUntil(lambda: len(steps) >= 40, timeout=LONG)
-    click_and_wait(dock, dock._progress.stop, qtbot)
-    model = dock._session.model
-    assert model is not None
-    assert model.record.steps == len(steps)
-    assert model.record.finished == "stopped"
-    assert "(stopped)" in dock._progress.status.text()
-
-    # Segmentation: finished tiles are kept
-    dock._form._tiling._widgets["tile"].value = 16
-    dock._form._tiling._widgets["rotations"].value = 7  # slow enough to stop half-way
+    set_values(step(dock, TrainStep).settings.train, steps=20)
+    click_and_wait(dock, step(dock, TrainStep).action.button, qtbot)
+    segmenting = step(dock, SegmentStep)
+    set_values(segmenting.tiling, tile=16, rotations=3)  # slow enough to stop half-way
     tiles, planes = collect(dock, TileDone), collect(dock, PlaneDone)
-    click(dock._segment.button, qtbot)
-    qtbot.waitUntil(lambda: len(tiles) >= 6, timeout=LONG)
+    click(segmenting.start, qtbot)
+    qtbot.waitUntil(lambda: any(event.complete for event in planes), timeout=LONG)
     layer = viewer.layers["cells segmentation"]
     assert not layer.editable
-    click_and_wait(dock, dock._progress.stop, qtbot)
+    click_and_wait(dock, dock.progress.stop, qtbot)
     assert len(tiles) < tiles[-1].total
-    assert layer in viewer.layers
     assert layer.editable
     kept = {event.plane: event.values for event in planes}
-    assert kept
     for plane in range(3):
         np.testing.assert_array_equal(layer.data[plane], kept.get(plane, 0))
-    assert "Stopped with" in dock._progress.status.text()
-    assert "train" in dock._train.button.text().lower()
-    assert dock._train.button.isEnabled()
+    whole = {event.plane for event in planes if event.complete}
+    left = 3 - len(whole)
+    assert segmenting.start.text() == f"Continue: {left} plane{'s' if left > 1 else ''} left"
+
+    planes.clear()
+    click_and_wait(dock, segmenting.start, qtbot)
+    assert {event.plane for event in planes} == {0, 1, 2} - whole
+    for plane in whole:
+        np.testing.assert_array_equal(layer.data[plane], kept[plane])
+    assert segmenting.start.text() == "Segment stack"
 
 
 def test_closing_the_window_in_mid_training_ends_it(
     viewer: Any, dock: UNetPaint, painted: Any, qtbot: QtBot
 ) -> None:
     steps = collect(dock, StepDone)
-    click(dock._train.button, qtbot)
+    click(step(dock, TrainStep).action.button, qtbot)
     qtbot.waitUntil(lambda: len(steps) >= 2, timeout=LONG)
     window = viewer.__wrapped__.window
-    assert window._task_status_manager.get_status() == [
-        "napari-worker: Executing Training (U-Net Paint)"
-    ]  # napari asks before closing
-    worker = dock._session.runner._worker
+    assert "napari-worker: Executing Training (U-Net Paint)" in (
+        window._task_status_manager.get_status()
+    )  # napari asks before closing
+    worker = dock.workbench.runner._worker
     viewer.close()
     qtbot.waitUntil(lambda: worker.wait(0), timeout=LONG)
     told = len(steps)
@@ -239,37 +271,76 @@ def test_closing_the_window_in_mid_training_ends_it(
     assert len(steps) == told
 
 
-def test_closing_the_dock_in_mid_training_ends_it(
+def test_closing_the_dock_in_mid_training_ends_it_and_it_opens_again(
     viewer: Any, dock: UNetPaint, painted: Any, qtbot: QtBot
 ) -> None:
     steps = collect(dock, StepDone)
-    click(dock._train.button, qtbot)
+    click(step(dock, TrainStep).action.button, qtbot)
     qtbot.waitUntil(lambda: len(steps) >= 2, timeout=LONG)
-    worker = dock._session.runner._worker
+    worker = dock.workbench.runner._worker
     with qtbot.waitSignal(dock.destroyed):
         viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: worker.wait(0), timeout=LONG)
-    viewer.layers.clear()  # nobody listens
     assert not [w for w in QApplication.topLevelWidgets() if isinstance(w, UNetPaint)]
     again, widget = viewer.window.add_plugin_dock_widget("napari-unet-paint", "U-Net Paint")
     qtbot.waitUntil(again.isVisible)
     assert widget is not dock
-    qtbot.waitUntil(lambda: widget._session.runner.state is JobState.IDLE, timeout=LONG)
+    button = step(widget, TrainStep).action.button
+    qtbot.waitUntil(button.isEnabled, timeout=LONG)
 
 
 def test_the_sample_opens_ready_to_train(viewer: Any, dock: UNetPaint) -> None:
     viewer.layers.clear()
     viewer.open_sample("napari-unet-paint", "cells")
-    choices = dock._form.choices()
+    choices = dock.workbench.choices
     assert choices.image is not None
     assert choices.image.name == "cells"
     assert choices.labels is not None
     assert choices.labels.name == "strokes"
-    assert dock._train.button.isEnabled()
+    assert step(dock, TrainStep).action.button.isEnabled()
 
 
-def test_nothing_is_cut_off_in_a_narrow_dock(viewer: Any, dock: UNetPaint, qtbot: QtBot) -> None:
+def test_nothing_is_cut_off_in_a_narrow_dock(dock: UNetPaint) -> None:
     for button in dock.findChildren(QPushButton):
         if button.isVisible():
             assert button.width() >= button.minimumSizeHint().width()
     assert dock.minimumSizeHint().width() <= 350
+
+
+def place_of(dock: UNetPaint, widget: QWidget) -> tuple[int, int]:
+    """Return the step that a widget is in (the footer comes last), and its height there."""
+    for number, one in enumerate(dock.steps):
+        if one.isAncestorOf(widget):
+            return number, widget.mapTo(one, widget.rect().center()).y()
+    return len(dock.steps), widget.mapTo(dock, widget.rect().center()).y()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Tab reaches buttons only where that is set")
+def test_by_keyboard_alone(viewer: Any, dock: UNetPaint, painted: Any, qtbot: QtBot) -> None:
+    window = dock.window()
+    assert window is not None
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    controls = [
+        widget
+        for widget in dock.findChildren(QWidget)
+        if widget.isVisible() and widget.isEnabled() and widget.focusProxy() is None
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not isinstance(widget, QScrollArea)
+    ]
+    step(dock, ImageStep).picker.setFocus()
+    reached: list[QWidget] = []
+    while (focus := QApplication.focusWidget()) is not None and focus not in reached:
+        if not dock.isAncestorOf(focus):
+            break
+        reached.append(focus)
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)  # type: ignore[no-untyped-call]
+    assert set(controls) <= set(reached)
+    assert [place_of(dock, w) for w in reached] == sorted(place_of(dock, w) for w in reached)
+
+    train = step(dock, TrainStep).action.button
+    train.setFocus()
+    with qtbot.waitSignal(dock.workbench.runner.reported, timeout=LONG):
+        qtbot.keyClick(train, Qt.Key.Key_Space)  # type: ignore[no-untyped-call]
+    dock.progress.stop.setFocus()
+    with qtbot.waitSignal(dock.workbench.ended, timeout=LONG):
+        qtbot.keyClick(dock.progress.stop, Qt.Key.Key_Space)  # type: ignore[no-untyped-call]
