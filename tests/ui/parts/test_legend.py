@@ -9,6 +9,7 @@ import pytest
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLineEdit, QPushButton
 
@@ -30,11 +31,18 @@ def legend(qtbot: QtBot, labels: Labels) -> Iterator[Legend]:
 
 
 def _rows(legend: Legend) -> list[QPushButton]:
+    _clear_away()
     return [b for b in legend.findChildren(QPushButton) if b.isCheckable()]
 
 
 def _names(legend: Legend) -> list[QLineEdit]:
+    _clear_away()
     return [name for name in legend.findChildren(QLineEdit) if not name.isHidden()]
+
+
+def _clear_away() -> None:
+    """Delete the rows that were replaced, as Qt does when the event loop goes on."""
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 def _colour(row: QPushButton) -> tuple[int, ...]:

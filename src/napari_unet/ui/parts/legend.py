@@ -97,15 +97,15 @@ class Legend(QWidget):
         for row in self._rows:
             self._column.removeWidget(row)
             row.hide()  # a name that is being written is finished
-            row.setParent(None)
-            row.deleteLater()
+            row.deleteLater()  # as our child: it must not outlive the window
         self._rows = [_Row(entry) for entry in self._entries]
         for index, row in enumerate(self._rows):
             self._column.insertWidget(index, row)
             row.button.clicked.connect(self._on_row_clicked)
             row.name.editingFinished.connect(self._on_named)
-        buttons = [*(w for row in self._rows for w in (row.button, row.name)), self._add]
-        for before, after in pairwise(buttons):
+        rows = [widget for row in self._rows for widget in (row.button, row.name)]
+        # New rows are last in their window: to where the button + Class is, which then follows.
+        for before, after in pairwise([self._add, *rows, self._add]):
             QWidget.setTabOrder(before, after)
 
     def _refresh(self) -> None:
