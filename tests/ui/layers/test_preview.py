@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from pytestqt.qtbot import QtBot
 
 from napari_unet.engine.events import Previewed, View
 from napari_unet.ui.layers.preview import PreviewLayer, on_plane, place
@@ -165,14 +166,22 @@ def test_the_preview_of_another_image_goes(
     assert viewer.layers["preview"].ndim == 2
 
 
-def test_an_empty_layer_can_be_there_from_the_start(viewer: ViewerModel, image: Image) -> None:
+def test_an_empty_layer_can_be_there_from_the_start(
+    viewer: ViewerModel, image: Image, qtbot: QtBot
+) -> None:
     preview = PreviewLayer(viewer)
     preview.begin(image, View(1, slice(8, 24), slice(4, 20)))
+    qtbot.waitUntil(lambda: preview.layer is not None)
     layer = preview.layer
     assert layer is not None
     assert not layer.data.any()
+    assert not layer.visible  # there is nothing to see yet
     preview.show(previewed(plane=1, value=3))
     assert viewer.layers["preview"] is layer
+    assert layer.visible
+    layer.visible = False  # by the user
+    preview.show(previewed(plane=1, value=3))
+    assert not layer.visible
     assert (viewer.layers["preview"].data == 3).all()
     viewer.layers.remove(layer)
     preview.show(previewed())
@@ -185,6 +194,16 @@ def test_a_removed_image_is_previewed_no_more(
     viewer.layers.remove(image)
     preview.show(previewed())
     assert preview.layer is None
+
+
+def test_no_empty_layer_comes_after_the_end(
+    viewer: ViewerModel, image: Image, qtbot: QtBot
+) -> None:
+    preview = PreviewLayer(viewer)
+    preview.begin(image, View(1, slice(8, 24), slice(4, 20)))
+    preview.release()
+    qtbot.wait(10)
+    assert "preview" not in viewer.layers
 
 
 def test_once_released_it_holds_nothing(viewer: ViewerModel, image: Image) -> None:

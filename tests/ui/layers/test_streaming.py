@@ -51,9 +51,10 @@ def stream(viewer: ViewerModel, qtbot: QtBot) -> Iterator[ResultStream]:
 
 @pytest.fixture
 def result(image: Image, stream: ResultStream) -> Result:
-    """A result that is being filled."""
+    """A result that is being filled, and has appeared."""
     result = prepared(image)
     stream.begin(result)
+    stream._appear()
     return result
 
 
@@ -76,6 +77,26 @@ def test_the_layer_lies_exactly_on_the_image(
     assert layer.metadata["napari-unet-paint"] == "segmentation"
     corner = np.array(image.data.shape) - 1
     np.testing.assert_allclose(layer.data_to_world(corner), image.data_to_world(corner))
+
+
+def test_a_new_layer_is_hidden_until_its_first_tile(stream: ResultStream, image: Image) -> None:
+    result = prepared(image)
+    stream.begin(result)
+    (layer,) = result.layers
+    assert not layer.visible
+    stream.show(tile(1, slice(0, 16), slice(8, 24), 7))
+    assert layer.visible
+    layer.visible = False  # by the user
+    stream.show(tile(1, slice(16, 32), slice(8, 24), 7))
+    stream.end()
+    assert not layer.visible
+
+
+def test_a_layer_without_a_tile_is_shown_at_the_end(stream: ResultStream, image: Image) -> None:
+    result = prepared(image)
+    stream.begin(result)
+    stream.end()
+    assert result.layers[0].visible
 
 
 def test_tiles_are_in_the_layer_at_once(result: Result) -> None:

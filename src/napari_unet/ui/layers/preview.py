@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from napari.utils.transforms import CompositeAffine
+from qtpy.QtCore import QTimer
 
 from napari_unet.engine.events import Previewed, View
 from napari_unet.ui.layers.geometry import placement, spatial_shape
@@ -78,6 +80,7 @@ class PreviewLayer:
         self._layer: Labels | None = None
         self._image: Layer | None = None  # that is previewed
         self._shown: tuple[int, slice, slice] | None = None
+        self._hidden = False  # as there is nothing to show yet
 
     @property
     def layer(self) -> Labels | None:
@@ -87,18 +90,18 @@ class PreviewLayer:
     def begin(self, image: Layer, view: View | None = None) -> None:
         """Show previews of this image from now on; the last one of another goes.
 
-        With a view, an empty layer is there at once: napari takes 0.1 s to add one, and more
-        while all cores are busy.
+        With a view, an empty layer is there soon: napari takes 0.1 s to add one, and more while
+        all cores are busy. It is added after the button has come up again, and hidden until the
+        first preview, as its first drawing takes as long.
         """
         if image is not self._image:
             self.remove()
         left = find_ours(self._viewer, Purpose.PREVIEW)
         fits = isinstance(left, Labels) and left.ndim == image.ndim
         self._layer = left if fits else None
-        self._image, self._shown = image, None
+        self._image, self._shown, self._hidden = image, None, False
         if view is not None and self._layer is None:
-            shape = view.y.stop - view.y.start, view.x.stop - view.x.start
-            self._layer = self._add(image, view, np.zeros(shape, dtype=np.int32))
+            QTimer.singleShot(0, partial(self._add_empty, image, view))
 
     def show(self, event: Previewed) -> None:
         """Show this in place of the last preview."""
@@ -109,7 +112,9 @@ class PreviewLayer:
             self._layer = self._add(self._image, event.view, event.values)
         elif self.layer is not None:
             self._update(self._layer, self._image, event)
-        self._shown = view.plane, view.y, view.x
+            if self._hidden:
+                self._layer.visible = True
+        self._shown, self._hidden = (view.plane, view.y, view.x), False
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
@@ -121,11 +126,21 @@ class PreviewLayer:
         """Let go of the layer; it stays in the viewer."""
         self._layer, self._image = None, None
 
-    def _add(self, image: Layer, view: View, values: npt.NDArray[Any]) -> Labels:
+    def _add_empty(self, image: Layer, view: View) -> None:
+        if self._layer is not None or image is not self._image or image not in self._viewer.layers:
+            return
+        shape = view.y.stop - view.y.start, view.x.stop - view.x.start
+        self._layer = self._add(image, view, np.zeros(shape, dtype=np.int32), visible=False)
+        self._hidden = True
+
+    def _add(
+        self, image: Layer, view: View, values: npt.NDArray[Any], *, visible: bool = True
+    ) -> Labels:
         layer = Labels(
             on_plane(image, values).copy(),  # written to when the next one comes
             name="preview",
             opacity=0.5,
+            visible=visible,
             metadata=made_for(Purpose.PREVIEW),
             **place(image, view.plane, (view.y.start, view.x.start)),
         )

@@ -42,6 +42,7 @@ class ResultStream:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._result: Result | None = None
+        self._hidden: tuple[Layer, ...] = ()  # new layers, until there is something to show
         self._pending: list[_Region] = []  # written and not shown yet
         self._refresh = CalmRefresh(self._show_pending)
 
@@ -54,7 +55,11 @@ class ResultStream:
         )
 
     def begin(self, result: Result) -> None:
-        """Show the result in its layers, locked; make them if there are none."""
+        """Show the result in its layers, locked; make them if there are none.
+
+        New layers are hidden until the first tile: napari takes 0.1 s to add one, and as long to
+        draw it for the first time, which need not be in one go.
+        """
         if not result.layers:
             self._add(result)
         for layer, array in zip(result.layers, result.arrays, strict=True):
@@ -71,6 +76,7 @@ class ResultStream:
         result = self._result
         if result is None or self.lost:
             return
+        self._appear()
         position = result.position(event.plane)
         if not in_sight(self._viewer, result.layers[0], position):
             return
@@ -89,16 +95,23 @@ class ResultStream:
             if layer in self._viewer.layers:
                 layer.refresh(extent=False)
                 _lock(layer, locked=False)
+        self._appear()
 
     def _add(self, result: Result) -> None:
         active = self._viewer.layers.selection.active
-        layers = result.make_layers()
+        self._hidden = layers = result.make_layers()
         for layer in layers:
+            layer.visible = False
             self._viewer.add_layer(layer)
         result.layers = layers
         result.names = tuple(layer.name for layer in layers)
         if active is not None:  # people go on painting where they were
             self._viewer.layers.selection.active = active
+
+    def _appear(self) -> None:
+        hidden, self._hidden = self._hidden, ()
+        for layer in hidden:
+            layer.visible = True
 
     def _show_pending(self) -> None:
         if self._result is None or self.lost:
