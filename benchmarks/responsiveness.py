@@ -25,133 +25,33 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from napari_unet.io.library import FOLDER_VARIABLE
-
-os.environ["NAPARI_CONFIG"] = ""  # napari's own settings, not those of whoever runs this
-
-import napari
-from napari.layers import Image, Labels
-from qtpy.QtCore import QEventLoop, QObject, Qt, QTimer
+from live_window import (
+    Counter,
+    Figures,
+    Heartbeat,
+    Window,
+    describe_machine,
+    live,
+    make_sample,
+    wait_until,
+)
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QAbstractButton, QApplication
+from qtpy.QtWidgets import QApplication
 
 from napari_unet.config import NETWORKS, RECIPES, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import StepDone, TileDone, TrainDone
-from napari_unet.io.samples import Sample, paint_strokes, synthetic_cells
-from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs.runner import JobState
-from napari_unet.ui.steps.segment import SegmentStep
-from napari_unet.ui.steps.train import TrainStep
+from napari_unet.io.library import FOLDER_VARIABLE
+from napari_unet.io.samples import paint_strokes
 from napari_unet.ui.workbench import CurrentModel
 
-Figures = dict[str, Any]
-
-BEAT = 10  # ms
-LONG = 300  # seconds; nothing that is waited for takes as long
-SIDE = 2048  # of the planes that are segmented, pixels
-PLANES = 24  # of them; their labels stay in memory
-MODEL_SECONDS = 10  # of training before they are segmented
+MODEL_SECONDS = 10  # of training before large planes are segmented
 PREVIEWS = 5  # that are waited for
 PAIRS = 4  # of training with and without preview
 PAIR_SECONDS = 20  # of each
 SETTLE = 6  # seconds after a change: the time saved while there was no preview is spent first
-
-
-class Heartbeat(QObject):
-    """Beats every 10 ms, as long as nothing keeps the event loop."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._beats: list[float] = []  # seconds
-        self._timer = QTimer(self)
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(lambda: self._beats.append(time.perf_counter()))
-
-    def start(self) -> None:
-        """Beat from now on."""
-        self._beats = [time.perf_counter()]
-        self._timer.start(BEAT)
-
-    def stop(self) -> Figures:
-        """Beat no more; return how late the beats were, ms."""
-        self._timer.stop()
-        late = 1000 * np.diff(self._beats) - BEAT
-        since = np.array(self._beats[:-1]) - self._beats[0]
-        worst = np.argsort(late)[: -5 - 1 : -1]
-        p50, p99, p999 = np.percentile(late, [50, 99, 99.9])
-        return {
-            "seconds": self._beats[-1] - self._beats[0],
-            "beats": len(late),
-            "within_50_ms": float(np.mean(late <= 50)),
-            "over_200_ms": int(np.sum(late > 200)),
-            "late_50_ms": float(p50),
-            "late_99_ms": float(p99),
-            "late_99.9_ms": float(p999),
-            "longest_ms": float(late.max()),
-            "longest": [{"at_s": float(since[i]), "late_ms": float(late[i])} for i in worst],
-        }
-
-
-class Window:
-    """A real viewer with the dock."""
-
-    def __init__(self) -> None:
-        self.viewer = napari.Viewer(show=True)
-        self.viewer.window.resize(1300, 900)
-        dock: UNetPaint
-        _, dock = self.viewer.window.add_plugin_dock_widget("napari-unet-paint", "U-Net Paint")
-        self.dock = dock
-        self.train = next(step for step in dock.steps if isinstance(step, TrainStep))
-        self.segment = next(step for step in dock.steps if isinstance(step, SegmentStep))
-        wait_until(lambda: dock.workbench.device is not None and self.is_idle())
-
-    def open_sample(self) -> None:
-        """Show a stack of 512×512 planes with strokes, and choose both."""
-        sample = make_sample()
-        image = self.viewer.add_image(sample.image, name="cells")
-        labels = self.viewer.add_labels(paint_strokes(sample.truth), name="strokes")
-        self.viewer.dims.set_current_step(0, 1)
-        self._choose(image, labels)
-
-    def open_large(self) -> None:
-        """Show a stack of large planes, each the sample's many times, and choose it."""
-        plane = make_sample().image[0]
-        tiled = np.tile(plane, (SIDE // plane.shape[0], SIDE // plane.shape[1]))
-        image = self.viewer.add_image(np.broadcast_to(tiled, (PLANES, SIDE, SIDE)), name="large")
-        self._choose(image, None)
-
-    def set_training(self, config: TrainConfig) -> None:
-        """Write these settings into the dock."""
-        self.train.settings.train.set_value(config)
-        limit = self.train.settings.seconds
-        limit.set_value(replace(limit.value(), seconds=config.seconds))
-
-    def press(self, button: QAbstractButton) -> None:
-        """Press a button as soon as it can be pressed."""
-        wait_until(button.isEnabled, button.toolTip)
-        button.click()
-
-    def stop(self) -> None:
-        """Press Stop if something runs, and wait until it has ended."""
-        if not self.is_idle():
-            self.press(self.dock.progress.stop)
-        wait_until(self.is_idle)
-
-    def is_idle(self) -> bool:
-        """Return whether no job runs."""
-        return self.dock.workbench.runner.state is JobState.IDLE
-
-    def _choose(self, image: Image, labels: Labels | None) -> None:
-        self.dock.workbench.choose(
-            images=(image,), labels=labels, task=Task.OBJECTS, unpainted=Unpainted.IGNORED
-        )
-        live(2)
 
 
 def heartbeat_train(window: Window, seconds: float) -> Figures:
@@ -218,7 +118,7 @@ def wait_for_preview(window: Window) -> float:
         signal.connect(slot)
     begun = time.perf_counter()
     window.press(window.train.action.button)
-    wait_until(lambda: bool(drawn))
+    wait_until(lambda: bool(drawn) or window.is_idle())  # idle: it has failed
     for signal, slot in signals:
         signal.disconnect(slot)
     return drawn[0] - begun
@@ -247,32 +147,6 @@ def preview_cost(window: Window, _seconds: float) -> Figures:
     }
 
 
-class Counter:
-    """Adds up what the events of a job are worth, with the times at which they came."""
-
-    def __init__(self, window: Window, worth: Callable[[object], int]) -> None:
-        self.total = 0
-        self._times: list[float] = []
-        self._worth = worth
-        window.dock.workbench.runner.reported.connect(self._count)
-
-    def speed(self, seconds: float) -> float:
-        """Wait so long; return events per second, between the first and the last of them."""
-        self._times.clear()
-        live(seconds)
-        return (len(self._times) - 1) / (self._times[-1] - self._times[0])
-
-    def _count(self, event: object) -> None:
-        worth = self._worth(event)
-        if worth:
-            self.total += worth
-            self._times.append(time.perf_counter())
-
-
-def make_sample() -> Sample:
-    return synthetic_cells(planes=4, shape=(512, 512))
-
-
 def long_training() -> TrainConfig:
     """Return the settings of a light network that trains until it is stopped."""
     return replace(RECIPES["light"], seconds=3600, patience=0)
@@ -298,25 +172,6 @@ def short_model() -> Any:
     return done.model
 
 
-def live(seconds: float, ended: Callable[[], bool] = lambda: False) -> None:
-    """Let the window live so long, or until it has ended."""
-    end = time.perf_counter() + seconds
-    loop, look = QEventLoop(), QTimer()
-    look.timeout.connect(lambda: loop.quit() if ended() or time.perf_counter() >= end else None)
-    look.start(20)
-    loop.exec()
-    look.stop()
-
-
-def wait_until(done: Callable[[], bool], why_not: Callable[[], str] = str) -> None:
-    """Let the window live until `done`."""
-    end = time.perf_counter() + LONG
-    while not done():
-        if time.perf_counter() >= end:
-            raise TimeoutError(why_not())
-        live(LONG, done)
-
-
 PARTS: dict[str, Callable[[Window, float], Figures]] = {
     "heartbeat-train": heartbeat_train,
     "heartbeat-segment": heartbeat_segment,
@@ -334,24 +189,6 @@ def measure(part: str, seconds: float) -> Figures:
         figures["machine"] = describe_machine(window)
         window.viewer.close()
     return figures
-
-
-def describe_machine(window: Window) -> Figures:
-    import torch  # noqa: PLC0415  # the dock loads it
-    from vispy.gloo import gl  # noqa: PLC0415
-
-    canvas = next(w for w in QApplication.allWidgets() if isinstance(w, QOpenGLWidget))
-    canvas.makeCurrent()
-    renderer = gl.glGetParameter(gl.GL_RENDERER)
-    canvas.doneCurrent()
-    return {
-        "cores": os.cpu_count(),
-        "torch_threads": torch.get_num_threads(),
-        "device": str(window.dock.workbench.device),
-        "renderer": renderer,
-        "python": sys.version.split()[0],
-        **{name: version(name) for name in ("torch", "napari", "PyQt6", "napari-unet-paint")},
-    }
 
 
 def measure_apart(part: str, seconds: float) -> Figures:
