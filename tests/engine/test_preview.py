@@ -185,7 +185,7 @@ def test_time_that_nobody_looked_is_not_made_up_for(clock: list[float]) -> None:
 
     list(finished(previewer, view(), clock, until=630.0))
 
-    assert network.spent < 0.085 * 30 + 1.1
+    assert network.spent < 0.065 * 30 + 1.1
 
 
 def test_what_was_begun_for_another_view_is_dropped(clock: list[float]) -> None:

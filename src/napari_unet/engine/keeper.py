@@ -10,8 +10,8 @@ from torch import Tensor
 
 __all__ = ["Best", "Keeper"]
 
-# A few held-out blocks tell no smaller differences apart; of equally good weights the later ones are
-# kept, which the falling learning rate has settled.
+# A few held-out blocks tell no smaller differences apart; of equally good weights the later ones
+# are kept, which the falling learning rate has settled.
 _NOISE = 0.02  # of IoU
 _LOSS_NOISE = 1.05  # times the lowest loss
 

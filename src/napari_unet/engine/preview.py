@@ -21,8 +21,8 @@ from napari_unet.engine.tiles import Span, Tile, round_up
 __all__ = ["Predict", "Previewer", "keep_numbers"]
 
 _TILE = 256  # pixels; a tile should cost less than a training step
-_SHARE = 0.07  # of the time that previews may take when nothing has changed
-_SHARE_MOVED = 0.085  # to show a view for the first time; the difference is saved up for it
+_SHARE = 0.05  # of the time that previews may take when nothing has changed
+_SHARE_MOVED = 0.065  # to show a view for the first time; the difference is saved up for it
 _SAVED = 1.0  # seconds of unused time that are kept, so that a late view does not stall training
 _LONGEST = 1.0  # seconds that a preview may cost; larger views are cut
 _FIRST_SIDE = 512  # pixels of a view at most, before the speed is known
@@ -53,7 +53,7 @@ class Previewer:
     Notes
     -----
     The first preview is computed at once and counts for nothing. After it, previews take at most
-    8.5 % of the time since the start, so that training slows down by less than 10 %. The tiles of
+    6.5 % of the time since the start: with the drawing, training slows down by less than 10 %. Tiles of
     a preview may come from weights that are a few steps apart.
     """
 
