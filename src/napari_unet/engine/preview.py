@@ -53,8 +53,8 @@ class Previewer:
     Notes
     -----
     The first preview is computed at once and counts for nothing. After it, previews take at most
-    6.5 % of the time since the start: with the drawing, training slows down by less than 10 %. Tiles of
-    a preview may come from weights that are a few steps apart.
+    6.5 % of the time since the start, so that training slows down by less than 10 %, with the
+    drawing. The tiles of a preview may come from weights that are a few steps apart.
     """
 
     def __init__(
