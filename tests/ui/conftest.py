@@ -31,7 +31,7 @@ from napari_unet.engine.normalize import Normalization
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import devices, models, segmenting
 from napari_unet.ui.jobs.runner import Job
-from napari_unet.ui.workbench import CurrentModel
+from napari_unet.ui.workbench import CurrentModel, Workbench
 from tests.ui.pressing import open_dock
 
 CPU = DeviceChoice("cpu", "CPU, 1 threads", "chosen by hand", "buy a GPU")
@@ -200,3 +200,13 @@ def with_model(dock: UNetPaint, model: Model) -> UNetPaint:
     """A dock with a model that segments."""
     dock.workbench.choose(start=CurrentModel("mine", model, Path("mine.safetensors")))
     return dock
+
+
+@pytest.fixture
+def workbench(viewer: ViewerModel, image: Image, labels: Labels) -> Iterator[Workbench]:
+    """A workbench on which image, labels and device are chosen."""
+    bench = Workbench(viewer)
+    bench.choose(images=(image,), labels=labels)
+    bench.use_device(CPU)
+    yield bench
+    bench.close()

@@ -51,15 +51,6 @@ def trained(model: Model) -> TrainDone:
 
 
 @pytest.fixture
-def workbench(viewer: ViewerModel, image: Image, labels: Labels) -> Iterator[Workbench]:
-    bench = Workbench(viewer)
-    bench.choose(images=(image,), labels=labels)
-    bench.use_device(CPU)
-    yield bench
-    bench.close()
-
-
-@pytest.fixture
 def training(workbench: Workbench, qtbot: QtBot) -> Iterator[Training]:
     training = Training(workbench)
     yield training

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
@@ -21,22 +20,13 @@ from napari_unet.ui.jobs.inspecting import Inspected, SeenPatch
 from napari_unet.ui.jobs.runner import Job, JobEnd
 from napari_unet.ui.steps.inspect import InspectStep
 from napari_unet.ui.workbench import Workbench
-from tests.ui.conftest import CPU, failing_job, job_of
+from tests.ui.conftest import failing_job, job_of
 
 NETWORK, CONFIG = NetworkConfig(levels=2), TrainConfig(patch=16, seed=40)
 PATCH = SeenPatch(
     np.zeros((36, 36), np.float32), np.ones((20, 20), np.int32), np.ones((20, 20), np.float32), 8
 )
 SEEN = Inspected(1, (4, 6), np.full((30, 20), 2.5, np.float32), 2, PATCH)
-
-
-@pytest.fixture
-def workbench(viewer: ViewerModel, image: Image, labels: Labels) -> Iterator[Workbench]:
-    bench = Workbench(viewer)
-    bench.choose(images=(image,), labels=labels)
-    bench.use_device(CPU)
-    yield bench
-    bench.close()
 
 
 @pytest.fixture

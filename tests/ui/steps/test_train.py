@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
@@ -42,7 +42,7 @@ from napari_unet.ui.parts import words
 from napari_unet.ui.parts.settings import SettingWords
 from napari_unet.ui.steps.train import TrainStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
-from tests.ui.conftest import CPU, endless_job, failing_job, job_of
+from tests.ui.conftest import endless_job, failing_job, job_of
 
 STARTED = TrainStarted("CPU", (1,), 1200, (), (0, 1), 99)
 STEP = StepDone(120, 0.2134, 10.0, 0.25)
@@ -55,15 +55,6 @@ BUSY = "Training… wait, or press Stop. New strokes are taken in as you paint."
 def trained(model: Model) -> TrainDone:
     record = TrainRecord(steps=300, best_step=280, seconds=60, validation_iou=0.834)
     return TrainDone(FinishReason.TIME, replace(model, record=record))
-
-
-@pytest.fixture
-def workbench(viewer: ViewerModel, image: Image, labels: Labels) -> Iterator[Workbench]:
-    bench = Workbench(viewer)
-    bench.choose(images=(image,), labels=labels)
-    bench.use_device(CPU)
-    yield bench
-    bench.close()
 
 
 @pytest.fixture
