@@ -1,0 +1,1 @@
+"""Pretraining of the bundled networks; not part of the package."""

@@ -1,0 +1,1 @@
+"""Microscopy made by code, with its truth."""
