@@ -234,23 +234,38 @@ def test_a_new_class_extends_the_head_and_keeps_the_rest() -> None:
     torch.testing.assert_close(second.weights["down.0.0.weight"], first.weights["down.0.0.weight"])
 
 
-def test_a_model_of_another_number_of_channels_is_refused() -> None:
-    first = result(replace(QUICK, steps=1)).model
+def with_channels(count: int, start: Model) -> Iterator[TrainEvent]:
+    """Train on an image of which every channel is the same."""
     image, truth = bright_squares()
-    two = np.stack([image, image], axis=1)
-
-    events = fit(
-        ArrayPlanes(two, channel_axis=1),
+    return fit(
+        ArrayPlanes(np.stack([image] * count, axis=1), channel_axis=1),
         ArrayPlanes(strokes(truth)),
-        start=first,
+        start=start,
         task=Task.OBJECTS,
         unpainted=Unpainted.IGNORED,
         config=QUICK,
         device=pick_device("cpu"),
     )
 
-    with pytest.raises(ImageError, match="2 channels, but the model was trained on 1"):
-        list(events)
+
+def test_a_model_of_one_channel_goes_on_with_several() -> None:
+    first = result(replace(QUICK, steps=60)).model
+
+    *events, done = with_channels(3, first)
+
+    assert isinstance(events[1], Validated)
+    assert events[1].iou > 0.8  # before the first step
+    assert isinstance(done, TrainDone)
+    assert done.model.network.in_channels == 3
+
+
+def test_a_model_of_another_number_of_channels_is_refused() -> None:
+    *_, two = with_channels(2, result(replace(QUICK, steps=1)).model)
+    assert isinstance(two, TrainDone)
+
+    for channels in (1, 3):
+        with pytest.raises(ImageError, match=f"{channels} channels, .* was trained on 2"):
+            list(with_channels(channels, two.model))
 
 
 def test_unusable_input_fails_before_the_first_event() -> None:

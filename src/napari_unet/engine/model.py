@@ -16,6 +16,8 @@ from napari_unet.engine.unet import UNet, initialise
 
 __all__ = ["HeldOut", "Model", "TrainRecord", "adapt", "fresh_model"]
 
+_FIRST = "down.0.0.weight"  # of the convolution that sees the image
+
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
@@ -97,15 +99,16 @@ def adapt(
     """Return the model made ready to go on training, on another stack or with other classes.
 
     Output channels of labels that the model knows keep their weights; new labels get the
-    paper's initial weights.
+    paper's initial weights. A model of one channel sees the mean of an image's channels at first,
+    and learns to tell them apart.
 
     Raises
     ------
     ImageError
-        If the image has another number of channels than the model.
+        If the image has another number of channels than the model, and the model more than one.
     """
     channels = len(normalization.low)
-    if channels != model.network.in_channels:
+    if model.network.in_channels not in (1, channels):
         raise ImageError(
             f"The image has {channels} channels, but the model was trained on "
             f"{model.network.in_channels}; choose another image, or train from scratch."
@@ -113,6 +116,8 @@ def adapt(
     known = model.values if task is model.task else ()
     fresh = fresh_model(model.network, normalization, task, values, seed=seed)
     weights = {**model.weights}
+    if model.network.in_channels != channels:
+        weights[_FIRST] = model.weights[_FIRST].repeat(1, channels, 1, 1) / channels  # (O, C, 3, 3)
     for name in ("head.weight", "head.bias"):
         head = fresh.weights[name].clone()
         for channel, value in enumerate(known):
