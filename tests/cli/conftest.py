@@ -16,6 +16,7 @@ from napari_unet.cli.app import app
 from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.model import Model, fresh_model
 from napari_unet.engine.normalize import Normalization
+from napari_unet.io import bundled
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.io.samples import Sample, paint_strokes, save_image, synthetic_cells
@@ -36,6 +37,14 @@ def library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     """Keep one's own models in a folder of the test."""
     folder = tmp_path_factory.mktemp("library") / "models"
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Bundle what the test puts into this folder, whatever models come with the package."""
+    folder = tmp_path_factory.mktemp("weights")
+    monkeypatch.setattr(bundled, "_WEIGHTS", folder)
     return folder
 
 

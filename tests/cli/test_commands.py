@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,11 @@ import tifffile
 import zarr
 
 from napari_unet.cli import demo as demo_module
-from napari_unet.cli import models as models_module
 from napari_unet.cli.options import DeviceName, NetworkName
-from napari_unet.config import NETWORKS, NetworkConfig, Task
+from napari_unet.config import NETWORKS, RECIPES, NetworkConfig, Task, TrainConfig
 from napari_unet.engine.device import DEVICES
 from napari_unet.engine.metrics import average_precision, mean_iou, seg_score
-from napari_unet.engine.model import Model
-from napari_unet.io import library as library_module
+from napari_unet.engine.model import Model, TrainRecord
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import Sample
@@ -117,7 +116,41 @@ def test_missing_trained_weights_are_spoken_of(
         *("--model", folder / "m.safetensors", "--from", "light"),
     )
     assert outcome.exit_code == 0
-    assert "No trained weights come with this version" in outcome.stderr
+    assert "No trained weights of 'light' come with this version" in outcome.stderr
+
+
+FROM_THE_BUNDLED_MODEL = "light, after 40 steps (2026-11-20T10:00:00+00:00)"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), FROM_THE_BUNDLED_MODEL),
+        (("--from", "light"), FROM_THE_BUNDLED_MODEL),
+        (("--from", "light", "--network", "light"), FROM_THE_BUNDLED_MODEL),
+        (("--from", "scratch"), "light, from scratch"),
+        (("--network", "light"), "light, from scratch"),
+        (("--from", "scratch", "--network", "2015"), "2015, from scratch"),
+        (("--from", "2015"), "2015, from scratch"),  # none is bundled
+    ],
+)
+def test_training_starts_from_the_bundled_model_unless_another_start_is_named(
+    command: Command,
+    folder: Path,
+    weights: Path,
+    tiny: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    expected: str,
+) -> None:
+    for name in NETWORKS:
+        small = NetworkConfig(name=name, base_channels=2, levels=2)
+        monkeypatch.setitem(NETWORKS, name, small)
+        monkeypatch.setitem(RECIPES, name, TrainConfig(patch=32, batch=1))
+    record = TrainRecord(started="2026-11-20T10:00:00+00:00", steps=40)
+    save_model(replace(tiny, record=record), weights / "light.safetensors", half=True)
+    trained = train(command, folder, *words)
+    assert trained["start"] == expected
 
 
 def test_training_uses_the_chosen_planes_only(command: Command, folder: Path) -> None:
@@ -302,14 +335,22 @@ def test_only_ones_own_models_are_renamed_and_deleted(command: Command, folder: 
 
 
 def test_bundled_models_are_listed_and_used_by_name(
-    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, folder: Path, weights: Path, tiny: Model
 ) -> None:
-    file = folder / "tiny.safetensors"
-    for module in (models_module, library_module):
-        monkeypatch.setattr(module, "bundled_models", lambda: [file])
-    (listed,) = figures(command, "models", "list")["models"]
-    assert (listed["name"], listed["bundled"]) == ("tiny", True)
-    assert figures(command, "models", "show", "tiny")["network"]["base_channels"] == 4
+    bundled = save_model(tiny, weights / "light.safetensors", half=True)
+    assert command("models", "import", folder / "tiny.safetensors").exit_code == 0
+    listed = figures(command, "models", "list")["models"]
+    assert [(row["name"], row["bundled"]) for row in listed] == [("light", True), ("tiny", False)]
+    assert figures(command, "models", "show", "light")["network"]["base_channels"] == 4
+    segmented = figures(
+        command,
+        *("segment", folder / "cells.tif", "--model", "light", "--output", folder / "o.tif"),
+    )
+    assert segmented["planes"] == 4
+    for words in (("delete", "light"), ("rename", "light", "mine")):
+        assert "comes with U-Net Paint and can be neither" in sentence(command("models", *words))
+    assert bundled.is_file()
+    assert command("models", "export", "light", folder / "mine.safetensors").exit_code == 0
 
 
 def test_a_damaged_model_does_not_hide_the_others(

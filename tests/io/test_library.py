@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from napari_unet.engine.errors import FileError, SettingsError
-from napari_unet.io import library
-from napari_unet.io.bundled import bundled_models
+from napari_unet.io import bundled
+from napari_unet.io.bundled import bundled_models, find_bundled
 from napari_unet.io.library import (
     DAYS_KEPT,
     FOLDER_VARIABLE,
@@ -21,6 +21,7 @@ from napari_unet.io.library import (
     find_model,
     free_name,
     list_models,
+    look_up_model,
     model_path,
     models_folder,
     rename_model,
@@ -164,17 +165,43 @@ def test_what_was_deleted_is_removed_after_thirty_days(folder: Path, file: Path)
     empty_deleted()  # nothing to remove
 
 
-def test_bundled_models_are_found_by_name_after_ones_own(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundled = tmp_path / "bright.safetensors"
-    bundled.write_bytes(b"bundled")
-    monkeypatch.setattr(library, "bundled_models", lambda: [bundled])
-    assert find_model("bright") == bundled
-    with pytest.raises(FileError, match="bright"):
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of bundled models, with their cards."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for name in ("2015.safetensors", "light.safetensors", "light.md"):
+        (folder / name).write_bytes(b"bundled")
+    monkeypatch.setattr(bundled, "_WEIGHTS", folder)
+    return folder
+
+
+def test_bundled_models_are_found_by_name_after_ones_own(weights: Path, file: Path) -> None:
+    assert find_model("light") == find_model("light.safetensors") == weights / "light.safetensors"
+    assert find_bundled("light") == weights / "light.safetensors"
+    assert find_bundled("light.md") is look_up_model("other") is None
+    with pytest.raises(FileError, match="light, 2015"):
         find_model("other")
-    assert find_model("bright") != add_model(file, "bright") == find_model("bright")
+    assert find_bundled("light") != add_model(file, "light") == find_model("light")
 
 
-def test_the_bundled_models_are_model_files() -> None:
-    assert all(path.suffix == ".safetensors" for path in bundled_models())
+def test_the_default_of_the_bundled_models_comes_first(weights: Path) -> None:
+    assert [path.stem for path in bundled_models()] == ["light", "2015"]
+
+
+def test_a_bundled_model_is_neither_renamed_nor_deleted(weights: Path) -> None:
+    light = find_model("light")
+    with pytest.raises(FileError, match="'light' comes with U-Net Paint and can be neither"):
+        rename_model(light, "mine")
+    with pytest.raises(FileError, match="export it if you want a copy"):
+        delete_model(light)
+    assert light.is_file()
+    assert list_models() == []
+
+
+def test_a_package_without_weights_has_no_bundled_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundled, "_WEIGHTS", tmp_path / "nowhere")
+    assert bundled_models() == []
+    assert find_bundled("light") is None

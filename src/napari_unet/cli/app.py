@@ -102,11 +102,12 @@ def train(
         typer.Option(
             "--from",
             metavar="NAME|FILE|scratch",
-            help="What to go on from: light, 2015, one of your models, a file, or scratch.",
+            help="What to go on from: a bundled model, one of yours, a file, or scratch; default: "
+            "light, which was trained beforehand.",
         ),
     ] = None,
     network: Annotated[
-        NetworkName | None, typer.Option(help="Network and recipe from scratch; default: light.")
+        NetworkName | None, typer.Option(help="Network and recipe to start with from scratch.")
     ] = None,
     task: TaskWish = Task.OBJECTS,
     unpainted: UnpaintedWish = Unpainted.IGNORED,
@@ -152,7 +153,9 @@ def segment(
     model: Annotated[
         str,
         typer.Option(
-            metavar="NAME|FILE", help="One of your models, or a file.", show_default=False
+            metavar="NAME|FILE",
+            help="A bundled model, one of yours, or a file.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -230,7 +233,7 @@ def doctor(*, json: AsJson = False) -> None:
 
 @models.command("list")
 def list_models(*, json: AsJson = False) -> None:
-    """List your models."""
+    """List the bundled models and yours."""
     from napari_unet.cli.models import list_all
 
     list_all(as_json=json)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_unet.cli.console import say, show, show_table
 from napari_unet.engine.errors import CheckpointError, FileError
-from napari_unet.io.bundled import bundled_models
+from napari_unet.io.bundled import bundled_models, find_bundled
 from napari_unet.io.checkpoints import load_model, read_header
 from napari_unet.io.library import (
     DAYS_KEPT,
@@ -90,8 +90,10 @@ def delete_file(name: str) -> None:
 
 
 def _own(name: str) -> Path:
-    path = model_path(name)
-    if not path.is_file():
+    """Return the file of one's own model; of a bundled one, which the library refuses, too."""
+    own = model_path(name)
+    path = own if own.is_file() else find_bundled(name)
+    if path is None:
         raise FileError(
             f"'{name}' is none of your own models; list them with 'napari-unet models list'."
         )

@@ -104,7 +104,9 @@ STACK = "TIFF, folder of TIFF or PNG planes, or OME-Zarr"
 
 ModelName = Annotated[
     str,
-    typer.Argument(metavar="NAME|FILE", help="One of your models, or a file.", show_default=False),
+    typer.Argument(
+        metavar="NAME|FILE", help="A bundled model, one of yours, or a file.", show_default=False
+    ),
 ]
 TaskWish = Annotated[Task, typer.Option(help="Separate things, or kinds of region.")]
 UnpaintedWish = Annotated[

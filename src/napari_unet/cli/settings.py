@@ -13,13 +13,13 @@ from napari_unet.cli.console import say
 from napari_unet.config import NETWORKS, RECIPES, NetworkConfig, TilingConfig, TrainConfig
 from napari_unet.engine.errors import FileError, SettingsError
 from napari_unet.engine.model import Model
+from napari_unet.io.bundled import DEFAULT, find_bundled
 from napari_unet.io.checkpoints import load_model
-from napari_unet.io.library import find_model
+from napari_unet.io.library import find_model, look_up_model
 
 __all__ = ["choose_start", "require_folder", "tiling", "train_config"]
 
 _SCRATCH = "scratch"
-_DEFAULT = "light"
 
 
 def choose_start(wish: str | None, network: str | None) -> NetworkConfig | Model:
@@ -28,7 +28,8 @@ def choose_start(wish: str | None, network: str | None) -> NetworkConfig | Model
     Parameters
     ----------
     wish
-        "scratch" (also None), a network with trained weights, one's own model, or a file.
+        "scratch", a model as `look_up_model` finds it, or a network; None: the default bundled
+        model, and a new network if there is none or if `network` says which.
     network
         Which network to train from scratch.
 
@@ -39,13 +40,16 @@ def choose_start(wish: str | None, network: str | None) -> NetworkConfig | Model
     FileError
         If there is no such model.
     """
+    if wish is None and network is None:
+        bundled = find_bundled(DEFAULT)
+        return NETWORKS[DEFAULT] if bundled is None else load_model(bundled)
     if wish is None or wish == _SCRATCH:
-        return NETWORKS[network or _DEFAULT]
+        return NETWORKS[network or DEFAULT]
     if network is not None and network != wish:
         raise typer.BadParameter(f"'{wish}' brings its own network; leave out --network.")
-    if wish in NETWORKS:
+    if wish in NETWORKS and look_up_model(wish) is None:
         say(
-            f"No trained weights come with this version yet: '{wish}' starts from the initial "
+            f"No trained weights of '{wish}' come with this version: it starts from the initial "
             "weights of the 2015 paper."
         )
         return NETWORKS[wish]
@@ -63,7 +67,7 @@ def train_config(
         If a limit is out of range.
     """
     network = start.network if isinstance(start, Model) else start
-    recipe = RECIPES.get(network.name, RECIPES[_DEFAULT])
+    recipe = RECIPES.get(network.name, RECIPES[DEFAULT])
     if seconds is None and steps is None:
         seconds = recipe.seconds
     with _limits():

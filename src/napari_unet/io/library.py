@@ -15,7 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from napari_unet.engine.errors import FileError, SettingsError
-from napari_unet.io.bundled import bundled_models
+from napari_unet.io.bundled import bundled_models, find_bundled
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.replacing import replacing
 
@@ -29,6 +29,7 @@ __all__ = [
     "find_model",
     "free_name",
     "list_models",
+    "look_up_model",
     "model_path",
     "models_folder",
     "new_model_path",
@@ -107,22 +108,30 @@ def free_name(wish: str, taken: Collection[str]) -> str:
     return free
 
 
-def find_model(wish: str) -> Path:
+def look_up_model(wish: str) -> Path | None:
     """Return the file of a model named by its file, or by its name: one's own, or a bundled one.
+
+    None if there is none; see also `find_model`.
+    """
+    if Path(wish).is_file():
+        return Path(wish)
+    if _NAME.fullmatch(wish) and model_path(wish).is_file():
+        return model_path(wish)
+    return find_bundled(wish)
+
+
+def find_model(wish: str) -> Path:
+    """Return the file of a model as `look_up_model` does.
 
     Raises
     ------
     FileError
         If there is none.
     """
-    if Path(wish).is_file():
-        return Path(wish)
-    if _NAME.fullmatch(wish) and model_path(wish).is_file():
-        return model_path(wish)
-    bundled = {path.stem: path for path in bundled_models()}
-    if wish in bundled:
-        return bundled[wish]
-    known = ", ".join([*(path.stem for path in list_models()), *bundled]) or "none yet"
+    path = look_up_model(wish)
+    if path is not None:
+        return path
+    known = ", ".join(path.stem for path in (*list_models(), *bundled_models())) or "none yet"
     raise FileError(
         f"'{wish}' is neither a file nor one of your models ({known}); check the spelling, or "
         "train one with 'napari-unet train'."
@@ -161,8 +170,10 @@ def rename_model(path: Path, name: str) -> Path:
     Raises
     ------
     SettingsError, FileError
-        If the name is unusable or taken, or the file is gone or cannot be moved.
+        If the name is unusable or taken, the model is a bundled one, or the file is gone or
+        cannot be moved.
     """
+    _refuse_bundled(path)
     return _move(path, model_path(name))
 
 
@@ -177,8 +188,9 @@ def delete_model(path: Path) -> Path:
     Raises
     ------
     FileError
-        If the file is gone or cannot be moved.
+        If the model is a bundled one, or the file is gone or cannot be moved.
     """
+    _refuse_bundled(path)
     folder = _deleted_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -220,6 +232,14 @@ def empty_deleted(*, now: float | None = None) -> None:
 
 def _deleted_folder() -> Path:
     return models_folder() / "deleted"
+
+
+def _refuse_bundled(path: Path) -> None:
+    if path in bundled_models():
+        raise FileError(
+            f"'{path.stem}' comes with U-Net Paint and can be neither renamed nor deleted; export "
+            "it if you want a copy under another name."
+        )
 
 
 def _move(source: Path, target: Path) -> Path:

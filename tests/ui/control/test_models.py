@@ -41,9 +41,12 @@ def filled(folder: Path, model: Model) -> Path:
 
 @pytest.fixture
 def bundled(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = save_model(model, tmp_path / "bright cells.safetensors")
-    monkeypatch.setattr(jobs, "bundled_models", lambda: [path])
-    return path
+    """The default model, beside another one."""
+    light, other = (
+        save_model(model, tmp_path / f"{name}.safetensors") for name in ("light", "2015")
+    )
+    monkeypatch.setattr(jobs, "bundled_models", lambda: [other, light])
+    return light
 
 
 @pytest.fixture
@@ -148,7 +151,7 @@ def test_of_several_choices_the_last_one_counts(
     assert workbench.choices.start == NETWORKS["2015"]
 
 
-def test_the_first_bundled_model_is_chosen_at_the_start(
+def test_the_default_bundled_model_is_chosen_at_the_start(
     workbench: Workbench, models: Models, bundled: Path, qtbot: QtBot
 ) -> None:
     workbench.choose(task=Task.CLASSES)
@@ -156,6 +159,15 @@ def test_the_first_bundled_model_is_chosen_at_the_start(
     settle(workbench, models, qtbot)
     assert current(workbench).path == bundled
     assert workbench.choices.task is Task.CLASSES  # nobody asked for the model
+
+
+def test_another_bundled_model_is_no_default(
+    workbench: Workbench, models: Models, bundled: Path, qtbot: QtBot
+) -> None:
+    bundled.write_bytes(b"damaged")
+    workbench.use_device(CPU)
+    settle(workbench, models, qtbot)
+    assert workbench.choices.start == NETWORKS["light"]
 
 
 @pytest.mark.parametrize("by", ["choosing", "training"])

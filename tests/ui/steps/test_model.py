@@ -49,7 +49,7 @@ def folder(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> Pat
     save_model(replace(model, record=RECORD, pixel_size=(0.5, 0.5)), folder / "HeLa.safetensors")
     save_model(replace(model, task=Task.CLASSES, values=(1, 2)), folder / "kinds.safetensors")
     (folder / "broken.safetensors").write_bytes(b"no model")
-    bundled = save_model(model, tmp_path / "bright cells.safetensors")
+    bundled = save_model(model, tmp_path / "light.safetensors")
     monkeypatch.setattr(jobs, "bundled_models", lambda: [bundled])
     return folder
 
@@ -127,11 +127,11 @@ def answer(monkeypatch: pytest.MonkeyPatch, name: str, *, agreed: bool = True) -
 
 def test_there_are_three_groups_and_the_bundled_model_is_chosen(step: ModelStep) -> None:
     assert texts(step) == [
-        *("Bundled", "bright cells"),
+        *("Bundled", "light"),
         *("Yours", "HeLa", "broken", "kinds"),
         *("New", "New network, light", "New network, 2015"),
     ]
-    assert step.picker.currentText().strip() == "bright cells"
+    assert step.picker.currentText().strip() == "light"
 
 
 def test_without_bundled_models_a_new_network_is_chosen(
@@ -156,7 +156,7 @@ def test_headings_and_damaged_files_cannot_be_chosen_and_say_why(step: ModelStep
     items: Any = step.picker.model()
     usable = [row for row in range(items.rowCount()) if items.item(row).isEnabled()]
     assert [texts(step)[row] for row in usable] == [
-        *("bright cells", "HeLa", "kinds", "New network, light", "New network, 2015")
+        *("light", "HeLa", "kinds", "New network, light", "New network, 2015")
     ]
     assert "no safetensors file" in items.item(texts(step).index("broken")).toolTip()
 

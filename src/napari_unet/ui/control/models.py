@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig
+from napari_unet.io.bundled import DEFAULT
 from napari_unet.ui.control.errands import Errands
 from napari_unet.ui.control.library import Library
 from napari_unet.ui.jobs import models as jobs
@@ -29,7 +30,7 @@ class Models(QObject):
     """Puts the chosen model on the workbench, and remembers the one that was trained.
 
     A model that is asked for while another job runs is opened when that has ended. At the start
-    the first bundled model is chosen, if there is one and nobody has chosen yet.
+    the default bundled model is chosen, if it is there and nobody has chosen yet.
     """
 
     changed = Signal()  # what there is to choose from
@@ -121,9 +122,10 @@ class Models(QObject):
             self._workbench.progressed.emit(Progress(line, 1))
 
     def _choose_default(self, files: tuple[ModelFile, ...]) -> None:
-        bundled = [file for file in files if file.bundled and file.header is not None]
-        if self._unchosen and bundled:
-            self._open(bundled[0].path)
+        usable = [file for file in files if file.bundled and file.header is not None]
+        default = next((file for file in usable if file.name == DEFAULT), None)
+        if self._unchosen and default is not None:
+            self._open(default.path)
         self._unchosen = False
 
     def _on_kept(self, path: Path, model: Model) -> None:
