@@ -302,7 +302,7 @@ def test_linked_and_resumed_in_one_direction_is_as_in_one_go() -> None:
         assert event.objects == whole[plane].objects
 
 
-def test_at_most_three_planes_are_held_while_linking() -> None:
+def test_at_most_five_planes_are_held_while_linking() -> None:
     seen: list[weakref.ref[Any]] = []
     run = segment(MODEL, ArrayPlanes(np.repeat(STILL, 2, axis=0)), device=CPU, objects=LINKED)
     most = 0
@@ -312,7 +312,7 @@ def test_at_most_three_planes_are_held_while_linking() -> None:
         del event
         most = max(most, sum(ref() is not None for ref in seen))
     assert len(seen) == 10
-    assert most <= 3
+    assert most <= 5
 
 
 @pytest.mark.parametrize("events_seen", [1, 2, 13, 14, 15, 26, 27])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,26 @@ import numpy.typing as npt
 from napari_unet.engine.events import Resume
 from napari_unet.engine.overlaps import count_overlaps
 
-__all__ = ["PlaneLinker", "link"]
+__all__ = ["PlaneLinker", "find_partners", "link"]
 
 _SMALLEST_IOU = 0.1  # of what may be one object that moved or changed its shape
 _SMALLEST_COVER = 0.5  # of the smaller of two: one object that grew, shrank or was cut
-_HELD = 2  # finished planes: going outward from a plane, each one ends a side
+_FARTHER = 0.8  # what the IoU with an object of the plane beyond the next counts
+_REACH = 2  # planes: an object that one plane lacks goes on behind it
+_HELD = 2 * _REACH  # finished planes: going outward from a plane, two end each side
 
 Labels = npt.NDArray[np.int32]
+LabelImage = npt.NDArray[Any]
 
 
 def link(
-    labels: Labels, neighbours: Sequence[npt.NDArray[Any]], first_new: int
+    labels: Labels,
+    neighbours: Sequence[LabelImage],
+    first_new: int,
+    *,
+    beyond: Sequence[LabelImage] = (),
 ) -> tuple[Labels, int]:
-    """Give the objects of a plane the numbers that they have on its finished neighbours.
+    """Give the objects of a plane the numbers that they have on the finished planes near it.
 
     Parameters
     ----------
@@ -33,6 +40,8 @@ def link(
         Label images (Y, X) of the planes beside it, whose numbers are below `first_new`.
     first_new
         The smallest number that is not in use; objects without a partner are numbered from it on.
+    beyond
+        Label images (Y, X) of the planes behind the neighbours.
 
     Returns
     -------
@@ -43,22 +52,23 @@ def link(
 
     Notes
     -----
-    Two objects may be one if their IoU is at least 0.1, or if they share at least half of the
-    smaller one (a cell that grows, shrinks, splits or merges). Partners are assigned one to one,
-    the pair with the largest IoU first. So of an object that splits the larger part goes on with
-    the number and the other gets a new one, and of objects that merge the larger one's number
-    goes on.
+    Partners are found as `find_partners` says, so at each step
 
-    With two neighbours their pairs compete: an object that they carry under two numbers takes
-    that of the larger IoU, as nothing that is finished is renumbered.
+    - of an object that splits (a cell that divides, a nucleus that forks in z), the part with
+      the larger IoU goes on with the number and the other gets a new one;
+    - of objects that merge, the number of the one with the larger IoU goes on; where they part
+      again on the next plane, each has its old number, which the plane beyond still knows;
+    - an object that is missing on one plane goes on with its number after it, and one that is
+      missing on two planes or more gets a new number.
+
+    An object that planes on both sides carry under two numbers takes that of the larger IoU, as
+    nothing that is finished is renumbered.
     """
     shifted = np.maximum(labels, first_new - 1) - np.int32(first_new - 1)  # 1, 2, …
+    weighted = [(near, 1.0) for near in neighbours] + [(far, _FARTHER) for far in beyond]
     numbers = np.zeros(int(shifted.max(initial=0)) + 1, np.int32)
-    taken: set[int] = set()
-    for own, number in _pairs(shifted, neighbours):
-        if numbers[own] == 0 and number not in taken:
-            numbers[own] = number
-            taken.add(number)
+    for own, number in find_partners(shifted, weighted).items():
+        numbers[own] = number
     is_new = (np.bincount(shifted.ravel()) > 0) & (numbers == 0)
     is_new[0] = False
     count = int(is_new.sum())
@@ -66,25 +76,55 @@ def link(
     return numbers[shifted], count
 
 
-def _pairs(labels: Labels, neighbours: Sequence[npt.NDArray[Any]]) -> Iterator[tuple[int, int]]:
-    """Yield object and number of each possible partner, the largest IoU first."""
+def find_partners(
+    labels: LabelImage, others: Sequence[tuple[LabelImage, float]]
+) -> Mapping[int, int]:
+    """Return, for each object that has a partner in other label images, the partner's number.
+
+    Parameters
+    ----------
+    labels
+        (Y, X), 0 = background.
+    others
+        Label images (Y, X), each with the weight of its IoU.
+
+    Notes
+    -----
+    Two objects may be one if their IoU is at least 0.1, or if they share at least half of the
+    smaller one (a cell that grows, shrinks, splits or merges). Partners are assigned one to one,
+    the pair with the largest weighted IoU first. With equal IoU more shared pixels decide, then
+    lower numbers.
+    """
+    partners: dict[int, int] = {}
+    taken: set[int] = set()
+    for own, number in _pairs(labels, others):
+        if own not in partners and number not in taken:
+            partners[own] = number
+            taken.add(number)
+    return partners
+
+
+def _pairs(
+    labels: LabelImage, others: Sequence[tuple[LabelImage, float]]
+) -> Iterator[tuple[int, int]]:
+    """Yield object and number of each possible partner, the largest weighted IoU first."""
     found = [np.zeros((4, 0))]
-    for neighbour in neighbours:
-        overlaps = count_overlaps(labels, neighbour, (labels > 0) | (neighbour > 0))
+    for other, weight in others:
+        overlaps = count_overlaps(labels, other, (labels > 0) | (other > 0))
         both = overlaps.is_object()
-        own, other = overlaps.prediction[both], overlaps.truth[both]
+        mine, theirs = overlaps.prediction[both], overlaps.truth[both]
         shared, iou = overlaps.pixels[both], overlaps.iou[both]
-        smaller = np.minimum(overlaps.prediction_sizes[own], overlaps.truth_sizes[other])
+        smaller = np.minimum(overlaps.prediction_sizes[mine], overlaps.truth_sizes[theirs])
         same = (iou >= _SMALLEST_IOU) | (shared >= _SMALLEST_COVER * smaller)
-        ids = overlaps.prediction_ids[own], overlaps.truth_ids[other]
-        found.append(np.stack([-iou, -shared, *ids])[:, same])
+        ids = overlaps.prediction_ids[mine], overlaps.truth_ids[theirs]
+        found.append(np.stack([-weight * iou, -shared, *ids])[:, same])
     pairs = np.concatenate(found, axis=1)
-    order = np.lexsort(pairs[::-1])  # equal IoU: more pixels, then lower numbers
+    order = np.lexsort(pairs[::-1])
     yield from zip(*pairs[2:, order].astype(np.int64).tolist(), strict=True)
 
 
 class PlaneLinker:
-    """Links each plane to the finished ones before and after it in its series.
+    """Links each plane to the finished ones near it in its series: two before, two after.
 
     Parameters
     ----------
@@ -97,8 +137,8 @@ class PlaneLinker:
 
     Notes
     -----
-    The last two planes with a neighbour still to come are held, which is all that an order going
-    outward from a plane, or straight through the stack, ever needs.
+    The last four planes that a plane to come may be linked to are held, which is all that an order
+    going outward from a plane, or straight through the stack, ever needs.
     """
 
     def __init__(self, order: Sequence[int], run: int, resume: Resume) -> None:
@@ -109,20 +149,30 @@ class PlaneLinker:
 
     def link(self, plane: int, labels: Labels, first_new: int) -> tuple[Labels, int]:
         """Return the plane's final numbers and how many of them are new; see `link`."""
-        beside = [self._read(number) for number in self._beside(plane)]
-        linked, count = link(labels, [known for known in beside if known is not None], first_new)
+        neighbours, beyond = (self._finished(plane, away) for away in (1, _REACH))
+        linked, count = link(labels, neighbours, first_new, beyond=beyond)
         self._to_come.discard(plane)
         self._held[plane] = linked
-        wanted = [n for n in self._held if not self._to_come.isdisjoint(self._beside(n))]
+        wanted = [number for number in self._held if self._is_wanted(number)]
         self._held = {number: self._held[number] for number in wanted[-_HELD:]}
         return linked, count
 
-    def _beside(self, plane: int) -> list[int]:
-        """Return the numbers before and after a plane in its series."""
-        start = plane // self._run * self._run
-        return [n for n in (plane - 1, plane + 1) if start <= n < start + self._run]
+    def _finished(self, plane: int, away: int) -> list[LabelImage]:
+        """Return the finished planes at a distance from one, in its series."""
+        known = [self._read(number) for number in self._at(plane, away)]
+        return [labels for labels in known if labels is not None]
 
-    def _read(self, plane: int) -> npt.NDArray[Any] | None:
+    def _is_wanted(self, plane: int) -> bool:
+        """Return whether a plane to come is to be linked to this one."""
+        near = (number for away in range(1, _REACH + 1) for number in self._at(plane, away))
+        return not self._to_come.isdisjoint(near)
+
+    def _at(self, plane: int, away: int) -> list[int]:
+        """Return the numbers at a distance before and after a plane in its series."""
+        start = plane // self._run * self._run
+        return [n for n in (plane - away, plane + away) if start <= n < start + self._run]
+
+    def _read(self, plane: int) -> LabelImage | None:
         if plane in self._held:
             return self._held[plane]
         labels = self._resume.labels

@@ -91,12 +91,13 @@ def segment(
 
     Notes
     -----
-    At most one plane of decoded values is held, and two more while objects are linked. The memory
+    At most one plane of decoded values is held, and four more while objects are linked. The memory
     of the device is let go when the generator ends or is closed.
 
-    A plane is linked to the finished planes before and after it (see `linking.link`). Where the
-    work comes from both sides, as it may after a change of focus or in an order of one's own, an
-    object can have two numbers already; finished planes are not renumbered, so both stay.
+    A plane is linked to the finished planes near it, two before and two after (see
+    `linking.link`). Where the work comes from both sides, as it may after a change of focus or in
+    an order of one's own, an object can have two numbers already; finished planes are not
+    renumbered, so both stay.
     """
     started = time.monotonic()
     resume = resume or Resume()

@@ -15,7 +15,7 @@ from napari_unet.config import ObjectsConfig, Task
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.events import View
 from napari_unet.engine.instances import cut_objects
-from napari_unet.engine.overlaps import count_overlaps
+from napari_unet.engine.linking import find_partners
 from napari_unet.engine.tiles import Span, Tile, round_up
 
 __all__ = ["Predict", "Previewer", "keep_numbers"]
@@ -158,34 +158,23 @@ class Previewer:
 
 
 def keep_numbers(labels: Labels, previous: Labels) -> Labels:
-    """Return the labels with the numbers of the previous objects that they overlap most.
+    """Return the labels with the numbers that the objects had before.
 
-    One to one, the largest overlap first; objects without a partner get the smallest numbers
-    that are left.
+    As from plane to plane (see `linking.find_partners`); objects without a partner get the
+    smallest numbers that are left.
 
     Parameters
     ----------
     labels, previous
         Label images of one shape, 0 = background.
     """
-    overlaps = count_overlaps(labels, previous, valid=(labels > 0) & (previous > 0))
-    largest_first = np.argsort(-overlaps.pixels, kind="stable")
-    pairs = zip(
-        overlaps.prediction_ids[overlaps.prediction[largest_first]].tolist(),
-        overlaps.truth_ids[overlaps.truth[largest_first]].tolist(),
-        strict=True,
-    )
-    numbers: dict[int, int] = {}  # new → old
-    taken: set[int] = set()
-    for new, old in pairs:
-        if new not in numbers and old not in taken:
-            numbers[new] = old
-            taken.add(old)
+    partners = find_partners(labels, [(previous, 1.0)])
+    taken = set(partners.values())
+    left = (number for number in count(1) if number not in taken)
     sizes = np.bincount(labels.ravel(), minlength=1)
     table = np.zeros(len(sizes), dtype=np.int32)
-    left = (number for number in count(1) if number not in taken)
     for number in (np.flatnonzero(sizes[1:]) + 1).tolist():
-        table[number] = numbers[number] if number in numbers else next(left)
+        table[number] = partners[number] if number in partners else next(left)
     return table[labels]
 
 
