@@ -15,6 +15,7 @@ from scipy import ndimage
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.necks import cut_necks
+from napari_unet.engine.smallest import smallest_object
 from napari_unet.engine.tiles import Tile
 
 __all__ = ["MAX_OBJECTS", "ObjectDecoder", "cut_objects"]
@@ -52,7 +53,7 @@ def cut_objects(foreground: npt.NDArray[np.bool_], config: ObjectsConfig) -> tup
     cut and the separation border is given back.
     """
     labels, count = _components(foreground, fill_holes=config.fill_holes)
-    labels, count = _drop(labels, _sizes(labels, count) >= config.min_size)
+    labels, count = _drop(labels, _sizes(labels, count) >= smallest_object(config))
     count = cut_necks(labels, count, config.neck)
     if config.gap > 0 and count > 1:
         _give_back_border(labels, config.gap)
@@ -94,7 +95,7 @@ class ObjectDecoder:
         foreground = probabilities[0] >= self._config.threshold
         self._seen[y, x] = foreground
         labels, count = _components(foreground, fill_holes=self._config.fill_holes)
-        keep = _sizes(labels, count) >= self._config.min_size
+        keep = _sizes(labels, count) >= smallest_object(self._config)
         keep[_rim(labels)] = True  # may go on in the next tile
         labels, count = _drop(labels, keep)
         numbers = self._neighbour_numbers(tile, labels, count)
