@@ -176,15 +176,18 @@ class ObjectsConfig:
     """How foreground probabilities are cut into objects."""
 
     threshold: float = 0.5  # foreground probability from which a pixel belongs to an object
-    min_size: int = 16  # smaller objects are dropped, pixels
+    min_size: int | None = None  # smaller objects are dropped, pixels; None: by the painted ones
     fill_holes: bool = True
     neck: float = 0.6  # objects are cut where they narrow to this share of their width; 0: never
-    gap: int = 1  # separation border given back to the objects beside it, pixels per side
+    gap: int = 1  # separation border given back to the objects, pixels (reduced) per side
     link: bool = False  # the same number for the same object on neighbouring planes (z or t)
 
     def __post_init__(self) -> None:
         _require(0 < self.threshold < 1, f"threshold must be in (0, 1), got {self.threshold}")
-        _require(self.min_size >= 0, f"min_size must be >= 0, got {self.min_size}")
+        _require(
+            self.min_size is None or self.min_size >= 0,
+            f"min_size must be >= 0, got {self.min_size}",
+        )
         _require(0 <= self.neck < 1, f"neck must be in [0, 1), got {self.neck}")
         _require(self.gap >= 0, f"gap must be >= 0, got {self.gap}")
 

@@ -20,10 +20,14 @@ from napari_unet.cli.options import (
     DeviceName,
     DeviceWish,
     ImagePath,
+    LinkWish,
     ModelName,
     NetworkName,
     PlaneWish,
+    RotationsWish,
+    SmallestWish,
     TaskWish,
+    TileWish,
     UnpaintedWish,
 )
 from napari_unet.config import ObjectsConfig, OutputKind, Task, Unpainted
@@ -162,16 +166,11 @@ def segment(
         Path, typer.Option(metavar="OUT.tif|OUT.zarr", help="File to write.", show_default=False)
     ],
     planes: PlaneWish = None,
-    tile: Annotated[
-        int | None, typer.Option(help="Side of a tile, pixels; default: what suits the device.")
-    ] = None,
-    rotations: Annotated[
-        int, typer.Option(help="Rotated versions of the image that are averaged; the paper: 7.")
-    ] = 1,
+    tile: TileWish = None,
+    rotations: RotationsWish = 1,
     output_kind: Annotated[OutputKind, typer.Option(help="What to write.")] = OutputKind.LABELS,
-    link: Annotated[
-        bool, typer.Option("--link", help="Keep an object's number from plane to plane (z or t).")
-    ] = False,
+    min_size: SmallestWish = None,
+    link: LinkWish = False,
     device: DeviceWish = DeviceName.AUTO,
     json: AsJson = False,
 ) -> None:
@@ -191,7 +190,7 @@ def segment(
             output=output,
             selection=planes,
             tiling=cut,
-            objects=ObjectsConfig(link=link),
+            objects=ObjectsConfig(min_size=min_size, link=link),
             kind=output_kind,
             device=device,
             stop=stop,

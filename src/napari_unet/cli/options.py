@@ -19,11 +19,15 @@ __all__ = [
     "DeviceName",
     "DeviceWish",
     "ImagePath",
+    "LinkWish",
     "ModelName",
     "NetworkName",
     "PlaneSelection",
     "PlaneWish",
+    "RotationsWish",
+    "SmallestWish",
     "TaskWish",
+    "TileWish",
     "UnpaintedWish",
     "parse_planes",
 ]
@@ -119,6 +123,21 @@ PlaneWish = Annotated[
         parser=parse_planes,
         metavar="PLANES",
         help="Only these planes, counted from 0: 3 or 2,67 or 0:10.",
+    ),
+]
+TileWish = Annotated[
+    int | None, typer.Option(help="Side of a tile, pixels; default: what suits the device.")
+]
+RotationsWish = Annotated[
+    int, typer.Option(help="Rotated versions of the image that are averaged; the paper: 7.")
+]
+LinkWish = Annotated[
+    bool, typer.Option("--link", help="Keep an object's number from plane to plane (z or t).")
+]
+SmallestWish = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="Smaller objects are dropped, pixels; default: by the size of the painted ones."
     ),
 ]
 DeviceWish = Annotated[DeviceName, typer.Option(help="Where to compute.")]

@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.normalize import Normalization
+from napari_unet.engine.smallest import ObjectSizes
 from napari_unet.engine.unet import UNet, initialise
 
 __all__ = ["HeldOut", "Model", "TrainRecord", "adapt", "fresh_model"]
@@ -42,6 +43,7 @@ class TrainRecord:
     seconds: float = 0.0
     finished: str = ""  # why training ended
     labelled_pixels: int = 0
+    painted_objects: ObjectSizes | None = None  # None: classes, or objects of unknown size
     held_out: tuple[HeldOut, ...] = ()
     validation_loss: float | None = None  # of the kept weights
     validation_iou: float | None = None  # mean over the classes

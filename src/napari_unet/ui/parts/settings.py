@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
-from magicgui.widgets import create_widget
+from magicgui.widgets import FloatSpinBox, create_widget
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 __all__ = ["SettingWords", "SettingsForm", "narrow_form"]
@@ -25,6 +25,7 @@ class SettingWords:
     low: float = 0
     high: float = 99_999
     zero_is_none: bool = False  # 0 in the form is None in the settings
+    zero_text: str = ""  # shown in place of 0
 
 
 class SettingsForm(Generic[Config]):
@@ -43,7 +44,8 @@ class SettingsForm(Generic[Config]):
         self._defaults = defaults
         self._words = words
         hints = get_type_hints(type(defaults))
-        self._widgets = {name: _widget(name, hints[name], words[name]) for name in words}
+        self._kinds = {name: _kind(hints[name]) for name in words}
+        self._widgets = {name: _widget(name, self._kinds[name], words[name]) for name in words}
         self.set_value(defaults)
 
     def value(self) -> Config:
@@ -54,7 +56,7 @@ class SettingsForm(Generic[Config]):
         ValueError
             If the values do not go together.
         """
-        values = {name: widget.value for name, widget in self._widgets.items()}
+        values = {name: self._kinds[name](widget.value) for name, widget in self._widgets.items()}
         for name, words in self._words.items():
             if words.zero_is_none and not values[name]:
                 values[name] = None
@@ -95,17 +97,24 @@ def narrow_form(parent: QWidget | None = None) -> QFormLayout:
     return rows
 
 
-def _widget(name: str, annotation: Any, words: SettingWords) -> Any:
+def _kind(annotation: Any) -> Any:
+    """Return the type of a setting, without the None that it may be."""
+    return next((t for t in get_args(annotation) if t is not type(None)), annotation)
+
+
+def _widget(name: str, kind: Any, words: SettingWords) -> Any:
     options: dict[str, Any] = {"tooltip": words.tooltip}
-    kind = next((t for t in get_args(annotation) if t is not type(None)), annotation)
+    if words.zero_text:
+        options["widget_type"] = "FloatSpinBox"  # superqt's box of whole numbers has no such text
     if kind in (int, float):
         # Without a step magicgui guesses two decimals, and 0.001 becomes 0.0.
         options |= {"min": kind(words.low), "max": kind(words.high), "step": kind(words.step)}
     if kind is bool:
         options["text"] = " "  # the row has its label
     widget = create_widget(name=name, annotation=kind, options=options)
-    if kind is float:
+    if isinstance(widget, FloatSpinBox):
         widget.native.setDecimals(_decimals(words.step))
+        widget.native.setSpecialValueText(words.zero_text)
     return widget
 
 

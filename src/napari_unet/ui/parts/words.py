@@ -96,7 +96,11 @@ AUGMENT = {
 
 TILING = {
     "tile": Words(
-        "Tile, px", "Side of a tile; 0: automatic. The result is the same.", 64, zero_is_none=True
+        "Tile, px",
+        "Side of a tile. The result is the same.",
+        64,
+        zero_is_none=True,
+        zero_text="automatic",
     ),
     "rotations": Words(
         "Rotations averaged", "7 is as in the paper of 2015, and 7 times slower.", 1, 1, 16
@@ -107,7 +111,13 @@ OBJECTS = {
     "threshold": Words(
         "Threshold", "Foreground probability from which a pixel is object.", 0.05, 0.01, 0.99
     ),
-    "min_size": Words("Smallest object, px", "Smaller objects are dropped.", 8),
+    "min_size": Words(
+        "Smallest object, px",
+        "Smaller objects are dropped. Automatic: by the size of the painted objects.",
+        8,
+        zero_is_none=True,
+        zero_text="automatic",
+    ),
     "fill_holes": Words("Fill holes", "Fill holes inside objects."),
     "neck": Words(
         "Neck",
