@@ -61,8 +61,8 @@ def mean_iou(prediction: LabelImage, truth: LabelImage, *, valid: Valid = None) 
 def pixel_error(prediction: LabelImage, truth: LabelImage, *, valid: Valid = None) -> float:
     """Return the share of pixels whose label is wrong; nan without any valid pixel.
 
-    For classes or masks. The pixel error of the ISBI 2012 challenge (Arganda-Carreras et al.
-    2015, Frontiers in Neuroanatomy 9:142).
+    For classes or masks. The tables of the ISBI 2012 challenge have 1 - F-score instead, see
+    `threshold_scan`.
     """
     overlaps = count_overlaps(prediction, truth, valid)
     both, _ = class_pixels(overlaps)
@@ -148,8 +148,9 @@ def mean_average_precision(
 def rand_error(prediction: LabelImage, truth: LabelImage, *, valid: Valid = None) -> float:
     """Return the adapted Rand error, 1 - F-score of the pairs of pixels that belong together.
 
-    Over the foreground of the truth; the prediction's 0 counts as one more object
-    (Arganda-Carreras et al. 2015). nan without reference objects.
+    Over the foreground of the truth; the prediction's 0 counts as one more object. (In the ISBI
+    2012 challenge each of its pixels is an object: `boundary_metrics.rand_score`.) nan without
+    reference objects.
     """
     return PairCounts.of(count_overlaps(prediction, truth, valid)).rand_error
 

@@ -165,8 +165,8 @@ def _check(section: Section) -> None:
     probability, truth = section.probability, section.truth
     if probability.ndim != 2:
         raise ImageError(
-            f"A section is a plane (Y, X), but this map has the shape {probability.shape}; pass the "
-            "sections of a stack one by one."
+            f"A section is a plane (Y, X), but this map has the shape {probability.shape}; pass "
+            "the sections of a stack one by one."
         )
     require_comparable(probability > 0, truth, section.allowed)
     if not np.all((probability >= 0) & (probability <= 1)):  # nan too
