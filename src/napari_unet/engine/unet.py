@@ -120,6 +120,11 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (B, classes, Y - 2 margin, X - 2 margin) for images (B, C, Y, X)."""
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return what the head sees, (B, base channels, Y - 2 margin, X - 2 margin)."""
         bottom = len(self.down) - 1
         skips: list[Tensor] = []
         for level, block in enumerate(self.down):
@@ -133,8 +138,7 @@ class UNet(nn.Module):
             x = up(x)  # (B, C/2, 2Y', 2X')
             x = torch.cat([_crop(skips.pop(), x), x], dim=1)  # (B, C, 2Y', 2X')
             x = merge(x)  # (B, C/2, 2Y' - 4, 2X' - 4)
-        logits: Tensor = self.head(x)  # (B, classes, Y - 2 margin, X - 2 margin)
-        return logits
+        return x
 
 
 def initialise(network: UNet, generator: torch.Generator) -> None:

@@ -1,0 +1,255 @@
+"""Pretrain a bundled network: one command, one configuration file, seeded and resumable.
+
+    python -m pretraining.pretrain pretraining/configs/light.toml --output runs/light
+
+Makes the pool of scenes (once), trains, and writes ``OUTPUT/NAME.safetensors``, the moving average
+of the weights in half precision, with its provenance in the header. Broken off, the same
+command goes on where the last checkpoint was written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import time
+import tomllib
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_unet import __version__
+from napari_unet.config import AugmentConfig, NetworkConfig, Task
+from napari_unet.engine import augment
+from napari_unet.engine.model import Model, TrainRecord
+from napari_unet.engine.normalize import Normalization
+from napari_unet.engine.unet import UNet, initialise, margin, valid_output_size
+from napari_unet.io.checkpoints import save_model
+from pretraining.objectives import Lesson, Losses, Pupil
+from pretraining.pool import Example, load_pool, make_pool
+
+PROJECT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("NAPARI_UNET_DATA", PROJECT.parent / "shared" / "data"))
+
+_WARM_UP = 200  # steps until the full learning rate
+_REPORT_EVERY = 100  # steps
+_KEEP_EVERY = 500  # steps between checkpoints
+_AUGMENT = AugmentConfig(elastic_sigma=4.0, brightness=0.3, contrast=0.3, gamma=0.3, noise=0.1)
+_INVERTED = 0.08  # share of the patches whose grey values are turned round
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The part ``[training]`` of a configuration."""
+
+    steps: int
+    learning_rate: float
+    weight_decay: float
+    scenes: int
+    patch: int
+    average: float
+
+
+class LessonPlan:
+    """Draws batches from the pool."""
+
+    def __init__(self, pool: list[Example], training: Training, levels: int) -> None:
+        self._pool = pool
+        self._scenes = training.scenes
+        self._size = valid_output_size(training.patch, levels)
+        self._margin = margin(levels)
+
+    def draw(self, rng: np.random.Generator) -> Lesson:
+        """Return two patches of each of some scenes."""
+        parts = []
+        for number in rng.integers(len(self._pool), size=self._scenes):
+            example = self._pool[number]
+            _, grey = augment.draw(rng, _AUGMENT)  # patches of one image look alike
+            sign = -1.0 if rng.random() < _INVERTED else 1.0
+            parts += [self._cut(rng, example, grey, sign) for _ in range(2)]
+        images, targets = (torch.stack(part) for part in zip(*parts, strict=True))
+        classes, weights, kinds, distance = targets.unbind(dim=1)
+        return Lesson(images, classes.long(), weights, kinds.long(), distance)
+
+    def _cut(
+        self, rng: np.random.Generator, example: Example, grey: augment.GreyChange, sign: float
+    ) -> tuple[Tensor, Tensor]:
+        deformation, _ = augment.draw(rng, _AUGMENT)
+        half = self._size / 2
+        centre = [rng.uniform(half, side - half) for side in example.image.shape]
+        offsets = deformation.coordinates(self._size + 2 * self._margin)
+        coordinates = torch.from_numpy(
+            offsets + np.array(centre, dtype=np.float32)[:, np.newaxis, np.newaxis]
+        )
+        inner = slice(self._margin, self._margin + self._size)
+        image = torch.from_numpy(example.image.astype(np.float32))[None]
+        targets = torch.from_numpy(
+            np.stack(
+                [
+                    part.astype(np.float32)
+                    for part in (example.classes, example.weights, example.kinds, example.distance)
+                ]
+            )
+        )
+        return (
+            sign * grey.apply(augment.sample(image, coordinates, mode="bilinear")),
+            augment.sample(targets, coordinates[:, inner, inner], mode="nearest"),
+        )
+
+
+class Pretraining:
+    """Network, optimiser and the moving average of the weights; can be kept and gone on with."""
+
+    def __init__(self, network: NetworkConfig, training: Training, seed: int) -> None:
+        built = UNet(network)
+        self._generator = torch.Generator().manual_seed(seed)
+        initialise(built, self._generator)
+        self.pupil = Pupil(built)
+        self.pupil.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._training = training
+        self._optimiser = torch.optim.AdamW(
+            self.pupil.parameters(),
+            lr=training.learning_rate,
+            weight_decay=training.weight_decay,
+        )
+        self.step = 0
+        self.seconds = 0.0
+        self.average = {name: value.clone() for name, value in built.state_dict().items()}
+
+    def advance(self, lesson: Lesson) -> Losses:
+        """Do one gradient update."""
+        self.step += 1
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._learning_rate()
+        self._optimiser.zero_grad(set_to_none=True)
+        losses = self.pupil.learn(lesson, self._generator)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.pupil.parameters(), 1.0)
+        self._optimiser.step()
+        decay = min(self._training.average, self.step / (self.step + 10))
+        for name, value in self.pupil.network.state_dict().items():
+            self.average[name].lerp_(value, 1 - decay)
+        return losses
+
+    def keep(self, path: Path) -> None:
+        """Write everything that is needed to go on."""
+        unfinished = path.with_suffix(".part")
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "pupil": self.pupil.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "average": self.average,
+            "generator": self._generator.get_state(),
+        }
+        torch.save(state, unfinished)
+        unfinished.replace(path)
+
+    def go_on(self, path: Path) -> None:
+        """Read what `keep` wrote."""
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.pupil.load_state_dict(state["pupil"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.average = state["average"]
+        self._generator.set_state(state["generator"])
+
+    def _learning_rate(self) -> float:
+        progress = min(1.0, self.step / self._training.steps)
+        rate = self._training.learning_rate * min(1.0, self.step / _WARM_UP)
+        return rate * (1 + math.cos(math.pi * progress)) / 2
+
+
+def run(config: dict[str, Any], name: str, output: Path, data: Path) -> Path:
+    """Pretrain as a configuration says, and return the file of the bundled weights."""
+    pool, folder = config["pool"], output.parent / "pool"
+    make_pool(folder, data, pool["scenes"], side=pool["side"], seed=pool["seed"])
+    examples = load_pool(folder, pool["scenes"])
+    network = NetworkConfig(name=name, **config["network"])
+    training = Training(**config["training"])
+    output.mkdir(parents=True, exist_ok=True)
+    pretraining = Pretraining(network, training, config["seed"])
+    checkpoint = output / "checkpoint.pt"
+    if checkpoint.exists():
+        pretraining.go_on(checkpoint)
+        print(f"going on after step {pretraining.step}", flush=True)
+    plan = LessonPlan(examples, training, network.levels)
+    _train(pretraining, plan, training, config["seed"], checkpoint)
+    return _bundle(pretraining, network, config, output / f"{name}.safetensors")
+
+
+def _train(
+    pretraining: Pretraining, plan: LessonPlan, training: Training, seed: int, checkpoint: Path
+) -> None:
+    recent: list[tuple[float, float, float, float]] = []
+    begun, before = time.perf_counter(), pretraining.seconds
+    while pretraining.step < training.steps:
+        lesson = plan.draw(np.random.default_rng([seed, pretraining.step]))
+        losses = pretraining.advance(lesson)
+        recent.append(
+            (
+                losses.objects.item(),
+                losses.kinds.item(),
+                losses.distance.item(),
+                losses.episode.item(),
+            )
+        )
+        pretraining.seconds = before + time.perf_counter() - begun
+        if pretraining.step % _REPORT_EVERY == 0:
+            means = np.mean(recent, axis=0)
+            recent.clear()
+            print(
+                f"step {pretraining.step}, {pretraining.seconds:.0f} s: objects {means[0]:.4f}, "
+                f"kinds {means[1]:.4f}, distance {means[2]:.4f}, episodes {means[3]:.4f}",
+                flush=True,
+            )
+        if pretraining.step % _KEEP_EVERY == 0 or pretraining.step == training.steps:
+            pretraining.keep(checkpoint)
+
+
+def _bundle(
+    pretraining: Pretraining, network: NetworkConfig, config: dict[str, Any], path: Path
+) -> Path:
+    """Write the moving average of the weights as a model that knows where it comes from."""
+    record = TrainRecord(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        start="pretrained on synthetic microscopy, DSB2018 and BBBC039",
+        device="cpu",
+        steps=pretraining.step,
+        best_step=pretraining.step,
+        seconds=round(pretraining.seconds, 1),
+        finished="completed",
+        settings={**config, "augment": asdict(_AUGMENT)},
+    )
+    model = Model(
+        network,
+        pretraining.average,
+        Normalization((-1.0,), (1.0,)),
+        Task.OBJECTS,
+        (0, 1),
+        record=record,
+    )
+    return save_model(model, path, half=True)
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("config", type=Path, help="for example pretraining/configs/light.toml")
+    parser.add_argument("--output", type=Path, default=None, help="default: runs/NAME")
+    parser.add_argument("--data", type=Path, default=DATA)
+    wish = parser.parse_args()
+    config = tomllib.loads(wish.config.read_text())
+    name = wish.config.stem
+    output = wish.output or PROJECT / "runs" / name
+    print(run(config, name, output, wish.data))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Transmitted light: differential interference contrast, phase contrast, brightfield."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from pretraining.synthetic import shapes
+from pretraining.synthetic.camera import record
+from pretraining.synthetic.noise import log_uniform, mottle, smooth
+from pretraining.synthetic.scene import CYTOPLASM, NUCLEUS, OUTSIDE, Float, Scene
+from pretraining.synthetic.shapes import Labels
+
+__all__ = ["brightfield", "interference", "phase_contrast"]
+
+
+def interference(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
+    """Draw DIC: the slope of the optical path along one direction, as if lit aslant."""
+    diameter = log_uniform(rng, 16, 110)
+    labels = _adherent(rng, shape, diameter)
+    height, inner = _optical_path(rng, labels, diameter)
+    angle = rng.uniform(0, 2 * np.pi)
+    height = ndimage.gaussian_filter(height, rng.uniform(0.5, 1.5))
+    slope = np.sin(angle) * ndimage.sobel(height, 0) + np.cos(angle) * ndimage.sobel(height, 1)
+    slope = slope / max(float(slope.std()), 1e-6)
+    if rng.random() < 0.5:
+        slope = np.tanh(slope / rng.uniform(1.5, 3))
+    slope = slope + rng.uniform(0, 0.3) * height / max(float(height.std()), 1e-6)
+    ground = rng.uniform(0, 0.2) * mottle(rng, shape, (1.5, 30))
+    return Scene(
+        record(rng, slope + ground, blur=(0.4, 0.4 + 0.03 * diameter)),
+        labels,
+        _kinds(labels, inner),
+    )
+
+
+def phase_contrast(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
+    """Draw phase contrast: darker (or brighter) cells with a halo around and shade-off inside."""
+    diameter = log_uniform(rng, 14, 120)
+    labels = _adherent(rng, shape, diameter)
+    path, inner = _optical_path(rng, labels, diameter)
+    path = path / max(float(path.max()), 1e-6)
+    halo = ndimage.gaussian_filter(path, diameter * rng.uniform(0.08, 0.4))
+    ideal = rng.uniform(0.4, 1.1) * halo - path * rng.choice([1, 1, 1, -0.8])
+    ideal = ideal + rng.uniform(0, 0.08) * _granules(rng, labels, diameter)
+    edge = ndimage.gaussian_filter(shapes.rim(labels, 1.5) * 1.0, rng.uniform(0.5, 1.2))
+    ideal = ideal + rng.choice([-0.25, 0, 0.15, 0.4]) * edge
+    if rng.random() < 0.3:  # rounded cells, about to divide, shine
+        shining = shapes.thin_out(rng, labels, 0.85)
+        ideal = ideal + rng.uniform(0.3, 1.2) * ndimage.gaussian_filter((shining > 0) * 1.0, 2)
+    ideal = ideal + rng.uniform(0, 0.06) * mottle(rng, shape, (1.5, 80))
+    return Scene(
+        record(rng, ideal, blur=(0.4, 0.4 + 0.03 * diameter)), labels, _kinds(labels, inner)
+    )
+
+
+def brightfield(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
+    """Draw brightfield, a little out of focus: outlines as dark and bright rings, faint bodies."""
+    diameter = log_uniform(rng, 12, 90)
+    labels = _adherent(rng, shape, diameter)
+    path, inner = _optical_path(rng, labels, diameter)
+    focus = rng.uniform(0.8, max(1.0, 0.06 * diameter))
+    rings = ndimage.gaussian_laplace(ndimage.gaussian_filter(path, 0.7), focus)
+    rings = rings / max(float(rings.std()), 1e-6) * rng.choice([-1, 1])
+    ideal = 0.3 * np.tanh(rings / 3) - rng.uniform(0, 0.4) * path / max(float(path.max()), 1e-6)
+    ideal = ideal + rng.uniform(0, 0.1) * _granules(rng, labels, diameter)
+    ideal = ideal + rng.uniform(0, 0.05) * mottle(rng, shape, (1.5, 60))
+    return Scene(
+        record(rng, ideal, blur=(0.4, 0.4 + 0.03 * diameter)), labels, _kinds(labels, inner)
+    )
+
+
+def _adherent(rng: np.random.Generator, shape: tuple[int, int], diameter: float) -> Labels:
+    """Return cells on a dish: confluent, in islands, spread with processes, or round."""
+    look = rng.random()
+    if look < 0.35:
+        full = shapes.tissue(rng, shape, diameter, spread=rng.uniform(0.1, 0.4))
+        return shapes.thin_out(rng, full, rng.uniform(0, 0.5))
+    spread_out = look < 0.7
+    return shapes.blobs(
+        rng,
+        shape,
+        diameter,
+        density=log_uniform(rng, 0.15, 1.3),
+        apart=rng.uniform(0.6, 1.0),
+        lobes=min(1.0, diameter / 40) * rng.uniform(*((0.2, 0.5) if spread_out else (0, 0.1))),
+        elongation=rng.uniform(1.1, 3.0 if spread_out else 1.4),
+        spread=rng.uniform(0.05, 0.4),
+    )
+
+
+def _optical_path(
+    rng: np.random.Generator, labels: Labels, diameter: float
+) -> tuple[Float, npt.NDArray[np.bool_]]:
+    """Return how much the cells delay the light, and where their nuclei are."""
+    shape = (labels.shape[0], labels.shape[1])
+    edge = ndimage.maximum_filter(labels, 3) != ndimage.minimum_filter(labels, 3)
+    depth = ndimage.distance_transform_edt((labels > 0) & ~edge) / (diameter / 2)
+    reach = rng.uniform(0.1, 1.0)
+    dome = np.minimum(depth / reach, 1) ** rng.uniform(0.4, 1.2)
+    own = np.exp(rng.normal(0, rng.uniform(0, 0.4), int(labels.max()) + 1))[labels]
+    inner = shapes.inner_parts(rng, labels, (0.25, 0.55), share=rng.uniform(0.3, 1))
+    path = own * dome * (labels > 0)
+    path = path + rng.uniform(-0.15, 0.4) * ndimage.gaussian_filter(
+        inner * 1.0, 0.04 * diameter + 0.5
+    )
+    path = path + rng.uniform(0, 0.25) * _granules(rng, labels, diameter)
+    coarse = mottle(rng, shape, (max(1.5, 0.05 * diameter), max(3.0, 0.4 * diameter)), 2)
+    return path + rng.uniform(0, 0.15) * coarse * (labels > 0), inner
+
+
+def _granules(rng: np.random.Generator, labels: Labels, diameter: float) -> Float:
+    """Return grains inside the cells: dense near the nucleus in some, everywhere in others."""
+    shape = (labels.shape[0], labels.shape[1])
+    grain = rng.uniform(0.8, max(1.2, 0.05 * diameter))
+    field = smooth(rng, shape, grain)
+    field = np.where(field > rng.uniform(-0.5, 1.5), field, 0)
+    patches = smooth(rng, shape, max(4.0, 0.5 * diameter)) > rng.uniform(-1.5, 0.5)
+    return np.asarray(field * (labels > 0) * ndimage.gaussian_filter(patches * 1.0, 2))
+
+
+def _kinds(labels: Labels, inner: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    kinds = np.where(labels > 0, CYTOPLASM, OUTSIDE)
+    kinds[inner & (labels > 0)] = NUCLEUS
+    return kinds.astype(np.uint8)
