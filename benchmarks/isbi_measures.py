@@ -4,7 +4,7 @@
 
 MAP holds the probability of cell (`--membranes`: of membrane), 0 to 1 or 8-bit, TRUTH 0 on
 membranes; both (Z, Y, X) or (Y, X). Thresholds 0.0, 0.1, …, 0.9, the best for each measure;
-`docs/method.md` says what each means. Half a minute per ten sections of 512×512.
+`docs/method.md` says what each means. At most half a minute per ten sections of 512×512.
 """
 
 from __future__ import annotations
