@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 MAX_CLASSES = 255
+MAX_REDUCTION = 8  # objects of 256 px would be 32 px wide
 
 
 class Task(StrEnum):
@@ -121,6 +122,9 @@ class TrainConfig:
     weight_decay: float = 0.0
     anneal: bool = True  # lower the learning rate to zero along a cosine
     clip_gradient: float = 1.0  # largest norm of the gradient; 0: any
+    # Side of the blocks that are averaged before the network sees the image, pixels; None: chosen
+    # from the painted objects. Patch, border, gap and augmentation are in these blocks.
+    reduction: int | None = None
     patch: int = 128  # output side of a training patch, pixels; rounded up to fit the network
     batch: int = 2  # patches per step
     w0: float = 10.0  # border weight, eq. 2
@@ -146,6 +150,10 @@ class TrainConfig:
         _require(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}")
         _require(self.weight_decay >= 0, f"weight_decay must be >= 0, got {self.weight_decay}")
         _require(self.clip_gradient >= 0, f"clip_gradient must be >= 0, got {self.clip_gradient}")
+        _require(
+            self.reduction is None or 1 <= self.reduction <= MAX_REDUCTION,
+            f"reduction must be 1 to {MAX_REDUCTION}, got {self.reduction}",
+        )
         _require(self.patch >= 1, f"patch must be >= 1, got {self.patch}")
         _require(self.batch >= 1, f"batch must be >= 1, got {self.batch}")
         _require(self.w0 >= 0, f"w0 must be >= 0, got {self.w0}")

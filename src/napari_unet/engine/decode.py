@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,8 @@ from napari_unet.config import ObjectsConfig, OutputKind, Task
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.instances import ObjectDecoder
 from napari_unet.engine.model import Model
+from napari_unet.engine.reduction import Reduction
+from napari_unet.engine.smallest import smallest_object
 from napari_unet.engine.tiles import Tile
 
 __all__ = ["PlaneDecoder", "plane_decoder", "wanted_channels"]
@@ -98,7 +101,9 @@ def plane_decoder(
         channels = 1 if is_objects else len(model.values)
         return PixelDecoder(np.zeros((channels, *shape), np.float32), np.copy)
     if is_objects and kind is OutputKind.LABELS:
-        return ObjectDecoder(shape, objects, offset=offset)
+        on_plane = Reduction(model.reduction or 1, shape).objects(objects)
+        smallest = smallest_object(objects, model.record.painted_objects)
+        return ObjectDecoder(shape, replace(on_plane, min_size=smallest), offset=offset)
     if is_objects:
         return PixelDecoder(
             np.zeros(shape, np.uint8), lambda p: (p[0] >= objects.threshold).astype(np.uint8)

@@ -77,7 +77,7 @@ class PaintedPixels:
 
     plane: int
     origin: tuple[int, int]  # of the array in the plane, pixels (Y, X)
-    classes: npt.NDArray[Any]  # (y, x) uint8, 255 where unlabelled
+    classes: npt.NDArray[Any]  # (y, x) uint8 per pixel of the plane, 255 where unlabelled
 
 
 class FinishReason(StrEnum):
@@ -99,6 +99,7 @@ class TrainStarted:
     held_out: tuple[HeldOut, ...]  # empty: too little is painted to hold some out
     values: tuple[int, ...]  # label value of each output channel
     parameters: int
+    reduction: int = 1  # side of the blocks that the network sees, pixels of the plane
 
 
 @dataclass(frozen=True, slots=True)

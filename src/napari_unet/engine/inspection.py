@@ -11,8 +11,11 @@ import torch
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.model import HeldOut
 from napari_unet.engine.normalize import measure
-from napari_unet.engine.painted import read_painted
+from napari_unet.engine.object_size import choose_reduction
+from napari_unet.engine.on_plane import held_out_on_plane, pixels_on_plane
+from napari_unet.engine.painted import read_painted, require_labels_of
 from napari_unet.engine.planes import Planes
+from napari_unet.engine.reduction import Reduction
 from napari_unet.engine.sampling import PatchSampler, patch_context
 from napari_unet.engine.targets import LabelScheme
 from napari_unet.engine.unet import margin
@@ -23,7 +26,7 @@ __all__ = ["Inspection", "Patch", "inspect"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
-    """An augmented training patch."""
+    """An augmented training patch, in pixels as the network sees them."""
 
     image: npt.NDArray[np.float32]  # (C, y + 2 margin, x + 2 margin), normalised grey values
     classes: npt.NDArray[np.uint8]  # (y, x), targets.IGNORED where unlabelled
@@ -33,7 +36,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
-    """What training makes of the image and its labels."""
+    """What training makes of the image and its labels, in pixels of the plane."""
 
     plane: int
     origin: tuple[int, int]  # of the two arrays below, in the plane, pixels (Y, X)
@@ -66,7 +69,8 @@ def inspect(
     task, unpainted
         How the labels are read.
     config
-        Patch size, weights of the loss, augmentation, held-out share and its seed.
+        Patch size, weights of the loss, augmentation, held-out share and its seed. Its
+        `reduction` is that of the model to go on from, if there is one.
     plane
         The painted plane nearest to it is shown; of two at the same distance the lower one.
     seed
@@ -83,15 +87,19 @@ def inspect(
     takes as long as the start of a training run. What is held out is what a run that starts now
     would hold out.
     """
+    require_labels_of(planes, labels)
+    scheme = LabelScheme(task, unpainted)
+    reduction = Reduction(choose_reduction(labels, scheme, config), planes.shape)
+    reduced = reduction.image(planes)
     stack = read_painted(
-        planes,
-        labels,
-        LabelScheme(task, unpainted),
-        measure(planes),
+        reduced,
+        reduction.labels(labels, unpainted),
+        scheme,
+        measure(reduced),
         config,
         context=patch_context(config, network.levels),
     )
-    split = Split(planes.shape, config.validation_share, np.random.default_rng(config.seed))
+    split = Split(reduction.shape, config.validation_share, np.random.default_rng(config.seed))
     training, held_out = split.divide(stack)
     shown = min(training.planes, key=lambda painted: abs(painted.number - plane))
     sampler = PatchSampler(
@@ -101,12 +109,15 @@ def inspect(
         levels=network.levels,
         device=torch.device("cpu"),
     )
+    weights, origin = pixels_on_plane(shown.weights, shown.origin, reduction)
+    classes, _ = pixels_on_plane(shown.classes, shown.origin, reduction)
+    of_plane = tuple(block for block in held_out if block.plane == shown.number)
     return Inspection(
         plane=shown.number,
-        origin=shown.origin,
-        weights=shown.weights,
-        classes=shown.classes,
-        held_out=tuple(block for block in held_out if block.plane == shown.number),
+        origin=origin,
+        weights=weights,
+        classes=classes,
+        held_out=held_out_on_plane(of_plane, reduction),
         patch=_draw(sampler, seed, margin(network.levels)),
         values=training.values,
     )

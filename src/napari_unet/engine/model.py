@@ -61,6 +61,14 @@ class Model:
     values: tuple[int, ...]  # label value of each output channel; objects: (0, 1)
     pixel_size: tuple[float, float] | None = None  # (Y, X), µm/px
     record: TrainRecord = field(default_factory=TrainRecord)
+    # Side of the blocks that are averaged before the network sees an image, pixels; None: as large
+    # as objects need when it is trained, and 1 until then.
+    reduction: int | None = 1
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the weights have learned anything yet."""
+        return self.record.steps > 0
 
     def build(self, device: torch.device) -> UNet:
         """Return the network with these weights, on the device, set for prediction."""
@@ -126,4 +134,10 @@ def adapt(
             if value in values:
                 head[values.index(value)] = model.weights[name][channel]
         weights[name] = head
-    return replace(fresh, weights=weights, pixel_size=model.pixel_size, record=model.record)
+    return replace(
+        fresh,
+        weights=weights,
+        pixel_size=model.pixel_size,
+        record=model.record,
+        reduction=model.reduction,
+    )

@@ -16,7 +16,14 @@ from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.targets import IGNORED, LabelScheme, border_weights, class_weights
 
-__all__ = ["PaintedPlane", "PaintedReader", "PaintedStack", "read_painted", "recode"]
+__all__ = [
+    "PaintedPlane",
+    "PaintedReader",
+    "PaintedStack",
+    "read_painted",
+    "recode",
+    "require_labels_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +101,7 @@ class PaintedReader:
         context: int,
         known: tuple[int, ...] = (),
     ) -> None:
-        if (labels.count, *labels.shape) != (planes.count, *planes.shape):
-            raise LabelsError(
-                f"The labels have {labels.count} planes of {_size(labels)} px, but the image has "
-                f"{planes.count} of {_size(planes)} px; use a labels layer made for this image."
-            )
+        require_labels_of(planes, labels)
         self._planes = planes
         self._labels = labels
         self._scheme = scheme
@@ -185,6 +188,21 @@ def read_painted(
         planes, labels, scheme, normalization, config, context=context, known=known
     )
     return reader.read(range(labels.count))
+
+
+def require_labels_of(planes: Planes, labels: Planes) -> None:
+    """Make sure that the labels are as large as the image.
+
+    Raises
+    ------
+    LabelsError
+        If they are not.
+    """
+    if (labels.count, *labels.shape) != (planes.count, *planes.shape):
+        raise LabelsError(
+            f"The labels have {labels.count} planes of {_size(labels)} px, but the image has "
+            f"{planes.count} of {_size(planes)} px; use a labels layer made for this image."
+        )
 
 
 def recode(

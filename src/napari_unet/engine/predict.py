@@ -109,7 +109,11 @@ def segment(
     predictor = Predictor(model, planes, device, tiling.rotations)
     with engine_errors(device):
         wanted = tiling.tile or choose_tile(
-            model.network, device.torch_device, planes.shape, tiling.rotations
+            model.network,
+            device.torch_device,
+            planes.shape,
+            tiling.rotations,
+            model.reduction or 1,
         )
     step = stride(model.network.levels)
     side = round_up(min(wanted, max(planes.shape)), step)

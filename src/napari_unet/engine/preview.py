@@ -45,6 +45,8 @@ class Previewer:
         (planes, Y, X) of the stack, pixels.
     stride
         Of the network, pixels.
+    reduction
+        Side of the blocks that the network sees, pixels: so many times larger tiles cost the same.
     task, values
         What the probabilities mean.
     objects
@@ -63,13 +65,14 @@ class Previewer:
         *,
         shape: tuple[int, int, int],
         stride: int,
+        reduction: int = 1,
         task: Task,
         values: tuple[int, ...],
         objects: ObjectsConfig,
     ) -> None:
         self._predict = predict
         self._shape = shape
-        self._stride = stride
+        self._side = reduction * round_up(_TILE, stride)
         self._objects = objects if task is Task.OBJECTS else None
         self._values = np.array(values, dtype=np.int32)
         self._budget = _Budget()
@@ -114,7 +117,7 @@ class Previewer:
         if not (0 <= wanted.plane < planes and y.length > 0 and x.length > 0):
             return None
         area = _middle(Tile(y, x), self._budget.affordable_pixels)
-        return _Canvas(wanted, area, round_up(_TILE, self._stride))
+        return _Canvas(wanted, area, self._side)
 
     def _compute(self, canvas: _Canvas, elapsed: float) -> bool:
         """Compute the tiles that there is time for; return whether all are done."""

@@ -105,7 +105,9 @@ def suggest(
         )
     predictor = Predictor(model, planes, device)
     with engine_errors(device):
-        side = choose_tile(model.network, device.torch_device, planes.shape)
+        side = choose_tile(
+            model.network, device.torch_device, planes.shape, reduction=model.reduction or 1
+        )
     regions = _regions(planes, 0 if focus is None else focus[0])
     tiles = [_cut(region, side, stride(model.network.levels)) for region in regions]
     total, done = sum(map(len, tiles)), 0

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_unet import __version__
 from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
@@ -25,11 +26,16 @@ from napari_unet.engine.events import (
 from napari_unet.engine.lessons import Lessons
 from napari_unet.engine.model import Model, TrainRecord, adapt, fresh_model
 from napari_unet.engine.normalize import measure
-from napari_unet.engine.painted import PaintedReader
+from napari_unet.engine.object_size import choose_reduction
+from napari_unet.engine.on_plane import events_on_plane, known_in_blocks
+from napari_unet.engine.painted import PaintedReader, require_labels_of
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.preview import Previewer
+from napari_unet.engine.reduction import Reduction
 from napari_unet.engine.sampling import patch_context
+from napari_unet.engine.smallest import ObjectSizes, measure_objects, smallest_object
 from napari_unet.engine.targets import LabelScheme
+from napari_unet.engine.tiles import Tile
 from napari_unet.engine.trainer import Trainer
 from napari_unet.engine.unet import stride
 from napari_unet.engine.validation import Split
@@ -104,10 +110,52 @@ def fit(
     held out stays held out, and the best weights so far compete with the later ones on the pixels
     that are held out then. After a stop there is a last validation only if it takes less than a
     second.
+
+    Large objects are made smaller for the network (see `object_size.choose_reduction`). It is
+    decided once, from the labels at the start; a model that is trained on keeps what it has. All
+    that is reported is in pixels of the planes as they are given.
     """
-    started = datetime.now(UTC)
+    require_labels_of(planes, labels)
     scheme = LabelScheme(task, unpainted)
+    own = start.reduction if isinstance(start, Model) else None
+    factor = choose_reduction(labels, scheme, config, own)
+    reduction = Reduction(factor, planes.shape)
+    events = _train(
+        reduction.image(planes),
+        reduction.labels(labels, unpainted),
+        reduction,
+        start=start,
+        scheme=scheme,
+        config=config,
+        device=device,
+        pixel_size=pixel_size,
+        stop=stop,
+        live=live,
+        objects=objects,
+        known=known_in_blocks(known, reduction) if own == factor else (),
+    )
+    yield from events_on_plane(events, reduction)
+
+
+def _train(
+    planes: Planes,
+    labels: Planes,
+    reduction: Reduction,
+    *,
+    start: NetworkConfig | Model,
+    scheme: LabelScheme,
+    config: TrainConfig,
+    device: DeviceChoice,
+    pixel_size: tuple[float, float] | None,
+    stop: Stop,
+    live: Live | None,
+    objects: ObjectsConfig,
+    known: Sequence[PaintedPixels],
+) -> Iterator[TrainEvent]:
+    """Train on the stack as the network sees it; previews alone are in pixels of the plane."""
+    started = datetime.now(UTC)
     lessons, model = _prepare(planes, labels, start, scheme, config)
+    model = replace(model, reduction=reduction.factor)
     yield TrainStarted(
         device=str(device),
         planes=lessons.stack.numbers,
@@ -115,20 +163,27 @@ def fit(
         held_out=lessons.held_out,
         values=model.values,
         parameters=sum(weight.numel() for weight in model.weights.values()),
+        reduction=reduction.factor,
     )
     with engine_errors(device):
         trainer = Trainer(model, config, lessons=lessons, device=device.torch_device)
     predict = partial(trainer.predict, planes)
+
+    def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
+        return reduction.predict(partial(predict, plane), tile)
+
+    smallest = smallest_object(objects, _painted_objects(lessons, scheme.task, reduction))
     previewer = Previewer(
-        predict,
-        shape=(planes.count, *planes.shape),
+        predict_on_plane,
+        shape=(planes.count, *reduction.plane_shape),
         stride=stride(model.network.levels),
-        task=task,
+        reduction=reduction.factor,
+        task=scheme.task,
         values=model.values,
-        objects=objects,
+        objects=replace(reduction.objects(objects), min_size=smallest),
     )
     course = Course(lessons, trainer, previewer, config, device=device, predict=predict, live=live)
-    if isinstance(start, Model) and start.task is task and known:
+    if isinstance(start, Model) and start.task is scheme.task and known:
         yield from course.compare(known, start.values)
     reason = yield from course.events(stop)
     best = course.best
@@ -142,6 +197,7 @@ def fit(
         seconds=round(course.seconds, 3),
         finished=reason.value,
         labelled_pixels=lessons.training.labelled_pixels,
+        painted_objects=_painted_objects(lessons, scheme.task, reduction),
         held_out=lessons.held_out,
         validation_loss=best.loss,
         validation_iou=best.iou,
@@ -179,6 +235,12 @@ def _prepare(
     else:
         model = fresh_model(network, normalization, scheme.task, values, seed=config.seed)
     return lessons, model
+
+
+def _painted_objects(lessons: Lessons, task: Task, reduction: Reduction) -> ObjectSizes | None:
+    if task is Task.CLASSES:
+        return None
+    return measure_objects(lessons.stack, pixels=reduction.factor**2)
 
 
 def _describe(start: NetworkConfig | Model) -> str:

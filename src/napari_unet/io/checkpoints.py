@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from napari_unet import __version__
-from napari_unet.config import NetworkConfig, Task
+from napari_unet.config import MAX_REDUCTION, NetworkConfig, Task
 from napari_unet.engine.errors import CheckpointError
 from napari_unet.engine.model import Model, TrainRecord
 from napari_unet.engine.normalize import Normalization
@@ -54,6 +54,7 @@ class CheckpointHeader:
     values: tuple[int, ...]  # label value of each output channel
     pixel_size: tuple[float, float] | None = None  # (Y, X), µm/px
     record: TrainRecord = field(default_factory=TrainRecord)
+    reduction: int | None = 1  # side of the blocks that the network sees, pixels; see `Model`
 
     def __post_init__(self) -> None:
         network, low, high = self.network, self.normalization.low, self.normalization.high
@@ -69,6 +70,8 @@ class CheckpointHeader:
             raise ValueError(f"values {self.values} for objects")
         if self.pixel_size is not None and min(self.pixel_size) <= 0:
             raise ValueError(f"pixel_size is {self.pixel_size}")
+        if self.reduction is not None and not 1 <= self.reduction <= MAX_REDUCTION:
+            raise ValueError(f"reduction is {self.reduction}")
 
 
 def save_model(model: Model, path: str | Path, *, half: bool = False) -> Path:
@@ -104,6 +107,7 @@ def save_model(model: Model, path: str | Path, *, half: bool = False) -> Path:
         values=model.values,
         pixel_size=model.pixel_size,
         record=model.record,
+        reduction=model.reduction,
     )
     stored = torch.float16 if half else torch.float32
     weights = {name: _stored(tensor, stored) for name, tensor in model.weights.items()}
@@ -151,6 +155,7 @@ def load_model(path: str | Path) -> Model:
         header.values,
         header.pixel_size,
         header.record,
+        header.reduction,
     )
 
 

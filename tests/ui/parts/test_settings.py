@@ -102,9 +102,28 @@ def test_zero_is_none_where_a_setting_may_be_none(qtbot: QtBot) -> None:
     assert form.value().tile is None
 
 
+def test_no_size_of_ones_own_is_shown_as_automatic(qtbot: QtBot) -> None:
+    form = SettingsForm(ObjectsConfig(), words.OBJECTS)
+    field = form._widgets["min_size"]
+    assert field.native.text() == "automatic"
+    field.value = 24
+    assert field.native.text() == "24"
+    assert isinstance(form.value().min_size, int)
+
+
 def test_another_recipe_becomes_the_defaults(qtbot: QtBot) -> None:
     form = SettingsForm(TrainConfig(), words.TRAIN)
     form.set_value(RECIPES["2015"])
     form._widgets["patch"].value = 64
     form.restore()
     assert form.value() == RECIPES["2015"]
+
+
+def test_no_reduction_of_ones_own_is_shown_as_automatic(qtbot: QtBot) -> None:
+    form = SettingsForm(TrainConfig(), words.TRAIN)
+    field = form._widgets["reduction"]
+    assert field.native.text() == "automatic"
+    field.value = 3
+    assert field.native.text() == "3"
+    field.value = 0
+    assert form.value().reduction is None

@@ -274,6 +274,8 @@ def tell_story(model: Model | CheckpointHeader) -> str:
         story.append(f"Trained: {record.started}, {steps} on {pixels} ({record.device})")
     if record.validation_iou is not None:
         story.append(f"Validation IoU: {score_of(model)}, kept from step {record.best_step:,}")
+    if model.reduction is not None and model.reduction > 1:
+        story.append(f"Sees the image shrunk {model.reduction}×")
     if model.pixel_size is not None:
         y, x = model.pixel_size
         story.append(f"Pixel size: {y:.4g} × {x:.4g} µm")

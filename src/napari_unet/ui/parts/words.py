@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_unet.config import MAX_REDUCTION
 from napari_unet.ui.parts.settings import SettingWords as Words
 
 __all__ = ["AUGMENT", "NETWORK", "OBJECTS", "SECONDS", "TILING", "TRAIN"]
@@ -44,6 +45,15 @@ TRAIN = {
     ),
     "anneal": Words("Anneal", "Lower the learning rate to 0 along a cosine."),
     "clip_gradient": Words("Clip gradient", "Largest norm of the gradient; 0: any.", 0.1),
+    "reduction": Words(
+        "Shrink image, ×",
+        "The network sees the mean of so many × so many pixels as one; patch, σ and gap count "
+        "these. automatic: a model goes on as it was trained; a new one sees objects at a width "
+        "of about 32 px, judged by the larger painted ones, and classes as they are.",
+        high=MAX_REDUCTION,
+        zero_is_none=True,
+        zero_text="automatic",
+    ),
     "patch": Words(
         "Patch, px", "Side of a training patch; rounded up to fit the network.", 16, 4, 4096
     ),

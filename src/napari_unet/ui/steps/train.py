@@ -145,7 +145,10 @@ class TrainStep(Step):
         SettingsError
             If they do not go together.
         """
-        return self.settings.network_of(self.workbench.choices.start), self.settings.config()
+        start, config = self.workbench.choices.start, self.settings.config()
+        if config.reduction is None and isinstance(start, CurrentModel):
+            config = replace(config, reduction=start.model.reduction)
+        return self.settings.network_of(start), config
 
     def _build(self) -> None:
         self.preview.setChecked(True)
