@@ -89,12 +89,12 @@ class _Section:
     def __post_init__(self) -> None:
         rng, px = self.rng, self.magnification
         self.cells = profiles(rng, self.shape, float(np.clip(rng.uniform(18, 40) * px, 14, 60)))
-        self.border = distance_to_border(self.cells, rounding=rng.uniform(1.2, 3.5) * px)
+        self.border = distance_to_border(self.cells, rounding=rng.uniform(0.8, 2.6) * px)
         self.cleft = np.zeros(self.shape, np.float32)
         if rng.random() < 0.35:
             uneven = 1 + 0.8 * self.noise(40)
             self.cleft += np.clip(log_uniform(rng, 0.4, 4) * px * uneven, 0, None)
-        thickness = np.clip(rng.uniform(1, 2.4) * px, 1, 4.5) * (1 + 0.2 * self.noise(14))
+        thickness = np.clip(rng.uniform(0.8, 2.2) * px, 1, 4.5) * (1 + 0.2 * self.noise(14))
         oblique = rng.uniform(0, 14) * px * self.patches(rng.uniform(25, 60), above=0.8)
         thickness = np.clip(thickness + oblique + self._myelin(), 1, None)
         self.depth = (self.border - self.cleft - thickness).astype(np.float32)
@@ -121,7 +121,7 @@ class _Section:
     def fill_cytoplasm(self) -> None:
         """Give each profile a grey of its own and a texture of several grains."""
         rng = self.rng
-        self.density = np.full(self.shape, rng.uniform(0.12, 0.35), np.float32)
+        self.density = np.full(self.shape, rng.uniform(0.12, 0.32), np.float32)
         self.density += rng.uniform(0.1, 1) * self.per_cell(-0.12, 0.12)
         for grain in (2.2, 5, 12, 40):
             self.density += rng.uniform(0, 0.07) * self.per_cell(0.4, 1.4) * self.noise(grain)
@@ -166,12 +166,10 @@ class _Section:
             window, inside = self._body((y, x), long, wide)
             if wide < 4 or np.any(self.kinds[window][inside > 0] > MEMBRANE):
                 continue
-            across = (
-                np.add(*np.ogrid[window]) if rng.random() < 0.5 else np.subtract(*np.ogrid[window])
-            )
-            stripes = np.sin(
-                across / (rng.uniform(0.8, 1.6) * px) + rng.uniform(1, 4) * ripple[window]
-            )
+            down, right = np.ogrid[window]
+            angle, period = rng.uniform(0, np.pi), rng.uniform(5, 10) * px
+            phase = (down * np.cos(angle) + right * np.sin(angle)) * (2 * np.pi / period)
+            stripes = np.sin(phase + rng.uniform(1, 4) * ripple[window])
             self._fill(window, inside, tone + cristae * stripes * rng.uniform(0.4, 1), ORGANELLE)
 
     def add_vesicles(self) -> None:
@@ -199,7 +197,7 @@ class _Section:
         outer = 1 - np.clip(self.cleft / 1.5, 0, 1) * soft_edge(self.cleft - self.border, soft)
         self.lay(inner, rng.uniform(0.05, 0.4))
         width = self.border - self.cleft - self.depth
-        strength = rng.uniform(0.5, 0.85) * (1 + 0.15 * self.noise(12))
+        strength = rng.uniform(0.55, 0.9) * (1 + 0.15 * self.noise(12))
         strength -= 0.25 * np.clip(width / (6 * px) - 0.5, 0, 1)  # cut obliquely: wide and faint
         if rng.random() < 0.5:  # gaps in the staining
             strength *= 1 - 0.8 * np.clip(self.noise(9) - rng.uniform(0.8, 1.8), 0, 1)
@@ -220,10 +218,9 @@ class _Section:
         objects = np.asarray(label(np.where(inside, self.cells + 1, 0), connectivity=2))
         small = np.bincount(objects.ravel()) < _SMALLEST_PROFILE
         kinds = np.where(small[objects] & inside, MEMBRANE, self.kinds).astype(np.uint8)
-        numbers: Profiles = np.cumsum(~small, dtype=np.int32) - (
-            not small[0]
-        )  # without holes, 0 stays 0
-        return np.where(small[objects], 0, numbers[objects]), kinds
+        small[0] = True  # what lies between has no number
+        numbers = np.where(small, 0, np.cumsum(~small)).astype(np.int32)
+        return np.asarray(numbers[objects]), kinds
 
     def _myelin(self) -> Map:
         """Return the thickness of the sheaths that a few profiles have."""

@@ -23,12 +23,13 @@ def expose(rng: np.random.Generator, density: Map) -> Map:
     image = ndimage.gaussian_filter(1 - density, log_uniform(rng, 0.35, 1.8))
     light = spline_noise(rng, shape, max(shape) * rng.uniform(0.4, 1))
     image = image * (1 + rng.uniform(0, 0.15) * light) + rng.uniform(0, 0.08) * light
-    image += log_uniform(rng, 0.01, 0.15) * spline_noise(rng, shape, 1)
+    image += log_uniform(rng, 0.01, 0.13) * spline_noise(rng, shape, 1)
     image += log_uniform(rng, 0.005, 0.08) * spline_noise(rng, shape, rng.uniform(1.2, 3.5))
     image = np.clip(image, 0, None) ** log_uniform(rng, 0.7, 1.5)
     if rng.random() < 0.08:
         image = 1 - image  # back-scattered electrons: stain is bright
-    return (rng.uniform(0, 0.3) + rng.uniform(0.4, 1) * image).astype(np.float32)
+    recorded = rng.uniform(0, 0.3) + rng.uniform(0.4, 1) * image
+    return np.asarray(recorded, dtype=np.float32)
 
 
 def _accidents(rng: np.random.Generator, shape: tuple[int, int]) -> Map:
@@ -43,4 +44,4 @@ def _accidents(rng: np.random.Generator, shape: tuple[int, int]) -> Map:
     if rng.random() < 0.12:  # dirt
         specks = spline_noise(rng, shape, rng.uniform(6, 25)) - rng.uniform(2.4, 3)
         extra += rng.uniform(0.3, 0.9) * soft_edge(specks, 0.08)
-    return extra
+    return np.asarray(extra, dtype=np.float32)

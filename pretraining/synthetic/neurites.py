@@ -34,7 +34,8 @@ def spline_noise(rng: np.random.Generator, shape: tuple[int, int], grain: float)
     step = max(grain, 1.0)
     rows, columns = (_splines(side, step, float(rng.random())) for side in shape)
     weights = rng.standard_normal((rows.shape[1], columns.shape[1]), dtype=np.float32)
-    return np.asarray(rows @ weights @ columns.T / _SPLINE_VARIANCE, dtype=np.float32)  # (Y, X)
+    noise = rows @ weights @ columns.T  # (Y, X)
+    return np.asarray(noise / _SPLINE_VARIANCE, dtype=np.float32)
 
 
 def _splines(length: int, step: float, phase: float) -> Map:
@@ -42,7 +43,7 @@ def _splines(length: int, step: float, phase: float) -> Map:
     at = np.arange(length) / step + phase
     away = np.abs(at[:, None] - np.arange(-1, int(at[-1]) + 3))
     value = np.clip(2 - away, 0, None) ** 3 - 4 * np.clip(1 - away, 0, None) ** 3
-    return (value / 6).astype(np.float32)
+    return np.asarray(value / 6, dtype=np.float32)
 
 
 def profiles(rng: np.random.Generator, shape: tuple[int, int], diameter: float) -> Profiles:
