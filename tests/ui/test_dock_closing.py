@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from weakref import ref
 
@@ -166,6 +170,31 @@ def test_a_closed_dock_is_not_kept_alive(
     gc.collect()
     assert {name for name, part in held.items() if part() is not None} == set()
     assert set(QApplication.topLevelWidgets()) <= windows
+
+
+def test_python_ends_in_peace_while_the_window_is_open(tmp_path: Path) -> None:
+    script = """
+from napari.components import ViewerModel
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+from napari_unet.ui.dock import UNetPaint
+
+app = QApplication([])
+dock = UNetPaint(ViewerModel())
+dock.show()
+QTest.qWait(100)  # a job is looking for the device
+"""
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 def test_it_opens_again_after_it_was_closed_in_mid_training(

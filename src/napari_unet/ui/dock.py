@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+import atexit
 from typing import Protocol
 
 from napari.components import ViewerModel
@@ -70,6 +70,32 @@ class Controls:
         return list(vars(self).values())
 
 
+class _LetGo:
+    """Stops the job and leaves no connection to the viewer; called once or more.
+
+    Python calls it, too, if it ends while the window is open (a script, a notebook): Qt deletes
+    what is left in any order.
+    """
+
+    def __init__(self, workbench: Workbench, held: list[_HoldsOn]) -> None:
+        self._workbench = workbench
+        self._held = held
+        atexit.register(self._at_exit)
+
+    def __call__(self) -> None:
+        if not self._held:
+            return
+        atexit.unregister(self._at_exit)
+        self._workbench.runner.abandon()
+        while self._held:
+            self._held.pop(0).release()
+        self._workbench.close()
+
+    def _at_exit(self) -> None:
+        self._workbench.runner.abandon(patience=None)
+        self()
+
+
 class UNetPaint(QWidget):
     """Paint, train, segment, correct, export: one column in the order of the work.
 
@@ -84,7 +110,7 @@ class UNetPaint(QWidget):
         self.steps = _steps(self.workbench, self.controls)
         self.progress = ProgressPanel()
         self.badge = DeviceBadge(self.controls.devices)
-        self._let_go = partial(_let_go, self.workbench, self._held())
+        self._let_go = _LetGo(self.workbench, self._held())
         self._build()
         self._connect()
         self._refresh()
@@ -159,16 +185,6 @@ def _steps(workbench: Workbench, controls: Controls) -> list[Step]:
         CompareStep(workbench, controls.comparing),
         ExportStep(workbench, controls.exporting),
     ]
-
-
-def _let_go(workbench: Workbench, held: list[_HoldsOn]) -> None:
-    """Stop the job and leave no connection to the viewer; called once or more."""
-    if not held:
-        return
-    workbench.runner.abandon()
-    while held:
-        held.pop(0).release()
-    workbench.close()
 
 
 def _scrolled(content: QWidget) -> QScrollArea:

@@ -120,11 +120,11 @@ class JobRunner(QObject):
             self._worker.quit()
             self._set_state(JobState.CANCELLING)
 
-    def abandon(self, patience: float = 0.5) -> None:
+    def abandon(self, patience: float | None = 0.5) -> None:
         """Stop the job and tell nothing more about it; for closing.
 
-        Waits up to `patience` seconds for the thread. A longer step ends by itself; napari waits
-        for it before the program exits.
+        Waits up to `patience` seconds for the thread; None: until it ends. A longer step ends by
+        itself; napari waits for it before the program exits.
         """
         worker, self._worker = self._worker, None
         self._state = JobState.IDLE
@@ -192,8 +192,6 @@ class _NamedJob:
             ) from error
         except RuntimeError as error:
             raise EngineError(str(error)) from error
-        finally:
-            self.ended.set()
 
     def _is_to_stop(self) -> bool:
         """Answer the job's question; a pause is an answer that is long in coming."""
@@ -207,6 +205,13 @@ class _Worker(GeneratorWorker[Any, Any, Any]):
     def __init__(self, job: _NamedJob) -> None:
         super().__init__(job.events)
         self._job = job
+
+    def run(self) -> None:
+        """Do the job in a thread of Qt's pool."""
+        try:
+            super().run()
+        finally:
+            self._job.ended.set()  # it has no more to tell
 
     @property
     def name(self) -> str:
@@ -229,8 +234,8 @@ class _Worker(GeneratorWorker[Any, Any, Any]):
         """Let the job go on."""
         self._job.going.set()
 
-    def wait(self, seconds: float) -> bool:
-        """Return True if the job has ended within `seconds`."""
+    def wait(self, seconds: float | None) -> bool:
+        """Return True if the job has ended within `seconds`; None: whenever it does."""
         return self._job.ended.wait(seconds)
 
 
