@@ -35,6 +35,7 @@ from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.predictor import choose_tile
+from napari_unet.engine.smallest import ObjectSizes
 from napari_unet.engine.unet import UNet, margin
 from tests.engine.tiny import CPU, noise, plane_values, probabilities, segmented, tiny_model
 
@@ -155,6 +156,17 @@ def test_object_numbers_are_consecutive_over_the_planes() -> None:
         assert event.objects == len(numbers) > 1
         np.testing.assert_array_equal(numbers, np.arange(last + 1, last + event.objects + 1))
         last += event.objects
+
+
+def test_the_painted_objects_tell_what_is_debris() -> None:
+    sizes = ObjectSizes(80, 400.0)  # a quarter, or a twentieth: 20 px
+    model = replace(MODEL, record=replace(MODEL.record, painted_objects=sizes))
+    found, set_by_hand, all_found = (
+        np.stack(plane_values(events(model=model, objects=ObjectsConfig(min_size=size))))
+        for size in (None, 20, 1)
+    )
+    np.testing.assert_array_equal(found, set_by_hand)
+    assert found.max() < all_found.max()
 
 
 def test_a_plane_is_segmented_alike_alone_and_in_its_stack() -> None:

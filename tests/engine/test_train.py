@@ -24,6 +24,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.smallest import ObjectSizes
 from napari_unet.engine.train import fit
 from napari_unet.engine.trainer import Trainer
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
@@ -199,6 +200,17 @@ def test_the_held_out_blocks_are_named_in_the_result() -> None:
     assert started.held_out == done.model.record.held_out
     assert {block.plane for block in started.held_out} == {0}
     assert done.model.record.settings["steps"] == 20
+
+
+def test_the_model_knows_how_large_the_painted_objects_were() -> None:
+    labels = np.zeros_like(bright_squares()[1])
+    labels[0, :60] = 1
+    labels[0, 10:30, 10:30], labels[0, 10:20, 40:50] = 2, 3
+    config = replace(QUICK, steps=1, seconds=None)
+
+    assert result(config, labels=labels).model.record.painted_objects == ObjectSizes(100, 250.0)
+    classes = result(config, labels=labels, task=Task.CLASSES)
+    assert classes.model.record.painted_objects is None
 
 
 def test_classes_are_learned_with_their_own_numbers() -> None:
