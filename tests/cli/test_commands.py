@@ -84,6 +84,22 @@ def test_a_stack_is_trained_on_segmented_and_compared_with_its_truth(
     assert 0 <= scores["seg"] <= 1
 
 
+def test_the_image_is_reduced_for_the_network_as_wanted(command: Command, folder: Path) -> None:
+    start, model = ("--from", folder / "tiny.safetensors"), folder / "trained.safetensors"
+    assert train(command, folder, *start)["reduction"] == 1  # as the model was trained
+    trained = train(command, folder, *start, "--reduction", "2")
+    assert trained["reduction"] == 2
+    assert figures(command, "models", "show", model)["reduction"] == 2
+    again = train(command, folder, "--from", model, "--reduction", "auto")
+    assert again["reduction"] == 2
+    outcome = command(
+        *("train", folder / "cells.tif", folder / "strokes.tif", "--model", model),
+        *("--reduction", 9),
+    )
+    assert outcome.exit_code == 2
+    assert "1 to 8" in outcome.stderr
+
+
 def test_figures_are_printed_for_people_too(command: Command, folder: Path) -> None:
     outcome = command(
         *("train", folder / "cells.tif", folder / "strokes.tif", "--steps", 1),
@@ -207,6 +223,12 @@ def test_linked_objects_have_one_number_on_all_their_planes(command: Command, fo
     labels = tifffile.imread(folder / "linked.tif")
     assert linked["objects"] == alone["objects"] == len(np.unique(labels)) - 1 > 1
     np.testing.assert_array_equal(labels, [labels[0]] * 3)
+
+
+def test_smaller_objects_are_dropped_if_that_is_wanted(command: Command, folder: Path) -> None:
+    every = segment(command, folder, "every.tif", "--min-size", 1)
+    large = segment(command, folder, "large.tif", "--min-size", 200)
+    assert large["objects"] < every["objects"]
 
 
 @pytest.mark.parametrize("kind", ["classes", "probabilities"])

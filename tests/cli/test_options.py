@@ -8,7 +8,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unet.cli.options import parse_planes
+from napari_unet.cli.options import parse_planes, parse_reduction
 from napari_unet.engine.errors import SettingsError
 
 _bound = st.none() | st.integers(-12, 12)
@@ -42,3 +42,11 @@ def test_a_plane_outside_the_stack_is_refused(text: str) -> None:
 def test_anything_else_is_wrong_usage(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="0:10"):
         parse_planes(text)
+
+
+def test_a_reduction_is_a_number_or_automatic() -> None:
+    assert parse_reduction("auto") is None
+    assert parse_reduction("3") == 3
+    for text in ("", "2.0", "-1", "automatic", "3x"):
+        with pytest.raises(typer.BadParameter, match="auto"):
+            parse_reduction(text)

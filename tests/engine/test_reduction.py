@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_unet.config import NETWORKS, ObjectsConfig, OutputKind, Task, TilingConfig, Unpainted
+from napari_unet.engine import reduction
 from napari_unet.engine.decode import plane_decoder
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.normalize import measure
@@ -132,6 +133,19 @@ def test_labels_keep_their_type_and_large_numbers() -> None:
     assert stack.dtype == read_all(stack, 1).dtype == np.uint32
 
 
+def test_large_planes_are_read_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, labels = noise(50, 41), noise(50, 41) % 5
+    whole = read_all(reduced(image, 3)), reduced_labels(labels, 3, Unpainted.IGNORED)
+    monkeypatch.setattr(reduction, "_BAND", 3 * 9 * 14)  # three rows of blocks
+    assert Reduction(3, (50, 41)).bands(slice(2, 9), slice(0, 14)) == [
+        slice(2, 5),
+        slice(5, 8),
+        slice(8, 9),
+    ]
+    np.testing.assert_array_equal(read_all(reduced(image, 3)), whole[0])
+    np.testing.assert_array_equal(reduced_labels(labels, 3, Unpainted.IGNORED), whole[1])
+
+
 # Prediction
 
 
@@ -139,14 +153,14 @@ def test_labels_keep_their_type_and_large_numbers() -> None:
 def test_blocks_are_interpolated_between_their_middles(factor: int) -> None:
     """A slope comes back as a slope; beyond the outermost middles it is flat."""
     shape = (5 * factor, 4 * factor - 1)
-    reduction = Reduction(factor, shape)
+    blocks_of = Reduction(factor, shape)
     middle = (factor - 1) / 2
 
     def slope(tile: Tile) -> npt.NDArray[np.float32]:
         y, x = np.mgrid[tile.y.as_slice, tile.x.as_slice] * factor + middle
         return np.asarray((2 * y + 3 * x)[np.newaxis], np.float32)
 
-    got = reduction.predict(slope, Tile(Span(0, shape[0]), Span(0, shape[1])))
+    got = blocks_of.predict(slope, Tile(Span(0, shape[0]), Span(0, shape[1])))
     y, x = np.mgrid[: shape[0], : shape[1]]
     y = y.clip(middle, shape[0] - 1 - middle)
     x = x.clip(middle, 4 * factor - 1 - middle)
@@ -154,22 +168,22 @@ def test_blocks_are_interpolated_between_their_middles(factor: int) -> None:
 
 
 def test_only_blocks_of_the_plane_are_predicted() -> None:
-    reduction = Reduction(3, (10, 7))
+    blocks_of = Reduction(3, (10, 7))
     asked: list[Tile] = []
 
     def remember(tile: Tile) -> npt.NDArray[np.float32]:
         asked.append(tile)
         return np.zeros((1, tile.y.length, tile.x.length), np.float32)
 
-    assert reduction.predict(remember, Tile(Span(0, 10), Span(0, 7))).shape == (1, 10, 7)
-    assert reduction.predict(remember, Tile(Span(4, 5), Span(5, 6))).shape == (1, 1, 1)
+    assert blocks_of.predict(remember, Tile(Span(0, 10), Span(0, 7))).shape == (1, 10, 7)
+    assert blocks_of.predict(remember, Tile(Span(4, 5), Span(5, 6))).shape == (1, 1, 1)
     assert asked == [Tile(Span(0, 4), Span(0, 3)), Tile(Span(1, 3), Span(1, 3))]
 
 
 def test_without_reduction_nothing_is_wrapped() -> None:
-    planes, reduction = ArrayPlanes(noise(9, 9)), Reduction(1, (9, 9))
-    assert reduction.image(planes) is planes
-    assert reduction.labels(planes, Unpainted.IGNORED) is planes
+    planes, pixels = ArrayPlanes(noise(9, 9)), Reduction(1, (9, 9))
+    assert pixels.image(planes) is planes
+    assert pixels.labels(planes, Unpainted.IGNORED) is planes
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -218,8 +232,8 @@ def test_the_border_is_given_back_in_blocks() -> None:
     assert Reduction(3, (9, 9)).objects(ObjectsConfig(gap=2)) == ObjectsConfig(gap=6)
     probability = np.ones((1, 20, 46), np.float32)
     probability[..., 20:26] = 0  # three pixels of each of two objects
-    for reduction, border in [(None, 6), (1, 6), (2, 6), (3, 0)]:
-        model = replace(tiny_model(), reduction=reduction)
+    for factor, border in [(None, 6), (1, 6), (2, 6), (3, 0)]:
+        model = replace(tiny_model(), reduction=factor)
         decoder = plane_decoder(model, OutputKind.LABELS, ObjectsConfig(), (20, 46), offset=0)
         decoder.add(Tile(Span(0, 20), Span(0, 46)), probability)
         labels, count = decoder.finish()

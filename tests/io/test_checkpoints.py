@@ -19,6 +19,7 @@ from napari_unet.config import NETWORKS, NetworkConfig, Task, TrainConfig
 from napari_unet.engine.errors import CheckpointError, FileError
 from napari_unet.engine.model import HeldOut, Model, TrainRecord, fresh_model
 from napari_unet.engine.normalize import Normalization
+from napari_unet.engine.smallest import ObjectSizes
 from napari_unet.io.checkpoints import load_model, read_header, save_model
 
 TINY = NetworkConfig(name="tiny", base_channels=4, levels=2, dropout=0.25)
@@ -32,6 +33,7 @@ RECORD = TrainRecord(
     seconds=12.5,
     finished="time is up",
     labelled_pixels=4321,
+    painted_objects=ObjectSizes(120, 433.5),
     held_out=(HeldOut(3, (0, 32), (8, 40), 99), HeldOut(4, (1, 2), (3, 4), 1)),
     validation_loss=0.25,
     validation_iou=0.75,
@@ -60,6 +62,12 @@ def test_every_part_of_a_model_comes_back(model: Model, tmp_path: Path) -> None:
     assert path == tmp_path / "m.safetensors"
     assert same(load_model(path), model)
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+@pytest.mark.parametrize("reduction", [None, 1, 3, 8])
+def test_the_reduction_comes_back(model: Model, tmp_path: Path, reduction: int | None) -> None:
+    path = save_model(replace(model, reduction=reduction), tmp_path / "m.safetensors")
+    assert load_model(path).reduction == read_header(path).reduction == reduction
 
 
 def test_a_loaded_model_predicts_the_same(model: Model, tmp_path: Path) -> None:
@@ -206,6 +214,9 @@ BAD: dict[str, tuple[Callable[[Tensors, Texts, dict[str, Any]], Any], str, str]]
     "NaN": (changed(normalization__low=[float("nan"), 1]), "low is nan", "train the model again"),
     "pixel size": (changed(pixel_size=[0, 1]), "pixel_size is", "train the model again"),
     "three sizes": (changed(pixel_size=[1, 1, 1]), "pixel_size is", "train the model again"),
+    "reduction of 0": (changed(reduction=0), "reduction is 0", "train the model again"),
+    "reduction of 9": (changed(reduction=9), "reduction is 9", "train the model again"),
+    "reduction of 2.5": (changed(reduction=2.5), "reduction is 2.5", "train the model again"),
     "held out": (changed(record__held_out=[1]), "HeldOut is 1", "train the model again"),
     "missing tensor": (
         tensors_(lambda t: t.pop("head.weight")),
@@ -254,6 +265,15 @@ def test_a_bad_checkpoint_gets_one_sentence_with_the_cure(
     if name != "NaN weights":
         with pytest.raises(CheckpointError):
             read_header(path)
+
+
+def test_a_model_from_before_there_was_a_reduction_sees_every_pixel(
+    model: Model, tmp_path: Path
+) -> None:
+    tensors, texts, described = parts(replace(model, reduction=4), tmp_path)
+    changed(reduction=KeyError)(tensors, texts, described)
+    safetensors.torch.save_file(tensors, tmp_path / "m.safetensors", texts)
+    assert load_model(tmp_path / "m.safetensors").reduction == 1
 
 
 def test_a_record_of_a_later_release_may_know_more(model: Model, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from napari_unet.cli.options import (
     ModelName,
     NetworkName,
     PlaneWish,
+    ReductionWish,
     RotationsWish,
     SmallestWish,
     TaskWish,
@@ -120,6 +121,7 @@ def train(
         float | None, typer.Option(help="Time limit; default: 60, with --steps none.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Limit in gradient updates.")] = None,
+    reduction: ReductionWish = "auto",
     device: DeviceWish = DeviceName.AUTO,
     seed: Annotated[int, typer.Option(help="Of every random choice.", min=0)] = 0,
     json: AsJson = False,
@@ -132,7 +134,7 @@ def train(
     from napari_unet.cli.train import for_people, train_model
 
     begin = choose_start(start, network)
-    config = train_config(begin, seconds=seconds, steps=steps, seed=seed)
+    config = train_config(begin, seconds=seconds, steps=steps, seed=seed, reduction=reduction)
     with stop_on_signal("the best weights so far are being saved.") as stop:
         figures = train_model(
             image,

@@ -24,12 +24,14 @@ __all__ = [
     "NetworkName",
     "PlaneSelection",
     "PlaneWish",
+    "ReductionWish",
     "RotationsWish",
     "SmallestWish",
     "TaskWish",
     "TileWish",
     "UnpaintedWish",
     "parse_planes",
+    "parse_reduction",
 ]
 
 
@@ -104,6 +106,21 @@ def parse_planes(text: str) -> PlaneSelection:
     return PlaneSelection(text, tuple(parts))
 
 
+def parse_reduction(text: str) -> int | None:
+    """Read the side of a block in pixels; None for "auto".
+
+    Raises
+    ------
+    typer.BadParameter
+        If the text is anything else.
+    """
+    if text == "auto":
+        return None
+    if re.fullmatch(r"\d+", text):
+        return int(text)
+    raise typer.BadParameter(f"'{text}' is no number; write 3, or auto.")
+
+
 STACK = "TIFF, folder of TIFF or PNG planes, or OME-Zarr"
 
 ModelName = Annotated[
@@ -138,6 +155,15 @@ SmallestWish = Annotated[
     int | None,
     typer.Option(
         min=0, help="Smaller objects are dropped, pixels; default: by the size of the painted ones."
+    ),
+]
+ReductionWish = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_reduction,
+        metavar="N|auto",
+        help="Show the network the mean of N×N pixels as one, N up to 8; auto: as a model was "
+        "trained, or such that the larger painted objects are about 32 pixels wide.",
     ),
 ]
 DeviceWish = Annotated[DeviceName, typer.Option(help="Where to compute.")]

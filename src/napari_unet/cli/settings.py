@@ -57,21 +57,26 @@ def choose_start(wish: str | None, network: str | None) -> NetworkConfig | Model
 
 
 def train_config(
-    start: NetworkConfig | Model, *, seconds: float | None, steps: int | None, seed: int
+    start: NetworkConfig | Model,
+    *,
+    seconds: float | None,
+    steps: int | None,
+    seed: int,
+    reduction: int | None = None,
 ) -> TrainConfig:
-    """Return the network's recipe with these limits; steps alone set no time limit.
+    """Return the network's recipe with these settings; steps alone set no time limit.
 
     Raises
     ------
     typer.BadParameter
-        If a limit is out of range.
+        If a number is out of range.
     """
     network = start.network if isinstance(start, Model) else start
     recipe = RECIPES.get(network.name, RECIPES[DEFAULT])
     if seconds is None and steps is None:
         seconds = recipe.seconds
     with _limits():
-        return replace(recipe, seconds=seconds, steps=steps, seed=seed)
+        return replace(recipe, seconds=seconds, steps=steps, seed=seed, reduction=reduction)
 
 
 def tiling(tile: int | None, rotations: int) -> TilingConfig:

@@ -118,9 +118,11 @@ def _follow(events: Iterator[TrainEvent]) -> tuple[TrainStarted, TrainDone]:
 def _describe(begun: TrainStarted) -> str:
     planes = ", ".join(map(str, begun.planes[:10])) + (", …" if len(begun.planes) > 10 else "")
     held_out = f"{len(begun.held_out)} blocks" if begun.held_out else "too few to hold any"
+    reduced = f"; {begun.reduction}×{begun.reduction} pixels seen as one"
+    reduced = reduced if begun.reduction > 1 else ""
     return (
         f"Training on {begun.device}: {begun.labelled_pixels} labelled pixels on plane {planes}; "
-        f"held out for validation: {held_out}"
+        f"held out for validation: {held_out}{reduced}"
     )
 
 
@@ -143,6 +145,7 @@ def _figures(path: Path, begun: TrainStarted, done: TrainDone) -> dict[str, Any]
         "device": record.device,
         "task": done.model.task.value,
         "label_values": done.model.values,
+        "reduction": done.model.reduction,
         "parameters": begun.parameters,
         "planes": begun.planes,
         "labelled_pixels": record.labelled_pixels,

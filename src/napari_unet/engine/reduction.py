@@ -21,6 +21,8 @@ from napari_unet.engine.tiles import Span, Tile, read_mirrored
 
 __all__ = ["ReducedLabels", "ReducedPlanes", "Reduction"]
 
+_BAND = 1 << 22  # pixels of the plane in memory at once
+
 Image = npt.NDArray[np.float32]
 """(C, Y, X)"""
 
@@ -77,6 +79,11 @@ class Reduction:
         """Return how to cut objects on the plane: the border was trained in blocks."""
         return replace(config, gap=config.gap * self.factor)
 
+    def bands(self, y: slice, x: slice) -> list[slice]:
+        """Cut rows of blocks into bands of about 2^22 pixels, and at least one row."""
+        rows = max(1, _BAND // (self.factor**2 * max(1, x.stop - x.start)))
+        return [slice(top, min(top + rows, y.stop)) for top in range(y.start, y.stop, rows)]
+
     def covered(self, y: slice, x: slice) -> Tile:
         """Return the pixels of these blocks; some may lie beyond the plane."""
         return Tile(
@@ -107,6 +114,10 @@ class ReducedPlanes:
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the means of the blocks as (C, y, x); NaN and infinite values stay such."""
+        bands = self._reduction.bands(y, x)
+        return np.concatenate([self._means(plane, band, x) for band in bands], axis=1)
+
+    def _means(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         region = read_mirrored(self._planes, plane, self._reduction.covered(y, x))
         factor, grey = self._reduction.factor, region.astype(self.dtype)
         # One by one: numpy's own sum adds in an order that depends on the array's shape.
@@ -142,6 +153,10 @@ class ReducedLabels:
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the labels of the blocks as (1, y, x), in the stored type."""
+        bands = self._reduction.bands(y, x)
+        return np.concatenate([self._voted(plane, band, x) for band in bands], axis=1)
+
+    def _voted(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         covered = self._reduction.covered(y, x)
         region = np.array(read_mirrored(self._labels, plane, covered)[0])  # may change meanwhile
         factor = self._reduction.factor

@@ -214,10 +214,22 @@ def test_a_model_brings_its_network_and_recipe(
 ) -> None:
     network = replace(model.network, name="2015")
     workbench.choose(start=CurrentModel("mine", replace(model, network=network)))
-    assert step.inspected() == (network, RECIPES["2015"])
+    assert step.inspected() == (network, replace(RECIPES["2015"], reduction=1))
     assert step.settings.new_network.isHidden()  # its size is what it is
     workbench.choose(start=NETWORKS["2015"])
     assert not step.settings.new_network.isHidden()
+
+
+def test_a_model_goes_on_with_the_image_as_it_saw_it(
+    step: TrainStep, workbench: Workbench, model: Model
+) -> None:
+    workbench.choose(start=CurrentModel("mine", replace(model, reduction=3)))
+    assert step.inspected()[1].reduction == 3
+    step.settings.train._widgets["reduction"].value = 2
+    assert step.inspected()[1].reduction == 2
+    workbench.choose(start=CurrentModel("bundled", replace(model, reduction=None)))
+    step.settings.train._widgets["reduction"].value = 0
+    assert step.inspected()[1].reduction is None
 
 
 def test_defaults_are_restored_in_one_click(step: TrainStep, qtbot: QtBot) -> None:
