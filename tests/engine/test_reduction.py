@@ -43,7 +43,8 @@ def reduced(image: npt.NDArray[Any], factor: int) -> ReducedPlanes:
 
 def reduced_labels(labels: npt.NDArray[Any], factor: int, unpainted: Unpainted) -> npt.NDArray[Any]:
     planes = ArrayPlanes(labels)
-    return read_all(ReducedLabels(planes, Reduction(factor, planes.shape), unpainted))[0]
+    votes = ReducedLabels(planes, Reduction(factor, planes.shape), unpainted)
+    return np.asarray(read_all(votes)[0])
 
 
 def blocks(plane: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
