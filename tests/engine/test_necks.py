@@ -68,3 +68,24 @@ def test_other_objects_in_the_same_box_are_left_alone() -> None:
     assert (labels == 2).sum() == 2 * labels.shape[1]
     for number in (1, 2, 3):
         assert ndimage.label(labels == number)[1] == 1
+
+
+def test_a_protrusion_that_is_too_small_for_an_object_stays() -> None:
+    labels = np.pad(two_discs(20, bridge=6), ((0, 0), (0, 20)))
+    labels[disk((24, 96), 6)] = labels[22:26, 85:96] = 1  # a knob on the right disc
+    with_knob = labels.copy()
+
+    assert cut_necks(labels, 1, 0.6, smallest=60) == 3
+    assert labels[24, 96] != labels[24, 67]
+    assert cut_necks(with_knob, 1, 0.6, smallest=200) == 2
+    assert with_knob[24, 96] == with_knob[24, 67] != with_knob[24, 23]
+    np.testing.assert_array_equal(with_knob > 0, labels > 0)
+
+
+def test_a_knob_alone_is_no_reason_to_cut() -> None:
+    labels = np.pad(two_discs(20, bridge=6), ((0, 0), (0, 20)))[:, 45:]
+    labels[disk((24, 51), 6)] = labels[22:26, 40:51] = 1
+    whole = labels.copy()
+
+    assert cut_necks(labels, 1, 0.6) == 2
+    assert cut_necks(whole, 1, 0.6, smallest=200) == 1

@@ -49,12 +49,13 @@ def cut_objects(foreground: npt.NDArray[np.bool_], config: ObjectsConfig) -> tup
 
     Notes
     -----
-    `min_size` is compared with the size of an object with its holes filled, before necks are
-    cut and the separation border is given back.
+    `min_size` is compared with the size of an object with its holes filled, before the separation
+    border is given back. Necks are not cut where that would leave a smaller part.
     """
     labels, count = _components(foreground, fill_holes=config.fill_holes)
-    labels, count = _drop(labels, _sizes(labels, count) >= smallest_object(config))
-    count = cut_necks(labels, count, config.neck)
+    smallest = smallest_object(config)
+    labels, count = _drop(labels, _sizes(labels, count) >= smallest)
+    count = cut_necks(labels, count, config.neck, smallest=smallest)
     if config.gap > 0 and count > 1:
         _give_back_border(labels, config.gap)
     return labels, count

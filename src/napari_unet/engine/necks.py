@@ -21,7 +21,7 @@ _EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 Labels = npt.NDArray[np.int32]
 
 
-def cut_necks(labels: Labels, count: int, neck: float) -> int:
+def cut_necks(labels: Labels, count: int, neck: float, *, smallest: int = 0) -> int:
     """Cut each object, in place, where it narrows to less than a share of its width.
 
     Parameters
@@ -33,6 +33,8 @@ def cut_necks(labels: Labels, count: int, neck: float) -> int:
     neck
         Two parts become two objects if the bridge between them is narrower than this share of
         the narrower part, 0 (never) to 1. A share, so that it suits objects of any size.
+    smallest
+        Pixels that a part must have to be an object; a smaller one is a protrusion and stays.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def cut_necks(labels: Labels, count: int, neck: float) -> int:
     if neck == 0:
         return count
     for number, box in enumerate(ndimage.find_objects(labels, max_label=count), start=1):
-        parts = _parts(labels[box] == number, neck)
+        parts = _parts(labels[box] == number, neck, smallest)
         if parts is None:
             continue
         others = parts > 1
@@ -58,7 +60,7 @@ def cut_necks(labels: Labels, count: int, neck: float) -> int:
     return count
 
 
-def _parts(inside: npt.NDArray[np.bool_], neck: float) -> Labels | None:
+def _parts(inside: npt.NDArray[np.bool_], neck: float, smallest: int) -> Labels | None:
     """Return the parts of one object, numbered from 1, or None if it is one."""
     padded = np.pad(inside, 1)
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(padded), _SMOOTHING)
@@ -69,5 +71,13 @@ def _parts(inside: npt.NDArray[np.bool_], neck: float) -> Labels | None:
     seeds, count = ndimage.label(peaks, _EIGHT_CONNECTED)
     if count < 2:
         return None
-    parts: Labels = watershed(-distance, seeds, mask=padded)[1:-1, 1:-1]
-    return parts
+    parts = watershed(-distance, seeds, mask=padded)
+    large = np.bincount(parts.ravel()) >= smallest
+    large[0] = False
+    if large.sum() < 2:
+        return None
+    if large.sum() < count:  # without the seeds of protrusions, their pixels go to a neighbour
+        numbers = np.cumsum(large, dtype=np.int32) * large
+        parts = watershed(-distance, numbers[seeds], mask=padded)
+    whole: Labels = parts[1:-1, 1:-1]
+    return whole
