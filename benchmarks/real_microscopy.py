@@ -1,7 +1,7 @@
 """Train, segment and evaluate on real microscopy through the command line.
 
-    python benchmarks/real_microscopy.py dic_hela --seconds 900 --output results/
-    python benchmarks/real_microscopy.py isbi2012 --seconds 180 --output results/
+    python -m benchmarks.real_microscopy dic_hela --seconds 900 --output results/
+    python -m benchmarks.real_microscopy isbi2012 --seconds 180 --output results/
 
 The data folder is ``$NAPARI_UNET_DATA``, or ``../shared/data`` beside the project. Every command is
 printed as it is run; the figures go to ``OUTPUT/<set>.json``, the picture to ``OUTPUT/<set>.jpg``.
@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import tifffile
 from PIL import Image
-from strokes import paint_classes
 
+from benchmarks.annotator import paint_classes
 from napari_unet.cli.picture import Row, draw_overview
 from napari_unet.io.images import open_image
 from napari_unet.io.pairing import open_labels_for

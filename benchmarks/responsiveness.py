@@ -1,7 +1,7 @@
 """Does the window stay alive while it trains and segments? Measured on a real napari viewer.
 
-    python benchmarks/responsiveness.py [--seconds 60] [--part all] [--json FILE]
-    xvfb-run -s "-screen 0 1600x1200x24" python benchmarks/responsiveness.py   # without a screen
+    python -m benchmarks.responsiveness [--seconds 60] [--part all] [--json FILE]
+    xvfb-run -s "-screen 0 1600x1200x24" python -m benchmarks.responsiveness   # without a screen
 
 The dock is driven by its buttons. Each part runs in a process of its own, so that the first layers
 of a session are in its figures:
@@ -28,7 +28,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from live_window import (
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QApplication
+
+from benchmarks.live_window import (
     Counter,
     Figures,
     Heartbeat,
@@ -38,9 +41,6 @@ from live_window import (
     make_sample,
     wait_until,
 )
-from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QApplication
-
 from napari_unet.config import NETWORKS, RECIPES, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import StepDone, TileDone, TrainDone
 from napari_unet.io.library import FOLDER_VARIABLE
@@ -196,7 +196,11 @@ def measure_apart(part: str, seconds: float) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.json"
         wish = ["--part", part, "--seconds", str(seconds), "--json", str(path)]
-        subprocess.run([sys.executable, __file__, *wish], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.responsiveness", *wish],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         figures: Figures = json.loads(path.read_text())[part]
         return figures
 

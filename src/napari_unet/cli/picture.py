@@ -42,9 +42,9 @@ class Row:
 
 
 def draw_overview(
-    path: Path, title: str, caption: str, rows: Sequence[Row], *, pixel_size: float
+    path: Path, title: str, caption: str, rows: Sequence[Row], *, pixel_size: float | None
 ) -> Path:
-    """Write the picture as PNG; `pixel_size` (µm/px) draws the scale bar.
+    """Write the picture as PNG; `pixel_size` (µm/px) draws the scale bar, None: without one.
 
     A segmented or painted object has the colour of the true object that it overlaps most, so
     that one that is merged, split or missed catches the eye.
@@ -69,7 +69,8 @@ def draw_overview(
         canvas.paste(_upright(row.title, height), (_MARGIN, y))
         for column, panel in enumerate(_panels(row, zoom)):
             canvas.paste(panel, (left + column * (width + _GAP), y))
-    _scale_bar(pen, (left, top + height), width, pixel_size / zoom)
+    if pixel_size is not None:
+        _scale_bar(pen, (left, top + height), width, pixel_size / zoom)
     canvas.save(path, optimize=True)
     return path
 

@@ -1,0 +1,263 @@
+"""How good segmentation is after some strokes and some seconds, against a peer and from scratch.
+
+    python -m benchmarks.stroke_budgets --sets dic_hela isbi2012 --seconds 10 60 --output results
+    python -m benchmarks.stroke_tables results --document docs/stroke_budgets.md
+
+A simulated person (`benchmarks.annotator`) paints on up to four planes; every method learns from
+the same paint for the same time on the same cores, and is scored on other planes. Each finished
+cell of the table is kept in the folder OUTPUT (`benchmarks.stroke_cells`) and not measured again:
+a run can be stopped and started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from benchmarks.annotator import correct, paint_plane
+from benchmarks.forest import SETTINGS, grow_forests, segment_planes
+from benchmarks.microscopy_sets import SETS, MicroscopySet
+from benchmarks.stroke_cells import METHODS, Cell, full_grown, keep, read_cells, read_labels
+from napari_unet.cli.settings import train_config
+from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
+from napari_unet.engine.device import pick_device
+from napari_unet.engine.evaluate import Comparison, evaluate_classes, evaluate_objects
+from napari_unet.engine.events import PlaneDone, TrainDone
+from napari_unet.engine.model import Model
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.predict import segment
+from napari_unet.engine.train import fit
+from napari_unet.io.bundled import DEFAULT
+from napari_unet.io.checkpoints import load_model
+from napari_unet.io.library import find_model
+
+__all__ = [
+    "BUDGETS",
+    "METHODS",
+    "Cell",
+    "Paint",
+    "cached_set",
+    "paint_budget",
+    "read_cells",
+    "score",
+]
+
+BUDGETS: dict[int, tuple[int, ...]] = {
+    8: (8,),
+    20: (8, 12),
+    50: (8, 12, 15, 15),
+    120: (8, 12, 15, 15),  # and corrections of what is wrong then
+}
+"""Actions in all → actions on each painted plane before any result is seen."""
+
+SECONDS = (10.0, 60.0, 180.0)
+
+Labels = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """What a person has painted within a budget."""
+
+    labels: Labels  # (planes, Y, X)
+    actions: int
+    share: float  # of the pixels of the planes that are painted on
+
+
+@cache
+def cached_set(name: str) -> MicroscopySet:
+    """Return a set, read once."""
+    return SETS[name]()
+
+
+@cache
+def paint_budget(name: str, budget: int, seed: int) -> Paint:
+    """Paint a set within a budget; smaller budgets are part of larger ones.
+
+    Notes
+    -----
+    What the largest budget has beyond the others corrects mistakes of the random forest, for
+    every method: so all learn from the same paint, and the peer from that which it needs most.
+    """
+    chosen = cached_set(name)
+    labels = np.zeros(chosen.truth.shape, dtype=np.int32)
+    planned = BUDGETS[budget]
+    for plane, actions in zip(chosen.painted, planned, strict=False):
+        labels[plane] = _paint(name, plane, actions, seed)
+    done = sum(planned)
+    if budget > done:
+        done += _correct(chosen, labels, budget - done)
+    share = float((labels[list(chosen.painted[: len(planned)])] > 0).mean())
+    return Paint(labels, done, share)
+
+
+@cache
+def _paint(name: str, plane: int, actions: int, seed: int) -> npt.NDArray[np.int32]:
+    chosen = cached_set(name)
+    return paint_plane(
+        chosen.truth[plane], chosen.task, actions=actions, seed=100 * seed + plane
+    )  # (Y, X)
+
+
+def _correct(chosen: MicroscopySet, labels: Labels, actions: int) -> int:
+    """Correct the forest's mistakes on the painted planes, in place; return the actions."""
+    planes = list(chosen.painted)
+    grown = grow_forests(chosen.planes, labels, chosen.task, settings=SETTINGS[:1])
+    [seen] = segment_planes(grown.forests, chosen.planes, planes)
+    corrected = correct(
+        list(labels[planes]), list(chosen.truth[planes]), seen, chosen.task, actions=actions
+    )
+    labels[planes] = corrected.labels
+    return corrected.actions
+
+
+def score(chosen: MicroscopySet, found: Sequence[Labels], numbers: Sequence[int]) -> dict[str, Any]:
+    """Score planes: ``iou`` (foreground, or mean of the classes), for objects seg and AP."""
+    planes = [
+        Comparison(prediction, chosen.truth[number])
+        for prediction, number in zip(found, numbers, strict=True)
+    ]
+    if chosen.task is Task.CLASSES:
+        classes = evaluate_classes(planes)
+        return {"iou": classes.mean_iou} | {f"iou_{n}": iou for n, iou in classes.iou.items()}
+    objects = evaluate_objects(planes)
+    return {
+        "iou": objects.foreground_iou,
+        "seg": objects.seg,
+        "ap50": objects.average_precision,
+        "map": objects.mean_average_precision,
+    }
+
+
+def run_network(cell: Cell, start: Model | NetworkConfig) -> tuple[dict[str, Any], list[Labels]]:
+    """Train and score a network; also return the first painted and the tested planes."""
+    chosen, paint = cached_set(cell.set), paint_budget(cell.set, cell.budget, cell.seed)
+    device = pick_device("cpu")
+    begun = time.perf_counter()
+    *_, done = fit(
+        chosen.planes,
+        ArrayPlanes(paint.labels),
+        start=start,
+        task=chosen.task,
+        unpainted=Unpainted.IGNORED,
+        config=train_config(start, seconds=cell.seconds, steps=None, seed=cell.seed),
+        device=device,
+    )
+    spent = time.perf_counter() - begun
+    assert isinstance(done, TrainDone)
+    numbers = (chosen.painted[0], *chosen.tested)
+    events = segment(done.model, chosen.planes, device=device, numbers=numbers)
+    found = [event.values for event in events if isinstance(event, PlaneDone)]
+    record = done.model.record
+    figures = {
+        "scores": score(chosen, found[1:], chosen.tested),
+        "training": {"seconds": spent, "steps": record.steps, "best_step": record.best_step},
+    }
+    return figures, found
+
+
+def run_forest(cell: Cell, threads: int) -> tuple[dict[str, Any], list[Labels]]:
+    """Grow and score forests; each score is the best of their settings on the tested planes."""
+    chosen, paint = cached_set(cell.set), paint_budget(cell.set, cell.budget, cell.seed)
+    grown = grow_forests(
+        chosen.planes,
+        paint.labels,
+        chosen.task,
+        seconds=cell.seconds,
+        seed=cell.seed,
+        threads=threads,
+    )
+    numbers = (chosen.painted[0], *chosen.tested)
+    found = segment_planes(grown.forests, chosen.planes, numbers, threads=threads)
+    scores = [score(chosen, planes[1:], chosen.tested) for planes in found]
+    best = max(range(len(scores)), key=lambda number: scores[number]["iou"])
+    names = [forest.setting.name for forest in grown.forests]
+    figures = {
+        "scores": {key: max(one[key] for one in scores) for key in scores[0]},
+        "settings": dict(zip(names, scores, strict=True)),
+        "training": {"seconds": grown.seconds, "full": grown.full},
+    }
+    return figures, found[best]
+
+
+def run_cell(
+    cell: Cell, bundled: Model | None, network: NetworkConfig, threads: int
+) -> tuple[dict[str, Any], list[Labels]]:
+    """Measure one cell."""
+    if cell.method == "forest":
+        figures, found = run_forest(cell, threads)
+    else:
+        start = bundled if cell.method == "bundled" else network
+        assert start is not None
+        figures, found = run_network(cell, start)
+    paint = paint_budget(cell.set, cell.budget, cell.seed)
+    painted = {"actions": paint.actions, "share": paint.share}
+    return {"paint": painted, "threads": threads, **figures}, found
+
+
+def wanted_cells(wish: argparse.Namespace, models: dict[str, str]) -> Iterator[Cell]:
+    """Yield the cells that were asked for, the shorter trainings first."""
+    for seed, seconds, name, budget, method in product(
+        wish.seeds, sorted(wish.seconds), wish.sets, wish.budgets, wish.methods
+    ):
+        yield Cell(name, budget, seconds, method, seed, models[method])
+
+
+def load_start(wish: str, methods: Sequence[str]) -> tuple[Model | None, dict[str, str]]:
+    """Return the bundled network, if it is measured, and what each method is called."""
+    model, bundled = None, ""
+    if "bundled" in methods:
+        path = find_model(wish)
+        model = load_model(path)
+        bundled = f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+    network = model.network if model else NETWORKS[DEFAULT]
+    scratch = f"{network.base_channels}/{network.levels}"
+    return model, {"bundled": bundled, "scratch": scratch, "forest": ""}
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--budgets", nargs="+", type=int, choices=BUDGETS, default=list(BUDGETS))
+    parser.add_argument("--seconds", nargs="+", type=float, default=SECONDS)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--model", default=DEFAULT, help="bundled name or file")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=Path("results/stroke_budgets"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    wish = parse()
+    torch.set_num_threads(wish.threads)
+    bundled, models = load_start(wish.model, wish.methods)
+    network = bundled.network if bundled else NETWORKS[DEFAULT]
+    done = read_cells(wish.output)
+    for cell in wanted_cells(wish, models):
+        if cell in done:
+            continue
+        grown = full_grown(cell, done)
+        if grown:
+            figures, found = done[grown], read_labels(wish.output, grown)
+        else:
+            figures, found = run_cell(cell, bundled, network, wish.threads)
+        done[cell] = record = figures | {"cell": asdict(cell)}
+        keep(wish.output, record, found)
+        scores = "  ".join(f"{name} {value:.3f}" for name, value in record["scores"].items())
+        print(f"{cell.name:60}{scores}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Finished cells of the benchmark of stroke budgets, in a folder.
+
+Each is one line of ``cells.jsonl``, and one label image in ``labels``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+__all__ = ["METHODS", "Cell", "full_grown", "keep", "read_cells", "read_labels"]
+
+METHODS = ("bundled", "scratch", "forest")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the table."""
+
+    set: str
+    budget: int  # actions
+    seconds: float  # of training
+    method: str
+    seed: int  # of the paint and of training
+    model: str  # which bundled network, or which size from scratch; "" for the forest
+
+    @property
+    def name(self) -> str:
+        """The name of its label image."""
+        parts = (self.set, self.budget, f"{self.seconds:g}s", self.method, self.model, self.seed)
+        return "_".join(str(part) for part in parts if part != "").replace("/", "-")
+
+
+def read_cells(output: Path) -> dict[Cell, dict[str, Any]]:
+    """Return the finished cells of a run; the later line counts."""
+    file = output / "cells.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    records = [json.loads(line) for line in lines if line.endswith("}")]
+    return {Cell(**record["cell"]): record for record in records}
+
+
+def keep(output: Path, record: dict[str, Any], found: Sequence[npt.NDArray[np.int32]]) -> None:
+    """Write a finished cell: its labels, then its line."""
+    folder = output / "labels"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{Cell(**record['cell']).name}.tif"
+    tifffile.imwrite(folder / name, np.stack(found).astype(np.uint16), compression="zlib")
+    with (output / "cells.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def read_labels(output: Path, cell: Cell) -> list[npt.NDArray[np.int32]]:
+    """Return what a finished cell made of the first painted and of the tested planes."""
+    return list(tifffile.imread(output / "labels" / f"{cell.name}.tif").astype(np.int32))
+
+
+def full_grown(cell: Cell, done: dict[Cell, dict[str, Any]]) -> Cell | None:
+    """Return a finished cell whose forest was full-grown in less time: more would not change it."""
+    for other, record in done.items():
+        same = replace(other, seconds=cell.seconds) == cell and other.seconds < cell.seconds
+        if same and record["training"].get("full"):
+            return other
+    return None
