@@ -1,0 +1,298 @@
+"""The tasks of the U-Net paper, trained on fully labelled planes, with ablations.
+
+    python -m benchmarks.paper_tasks --seconds 300 --output results/paper_tasks
+    python -m benchmarks.paper_tasks --tasks isbi2012 --variants default --seconds 600
+    python -m benchmarks.paper_tasks --table --output results/paper_tasks
+
+Planes far from those that train are tested. DIC-HeLa and PhC-U373 are scored with SEG, ISBI 2012
+with the challenge's measures on the mean over 7 rotations. Each finished run is a line of
+``OUTPUT/runs.jsonl`` and is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from benchmarks.microscopy_sets import DATA
+from benchmarks.stroke_budgets import score
+from napari_unet.cli.settings import train_config
+from napari_unet.config import (
+    NETWORKS,
+    RECIPES,
+    NetworkConfig,
+    OutputKind,
+    Task,
+    TilingConfig,
+    TrainConfig,
+    Unpainted,
+)
+from napari_unet.engine.device import pick_device
+from napari_unet.engine.events import PlaneDone, TrainDone
+from napari_unet.engine.model import Model
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.predict import segment
+from napari_unet.engine.threshold_scan import Section, best_scores, scan_thresholds
+from napari_unet.engine.train import fit
+from napari_unet.io.bundled import DEFAULT
+from napari_unet.io.checkpoints import load_model
+from napari_unet.io.library import find_model
+
+ROTATIONS = 7  # as the paper, for ISBI 2012
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTask:
+    """A stack, which of its planes train and which are tested."""
+
+    title: str
+    task: Task
+    image: Any  # (planes, Y, X)
+    truth: Any
+    trained: tuple[int, ...]
+    tested: tuple[int, ...]
+    split: str
+    paper: str  # its figures
+
+
+def dic_hela() -> PaperTask:
+    """Two gold frames train, five others 15 frames or more away are tested."""
+    return _sequence(
+        "DIC-HeLa",
+        "ctc_dic_c2dh_hela",
+        (2, 54),
+        (21, 31, 33, 34, 39),
+        "gold frames 2 and 54 train; gold frames 21, 31, 33, 34, 39 are tested, at least 15 (150 "
+        "minutes) away",
+        "SEG 0.775, second 0.46",
+    )
+
+
+def phc_u373() -> PaperTask:
+    """Four early gold frames train, six late ones are tested."""
+    return _sequence(
+        "PhC-U373",
+        "ctc_phc_c2dh_u373",
+        (1, 7, 21, 49),
+        (72, 75, 92, 96, 102, 112),
+        "gold frames 1, 7, 21, 49 train; gold frames 72, 75, 92, 96, 102, 112 are tested, at least "
+        "23 away",
+        "SEG 0.92, second 0.83",
+    )
+
+
+def isbi2012() -> PaperTask:
+    """Six sections of both halves train, six are tested, three or more away."""
+    folder = DATA / "isbi2012"
+    truth = np.where(tifffile.imread(folder / "train-labels.tif") > 0, 2, 1)
+    return PaperTask(
+        "ISBI 2012",
+        Task.CLASSES,
+        tifffile.imread(folder / "train-volume.tif"),
+        truth.astype(np.int32),
+        (0, 1, 2, 10, 11, 12),
+        (5, 6, 7, 15, 16, 17),
+        "sections 0 to 2 and 10 to 12 train; 5 to 7 and 15 to 17 are tested, at least 3 away",
+        "Rand error 0.0382, warping error 0.000353",
+    )
+
+
+def _sequence(
+    title: str,
+    folder: str,
+    trained: tuple[int, ...],
+    tested: tuple[int, ...],
+    split: str,
+    paper: str,
+) -> PaperTask:
+    root = DATA / folder
+    frames = (*trained, *tested)
+    image = [tifffile.imread(root / f"01/t{frame:03}.tif") for frame in frames]
+    truth = [tifffile.imread(root / f"01_GT/SEG/man_seg{frame:03}.tif") for frame in frames]
+    return PaperTask(
+        title,
+        Task.OBJECTS,
+        np.stack(image),
+        np.stack(truth).astype(np.int32),
+        tuple(range(len(trained))),
+        tuple(range(len(trained), len(frames))),
+        split,
+        paper,
+    )
+
+
+TASKS: dict[str, Callable[[], PaperTask]] = {
+    "dic_hela": dic_hela,
+    "phc_u373": phc_u373,
+    "isbi2012": isbi2012,
+}
+
+Start = Model | NetworkConfig
+
+
+def _rigid(config: TrainConfig) -> TrainConfig:
+    return replace(config, augment=replace(config.augment, elastic_sigma=0.0))
+
+
+def _recipe_2015(config: TrainConfig) -> TrainConfig:
+    return replace(RECIPES["2015"], seconds=config.seconds, steps=config.steps, seed=config.seed)
+
+
+VARIANTS: dict[str, tuple[str, Callable[[TrainConfig], TrainConfig]]] = {
+    "default": ("bundled network, default recipe", lambda config: config),
+    "no_pretraining": ("the same network from random weights", lambda config: config),
+    "no_elastic": ("without elastic deformation", _rigid),
+    "no_border": ("without border weights", lambda config: replace(config, w0=0.0)),
+    "2015": ("the paper's network and recipe", _recipe_2015),
+}
+
+
+def start_of(variant: str, bundled: Model) -> Start:
+    """Return what a variant starts from."""
+    if variant == "2015":
+        return NETWORKS["2015"]
+    return bundled.network if variant == "no_pretraining" else bundled
+
+
+def measure(
+    task: PaperTask, variant: str, start: Start, *, seconds: float, seed: int
+) -> dict[str, Any]:
+    """Train, predict and score."""
+    labels = np.zeros_like(task.truth)
+    labels[list(task.trained)] = task.truth[list(task.trained)]
+    unpainted = Unpainted.BACKGROUND if task.task is Task.OBJECTS else Unpainted.IGNORED
+    device = pick_device("cpu")
+    config = VARIANTS[variant][1](train_config(start, seconds=seconds, steps=None, seed=seed))
+    planes = ArrayPlanes(task.image)
+    *_, done = fit(
+        planes,
+        ArrayPlanes(labels),
+        start=start,
+        task=task.task,
+        unpainted=unpainted,
+        config=config,
+        device=device,
+    )
+    assert isinstance(done, TrainDone)
+    begun = time.perf_counter()
+    scores = (
+        _score_membranes(task, done.model, planes)
+        if task.task is Task.CLASSES
+        else _score_objects(task, done.model, planes)
+    )
+    record = done.model.record
+    return {
+        "scores": scores,
+        "steps": record.steps,
+        "best_step": record.best_step,
+        "seconds": record.seconds,
+        "finished": record.finished,
+        "reduction": done.model.reduction,
+        "prediction_seconds": time.perf_counter() - begun,
+        "device": str(device),
+    }
+
+
+def _score_objects(task: PaperTask, model: Model, planes: ArrayPlanes) -> dict[str, float]:
+    events = segment(model, planes, device=pick_device("cpu"), numbers=task.tested)
+    found = {event.plane: event.values for event in events if isinstance(event, PlaneDone)}
+    return score(task, [found[number] for number in task.tested], task.tested)
+
+
+def _score_membranes(task: PaperTask, model: Model, planes: ArrayPlanes) -> dict[str, float]:
+    events = segment(
+        model,
+        planes,
+        device=pick_device("cpu"),
+        numbers=task.tested,
+        kind=OutputKind.PROBABILITIES,
+        tiling=TilingConfig(rotations=ROTATIONS),
+    )
+    cells = {event.plane: event.values[1] for event in events if isinstance(event, PlaneDone)}
+    sections = (
+        Section(cells[number].astype(np.float32), task.truth[number] == 2) for number in task.tested
+    )
+    best = best_scores(scan_thresholds(sections))
+    return {name: found.value for name, found in best.items()}
+
+
+def wanted(wish: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Yield task and variant of each run that was asked for."""
+    for variant in wish.variants:
+        for name in wish.tasks:
+            yield name, variant
+
+
+def read_runs(output: Path) -> list[dict[str, Any]]:
+    """Return the finished runs."""
+    file = output / "runs.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def render(runs: list[dict[str, Any]]) -> str:
+    """Return the tables as Markdown."""
+    parts = []
+    for name, make in TASKS.items():
+        own = [run for run in runs if run["task"] == name]
+        if not own:
+            continue
+        task = make()
+        keys = (
+            ["seg", "ap50", "iou"]
+            if task.task is Task.OBJECTS
+            else ["rand_error", "splits_and_mergers", "pixel_error", "v_rand", "v_info"]
+        )
+        lines = [
+            f"### {task.title}\n\n{task.split}. The paper: {task.paper}.\n",
+            f"| variant | limit, s | steps | {' | '.join(keys)} |",
+            "|---" * (len(keys) + 3) + "|",
+        ]
+        for run in own:
+            figures = " | ".join(f"{run['scores'][key]:.3g}" for key in keys)
+            title = VARIANTS[run["variant"]][0]
+            lines.append(f"| {title} | {run['limit']:g} | {run['steps']} | {figures} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", default=DEFAULT, help="bundled name or file")
+    parser.add_argument("--output", type=Path, default=Path("results/paper_tasks"))
+    parser.add_argument("--table", action="store_true", help="only print the table")
+    wish = parser.parse_args()
+    if not wish.table:
+        wish.output.mkdir(parents=True, exist_ok=True)
+        bundled = load_model(find_model(wish.model))
+        for name, variant in wanted(wish):
+            key = {"task": name, "variant": variant, "limit": wish.seconds, "seed": wish.seed}
+            if any(key.items() <= run.items() for run in read_runs(wish.output)):
+                continue
+            figures = measure(
+                TASKS[name](),
+                variant,
+                start_of(variant, bundled),
+                seconds=wish.seconds,
+                seed=wish.seed,
+            )
+            line = {**key, **figures}
+            with (wish.output / "runs.jsonl").open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+    print(render(read_runs(wish.output)))
+
+
+if __name__ == "__main__":
+    main()
