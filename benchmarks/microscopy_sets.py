@@ -119,8 +119,8 @@ def dsb_fluorescence() -> MicroscopySet:
 
 
 def dsb_colour() -> MicroscopySet:
-    """DSB2018: stained tissue in colour."""
-    return _nuclei("DSB2018 stained tissue", "colour", (256, 320), tested=7)
+    """DSB2018: stained cells and tissue, in colour."""
+    return _nuclei("DSB2018 colour", "colour", (256, 320), tested=7)
 
 
 def dsb_dark() -> MicroscopySet:

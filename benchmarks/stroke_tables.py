@@ -31,7 +31,7 @@ _MARKS = "<!-- tables: begin -->", "<!-- tables: end -->"
 _SCORES = {"iou": "IoU", "seg": "SEG", "ap50": "AP at 0.5", "map": "AP 0.5 to 0.95"}
 _PEERS = METHODS[1:]
 _WINDOW = 256  # side of the part of a plane that is shown, pixels
-_WIDTH = 1600  # of a picture, its pixels
+_WIDTH = 1400  # of a picture, its pixels
 _LARGEST = 150_000  # bytes of a picture
 _QUALITIES = range(85, 20, -10)
 
