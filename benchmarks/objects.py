@@ -44,12 +44,12 @@ Labels = npt.NDArray[np.int32]
 
 
 def load() -> dict[str, list[Labels]]:
-    """Return true label images (Y, X) without debris."""
+    """Return true label images (Y, X) that hold objects, without debris."""
     images = {"sample": list(synthetic_cells(planes=3).truth)}
     for name, folder in FOLDERS.items():
         read = (tifffile.imread(file) for file in sorted((DATA / folder).glob("*.tif")))
         images[name] = [without_debris(labels.astype(np.int32)) for labels in read]
-    return images
+    return {name: [labels for labels in every if labels.any()] for name, every in images.items()}
 
 
 def without_debris(labels: Labels) -> Labels:
