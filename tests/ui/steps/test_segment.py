@@ -164,6 +164,7 @@ def test_a_failure_leaves_the_button_ready(
         ("tiling", "rotations", 7, 7),
         ("objects", "threshold", 0.7, 0.7),
         ("objects", "min_size", 5, 5),
+        ("objects", "min_size", 0, None),
         ("objects", "fill_holes", False, False),
         ("objects", "neck", 0.3, 0.3),
         ("objects", "gap", 3, 3),
