@@ -23,6 +23,8 @@ from napari_unet.ui.steps.train import TrainStep
 
 StepKind = TypeVar("StepKind", bound=Step)
 
+LONG = 60_000  # ms: the first list of models loads torch
+
 
 def step(dock: UNetPaint, kind: type[StepKind]) -> StepKind:
     """Return the dock's step of this kind."""
@@ -32,7 +34,7 @@ def step(dock: UNetPaint, kind: type[StepKind]) -> StepKind:
 def open_dock(viewer: ViewerModel, qtbot: QtBot) -> UNetPaint:
     """Return a dock that has found its device and listed the models."""
     dock = UNetPaint(viewer)
-    with qtbot.waitSignals([dock.workbench.ended, dock.workbench.ended]):
+    with qtbot.waitSignals([dock.workbench.ended] * 2, timeout=LONG):
         pass
     return dock
 

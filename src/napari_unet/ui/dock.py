@@ -7,7 +7,7 @@ from typing import Protocol
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
@@ -68,6 +68,29 @@ class Controls:
     def all(self) -> list[_HoldsOn]:
         """Return every one of them."""
         return list(vars(self).values())
+
+
+class _Column(QScrollArea):
+    """Scrolls up and down only: it is never narrower than what is open in it needs."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+        self._fit_width()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 Qt
+        """Widen when something in it has become wider, as Qt tells the area."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self._fit_width()
+        return super().eventFilter(watched, event)
+
+    def _fit_width(self) -> None:
+        content, bar = self.widget(), self.verticalScrollBar()
+        if content is not None and bar is not None:
+            self.setMinimumWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
 
 
 class _LetGo:
@@ -151,7 +174,7 @@ class UNetPaint(QWidget):
         column.addWidget(self.badge)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(_scrolled(steps), stretch=1)
+        outer.addWidget(_Column(steps), stretch=1)
         outer.addWidget(footer)
 
     def _connect(self) -> None:
@@ -185,16 +208,3 @@ def _steps(workbench: Workbench, controls: Controls) -> list[Step]:
         CompareStep(workbench, controls.comparing),
         ExportStep(workbench, controls.exporting),
     ]
-
-
-def _scrolled(content: QWidget) -> QScrollArea:
-    """Return a vertical scroll area that cuts nothing off on the right."""
-    area = QScrollArea()
-    area.setWidget(content)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    bar = area.verticalScrollBar()
-    assert bar is not None
-    area.setMinimumWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
-    return area

@@ -181,11 +181,11 @@ def test_a_trained_model_is_selected_and_stays_to_be_chosen_again(
 ) -> None:
     trained = CurrentModel("cells, trained 12:00", model)
     step.workbench.choose(start=trained)
-    assert step.picker.currentText().strip() == "Trained now, not kept yet"
+    assert step.picker.currentText().strip() == "Trained, not kept"
     assert step.status.text().startswith("cells, trained 12:00 · ")
     pick(step, "HeLa", qtbot)
-    assert "Trained now, not kept yet" in texts(step)
-    pick(step, "Trained now, not kept yet", qtbot)
+    assert "Trained, not kept" in texts(step)
+    pick(step, "Trained, not kept", qtbot)
     assert step.workbench.choices.start is trained
 
 
@@ -199,7 +199,7 @@ def test_a_trained_model_is_kept_under_the_image_s_name_and_the_date(
     settle(step, qtbot)
     assert proposed == [f"cells {date.today():%Y-%m-%d}"]
     assert step.picker.currentText().strip() == "day one"
-    assert "Trained now, not kept yet" not in texts(step)
+    assert "Trained, not kept" not in texts(step)
     assert step.keep.isHidden()
 
 

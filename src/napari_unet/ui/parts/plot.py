@@ -12,7 +12,7 @@ from napari_unet.ui.jobs.progress import duration
 from napari_unet.ui.jobs.training import describe_correction
 from napari_unet.ui.parts.curves import Scale, Series, round_limit, ticks
 
-__all__ = ["CorrectionsCurve", "TrainingPlot"]
+__all__ = ["CorrectionsCurve", "TrainingPlot", "curve_colours"]
 
 _REDRAW_MS = 250
 _HEIGHT = 130  # pixels
@@ -193,6 +193,13 @@ class _Sketch(QWidget):
         ink.painter.end()
 
 
+def curve_colours(text: QColor) -> tuple[QColor, QColor]:
+    """Return the colours of loss and IoU beside text of this colour: as readable as text."""
+    lightness = 0.68 if text.lightnessF() > 0.5 else 0.32  # on dark; on light
+    loss, iou = (QColor.fromHslF(hue, 0.75, lightness) for hue in (_ORANGE, _BLUE))
+    return loss, iou
+
+
 class _Ink:
     """A painter with the colours of the widget's theme."""
 
@@ -200,8 +207,7 @@ class _Ink:
         self.painter = QPainter(widget)
         self.painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         text = widget.palette().color(QPalette.ColorRole.WindowText)
-        lightness = 0.68 if text.lightnessF() > 0.5 else 0.38  # on dark; on light
-        self.loss, self.iou = (QColor.fromHslF(hue, 0.75, lightness) for hue in (_ORANGE, _BLUE))
+        self.loss, self.iou = curve_colours(text)
         self.text = text
         self.faint = QColor(text)
         self.faint.setAlphaF(0.25)

@@ -23,7 +23,7 @@ from napari_unet.ui.workbench import CurrentModel, Workbench
 __all__ = ["ModelStep"]
 
 _NEW = {name: f"New network, {name}" for name in NETWORKS}
-_TRAINED = "Trained now, not kept yet"
+_TRAINED = "Trained, not kept"
 
 
 class ModelStep(Step):
