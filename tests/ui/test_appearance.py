@@ -246,6 +246,8 @@ def test_training_and_keys_go_on_while_the_dock_floats(
     fake(training, "train_on_labels", endless_job(STEPS[0], last=trained))
     told: list[object] = []
     dock.workbench.runner.reported.connect(told.append)
+    line = step(dock, LabelsStep).status
+    qtbot.waitUntil(lambda: "1 object" in line.text())  # counted, so that the next number is known
     begin(dock, "train", qtbot)
     for is_floating in (True, False):
         window.setFloating(is_floating)
@@ -254,10 +256,8 @@ def test_training_and_keys_go_on_while_the_dock_floats(
         qtbot.waitUntil(lambda: len(told) > 2)
         assert dock.workbench.runner.state is JobState.RUNNING
         assert "preview" in viewer.layers
-        before = viewer.layers["strokes"].selected_label
-        line = step(dock, LabelsStep).status
         qtbot.keyClick(line, Qt.Key.Key_N)  # type: ignore[no-untyped-call]
-        assert viewer.layers["strokes"].selected_label == max(3, before)
+        assert viewer.layers["strokes"].selected_label == 3
         viewer.layers["strokes"].selected_label = 1
     with qtbot.waitSignal(dock.workbench.ended):
         dock.progress.stop.click()
