@@ -31,6 +31,7 @@ _FINEST = 0.5  # blur, pixels; each next one is twice as strong
 _PER_BLUR = 4  # grey value, gradient, two Hessian eigenvalues
 _TREES = 60  # of a full-grown forest
 _AT_ONCE = 10  # trees that grow before the clock is looked at
+_SAMPLES = 30_000  # painted pixels that a tree learns from, at most: more cost trees in the time
 
 Features = npt.NDArray[np.float32]
 """(Y, X, channels, blurs, 4)"""
@@ -174,6 +175,7 @@ def _empty_forest(
     return RandomForestClassifier(
         warm_start=True,
         min_samples_leaf=setting.leaf,
+        max_samples=min(_SAMPLES, targets.size),
         class_weight=dict(zip(present.tolist(), weights.tolist(), strict=True)),
         random_state=seed,
         n_jobs=threads,
