@@ -106,10 +106,9 @@ class Pretraining:
     """Network, optimiser and the moving average of the weights; can be kept and gone on with."""
 
     def __init__(self, network: NetworkConfig, training: Training, seed: int) -> None:
-        built = UNet(network)
         self._generator = torch.Generator().manual_seed(seed)
-        initialise(built, self._generator)
-        self.pupil = Pupil(built)
+        self.pupil = Pupil(UNet(network))
+        initialise(self.pupil, self._generator)
         self.pupil.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._training = training
         self._optimiser = torch.optim.AdamW(
@@ -119,7 +118,9 @@ class Pretraining:
         )
         self.step = 0
         self.seconds = 0.0
-        self.average = {name: value.clone() for name, value in built.state_dict().items()}
+        self.average = {
+            name: value.clone() for name, value in self.pupil.network.state_dict().items()
+        }
 
     def advance(self, lesson: Lesson) -> Losses:
         """Do one gradient update."""
@@ -234,6 +235,7 @@ def _bundle(
         Task.OBJECTS,
         (0, 1),
         record=record,
+        reduction=None,  # as large as the objects of whoever trains it need
     )
     return save_model(model, path, half=True)
 

@@ -168,14 +168,14 @@ def _depth(labels: Labels) -> Float:
 
 def _soft(labels: Labels, width: float) -> Float:
     """Return 1 deep inside the things, falling to 0 at their outlines."""
-    return np.minimum(_depth(labels) / width, 1) * 0.5 + 0.5 * (labels > 0)
+    return np.asarray(np.minimum(_depth(labels) / width, 1) * 0.5 + 0.5 * (labels > 0))
 
 
 def _texture(
     rng: np.random.Generator, shape: tuple[int, int], diameter: float, most: float = 0.35
 ) -> Float:
     grains = (max(0.8, 0.04 * diameter), max(2.0, 0.5 * diameter))
-    return np.clip(1 + rng.uniform(0, most) * mottle(rng, shape, grains, 2), 0.05, None)
+    return np.asarray(np.clip(1 + rng.uniform(0, most) * mottle(rng, shape, grains, 2), 0.05, None))
 
 
 def _haze(rng: np.random.Generator, ideal: Float, diameter: float) -> Float:

@@ -118,17 +118,18 @@ class TrainConfig:
     steps: int | None = None  # limit in gradient updates; None: no limit
     optimiser: Optimiser = Optimiser.ADAM
     learning_rate: float = 1e-3
+    pretrained_rate: float = 0.3  # share of it for layers that were trained before; the head: 1
     momentum: float = 0.9  # SGD momentum, Adam's first decay
     weight_decay: float = 0.0
     anneal: bool = True  # lower the learning rate to zero along a cosine
     clip_gradient: float = 1.0  # largest norm of the gradient; 0: any
     # Side of the blocks that are averaged before the network sees the image, pixels; None: chosen
-    # from the painted objects. Patch, border, gap and augmentation are in these blocks.
+    # from the painted objects. Patch, gap and augmentation are in these blocks.
     reduction: int | None = None
     patch: int = 128  # output side of a training patch, pixels; rounded up to fit the network
     batch: int = 2  # patches per step
     w0: float = 10.0  # border weight, eq. 2
-    sigma: float = 5.0  # border width, pixels, eq. 2
+    sigma: float = 5.0  # border width, pixels of the plane, eq. 2
     gap: int = 1  # separation border: reach into each of two touching objects, pixels
     balance: bool = True  # weigh classes by inverse frequency (w_c of eq. 2)
     validation_share: float = 0.2  # share of the painted pixels held out
@@ -147,6 +148,10 @@ class TrainConfig:
         )
         _require(self.steps is None or self.steps >= 1, f"steps must be >= 1, got {self.steps}")
         _require(self.learning_rate > 0, f"learning_rate must be > 0, got {self.learning_rate}")
+        _require(
+            0 <= self.pretrained_rate <= 1,
+            f"pretrained_rate must be in [0, 1], got {self.pretrained_rate}",
+        )
         _require(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}")
         _require(self.weight_decay >= 0, f"weight_decay must be >= 0, got {self.weight_decay}")
         _require(self.clip_gradient >= 0, f"clip_gradient must be >= 0, got {self.clip_gradient}")
@@ -201,7 +206,7 @@ class ObjectsConfig:
 
 
 NETWORKS: dict[str, NetworkConfig] = {
-    "light": NetworkConfig(name="light", base_channels=24, levels=4),
+    "light": NetworkConfig(name="light", base_channels=16, levels=4),
     "2015": NetworkConfig(name="2015", base_channels=64, levels=5, dropout=0.5),
 }
 

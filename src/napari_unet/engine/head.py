@@ -20,14 +20,13 @@ from napari_unet.engine.unet import UNet
 __all__ = ["fit_head"]
 
 _MOST_PIXELS = 1 << 15  # painted pixels that the fit looks at
-_PENALTY = 1e-3  # of the squared distance from the weights that were there
 _ITERATIONS = 40
 
 
-def fit_head(network: UNet, batches: Iterable[Batch]) -> None:
+def fit_head(network: UNet, batches: Iterable[Batch], *, pull: float) -> None:
     """Fit the head to the labelled pixels; the other layers stay as they are.
 
-    Minimises the weighted cross-entropy of eq. 1 plus a small penalty on the distance from the
+    Minimises the weighted cross-entropy of eq. 1 plus `pull` times the squared distance from the
     head's present weights (multinomial logistic regression, by L-BFGS).
 
     Parameters
@@ -35,7 +34,9 @@ def fit_head(network: UNet, batches: Iterable[Batch]) -> None:
     network
         Its features must already mean something: pretrained, or trained on other labels.
     batches
-        Patches around painted pixels. Nothing happens if they hold no labelled pixel.
+        Patches around painted pixels. The head stays as it is if they hold no labelled pixel.
+    pull
+        Strength of the penalty, see `trainer`.
     """
     features, classes, weights = _labelled(network, batches)
     if not len(classes):
@@ -52,7 +53,7 @@ def fit_head(network: UNet, batches: Iterable[Batch]) -> None:
         optimiser.zero_grad(set_to_none=True)
         logits = features @ fitted[:, :-1].T + fitted[:, -1]
         losses = functional.cross_entropy(logits, classes, reduction="none")
-        loss = (losses * weights).mean() + _PENALTY * (fitted - before).square().sum()
+        loss = (losses * weights).mean() + pull * (fitted - before).square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 

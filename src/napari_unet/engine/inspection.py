@@ -96,7 +96,7 @@ def inspect(
         reduction.labels(labels, unpainted),
         scheme,
         measure(reduced),
-        config,
+        reduction.border(config),
         context=patch_context(config, network.levels),
     )
     split = Split(reduction.shape, config.validation_share, np.random.default_rng(config.seed))

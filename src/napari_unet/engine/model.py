@@ -108,9 +108,9 @@ def adapt(
 ) -> Model:
     """Return the model made ready to go on training, on another stack or with other classes.
 
-    Output channels of labels that the model knows keep their weights; new labels get the
-    paper's initial weights. A model of one channel sees the mean of an image's channels at first,
-    and learns to tell them apart.
+    Output channels of labels that the model knows keep their weights; new labels get zeros, or the
+    paper's initial weights if the model has learned nothing yet. A model of one channel sees the
+    mean of an image's channels at first, and learns to tell them apart.
 
     Raises
     ------
@@ -130,6 +130,8 @@ def adapt(
         weights[_FIRST] = model.weights[_FIRST].repeat(1, channels, 1, 1) / channels  # (O, C, 3, 3)
     for name in ("head.weight", "head.bias"):
         head = fresh.weights[name].clone()
+        if model.is_trained:
+            head.zero_()  # features that mean something are not to be mixed at random
         for channel, value in enumerate(known):
             if value in values:
                 head[values.index(value)] = model.weights[name][channel]

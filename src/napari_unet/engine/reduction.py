@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import ObjectsConfig, Unpainted
+from napari_unet.config import ObjectsConfig, TrainConfig, Unpainted
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.tiles import Span, Tile, read_mirrored
 
@@ -74,6 +74,10 @@ class Reduction:
         columns = _Between.of(tile.x, self.factor, self.shape[1])
         values = predict(Tile(rows.needed, columns.needed))
         return columns.interpolate(rows.interpolate(values, axis=1), axis=2)
+
+    def border(self, config: TrainConfig) -> TrainConfig:
+        """Return how to weigh borders in blocks: their width is given in pixels of the plane."""
+        return replace(config, sigma=config.sigma / self.factor)
 
     def objects(self, config: ObjectsConfig) -> ObjectsConfig:
         """Return how to cut objects on the plane: the border was trained in blocks."""

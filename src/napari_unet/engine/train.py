@@ -154,7 +154,7 @@ def _train(
 ) -> Iterator[TrainEvent]:
     """Train on the stack as the network sees it; previews alone are in pixels of the plane."""
     started = datetime.now(UTC)
-    lessons, model = _prepare(planes, labels, start, scheme, config)
+    lessons, model = _prepare(planes, labels, start, scheme, reduction.border(config))
     model = replace(model, reduction=reduction.factor)
     yield TrainStarted(
         device=str(device),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet.config import Optimiser, TrainConfig
+from napari_unet.engine.head import fit_head
 from napari_unet.engine.lessons import Lessons
 from napari_unet.engine.loss import weighted_cross_entropy
 from napari_unet.engine.model import Model, adapt
@@ -20,10 +21,17 @@ from napari_unet.engine.planes import Planes
 from napari_unet.engine.sampling import Batch, PatchSampler, validation_batches
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.tiles import Tile, read_mirrored
+from napari_unet.engine.unet import UNet
 
 __all__ = ["Trainer"]
 
 _WARM_UP = 10  # steps until the full learning rate
+# After each step, weights that were trained before go back this share of the way to where they
+# were: (_PULL / labelled pixels)², at most _STRONGEST. A few strokes leave much unsaid.
+_PULL = 500.0
+_STRONGEST = 0.3
+_HEAD_PULL = 3.0  # times that: the penalty with which the head is fitted
+_HEAD_BATCHES = 6  # that the head of a trained network is fitted to before the first step
 
 
 class Trainer:
@@ -53,12 +61,17 @@ class Trainer:
         self._device = device
         self._cuda = [device] if device.type == "cuda" else []
         self._network = model.build(device)
-        self._optimiser = _optimiser(self._network, config)
+        self._optimiser = _optimiser(self._network, config, model)
         self._rng = np.random.default_rng(config.seed)
         self.teach(lessons)
+        self._anchors = self._anchored() if model.is_trained else []
+        if model.is_trained:
+            batches = [self._draw() for _ in range(_HEAD_BATCHES)]
+            fit_head(self._network, batches, pull=_HEAD_PULL * self._pull)
 
     def teach(self, lessons: Lessons) -> None:
         """Draw patches from these lessons from now on, and validate on their held-out blocks."""
+        self._pull = min(_STRONGEST, (_PULL / max(1, lessons.training.labelled_pixels)) ** 2)
         levels, device = self.model.network.levels, self._device
         self._sampler = PatchSampler(
             lessons.training,
@@ -81,7 +94,9 @@ class Trainer:
         old_network, old_state = self._network, self._optimiser.state
         self.model = self.extended(self.weights(), values)
         self._network = self.model.build(self._device)
-        self._optimiser = _optimiser(self._network, self._config)
+        self._optimiser = _optimiser(self._network, self._config, self.model)
+        if self._anchors:
+            self._anchors = self._anchored()
         before = dict(old_network.named_parameters())
         for name, parameter in self._network.named_parameters():
             if before[name].shape == parameter.shape and before[name] in old_state:
@@ -109,8 +124,8 @@ class Trainer:
         """
         self.step += 1
         for group in self._optimiser.param_groups:
-            group["lr"] = self._learning_rate(progress)
-        batch = self._sampler.draw(self._rng, self._config.batch)
+            group["lr"] = group["share"] * self._learning_rate(progress)
+        batch = self._draw()
         self._network.train()
         self._optimiser.zero_grad(set_to_none=True)
         with torch.random.fork_rng(devices=self._cuda):  # dropout repeats, and disturbs nobody else
@@ -120,6 +135,7 @@ class Trainer:
         if self._config.clip_gradient > 0:
             nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_gradient)
         self._optimiser.step()
+        self._pull_back()
         return float(loss.detach())
 
     @torch.inference_mode()
@@ -169,6 +185,19 @@ class Trainer:
         state = self._network.state_dict()
         return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
 
+    def _draw(self) -> Batch:
+        return self._sampler.draw(self._rng, self._config.batch)
+
+    def _anchored(self) -> list[tuple[Tensor, Tensor]]:
+        """Return each weight with its present value, to which it is pulled back."""
+        return [(weight, weight.detach().clone()) for weight in self._network.parameters()]
+
+    @torch.no_grad()
+    def _pull_back(self) -> None:
+        """Move each weight a share of the way back to where it was."""
+        for weight, before in self._anchors:
+            weight.lerp_(before, self._pull)
+
     def _learning_rate(self, progress: float) -> float:
         rate = self._config.learning_rate * min(1.0, self.step / _WARM_UP)
         if self._config.anneal:
@@ -180,20 +209,19 @@ def _loss(logits: Tensor, batch: Batch) -> Tensor:
     return weighted_cross_entropy(logits, batch.classes, batch.weights)
 
 
-def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def _optimiser(network: UNet, config: TrainConfig, model: Model) -> torch.optim.Optimizer:
+    """Return the optimiser; `share` of a group is its part of the learning rate."""
+    head = list(network.head.parameters())
+    body = [weight for name, weight in network.named_parameters() if not name.startswith("head.")]
+    groups = [
+        {"params": body, "share": config.pretrained_rate if model.is_trained else 1.0},
+        {"params": head, "share": 1.0},
+    ]
+    rate, decay = config.learning_rate, config.weight_decay
     if config.optimiser is Optimiser.SGD:
-        return torch.optim.SGD(
-            network.parameters(),
-            lr=config.learning_rate,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-        )
-    return torch.optim.AdamW(
-        network.parameters(),
-        lr=config.learning_rate,
-        betas=(config.momentum, 0.999),
-        weight_decay=config.weight_decay,
-    )
+        return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, weight_decay=decay)
+    betas = (config.momentum, 0.999)
+    return torch.optim.AdamW(groups, lr=rate, betas=betas, weight_decay=decay)
 
 
 def _confusion(

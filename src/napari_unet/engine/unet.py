@@ -141,7 +141,7 @@ class UNet(nn.Module):
         return x
 
 
-def initialise(network: UNet, generator: torch.Generator) -> None:
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
     """Draw the initial weights: Gaussian, standard deviation sqrt(2/N), biases zero.
 
     N is the number of incoming nodes of one neuron (He et al. 2015; section 3 of the paper):

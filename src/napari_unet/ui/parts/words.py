@@ -37,6 +37,14 @@ TRAIN = {
     ),
     "optimiser": Words("Optimiser", "adam: good in short runs. sgd: as in the paper of 2015."),
     "learning_rate": Words("Learning rate", "Size of a gradient update.", 1e-5, 1e-5, 1),
+    "pretrained_rate": Words(
+        "Share for trained layers",
+        "Of the learning rate, for layers that were trained before, in a bundled model or yours; "
+        "the last layer takes all of it.",
+        0.05,
+        0,
+        1,
+    ),
     "momentum": Words(
         "Momentum", "Share of the last update in the next; of adam, its first decay.", 0.01, 0, 0.99
     ),
@@ -47,7 +55,7 @@ TRAIN = {
     "clip_gradient": Words("Clip gradient", "Largest norm of the gradient; 0: any.", 0.1),
     "reduction": Words(
         "Shrink image, ×",
-        "The network sees the mean of so many × so many pixels as one; patch, σ and gap count "
+        "The network sees the mean of so many × so many pixels as one; patch and gap count "
         "these. automatic: a model goes on as it was trained; a new one sees objects at a width "
         "of about 32 px, judged by the larger painted ones, and classes as they are.",
         high=MAX_REDUCTION,
