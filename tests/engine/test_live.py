@@ -122,6 +122,13 @@ def still(**changes: Any) -> TrainConfig:
     return replace(QUICK, learning_rate=1e-20, steps=2, **changes)
 
 
+@pytest.fixture
+def _head_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do without the fit of the head with which training on begins."""
+    monkeypatch.setattr("napari_unet.engine.trainer.fit_head", lambda *_, **__: None)
+
+
+@pytest.mark.usefixtures("_head_stays")
 @pytest.mark.parametrize("task", Task)
 def test_a_preview_is_what_segmenting_gives(task: Task) -> None:
     user = User(looks_at=WHOLE)
@@ -142,6 +149,7 @@ def test_a_preview_is_what_segmenting_gives(task: Task) -> None:
     np.testing.assert_array_equal(preview.values, expected)
 
 
+@pytest.mark.usefixtures("_head_stays")
 def test_a_preview_of_a_part_fits_into_the_plane() -> None:
     part = View(1, slice(7, 50), slice(-3, 33))
     user = User(looks_at=part, labels=np.where(bright_squares()[1] > 0, 9, 4))

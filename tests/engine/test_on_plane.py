@@ -42,7 +42,7 @@ IMAGE, TRUTH = bright_squares()
 FACTOR = 3
 CROP = 2  # the last blocks are not whole
 SHORT = replace(QUICK, steps=3)
-SHORT_REDUCED = replace(SHORT, reduction=FACTOR)
+SHORT_REDUCED = replace(SHORT, reduction=FACTOR, sigma=FACTOR * SHORT.sigma)
 
 
 @pytest.fixture(autouse=True)

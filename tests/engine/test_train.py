@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -231,7 +232,40 @@ def test_training_goes_on_from_a_model() -> None:
     assert events[1].iou > 0.8  # before the first step
 
 
-def test_a_new_class_extends_the_head_and_keeps_the_rest() -> None:
+def test_layers_that_were_trained_before_learn_at_their_share_of_the_rate() -> None:
+    first = result(replace(QUICK, steps=4)).model
+    quiet = replace(QUICK, steps=2, validation_share=0.0)
+
+    kept = result(replace(quiet, pretrained_rate=0.0), start=first).model
+    changed = result(replace(quiet, pretrained_rate=0.5), start=first).model
+    fresh = result(replace(quiet, pretrained_rate=0.0)).model
+
+    for name, weight in first.weights.items():
+        body = not name.startswith("head.")
+        assert torch.equal(kept.weights[name], weight) == body, name
+        assert not torch.equal(changed.weights[name], weight), name
+        assert not torch.equal(fresh.weights[name], kept.weights[name]), name
+
+
+def test_few_strokes_change_a_trained_model_less_than_many() -> None:
+    first = result(replace(QUICK, steps=60)).model
+    few, many = strokes(bright_squares()[1]), strokes(bright_squares()[1])
+    few[:, :, few.shape[2] // 3 :] = 0
+
+    def moved(labels: npt.NDArray[Any]) -> float:
+        config = replace(QUICK, steps=20, validation_share=0.0)
+        model = result(config, start=first, labels=labels).model
+        return sum(
+            float((model.weights[name] - weight).square().sum())
+            for name, weight in first.weights.items()
+            if not name.startswith("head.")
+        )
+
+    assert moved(few) < 0.7 * moved(many)
+
+
+def test_a_new_class_extends_the_head_and_keeps_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_unet.engine.trainer.fit_head", lambda *_, **__: None)
     _, truth = bright_squares()
     labels = np.where(truth > 0, 3, 1)
     first = result(labels=labels, task=Task.CLASSES).model
@@ -313,6 +347,7 @@ CHANGES: dict[str, Any] = {
     "w0": 0.0,
     "sigma": 1.0,
     "gap": 3,
+    "reduction": 2,
     "balance": False,
     "validation_share": 0.3,
     "seed": 9,
@@ -320,7 +355,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
-SHOWN_ELSEWHERE = {"patience", "validate_every"}
+SHOWN_ELSEWHERE = {"patience", "pretrained_rate", "validate_every"}
 
 
 def test_no_setting_is_left_untested() -> None:

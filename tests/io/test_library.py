@@ -62,7 +62,10 @@ def test_a_model_is_found_by_its_name_and_by_its_file(folder: Path, file: Path) 
     assert find_model(str(file)) == file
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones(file: Path) -> None:
+def test_an_unknown_name_is_answered_with_the_known_ones(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundled, "_WEIGHTS", tmp_path / "nothing bundled")
     with pytest.raises(FileError, match="none yet"):
         find_model("nuclei")
     add_model(file)
