@@ -390,9 +390,8 @@ def test_a_damaged_model_does_not_hide_the_others(
 def test_the_demo_makes_every_file_and_scores_its_result(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        demo_module, "NETWORKS", {"light": NetworkConfig(name="light", base_channels=2, levels=2)}
-    )
+    tiny = NetworkConfig(name="light", base_channels=2, levels=2)
+    monkeypatch.setattr(demo_module, "choose_start", lambda *_: tiny)
     made = figures(command, "demo", "--output", tmp_path / "a" / "b", "--seconds", 0.5)
     assert made["painted_cells"] == 15
     assert 0 <= made["seg"] <= 1

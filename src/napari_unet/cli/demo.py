@@ -16,9 +16,9 @@ from napari_unet.cli.evaluate import compare
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.picture import Row, draw_overview
 from napari_unet.cli.segment import segment_stack
-from napari_unet.cli.settings import train_config
+from napari_unet.cli.settings import choose_start, train_config
 from napari_unet.cli.train import train_model
-from napari_unet.config import NETWORKS, OutputKind, Task, TilingConfig, Unpainted
+from napari_unet.config import OutputKind, Task, TilingConfig, Unpainted
 from napari_unet.engine.errors import EngineError
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.labels import write_labels
@@ -34,7 +34,6 @@ _FILES = {
     "segmentation": "segmentation.tif",
     "overview": "overview.png",
 }
-_NETWORK = "light"
 
 
 def run_demo(output: Path, *, seconds: float, device: str, stop: Interruption) -> dict[str, Any]:
@@ -46,7 +45,8 @@ def run_demo(output: Path, *, seconds: float, device: str, stop: Interruption) -
         If the folder cannot be written, for example; the text says what to do.
     """
     begun = time.monotonic()
-    config = train_config(NETWORKS[_NETWORK], seconds=seconds, steps=None, seed=0)
+    start = choose_start(None, None)
+    config = train_config(start, seconds=seconds, steps=None, seed=0)
     files = {name: output / file for name, file in _FILES.items()}
     sample = synthetic_cells()
     strokes = paint_strokes(sample.truth)
@@ -56,7 +56,7 @@ def run_demo(output: Path, *, seconds: float, device: str, stop: Interruption) -
         files["image"],
         files["strokes"],
         output=files["model"],
-        start=NETWORKS[_NETWORK],
+        start=start,
         task=Task.OBJECTS,
         unpainted=Unpainted.IGNORED,
         config=config,

@@ -39,6 +39,12 @@ def filled(folder: Path, model: Model) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _nothing_bundled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the package's own models; `bundled` brings some."""
+    monkeypatch.setattr(jobs, "bundled_models", list)
+
+
 @pytest.fixture
 def bundled(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The default model, beside another one."""
