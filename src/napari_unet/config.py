@@ -118,7 +118,6 @@ class TrainConfig:
     steps: int | None = None  # limit in gradient updates; None: no limit
     optimiser: Optimiser = Optimiser.ADAM
     learning_rate: float = 1e-3
-    pretrained_rate: float = 0.3  # share of it for layers that were trained before; the head: 1
     momentum: float = 0.9  # SGD momentum, Adam's first decay
     weight_decay: float = 0.0
     anneal: bool = True  # lower the learning rate to zero along a cosine
@@ -148,10 +147,6 @@ class TrainConfig:
         )
         _require(self.steps is None or self.steps >= 1, f"steps must be >= 1, got {self.steps}")
         _require(self.learning_rate > 0, f"learning_rate must be > 0, got {self.learning_rate}")
-        _require(
-            0 <= self.pretrained_rate <= 1,
-            f"pretrained_rate must be in [0, 1], got {self.pretrained_rate}",
-        )
         _require(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}")
         _require(self.weight_decay >= 0, f"weight_decay must be >= 0, got {self.weight_decay}")
         _require(self.clip_gradient >= 0, f"clip_gradient must be >= 0, got {self.clip_gradient}")

@@ -10,7 +10,6 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from napari_unet.config import TrainConfig
 from napari_unet.engine.head import fit_head
 from napari_unet.engine.model import TrainRecord
 from napari_unet.engine.sampling import Batch
@@ -108,9 +107,3 @@ def test_only_a_trained_model_is_known_to_be_trained() -> None:
     model = tiny_model()
     assert not model.is_trained
     assert replace(model, record=TrainRecord(steps=3)).is_trained
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1])
-def test_the_share_of_the_learning_rate_has_limits(share: float) -> None:
-    with pytest.raises(ValueError, match="pretrained_rate"):
-        TrainConfig(pretrained_rate=share)

@@ -232,21 +232,6 @@ def test_training_goes_on_from_a_model() -> None:
     assert events[1].iou > 0.8  # before the first step
 
 
-def test_layers_that_were_trained_before_learn_at_their_share_of_the_rate() -> None:
-    first = result(replace(QUICK, steps=4)).model
-    quiet = replace(QUICK, steps=2, validation_share=0.0)
-
-    kept = result(replace(quiet, pretrained_rate=0.0), start=first).model
-    changed = result(replace(quiet, pretrained_rate=0.5), start=first).model
-    fresh = result(replace(quiet, pretrained_rate=0.0)).model
-
-    for name, weight in first.weights.items():
-        body = not name.startswith("head.")
-        assert torch.equal(kept.weights[name], weight) == body, name
-        assert not torch.equal(changed.weights[name], weight), name
-        assert not torch.equal(fresh.weights[name], kept.weights[name]), name
-
-
 def test_few_strokes_change_a_trained_model_less_than_many() -> None:
     first = result(replace(QUICK, steps=60)).model
     few, many = strokes(bright_squares()[1]), strokes(bright_squares()[1])
@@ -355,7 +340,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
-SHOWN_ELSEWHERE = {"patience", "pretrained_rate", "validate_every"}
+SHOWN_ELSEWHERE = {"patience", "validate_every"}
 
 
 def test_no_setting_is_left_untested() -> None:

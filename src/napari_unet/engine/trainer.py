@@ -21,7 +21,6 @@ from napari_unet.engine.planes import Planes
 from napari_unet.engine.sampling import Batch, PatchSampler, validation_batches
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.tiles import Tile, read_mirrored
-from napari_unet.engine.unet import UNet
 
 __all__ = ["Trainer"]
 
@@ -61,7 +60,7 @@ class Trainer:
         self._device = device
         self._cuda = [device] if device.type == "cuda" else []
         self._network = model.build(device)
-        self._optimiser = _optimiser(self._network, config, model)
+        self._optimiser = _optimiser(self._network, config)
         self._rng = np.random.default_rng(config.seed)
         self.teach(lessons)
         self._anchors = self._anchored() if model.is_trained else []
@@ -94,7 +93,7 @@ class Trainer:
         old_network, old_state = self._network, self._optimiser.state
         self.model = self.extended(self.weights(), values)
         self._network = self.model.build(self._device)
-        self._optimiser = _optimiser(self._network, self._config, self.model)
+        self._optimiser = _optimiser(self._network, self._config)
         if self._anchors:
             self._anchors = self._anchored()
         before = dict(old_network.named_parameters())
@@ -124,7 +123,7 @@ class Trainer:
         """
         self.step += 1
         for group in self._optimiser.param_groups:
-            group["lr"] = group["share"] * self._learning_rate(progress)
+            group["lr"] = self._learning_rate(progress)
         batch = self._draw()
         self._network.train()
         self._optimiser.zero_grad(set_to_none=True)
@@ -209,19 +208,12 @@ def _loss(logits: Tensor, batch: Batch) -> Tensor:
     return weighted_cross_entropy(logits, batch.classes, batch.weights)
 
 
-def _optimiser(network: UNet, config: TrainConfig, model: Model) -> torch.optim.Optimizer:
-    """Return the optimiser; `share` of a group is its part of the learning rate."""
-    head = list(network.head.parameters())
-    body = [weight for name, weight in network.named_parameters() if not name.startswith("head.")]
-    groups = [
-        {"params": body, "share": config.pretrained_rate if model.is_trained else 1.0},
-        {"params": head, "share": 1.0},
-    ]
-    rate, decay = config.learning_rate, config.weight_decay
+def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    weights, rate, decay = network.parameters(), config.learning_rate, config.weight_decay
     if config.optimiser is Optimiser.SGD:
-        return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, weight_decay=decay)
+        return torch.optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay)
     betas = (config.momentum, 0.999)
-    return torch.optim.AdamW(groups, lr=rate, betas=betas, weight_decay=decay)
+    return torch.optim.AdamW(weights, lr=rate, betas=betas, weight_decay=decay)
 
 
 def _confusion(

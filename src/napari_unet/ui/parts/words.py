@@ -37,14 +37,6 @@ TRAIN = {
     ),
     "optimiser": Words("Optimiser", "adam: good in short runs. sgd: as in the paper of 2015."),
     "learning_rate": Words("Learning rate", "Size of a gradient update.", 1e-5, 1e-5, 1),
-    "pretrained_rate": Words(
-        "Trained layers, ×",
-        "Of the learning rate, for layers that were trained before, in a bundled model or yours; "
-        "the last layer takes all of it.",
-        0.05,
-        0,
-        1,
-    ),
     "momentum": Words(
         "Momentum", "Share of the last update in the next; of adam, its first decay.", 0.01, 0, 0.99
     ),

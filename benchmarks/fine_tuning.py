@@ -1,0 +1,118 @@
+"""Which ideas make the first seconds of training on strokes count? Each is left out or changed.
+
+    python -m benchmarks.fine_tuning --seconds 10 --budget 20
+    python -m benchmarks.fine_tuning --sets dic_hela isbi2012 --variants default head_only
+
+All variants of a set learn from the same paint (`benchmarks.annotator`) for the same time on two
+cores, and are scored on planes that nobody painted. Prints a table in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from unittest.mock import patch
+
+from benchmarks.microscopy_sets import SETS
+from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, score
+from napari_unet.cli.settings import train_config
+from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine import trainer
+from napari_unet.engine.device import pick_device
+from napari_unet.engine.events import PlaneDone, TrainDone
+from napari_unet.engine.head import fit_head
+from napari_unet.engine.model import Model
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.predict import segment
+from napari_unet.engine.train import fit
+from napari_unet.io.bundled import DEFAULT
+from napari_unet.io.checkpoints import load_model
+from napari_unet.io.library import find_model
+
+_STANDING_STILL = 1e-12  # learning rate
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What is done otherwise."""
+
+    title: str
+    change: Callable[[TrainConfig], TrainConfig] = lambda config: config
+    pull: float = trainer._PULL  # noqa: SLF001 no setting of people's, but to be measured
+    fits_head: bool = True
+    scratch: bool = False
+
+
+VARIANTS = {
+    "default": Variant("as it is"),
+    "head_only": Variant(
+        "the head alone, no step of training",
+        lambda config: replace(config, steps=1, learning_rate=_STANDING_STILL),
+    ),
+    "no_head": Variant("the head is not fitted first", fits_head=False),
+    "no_pull": Variant("weights are not pulled back", pull=0.0),
+    "more_pull": Variant("pulled back four times as hard", pull=2 * trainer._PULL),  # noqa: SLF001
+    "slow": Variant(
+        "at 0.3 of the learning rate",
+        lambda config: replace(config, learning_rate=0.3 * config.learning_rate),
+    ),
+    "unbalanced": Variant("classes not balanced", lambda config: replace(config, balance=False)),
+    "full_size": Variant("image not reduced", lambda config: replace(config, reduction=1)),
+    "scratch": Variant("from random weights", scratch=True),
+}
+
+
+def run(name: str, variant: Variant, bundled: Model, wish: argparse.Namespace) -> dict[str, float]:
+    """Train and score one variant on one set."""
+    chosen, device = cached_set(name), pick_device("cpu")
+    start: Model | NetworkConfig = bundled.network if variant.scratch else bundled
+    config = train_config(start, seconds=wish.seconds, steps=None, seed=wish.seed)
+    labels = paint_budget(name, wish.budget, wish.seed).labels
+    first_fit = fit_head if variant.fits_head else lambda *_, **__: None
+    with patch.object(trainer, "_PULL", variant.pull), patch.object(trainer, "fit_head", first_fit):
+        *_, done = fit(
+            chosen.planes,
+            ArrayPlanes(labels),
+            start=start,
+            task=chosen.task,
+            unpainted=Unpainted.IGNORED,
+            config=variant.change(config),
+            device=device,
+        )
+    assert isinstance(done, TrainDone)
+    events = segment(done.model, chosen.planes, device=device, numbers=chosen.tested)
+    found = [event.values for event in events if isinstance(event, PlaneDone)]
+    return score(chosen, found, chosen.tested)
+
+
+def _cell(name: str, scores: dict[str, float]) -> str:
+    if cached_set(name).task is Task.CLASSES:
+        return f"{scores['iou']:.3f}"
+    return f"{scores['iou']:.3f} / {scores['seg']:.3f} / {scores['ap50']:.3f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--budget", type=int, choices=BUDGETS, default=20)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", default=DEFAULT, help="bundled name or file")
+    wish = parser.parse_args()
+    bundled = load_model(find_model(wish.model))
+    titles = [cached_set(name).title for name in wish.sets]
+    print(
+        f"IoU / SEG / AP at 0.5; {wish.budget} actions, {wish.seconds:g} s, {pick_device('cpu')}\n"
+    )
+    print(f"| variant | {' | '.join(titles)} |")
+    print("|---" * (len(titles) + 1) + "|")
+    for name in wish.variants:
+        variant = VARIANTS[name]
+        cells = [_cell(one, run(one, variant, bundled, wish)) for one in wish.sets]
+        print(f"| {variant.title} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
