@@ -21,6 +21,7 @@ from napari_unet.engine.targets import border_weights, separate
 from pretraining.real import RealImage, list_real, real_scene
 from pretraining.synthetic import electron, fluorescence, transmitted
 from pretraining.synthetic.scene import Scene
+from pretraining.synthetic.shapes import outlines
 
 __all__ = ["MODALITIES", "Example", "load_pool", "make_pool"]
 
@@ -105,7 +106,7 @@ def make_example(modality: str, data: Path, shape: tuple[int, int], seed: list[i
 
 
 def _signed_distance(objects: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-    edge = ndimage.maximum_filter(objects, 3) != ndimage.minimum_filter(objects, 3)
+    edge = outlines(objects)
     distance = ndimage.distance_transform_edt(~edge) if edge.any() else np.full(edge.shape, _REACH)
     return np.minimum(distance / _REACH, 1) * np.where(objects > 0, 1, -1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from pretraining.synthetic import shapes
@@ -16,6 +15,7 @@ from pretraining.synthetic.scene import (
     OUTSIDE,
     Float,
     Scene,
+    kinds_of_cells,
 )
 from pretraining.synthetic.shapes import Labels
 
@@ -41,7 +41,7 @@ def cells(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     diameter = log_uniform(rng, 14, 100)
     labels = _cell_labels(rng, shape, diameter)
     inner = shapes.inner_parts(rng, labels, (0.3, 0.55))
-    depth = _depth(labels)
+    depth = shapes.depth(labels)
     profile = np.minimum(depth / (diameter * rng.uniform(0.05, 0.35)), 1) ** rng.uniform(0.3, 1)
     bright = _per_thing(rng, labels, spread=rng.uniform(0.05, 0.5))
     ideal = bright * (0.3 + 0.7 * profile) * (labels > 0) * _texture(rng, shape, diameter, 0.4)
@@ -52,7 +52,7 @@ def cells(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
         ideal = ideal * (1 - rng.uniform(0.1, 0.6) * shapes.rim(labels, rng.uniform(1, 3)))
     ideal = ideal + _haze(rng, ideal, diameter) + _debris(rng, labels, diameter)
     return Scene(
-        record(rng, ideal, blur=(0.4, 0.5 + 0.04 * diameter)), labels, _cell_kinds(labels, inner)
+        record(rng, ideal, blur=(0.4, 0.5 + 0.04 * diameter)), labels, kinds_of_cells(labels, inner)
     )
 
 
@@ -73,7 +73,7 @@ def membranes(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     if rng.random() < 0.15:
         ideal = -ideal
     interior = np.where(wall, 0, labels).astype(np.int32)
-    kinds = _cell_kinds(interior, inner)
+    kinds = kinds_of_cells(interior, inner)
     kinds[wall] = MEMBRANE
     return Scene(record(rng, ideal, blur=(0.4, 0.5 + 0.04 * diameter)), interior, kinds)
 
@@ -148,27 +148,15 @@ def _cell_labels(rng: np.random.Generator, shape: tuple[int, int], diameter: flo
     )
 
 
-def _cell_kinds(labels: Labels, inner: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    kinds = np.where(labels > 0, CYTOPLASM, OUTSIDE)
-    kinds[inner & (labels > 0)] = NUCLEUS
-    return kinds.astype(np.uint8)
-
-
 def _per_thing(rng: np.random.Generator, labels: Labels, *, spread: float) -> Float:
     """Return each thing's own brightness at its pixels."""
     values = np.exp(rng.normal(0, spread, int(labels.max()) + 1))
     return np.asarray(values[labels])
 
 
-def _depth(labels: Labels) -> Float:
-    """Return the distance to the outline of the own thing, 0 outside."""
-    edge = ndimage.maximum_filter(labels, 3) != ndimage.minimum_filter(labels, 3)
-    return np.asarray(ndimage.distance_transform_edt((labels > 0) & ~edge))
-
-
 def _soft(labels: Labels, width: float) -> Float:
     """Return 1 deep inside the things, falling to 0 at their outlines."""
-    return np.asarray(np.minimum(_depth(labels) / width, 1) * 0.5 + 0.5 * (labels > 0))
+    return np.asarray(np.minimum(shapes.depth(labels) / width, 1) * 0.5 + 0.5 * (labels > 0))
 
 
 def _texture(

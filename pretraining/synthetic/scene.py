@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CYTOPLASM", "KINDS", "MEMBRANE", "NUCLEUS", "ORGANELLE", "OUTSIDE", "Float", "Scene"]
+__all__ = [
+    "CYTOPLASM",
+    "KINDS",
+    "MEMBRANE",
+    "NUCLEUS",
+    "ORGANELLE",
+    "OUTSIDE",
+    "Float",
+    "Scene",
+    "kinds_of_cells",
+]
 
 Float = npt.NDArray[np.floating[Any]]
 
@@ -25,3 +35,12 @@ class Scene:
     image: npt.NDArray[np.float32]  # grey values of any range
     objects: npt.NDArray[np.int32]  # one number per object, 0 between them
     kinds: npt.NDArray[np.uint8]  # OUTSIDE, CYTOPLASM, …
+
+
+def kinds_of_cells(
+    labels: npt.NDArray[np.int32], nuclei: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint8]:
+    """Return what each pixel of cells shows: cytoplasm, nucleus, or what is outside."""
+    kinds = np.where(labels > 0, CYTOPLASM, OUTSIDE)
+    kinds[nuclei & (labels > 0)] = NUCLEUS
+    return kinds.astype(np.uint8)

@@ -15,7 +15,17 @@ from scipy import ndimage
 from pretraining.synthetic.noise import smooth
 from pretraining.synthetic.scene import Float
 
-__all__ = ["Labels", "blobs", "inner_parts", "rim", "rods", "thin_out", "tissue"]
+__all__ = [
+    "Labels",
+    "blobs",
+    "depth",
+    "inner_parts",
+    "outlines",
+    "rim",
+    "rods",
+    "thin_out",
+    "tissue",
+]
 
 Labels = npt.NDArray[np.int32]
 
@@ -142,23 +152,31 @@ def inner_parts(
         if box is None or rng.random() > share:
             continue
         thing = labels[box] == number
-        depth = ndimage.distance_transform_edt(np.pad(thing, 1))[1:-1, 1:-1]
-        deep = np.argwhere(depth >= 0.7 * depth.max())
+        inside_by = ndimage.distance_transform_edt(np.pad(thing, 1))[1:-1, 1:-1]
+        deep = np.argwhere(inside_by >= 0.7 * inside_by.max())
         centre = deep[rng.integers(len(deep))]
         radius = np.sqrt(thing.sum() / np.pi) * rng.uniform(*size)
         y, x = np.indices(thing.shape, dtype=np.float32)
         angle, stretch = rng.uniform(0, np.pi), rng.uniform(1, 1.4)
         along = np.cos(angle) * (y - centre[0]) + np.sin(angle) * (x - centre[1])
         across = np.cos(angle) * (x - centre[1]) - np.sin(angle) * (y - centre[0])
-        inside[box] |= (np.hypot(along / stretch, across * stretch) < radius) & (depth > 1)
+        inside[box] |= (np.hypot(along / stretch, across * stretch) < radius) & (inside_by > 1)
     return inside
 
 
 def rim(labels: Labels, width: float) -> npt.NDArray[np.bool_]:
     """Return the pixels within a distance of the outline of any thing, on both sides."""
-    size = 3
-    edge = ndimage.maximum_filter(labels, size) != ndimage.minimum_filter(labels, size)
-    return np.asarray(ndimage.distance_transform_edt(~edge) <= width / 2)
+    return np.asarray(ndimage.distance_transform_edt(~outlines(labels)) <= width / 2)
+
+
+def depth(labels: Labels) -> Float:
+    """Return the distance to the outline of the own thing, pixels; 0 outside."""
+    return np.asarray(ndimage.distance_transform_edt((labels > 0) & ~outlines(labels)))
+
+
+def outlines(labels: Labels) -> npt.NDArray[np.bool_]:
+    """Return the pixels that have another label beside them."""
+    return np.asarray(ndimage.maximum_filter(labels, 3) != ndimage.minimum_filter(labels, 3))
 
 
 def _place(
@@ -230,8 +248,8 @@ def _blob(
     if lobes > 0:
         angle = np.arctan2(along, across)
         for harmonic in _HARMONICS:
-            depth, phase = rng.normal(0, lobes / np.sqrt(harmonic)), rng.uniform(0, 2 * np.pi)
-            outline += depth * np.cos(harmonic * angle + phase)
+            bulge, phase = rng.normal(0, lobes / np.sqrt(harmonic)), rng.uniform(0, 2 * np.pi)
+            outline += bulge * np.cos(harmonic * angle + phase)
     return box, np.hypot(along, across) / (radius * np.clip(outline, 0.4, 1.7))
 
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from pretraining.synthetic import shapes
 from pretraining.synthetic.camera import record
 from pretraining.synthetic.noise import log_uniform, mottle, smooth
-from pretraining.synthetic.scene import CYTOPLASM, NUCLEUS, OUTSIDE, Float, Scene
+from pretraining.synthetic.scene import Float, Scene, kinds_of_cells
 from pretraining.synthetic.shapes import Labels
 
 __all__ = ["brightfield", "interference", "phase_contrast"]
@@ -31,7 +31,7 @@ def interference(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     return Scene(
         record(rng, slope + ground, blur=(0.4, 0.4 + 0.03 * diameter)),
         labels,
-        _kinds(labels, inner),
+        kinds_of_cells(labels, inner),
     )
 
 
@@ -51,7 +51,7 @@ def phase_contrast(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
         ideal = ideal + rng.uniform(0.3, 1.2) * ndimage.gaussian_filter((shining > 0) * 1.0, 2)
     ideal = ideal + rng.uniform(0, 0.06) * mottle(rng, shape, (1.5, 80))
     return Scene(
-        record(rng, ideal, blur=(0.4, 0.4 + 0.03 * diameter)), labels, _kinds(labels, inner)
+        record(rng, ideal, blur=(0.4, 0.4 + 0.03 * diameter)), labels, kinds_of_cells(labels, inner)
     )
 
 
@@ -67,7 +67,7 @@ def brightfield(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     ideal = ideal + rng.uniform(0, 0.1) * _granules(rng, labels, diameter)
     ideal = ideal + rng.uniform(0, 0.05) * mottle(rng, shape, (1.5, 60))
     return Scene(
-        record(rng, ideal, blur=(0.4, 0.4 + 0.03 * diameter)), labels, _kinds(labels, inner)
+        record(rng, ideal, blur=(0.4, 0.4 + 0.03 * diameter)), labels, kinds_of_cells(labels, inner)
     )
 
 
@@ -95,8 +95,7 @@ def _optical_path(
 ) -> tuple[Float, npt.NDArray[np.bool_]]:
     """Return how much the cells delay the light, and where their nuclei are."""
     shape = (labels.shape[0], labels.shape[1])
-    edge = ndimage.maximum_filter(labels, 3) != ndimage.minimum_filter(labels, 3)
-    depth = ndimage.distance_transform_edt((labels > 0) & ~edge) / (diameter / 2)
+    depth = shapes.depth(labels) / (diameter / 2)
     reach = rng.uniform(0.1, 1.0)
     dome = np.minimum(depth / reach, 1) ** rng.uniform(0.4, 1.2)
     own = np.exp(rng.normal(0, rng.uniform(0, 0.4), int(labels.max()) + 1))[labels]
@@ -118,9 +117,3 @@ def _granules(rng: np.random.Generator, labels: Labels, diameter: float) -> Floa
     field = np.where(field > rng.uniform(-0.5, 1.5), field, 0)
     patches = smooth(rng, shape, max(4.0, 0.5 * diameter)) > rng.uniform(-1.5, 0.5)
     return np.asarray(field * (labels > 0) * ndimage.gaussian_filter(patches * 1.0, 2))
-
-
-def _kinds(labels: Labels, inner: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    kinds = np.where(labels > 0, CYTOPLASM, OUTSIDE)
-    kinds[inner & (labels > 0)] = NUCLEUS
-    return kinds.astype(np.uint8)

@@ -170,6 +170,13 @@ def test_a_chosen_model_is_described(step: ModelStep, qtbot: QtBot) -> None:
     assert step.status.text() == "kinds · 2 classes · not validated"
 
 
+def test_a_model_that_nobody_painted_for_is_called_pretrained(model: Model) -> None:
+    bundled = replace(model, record=TrainRecord(steps=9000, started=RECORD.started, device="CPU"))
+    assert jobs.describe_model("light", bundled) == "light · objects · pretrained · 2026-11-20"
+    assert "9,000 steps (CPU)" in jobs.tell_story(bundled)
+    assert "1,200 steps on 5,000 px" in jobs.tell_story(replace(model, record=RECORD))
+
+
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_a_new_network_is_chosen(step: ModelStep, name: str, qtbot: QtBot) -> None:
     pick(step, f"New network, {name}", qtbot)

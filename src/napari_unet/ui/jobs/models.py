@@ -257,8 +257,13 @@ def describe_model(name: str, model: Model | CheckpointHeader) -> str:
         blocks = count(len(record.held_out), "held-out block")
         parts.append(f"IoU {score_of(model)} on {blocks}")
     else:
-        parts.append("not validated")
+        parts.append("pretrained" if _is_pretrained(model) else "not validated")
     return " · ".join([*parts, *filter(None, [date_of(model)])])
+
+
+def _is_pretrained(model: Model | CheckpointHeader) -> bool:
+    """Whether it has learned, but from nobody's paint: as the bundled models have."""
+    return model.record.steps > 0 and model.record.labelled_pixels == 0
 
 
 def tell_story(model: Model | CheckpointHeader) -> str:
@@ -270,8 +275,10 @@ def tell_story(model: Model | CheckpointHeader) -> str:
         f"Started from: {record.start}",
     ]
     if record.started:
-        steps, pixels = count(record.steps, "step"), f"{record.labelled_pixels:,} px"
-        story.append(f"Trained: {record.started}, {steps} on {pixels} ({record.device})")
+        what = "" if _is_pretrained(model) else f" on {record.labelled_pixels:,} px"
+        story.append(
+            f"Trained: {record.started}, {count(record.steps, 'step')}{what} ({record.device})"
+        )
     if record.validation_iou is not None:
         story.append(f"Validation IoU: {score_of(model)}, kept from step {record.best_step:,}")
     if model.reduction is not None and model.reduction > 1:
