@@ -232,6 +232,16 @@ def test_training_goes_on_from_a_model() -> None:
     assert events[1].iou > 0.8  # before the first step
 
 
+def test_labels_that_a_trained_model_does_not_know_are_told_apart_before_the_first_step() -> None:
+    first = result(replace(QUICK, steps=60)).model
+    labels = np.where(bright_squares()[1] > 0, 7, 4)
+
+    events = list(run(start=first, labels=labels, task=Task.CLASSES))
+
+    assert isinstance(events[1], Validated)
+    assert events[1].iou > 0.8
+
+
 def test_few_strokes_change_a_trained_model_less_than_many() -> None:
     first = result(replace(QUICK, steps=60)).model
     few, many = strokes(bright_squares()[1]), strokes(bright_squares()[1])
