@@ -20,8 +20,8 @@ from scipy import ndimage
 from napari_unet.engine.targets import border_weights, separate
 from pretraining.real import RealImage, list_real, real_scene
 from pretraining.synthetic import electron, fluorescence, transmitted
+from pretraining.synthetic.anatomy import outlines
 from pretraining.synthetic.scene import Scene
-from pretraining.synthetic.shapes import outlines
 
 __all__ = ["MODALITIES", "Example", "load_pool", "make_pool"]
 

@@ -12,19 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from pretraining.synthetic.clutter import path
 from pretraining.synthetic.noise import smooth
 from pretraining.synthetic.scene import Float
 
 __all__ = [
     "Labels",
     "blobs",
-    "depth",
-    "inner_parts",
-    "outlines",
-    "rim",
     "rods",
-    "thin_out",
     "tissue",
+    "with_processes",
 ]
 
 Labels = npt.NDArray[np.int32]
@@ -128,55 +125,24 @@ def rods(
     return _tidy(_compete(things, shape))
 
 
-def thin_out(rng: np.random.Generator, labels: Labels, share: float) -> Labels:
-    """Return the labels without a random share of the things."""
-    numbers = np.unique(labels)
-    gone = numbers[(rng.random(len(numbers)) < share) & (numbers > 0)]
-    return np.where(np.isin(labels, gone), 0, labels).astype(np.int32)
-
-
-def inner_parts(
-    rng: np.random.Generator, labels: Labels, size: tuple[float, float], share: float = 1.0
-) -> npt.NDArray[np.bool_]:
-    """Return where a round part (a nucleus) of each thing lies, somewhere near its middle.
-
-    Parameters
-    ----------
-    size
-        Least and largest diameter, in those of the thing.
-    share
-        Of the things that have one.
-    """
-    inside = np.zeros(labels.shape, dtype=bool)
+def with_processes(
+    rng: np.random.Generator, labels: Labels, diameter: float, share: float
+) -> Labels:
+    """Return the labels with thin arms that grow from a share of the things over free ground."""
+    shape = (labels.shape[0], labels.shape[1])
+    grown = labels.copy()
     for number, box in enumerate(_boxes(labels), start=1):
         if box is None or rng.random() > share:
             continue
-        thing = labels[box] == number
-        inside_by = ndimage.distance_transform_edt(np.pad(thing, 1))[1:-1, 1:-1]
-        deep = np.argwhere(inside_by >= 0.7 * inside_by.max())
-        centre = deep[rng.integers(len(deep))]
-        radius = np.sqrt(thing.sum() / np.pi) * rng.uniform(*size)
-        y, x = np.indices(thing.shape, dtype=np.float32)
-        angle, stretch = rng.uniform(0, np.pi), rng.uniform(1, 1.4)
-        along = np.cos(angle) * (y - centre[0]) + np.sin(angle) * (x - centre[1])
-        across = np.cos(angle) * (x - centre[1]) - np.sin(angle) * (y - centre[0])
-        inside[box] |= (np.hypot(along / stretch, across * stretch) < radius) & (inside_by > 1)
-    return inside
-
-
-def rim(labels: Labels, width: float) -> npt.NDArray[np.bool_]:
-    """Return the pixels within a distance of the outline of any thing, on both sides."""
-    return np.asarray(ndimage.distance_transform_edt(~outlines(labels)) <= width / 2)
-
-
-def depth(labels: Labels) -> Float:
-    """Return the distance to the outline of the own thing, pixels; 0 outside."""
-    return np.asarray(ndimage.distance_transform_edt((labels > 0) & ~outlines(labels)))
-
-
-def outlines(labels: Labels) -> npt.NDArray[np.bool_]:
-    """Return the pixels that have another label beside them."""
-    return np.asarray(ndimage.maximum_filter(labels, 3) != ndimage.minimum_filter(labels, 3))
+        own = np.argwhere(labels[box] == number)
+        start = own[rng.integers(len(own))] + [side.start for side in box]
+        length = diameter * rng.uniform(0.5, 1.3)
+        arm = np.zeros(shape, dtype=bool)
+        arm[path(rng, start, length, bend=0.05, shape=shape)] = True
+        if arm.any():
+            near = ndimage.distance_transform_edt(~arm) <= rng.uniform(1, 0.04 * diameter + 2)
+            grown[near & (labels == 0)] = number
+    return _tidy(grown)
 
 
 def _place(

@@ -6,13 +6,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from pretraining.synthetic import shapes
+from pretraining.synthetic import anatomy, clutter, shapes
 from pretraining.synthetic.camera import record
 from pretraining.synthetic.noise import log_uniform, mottle, smooth
 from pretraining.synthetic.scene import Float, Scene, kinds_of_cells
 from pretraining.synthetic.shapes import Labels
 
 __all__ = ["brightfield", "interference", "phase_contrast"]
+
+_SPREAD_OUT = 0.5  # share of the phase contrast scenes with thin cells
 
 
 def interference(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
@@ -37,6 +39,8 @@ def interference(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
 
 def phase_contrast(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     """Draw phase contrast: darker (or brighter) cells with a halo around and shade-off inside."""
+    if rng.random() < _SPREAD_OUT:
+        return _spread_cells(rng, shape)
     diameter = log_uniform(rng, 14, 120)
     labels = _adherent(rng, shape, diameter)
     path, inner = _optical_path(rng, labels, diameter)
@@ -44,15 +48,73 @@ def phase_contrast(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     halo = ndimage.gaussian_filter(path, diameter * rng.uniform(0.08, 0.4))
     ideal = rng.uniform(0.4, 1.1) * halo - path * rng.choice([1, 1, 1, -0.8])
     ideal = ideal + rng.uniform(0, 0.08) * _granules(rng, labels, diameter)
-    edge = ndimage.gaussian_filter(shapes.rim(labels, 1.5) * 1.0, rng.uniform(0.5, 1.2))
+    edge = ndimage.gaussian_filter(anatomy.rim(labels, 1.5) * 1.0, rng.uniform(0.5, 1.2))
     ideal = ideal + rng.choice([-0.25, 0, 0.15, 0.4]) * edge
     if rng.random() < 0.3:  # rounded cells, about to divide, shine
-        shining = shapes.thin_out(rng, labels, 0.85)
+        shining = anatomy.thin_out(rng, labels, 0.85)
         ideal = ideal + rng.uniform(0.3, 1.2) * ndimage.gaussian_filter((shining > 0) * 1.0, 2)
     ideal = ideal + rng.uniform(0, 0.06) * mottle(rng, shape, (1.5, 80))
+    ideal = ideal + _dirt(rng, labels, diameter)
     return Scene(
         record(rng, ideal, blur=(0.4, 0.4 + 0.03 * diameter)), labels, kinds_of_cells(labels, inner)
     )
+
+
+def _spread_cells(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
+    """Draw cells that crawl: a thin sheet as grey as the ground, a dark seam, a thick body.
+
+    The body alone has a halo, brightest where it comes near the edge; rounded, it shines.
+    """
+    diameter = log_uniform(rng, 24, 130)
+    labels = shapes.blobs(
+        rng,
+        shape,
+        diameter,
+        density=log_uniform(rng, 0.06, 0.7),
+        apart=rng.uniform(0.7, 1.3),
+        lobes=rng.uniform(0.05, 0.4),
+        elongation=rng.uniform(1.2, 3.0),
+        spread=rng.uniform(0.2, 0.5),
+    )
+    labels = shapes.with_processes(rng, labels, diameter, share=rng.uniform(0, 0.5))
+    inside = labels > 0
+    body = anatomy.inner_parts(rng, labels, (0.35, 0.75), share=0.95, deep=rng.uniform(0.2, 0.7))
+    thick = ndimage.gaussian_filter(body * 1.0, rng.uniform(0.02, 0.08) * diameter)
+    own = np.exp(rng.normal(0, 0.3, int(labels.max()) + 1))[labels]
+    sheet = -rng.uniform(-0.05, 0.25) * own * inside
+    seam = np.exp(-anatomy.depth(labels) / rng.uniform(1, 4)) * inside
+    ruffled = 1 / (1 + np.exp(rng.normal(0, 1) - 3 * smooth(rng, shape, 0.15 * diameter + 2)))
+    halo = ndimage.gaussian_filter(thick, diameter * rng.uniform(0.04, 0.15))
+    halo = halo * np.where(inside, rng.uniform(0, 0.4), 1)
+    ideal = sheet - rng.uniform(0.2, 1) * ruffled * seam - rng.uniform(0.1, 0.7) * thick * inside
+    ideal = ideal + rng.uniform(0.5, 4) * ndimage.gaussian_filter(halo, 1)
+    ideal = ideal - rng.uniform(0, 0.15) * _granules(rng, labels, diameter)
+    if rng.random() < 0.7:
+        ideal = ideal + _rounded(rng, labels, body)
+    ideal = ideal + rng.uniform(0, 0.04) * mottle(rng, shape, (1.5, 80))
+    ideal = ideal + _dirt(rng, labels, diameter)
+    return Scene(record(rng, ideal, blur=(0.4, 1.5)), labels, kinds_of_cells(labels, body))
+
+
+def _rounded(rng: np.random.Generator, labels: Labels, body: npt.NDArray[np.bool_]) -> Float:
+    """Return the light of bodies that have rounded up: bright, with a dark line around."""
+    shining = body & (anatomy.thin_out(rng, labels, rng.uniform(0.3, 0.95)) > 0)
+    edge = ndimage.gaussian_filter((anatomy.rim(shining.astype(np.int32), 2)) * 1.0, 0.8)
+    core = ndimage.gaussian_filter(shining * 1.0, rng.uniform(1, 3))
+    if rng.random() < 0.5:  # the light comes from near the edge
+        shape = (labels.shape[0], labels.shape[1])
+        deep = ndimage.gaussian_filter(core, 4) ** 2
+        core = core - rng.uniform(0.5, 1.2) * deep * (1 + 0.3 * mottle(rng, shape, (1.5, 6)))
+    return np.asarray(rng.uniform(0.8, 2.2) * core - rng.uniform(0, 0.8) * edge)
+
+
+def _dirt(rng: np.random.Generator, labels: Labels, diameter: float) -> Float:
+    """Return what floats over or lies on the dish."""
+    shape = (labels.shape[0], labels.shape[1])
+    threads = rng.uniform(-0.2, 0.5) * clutter.fibres(rng, shape)
+    dust = rng.uniform(0.02, 0.25) * clutter.rings(rng, shape)
+    bright = rng.choice([-0.6, 0.6, 1.2]) * clutter.specks(rng, shape, min(diameter, 40))
+    return np.asarray(threads + dust + bright)
 
 
 def brightfield(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
@@ -66,6 +128,7 @@ def brightfield(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     ideal = 0.3 * np.tanh(rings / 3) - rng.uniform(0, 0.4) * path / max(float(path.max()), 1e-6)
     ideal = ideal + rng.uniform(0, 0.1) * _granules(rng, labels, diameter)
     ideal = ideal + rng.uniform(0, 0.05) * mottle(rng, shape, (1.5, 60))
+    ideal = ideal + _dirt(rng, labels, diameter)
     return Scene(
         record(rng, ideal, blur=(0.4, 0.4 + 0.03 * diameter)), labels, kinds_of_cells(labels, inner)
     )
@@ -76,7 +139,7 @@ def _adherent(rng: np.random.Generator, shape: tuple[int, int], diameter: float)
     look = rng.random()
     if look < 0.35:
         full = shapes.tissue(rng, shape, diameter, spread=rng.uniform(0.1, 0.4))
-        return shapes.thin_out(rng, full, rng.uniform(0, 0.5))
+        return anatomy.thin_out(rng, full, rng.uniform(0, 0.5))
     spread_out = look < 0.7
     return shapes.blobs(
         rng,
@@ -95,11 +158,11 @@ def _optical_path(
 ) -> tuple[Float, npt.NDArray[np.bool_]]:
     """Return how much the cells delay the light, and where their nuclei are."""
     shape = (labels.shape[0], labels.shape[1])
-    depth = shapes.depth(labels) / (diameter / 2)
+    depth = anatomy.depth(labels) / (diameter / 2)
     reach = rng.uniform(0.1, 1.0)
     dome = np.minimum(depth / reach, 1) ** rng.uniform(0.4, 1.2)
     own = np.exp(rng.normal(0, rng.uniform(0, 0.4), int(labels.max()) + 1))[labels]
-    inner = shapes.inner_parts(rng, labels, (0.25, 0.55), share=rng.uniform(0.3, 1))
+    inner = anatomy.inner_parts(rng, labels, (0.25, 0.55), share=rng.uniform(0.3, 1))
     path = own * dome * (labels > 0)
     path = path + rng.uniform(-0.15, 0.4) * ndimage.gaussian_filter(
         inner * 1.0, 0.04 * diameter + 0.5

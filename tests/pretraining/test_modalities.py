@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from pretraining.pool import MODALITIES
-from pretraining.synthetic import shapes
+from pretraining.synthetic import anatomy, clutter, shapes
 from pretraining.synthetic.noise import mottle, smooth
 from pretraining.synthetic.scene import KINDS, MEMBRANE, OUTSIDE
 
@@ -94,8 +94,45 @@ def test_noise_has_the_grain_that_was_asked_for() -> None:
 def test_inner_parts_lie_inside() -> None:
     rng = np.random.default_rng(7)
     labels = shapes.tissue(rng, SHAPE, 30, spread=0.1)
-    labels = shapes.thin_out(rng, labels, 0.4)
-    inner = shapes.inner_parts(rng, labels, (0.3, 0.4))
+    labels = anatomy.thin_out(rng, labels, 0.4)
+    inner = anatomy.inner_parts(rng, labels, (0.3, 0.4))
 
     assert inner.any()
     assert not inner[labels == 0].any()
+
+
+def test_processes_grow_over_free_ground_only() -> None:
+    rng = np.random.default_rng(3)
+    labels = shapes.blobs(
+        rng, SHAPE, 30, density=0.3, apart=1.0, lobes=0.1, elongation=1.5, spread=0.2
+    )
+    grown = shapes.with_processes(rng, labels, 30, share=1.0)
+
+    assert (grown > 0).sum() > (labels > 0).sum() + 30
+    for number in range(1, grown.max() + 1):
+        bodies = np.unique(labels[(grown == number) & (labels > 0)])
+        assert len(bodies) == 1
+
+
+def test_clutter_can_be_left_out_and_has_the_width_that_was_asked_for() -> None:
+    rng = np.random.default_rng(4)
+
+    assert not clutter.fibres(rng, SHAPE, share=0).any()
+    assert not clutter.rings(rng, SHAPE, share=0).any()
+    covered = [
+        np.mean(
+            [(clutter.fibres(rng, SHAPE, share=1, widest=widest) > 0.1).mean() for _ in range(8)]
+        )
+        for widest in (1.0, 20.0)
+    ]
+    assert 0 < 1.5 * covered[0] < covered[1]
+    assert clutter.rings(rng, SHAPE, share=1).std() > 0
+
+
+def test_a_path_is_as_long_as_its_pixels() -> None:
+    rows, columns = clutter.path(
+        np.random.default_rng(0), np.array([50.0, 60.0]), 30, bend=0.02, shape=SHAPE
+    )
+    assert len(rows) == 31
+    assert np.hypot(np.diff(rows), np.diff(columns)).max() < 1.5
+    assert np.hypot(rows[-1] - rows[0], columns[-1] - columns[0]) > 15
