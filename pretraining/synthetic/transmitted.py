@@ -29,12 +29,32 @@ def interference(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     if rng.random() < 0.5:
         slope = np.tanh(slope / rng.uniform(1.5, 3))
     slope = slope + rng.uniform(0, 0.3) * height / max(float(height.std()), 1e-6)
+    if rng.random() < 0.5:
+        slope = rng.uniform(0.1, 0.6) * slope + _flat_relief(rng, labels, diameter)
     ground = rng.uniform(0, 0.2) * mottle(rng, shape, (1.5, 30))
     return Scene(
         record(rng, slope + ground, blur=(0.4, 0.4 + 0.03 * diameter)),
         labels,
         kinds_of_cells(labels, inner),
     )
+
+
+def _flat_relief(rng: np.random.Generator, labels: Labels, diameter: float) -> Float:
+    """Return cells as grey as the ground: outlines, grains dark and bright, and hairs around."""
+    shape = (labels.shape[0], labels.shape[1])
+    edge = ndimage.gaussian_filter(
+        anatomy.rim(labels, rng.uniform(1, 3)) * 1.0, rng.uniform(0.5, 1.2)
+    )
+    uneven = 1 + 0.5 * smooth(rng, shape, 0.3 * diameter)
+    relief = rng.choice([-1, -1, 0, 1]) * rng.uniform(0.3, 1.5) * edge * uneven
+    grains = ndimage.gaussian_laplace(_granules(rng, labels, diameter), rng.uniform(0.7, 1.5))
+    relief = relief + rng.uniform(0.1, 1) * grains / max(float(grains.std()), 1e-6) * 0.5
+    texture = mottle(rng, shape, (1, max(2.0, 0.08 * diameter)), 2)
+    relief = relief + rng.uniform(0.05, 0.4) * texture * (labels > 0)
+    outside = ndimage.distance_transform_edt(labels == 0)
+    near = np.exp(-outside / (diameter * rng.uniform(0.03, 0.15))) * (labels == 0)
+    hairs = abs(smooth(rng, shape, rng.uniform(1.5, 4))) < 0.15
+    return np.asarray(relief + rng.choice([0, 0.5, -0.5]) * near * hairs)
 
 
 def phase_contrast(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
