@@ -85,6 +85,24 @@ def test_numbers_on_other_planes_are_in_use_too(
     assert labels.selected_label == 41
 
 
+@pytest.mark.parametrize(("then", "expected"), [(None, 41), ("paint_background", 1)])
+def test_a_next_object_asked_for_before_the_first_count_waits_for_it(
+    workbench: Workbench, labels: Labels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
+    then: str | None, expected: int,
+) -> None:  # fmt: skip
+    labels.data[2, 3, 3] = 40
+    labels.selected_label = 9
+    monkeypatch.setattr(counting, "_SETTLE_MS", 5)
+    painting = Painting(workbench)
+    painting.paint_next_object()
+    assert labels.selected_label == 9
+    if then:
+        getattr(painting, then)()
+    qtbot.waitUntil(lambda: painting.count is not None)
+    painting.release()
+    assert labels.selected_label == expected
+
+
 def test_a_type_without_numbers_left_says_what_to_do(
     painting: Painting, workbench: Workbench, labels: Labels, qtbot: QtBot
 ) -> None:

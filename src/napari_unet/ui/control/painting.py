@@ -35,6 +35,7 @@ class Painting(QObject):
         self._labels: Labels | None = None  # that are counted
         self._counter: PaintCounter | None = None
         self._added = 0  # classes that there are to be at least
+        self._wants_next = False  # a new number, when the numbers in use have been counted
         workbench.changed.connect(self._follow)
         workbench.runner.reported.connect(self._on_reported)
         self._follow()
@@ -77,6 +78,7 @@ class Painting(QObject):
 
     def paint(self, number: int) -> None:
         """Take the brush, with this label."""
+        self._wants_next = False
         labels = self._workbench.choices.labels
         if labels is None:
             return
@@ -97,8 +99,11 @@ class Painting(QObject):
             self.paint(self.background)
 
     def paint_next_object(self) -> None:
-        """Take the brush, with a number that is not in use yet."""
-        if self._workbench.choices.task is Task.OBJECTS and self._counter is not None:
+        """Take the brush, with a number that is not in use yet, as soon as that is known."""
+        if self._workbench.choices.task is not Task.OBJECTS or self._counter is None:
+            return
+        self._wants_next = self.count is None
+        if not self._wants_next:
             first = 2 if self.background == 1 else 1
             self.paint(max(first, self._counter.largest + 1))
 
@@ -137,13 +142,18 @@ class Painting(QObject):
 
     def _count(self, labels: Labels | None) -> None:
         if self._counter is not None:
-            self._counter.counted.disconnect(self.changed)
+            self._counter.counted.disconnect(self._on_counted)
             self._counter.release()
         self._labels, self._counter = labels, None
-        self._added, self.held_out = 0, None
+        self._added, self._wants_next, self.held_out = 0, False, None
         if labels is not None:
             self._counter = PaintCounter(labels, self._workbench.viewer)
-            self._counter.counted.connect(self.changed)
+            self._counter.counted.connect(self._on_counted)
+
+    def _on_counted(self) -> None:
+        self.changed.emit()
+        if self._wants_next:
+            self.paint_next_object()
 
     def _on_reported(self, event: object) -> None:
         if isinstance(event, TrainStarted | LabelsTaken):
