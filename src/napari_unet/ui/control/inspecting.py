@@ -10,9 +10,10 @@ from napari_unet.config import NetworkConfig, TrainConfig
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.ui.jobs import inspecting as jobs
 from napari_unet.ui.jobs.progress import Progress
+from napari_unet.ui.layers.adding import add_unselected
 from napari_unet.ui.layers.geometry import focus, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, labels_planes
-from napari_unet.ui.layers.preview import add_unselected, find_ours, on_plane, place
+from napari_unet.ui.layers.preview import find_ours, on_plane, place
 from napari_unet.ui.layers.purpose import Purpose, made_for
 from napari_unet.ui.workbench import Workbench
 

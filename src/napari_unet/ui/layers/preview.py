@@ -13,10 +13,13 @@ from napari.utils.transforms import CompositeAffine
 from qtpy.QtCore import QTimer
 
 from napari_unet.engine.events import Previewed, View
+from napari_unet.ui.layers.adding import add_unselected
 from napari_unet.ui.layers.geometry import placement, spatial_shape
 from napari_unet.ui.layers.purpose import Purpose, made_for, purpose
 
-__all__ = ["PreviewLayer", "add_unselected", "find_ours", "on_plane", "place"]
+__all__ = ["PreviewLayer", "find_ours", "on_plane", "place"]
+
+_BUTTON_UP_MS = 50  # a pressed button has come up, and been drawn, by then
 
 
 def on_plane(layer: Layer, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -55,14 +58,6 @@ def place(layer: Layer, plane: int, origin: tuple[int, int]) -> dict[str, Any]:
     return arguments | {"translate": arguments["translate"] + offset}
 
 
-def add_unselected(viewer: ViewerModel, layer: Layer, *, above: Layer) -> None:
-    """Add a layer right above another; what is selected stays so: people go on painting."""
-    layers = viewer.layers
-    selected = set(layers.selection)
-    layers.insert(layers.index(above) + 1 if above in layers else len(layers), layer)
-    layers.selection = selected
-
-
 def find_ours(viewer: ViewerModel, kind: Purpose) -> Layer | None:
     """Return the layer of this kind that an earlier dock of this viewer has made."""
     return next((layer for layer in viewer.layers if purpose(layer) is kind), None)
@@ -91,8 +86,9 @@ class PreviewLayer:
         """Show previews of this image from now on; the last one of another goes.
 
         With a view, an empty layer is there soon: napari takes 0.1 s to add one, and more while
-        all cores are busy. It is added after the button has come up again, and hidden until the
-        first preview, as its first drawing takes as long.
+        all cores are busy. It is added after the button has been seen to come up, for which a
+        timer of 0 ms is too soon: Qt runs it before it draws. It is hidden until the first
+        preview, as its first drawing takes as long.
         """
         if image is not self._image:
             self.remove()
@@ -101,7 +97,9 @@ class PreviewLayer:
         self._layer = left if fits else None
         self._image, self._shown, self._hidden = image, None, False
         if view is not None and self._layer is None:
-            QTimer.singleShot(0, partial(self._add_empty, image, view))
+            shape = view.y.stop - view.y.start, view.x.stop - view.x.start
+            empty = _make(image, view, np.zeros(shape, dtype=np.int32), visible=False)
+            QTimer.singleShot(_BUTTON_UP_MS, partial(self._add_empty, image, empty))
 
     def show(self, event: Previewed) -> None:
         """Show this in place of the last preview."""
@@ -109,7 +107,8 @@ class PreviewLayer:
         if self._image is None or self._image not in self._viewer.layers:
             return
         if self._layer is None:
-            self._layer = self._add(self._image, event.view, event.values)
+            self._layer = _make(self._image, view, event.values)
+            add_unselected(self._viewer, self._layer, above=self._image)
         elif self.layer is not None:
             self._update(self._layer, self._image, event)
             if self._hidden:
@@ -126,27 +125,11 @@ class PreviewLayer:
         """Let go of the layer; it stays in the viewer."""
         self._layer, self._image = None, None
 
-    def _add_empty(self, image: Layer, view: View) -> None:
+    def _add_empty(self, image: Layer, empty: Labels) -> None:
         if self._layer is not None or image is not self._image or image not in self._viewer.layers:
             return
-        shape = view.y.stop - view.y.start, view.x.stop - view.x.start
-        self._layer = self._add(image, view, np.zeros(shape, dtype=np.int32), visible=False)
-        self._hidden = True
-
-    def _add(
-        self, image: Layer, view: View, values: npt.NDArray[Any], *, visible: bool = True
-    ) -> Labels:
-        layer = Labels(
-            on_plane(image, values).copy(),  # written to when the next one comes
-            name="preview",
-            opacity=0.5,
-            visible=visible,
-            metadata=made_for(Purpose.PREVIEW),
-            **place(image, view.plane, (view.y.start, view.x.start)),
-        )
-        layer.editable = False  # what is painted here would be gone with the next preview
-        add_unselected(self._viewer, layer, above=image)
-        return layer
+        self._layer, self._hidden = empty, True
+        add_unselected(self._viewer, empty, above=image)
 
     def _update(self, layer: Labels, image: Layer, event: Previewed) -> None:
         view, values = event.view, on_plane(image, event.values)
@@ -158,6 +141,19 @@ class PreviewLayer:
             layer.refresh(thumbnail=False, highlight=False, extent=False)
         if self._shown != (view.plane, view.y, view.x):
             _move(layer, place(image, view.plane, (view.y.start, view.x.start)))
+
+
+def _make(image: Layer, view: View, values: npt.NDArray[Any], *, visible: bool = True) -> Labels:
+    layer = Labels(
+        on_plane(image, values).copy(),  # written to when the next one comes
+        name="preview",
+        opacity=0.5,
+        visible=visible,
+        metadata=made_for(Purpose.PREVIEW),
+        **place(image, view.plane, (view.y.start, view.x.start)),
+    )
+    layer.editable = False  # what is painted here would be gone with the next preview
+    return layer
 
 
 def _move(layer: Layer, arguments: dict[str, Any]) -> None:

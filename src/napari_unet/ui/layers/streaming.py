@@ -9,6 +9,7 @@ from napari.layers import Layer
 
 from napari_unet.config import OutputKind
 from napari_unet.engine.events import PlaneDone, TileDone
+from napari_unet.ui.layers.adding import add_unselected
 from napari_unet.ui.layers.calm import CalmRefresh
 from napari_unet.ui.layers.geometry import in_sight
 from napari_unet.ui.layers.results import Result
@@ -98,15 +99,12 @@ class ResultStream:
         self._appear()
 
     def _add(self, result: Result) -> None:
-        active = self._viewer.layers.selection.active
         self._hidden = layers = result.make_layers()
         for layer in layers:
             layer.visible = False
-            self._viewer.add_layer(layer)
+            add_unselected(self._viewer, layer)
         result.layers = layers
         result.names = tuple(layer.name for layer in layers)
-        if active is not None:  # people go on painting where they were
-            self._viewer.layers.selection.active = active
 
     def _appear(self) -> None:
         hidden, self._hidden = self._hidden, ()
