@@ -17,7 +17,7 @@ from unittest.mock import patch
 from benchmarks.microscopy_sets import SETS
 from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, score
 from napari_unet.cli.settings import train_config
-from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.config import Balance, NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine import trainer
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.events import PlaneDone, TrainDone
@@ -57,7 +57,8 @@ VARIANTS = {
         "at 0.3 of the learning rate",
         lambda config: replace(config, learning_rate=0.3 * config.learning_rate),
     ),
-    "unbalanced": Variant("classes not balanced", lambda config: replace(config, balance=False)),
+    "balanced": Variant("always balanced", lambda config: replace(config, balance=Balance.ALWAYS)),
+    "unbalanced": Variant("never balanced", lambda config: replace(config, balance=Balance.NEVER)),
     "full_size": Variant("image not reduced", lambda config: replace(config, reduction=1)),
     "scratch": Variant("from random weights", scratch=True),
 }

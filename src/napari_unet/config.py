@@ -9,6 +9,7 @@ __all__ = [
     "NETWORKS",
     "RECIPES",
     "AugmentConfig",
+    "Balance",
     "NetworkConfig",
     "ObjectsConfig",
     "Optimiser",
@@ -43,6 +44,18 @@ class OutputKind(StrEnum):
     LABELS = "labels"  # one number per object, or the class numbers
     CLASSES = "classes"  # the class number of each pixel (objects: 0 or 1)
     PROBABILITIES = "probabilities"  # float32, one channel per class (objects: foreground)
+
+
+class Balance(StrEnum):
+    """Whether classes are weighed by their inverse frequency (w_c of eq. 2)."""
+
+    AUTOMATIC = "automatic"  # objects and background are; classes count as they are painted
+    ALWAYS = "always"
+    NEVER = "never"
+
+    def weighs(self, task: Task) -> bool:
+        """Return whether the classes of this task are."""
+        return self is Balance.ALWAYS or (self is Balance.AUTOMATIC and task is Task.OBJECTS)
 
 
 class Optimiser(StrEnum):
@@ -130,7 +143,7 @@ class TrainConfig:
     w0: float = 10.0  # border weight, eq. 2
     sigma: float = 5.0  # border width, pixels of the plane, eq. 2
     gap: int = 1  # separation border: reach into each of two touching objects, pixels
-    balance: bool = True  # weigh classes by inverse frequency (w_c of eq. 2)
+    balance: Balance = Balance.AUTOMATIC
     validation_share: float = 0.2  # share of the painted pixels held out
     validate_every: float = 5.0  # seconds between validations, at least; with a step limit: 1/20
     patience: int = 16  # validations without improvement before stopping; 0: never
@@ -215,6 +228,7 @@ RECIPES: dict[str, TrainConfig] = {
         momentum=0.99,
         anneal=False,
         clip_gradient=0.0,
+        balance=Balance.ALWAYS,
         patch=388,
         batch=1,
         augment=AugmentConfig(flip=False, gamma=0.0),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from torch import Tensor
 
-from napari_unet.config import AugmentConfig, Task, Unpainted
+from napari_unet.config import AugmentConfig, Balance, Task, Unpainted
 from napari_unet.engine import trainer
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.inspection import Inspection, inspect
@@ -102,7 +102,7 @@ def test_the_weight_map_is_equation_2() -> None:
     labels[0, 10:50, 10:50] = 1
     labels[0, 20:40, 15:25] = 2
     labels[0, 20:40, 29:39] = 3  # 4 px of background between the two
-    config = replace(QUICK, balance=False, validation_share=0.0, w0=10.0, sigma=5.0, gap=1)
+    config = replace(QUICK, balance=Balance.NEVER, validation_share=0.0, w0=10.0, sigma=5.0, gap=1)
     found = inspected(labels, image=IMAGE[:1], config=config)
     y, x = found.origin
     between = found.weights[30 - y, 25 - x]  # 1 px from the one, 4 px from the other
@@ -120,7 +120,7 @@ def test_classes_are_balanced_over_all_painted_planes() -> None:
     labels = np.zeros((3, 64, 64), np.uint8)
     labels[0, :10, :30] = 4  # 300 pixels
     labels[2, :10, :10] = 9  # 100 pixels
-    config = replace(QUICK, validation_share=0.0)
+    config = replace(QUICK, validation_share=0.0, balance=Balance.ALWAYS)
     found = inspected(labels, task=Task.CLASSES, config=config)
     assert found.values == (4, 9)
     y, x = found.origin

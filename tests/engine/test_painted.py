@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_unet.config import Task, TrainConfig, Unpainted
+from napari_unet.config import Balance, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.engine.normalize import Normalization, measure
 from napari_unet.engine.painted import PaintedReader, PaintedStack, read_painted
@@ -94,9 +94,25 @@ def test_weights_are_class_balance_plus_border_weight() -> None:
 def test_switched_off_weights_are_one() -> None:
     image, truth = bright_squares()
 
-    stack = read(image, truth, LABEL_IMAGE, replace(QUICK, w0=0, balance=False))
+    stack = read(image, truth, LABEL_IMAGE, replace(QUICK, w0=0, balance=Balance.NEVER))
 
     assert all((plane.weights == 1).all() for plane in stack.planes)
+
+
+def test_classes_count_as_they_are_painted_unless_they_are_to_be_balanced() -> None:
+    image, truth = bright_squares()
+    labels = np.where(truth > 0, 2, 1)
+    weights = [
+        {
+            float(w)
+            for plane in read(image, labels, CLASSES, config).planes
+            for w in plane.weights.flat
+        }
+        for config in (QUICK, replace(QUICK, balance=Balance.ALWAYS))
+    ]
+
+    assert weights[0] == {1.0}
+    assert min(weights[1]) < 1 < max(weights[1])
 
 
 def test_touching_objects_are_separated() -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from napari_unet.config import Optimiser, Task, TrainConfig, Unpainted
+from napari_unet.config import Balance, Optimiser, Task, TrainConfig, Unpainted
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import EngineError, ImageError, LabelsError
 from napari_unet.engine.events import (
@@ -343,7 +343,7 @@ CHANGES: dict[str, Any] = {
     "sigma": 1.0,
     "gap": 3,
     "reduction": 2,
-    "balance": False,
+    "balance": Balance.NEVER,
     "validation_share": 0.3,
     "seed": 9,
     "augment": replace(QUICK.augment, rotation=0.0),

@@ -141,7 +141,7 @@ class PaintedReader:
             prepared[number] = _Prepared(self._prepare(patch, values), patch.found)
         self._prepared, self._values = dict(sorted(prepared.items())), values
         planes = tuple(one.plane for one in self._prepared.values())
-        if self._config.balance:
+        if self._config.balance.weighs(self._scheme.task):
             planes = _balanced(planes, len(values))
         return PaintedStack(planes, values)
 

@@ -26,7 +26,8 @@ __all__ = ["Trainer"]
 
 _WARM_UP = 10  # steps until the full learning rate
 # After each step, weights that were trained before go back this share of the way to where they
-# were: (_PULL / labelled pixels)², at most _STRONGEST. A few strokes leave much unsaid.
+# were: (_PULL / labelled pixels)², at most _STRONGEST, less as the learning rate falls. A few
+# strokes leave much unsaid.
 _PULL = 500.0
 _STRONGEST = 0.3
 _HEAD_PULL = 3.0  # times that: the penalty with which the head is fitted
@@ -122,8 +123,9 @@ class Trainer:
             Share of the run that is over, 0 to 1, for the learning rate.
         """
         self.step += 1
+        rate = self._learning_rate(progress)
         for group in self._optimiser.param_groups:
-            group["lr"] = self._learning_rate(progress)
+            group["lr"] = rate
         batch = self._draw()
         self._network.train()
         self._optimiser.zero_grad(set_to_none=True)
@@ -134,7 +136,7 @@ class Trainer:
         if self._config.clip_gradient > 0:
             nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_gradient)
         self._optimiser.step()
-        self._pull_back()
+        self._pull_back(self._pull * rate / self._config.learning_rate)
         return float(loss.detach())
 
     @torch.inference_mode()
@@ -192,10 +194,14 @@ class Trainer:
         return [(weight, weight.detach().clone()) for weight in self._network.parameters()]
 
     @torch.no_grad()
-    def _pull_back(self) -> None:
-        """Move each weight a share of the way back to where it was."""
+    def _pull_back(self, share: float) -> None:
+        """Move each weight a share of the way back to where it was.
+
+        The share falls with the learning rate, as decoupled weight decay does: small late steps
+        would otherwise be undone.
+        """
         for weight, before in self._anchors:
-            weight.lerp_(before, self._pull)
+            weight.lerp_(before, share)
 
     def _learning_rate(self, progress: float) -> float:
         rate = self._config.learning_rate * min(1.0, self.step / _WARM_UP)

@@ -61,7 +61,11 @@ TRAIN = {
     "w0": Words("w0", "Weight of the border between two touching objects (eq. 2); 0: none.", 0.5),
     "sigma": Words("σ, px", "Width of that border's weight (eq. 2).", 0.5, 0.5, 100),
     "gap": Words("Gap, px", "Background put between touching objects, into each.", 1, 0, 10),
-    "balance": Words("Balance", "Weigh classes by their inverse frequency (eq. 2)."),
+    "balance": Words(
+        "Balance",
+        "Weigh classes by their inverse frequency (eq. 2). automatic: objects and background; "
+        "classes count as much as is painted of them.",
+    ),
     "validation_share": Words(
         "Validation share",
         "Share of the painted pixels that is held out to measure the IoU; 0: none.",
