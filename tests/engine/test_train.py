@@ -81,6 +81,26 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert not same_weights(first, other)
 
 
+def test_a_step_without_length_moves_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_unet.engine.trainer._PULL", 1e6)
+    trainers: list[Trainer] = []
+    validate = Trainer.validate
+
+    def remember(trainer: Trainer) -> tuple[float, float]:
+        trainers.append(trainer)
+        return validate(trainer)
+
+    monkeypatch.setattr(Trainer, "validate", remember)
+    result(start=result().model)
+    trainer = trainers[-1]
+
+    trainer.advance(0.0)
+    moved = trainer.weights()
+    trainer.advance(1.0)  # the end of the cosine: the learning rate is 0
+
+    assert all(torch.equal(moved[name], value) for name, value in trainer.weights().items())
+
+
 def test_dropout_leaves_the_random_state_of_others_alone() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)

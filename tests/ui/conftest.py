@@ -31,6 +31,7 @@ from napari_unet.engine.normalize import Normalization
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import devices, models, segmenting
 from napari_unet.ui.jobs.runner import Job
+from napari_unet.ui.jobs.training import TrainingBegins
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from tests.ui.pressing import open_dock
 
@@ -64,6 +65,16 @@ def endless_job(event: object, *, last: object) -> Job:
             yield event
             time.sleep(0.001)
         yield last
+
+    return run
+
+
+def endless_training(event: object, *, last: object) -> Job:
+    """Return an endless job that begins as a training does."""
+
+    def run(stop: Stop) -> Iterator[object]:
+        yield TrainingBegins()
+        yield from endless_job(event, last=last)(stop)
 
     return run
 

@@ -35,7 +35,7 @@ from napari_unet.ui.jobs.runner import JobState
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.plot import curve_colours
 from napari_unet.ui.steps.labels import LabelsStep
-from tests.ui.conftest import Calls, endless_job, job_of
+from tests.ui.conftest import Calls, endless_training, job_of
 from tests.ui.pressing import LONG, begin, buttons, open_dock, step
 from tests.ui.test_dock_closing import ours
 
@@ -243,7 +243,7 @@ def test_the_scale_is_as_set(qtbot: QtBot) -> None:
 def test_training_and_keys_go_on_while_the_dock_floats(
     viewer: Any, dock: UNetPaint, window: QDockWidget, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", endless_job(STEPS[0], last=trained))
+    fake(training, "train_on_labels", endless_training(STEPS[0], last=trained))
     told: list[object] = []
     dock.workbench.runner.reported.connect(told.append)
     line = step(dock, LabelsStep).status
@@ -267,7 +267,7 @@ def test_training_and_keys_go_on_while_the_dock_floats(
 def test_a_floating_dock_that_is_closed_lets_go_of_everything(
     viewer: Any, dock: UNetPaint, window: QDockWidget, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", endless_job(STEPS[0], last=trained))
+    fake(training, "train_on_labels", endless_training(STEPS[0], last=trained))
     runner = dock.workbench.runner
     begin(dock, "train", qtbot)
     float_narrow(window, qtbot)

@@ -30,13 +30,14 @@ from napari_unet.ui.jobs import (
     training,
 )
 from napari_unet.ui.jobs.runner import JobState
+from napari_unet.ui.jobs.training import TrainingBegins
 from napari_unet.ui.steps.export import ExportStep
 from napari_unet.ui.steps.labels import LabelsStep
 from napari_unet.ui.steps.segment import SegmentStep
 from napari_unet.ui.steps.train import TrainStep
 from tests.ui.conftest import (
     Calls,
-    endless_job,
+    endless_training,
     failing_job,
     job_of,
     segmenting_job,
@@ -95,7 +96,7 @@ def test_labels_that_do_not_fit_are_no_hindrance_to_segment(
 def test_while_training_and_stopping(
     dock: UNetPaint, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", endless_job(STEP, last=trained))
+    fake(training, "train_on_labels", endless_training(STEP, last=trained))
     begin(dock, "train", qtbot)
     assert can_press(dock) == {"new labels", "take", "stop"}
     with qtbot.waitSignal(dock.workbench.ended):
@@ -109,7 +110,7 @@ def test_while_training_and_stopping(
 def test_after_training_the_model_is_the_one_that_segments(
     dock: UNetPaint, fake: Fake, trained: TrainDone, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    calls = fake(training, "train_on_labels", job_of(STEP, trained))
+    calls = fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     turns: list[Any] = []
 
     def segment(asked: list[segmenting.Turn]) -> Any:

@@ -23,7 +23,8 @@ from napari_unet.engine.events import StepDone, Stop, TrainDone
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import segmenting, training
 from napari_unet.ui.jobs.runner import JobState
-from tests.ui.conftest import Calls, endless_job, job_of, segmenting_job
+from napari_unet.ui.jobs.training import TrainingBegins
+from tests.ui.conftest import Calls, endless_training, job_of, segmenting_job
 from tests.ui.pressing import begin, buttons, can_press, open_dock, press
 
 STEP = StepDone(120, 0.25, 10.0, 0.25)
@@ -39,7 +40,7 @@ class Endless:
         self.has_ended = False
 
     def __call__(self, stop: Stop) -> Iterator[object]:
-        yield from endless_job(STEP, last=STEP)(stop)
+        yield from endless_training(STEP, last=STEP)(stop)
         self.has_ended = True
 
 
@@ -78,7 +79,7 @@ def ours(viewer: ViewerModel) -> list[str]:
 
 def use(dock: UNetPaint, fake: Fake, trained: TrainDone, qtbot: QtBot) -> None:
     """Train and segment, so that all that follows layers has some to follow."""
-    fake(training, "train_on_labels", job_of(STEP, trained))
+    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     press(dock, "train", qtbot)
     press(dock, "segment", qtbot)
 
@@ -212,7 +213,7 @@ def test_it_opens_again_after_it_was_closed_in_mid_training(
     qtbot.addWidget(again)
     assert again.workbench.choices.labels is labels  # not the preview
     assert "stop" not in can_press(again)
-    fake(training, "train_on_labels", job_of(STEP, trained))
+    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     press(again, "train", qtbot)
     assert [layer.name for layer in viewer.layers].count("preview") == 1
     assert buttons(again)["segment"].isEnabled()

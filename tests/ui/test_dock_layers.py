@@ -14,10 +14,11 @@ from napari_unet.engine.events import StepDone, TrainDone
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import segmenting, training
 from napari_unet.ui.jobs.runner import JobState
+from napari_unet.ui.jobs.training import TrainingBegins
 from napari_unet.ui.steps.image import ImageStep
 from napari_unet.ui.steps.labels import LabelsStep
 from napari_unet.ui.steps.train import TrainStep
-from tests.ui.conftest import Calls, endless_job, job_of, segmenting_job
+from tests.ui.conftest import Calls, endless_training, job_of, segmenting_job
 from tests.ui.pressing import begin, can_press, open_dock, press, step
 
 STEP = StepDone(120, 0.25, 10.0, 0.25)
@@ -27,7 +28,7 @@ Fake = Callable[..., Calls]
 def test_layers_that_are_removed_while_it_trains(
     dock: UNetPaint, viewer: ViewerModel, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", endless_job(STEP, last=trained))
+    fake(training, "train_on_labels", endless_training(STEP, last=trained))
     begin(dock, "train", qtbot)
     viewer.layers.clear()
     assert can_press(dock) == {"show me", "stop"}
@@ -45,7 +46,7 @@ def test_layers_that_are_renamed_or_replaced_while_it_trains(
     trained: TrainDone,
     qtbot: QtBot,
 ) -> None:
-    fake(training, "train_on_labels", endless_job(STEP, last=trained))
+    fake(training, "train_on_labels", endless_training(STEP, last=trained))
     begin(dock, "train", qtbot)
     image.name = "HeLa"
     assert step(dock, ImageStep).picker.currentText() == "HeLa"
@@ -103,7 +104,7 @@ def test_two_docks_do_not_mix(
     begin(with_model, "segment", qtbot)
     assert can_press(other) == {"new labels"}
     step(other, LabelsStep).new.click()
-    fake(training, "train_on_labels", job_of(STEP, trained))
+    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     press(other, "train", qtbot)  # both run
     assert with_model.workbench.runner.state is JobState.RUNNING
     assert other.progress.status.text() != said

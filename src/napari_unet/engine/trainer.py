@@ -25,10 +25,10 @@ from napari_unet.engine.tiles import Tile, read_mirrored
 __all__ = ["Trainer"]
 
 _WARM_UP = 10  # steps until the full learning rate
-# After each step, weights that were trained before go back this share of the way to where they
-# were: (_PULL / labelled pixels)², at most _STRONGEST, less as the learning rate falls. A few
+# After each step, the weights of a trained network go back this share of the way to the first
+# answer: (_PULL / labelled pixels)², at most _STRONGEST, less as the learning rate falls. A few
 # strokes leave much unsaid.
-_PULL = 500.0
+_PULL = 1000.0
 _STRONGEST = 0.3
 _HEAD_PULL = 3.0  # times that: the penalty with which the head is fitted
 _HEAD_BATCHES = 6  # that the head of a trained network is fitted to before the first step
@@ -64,10 +64,10 @@ class Trainer:
         self._optimiser = _optimiser(self._network, config)
         self._rng = np.random.default_rng(config.seed)
         self.teach(lessons)
-        self._anchors = self._anchored() if model.is_trained else []
         if model.is_trained:
             batches = [self._draw() for _ in range(_HEAD_BATCHES)]
             fit_head(self._network, batches, pull=_HEAD_PULL * self._pull)
+        self._anchors = self._anchored() if model.is_trained else []
 
     def teach(self, lessons: Lessons) -> None:
         """Draw patches from these lessons from now on, and validate on their held-out blocks."""
@@ -190,7 +190,7 @@ class Trainer:
         return self._sampler.draw(self._rng, self._config.batch)
 
     def _anchored(self) -> list[tuple[Tensor, Tensor]]:
-        """Return each weight with its present value, to which it is pulled back."""
+        """Return each weight with its present value, the first answer's, to which it goes back."""
         return [(weight, weight.detach().clone()) for weight in self._network.parameters()]
 
     @torch.no_grad()

@@ -19,7 +19,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
 from napari_unet.engine.events import Stop
-from napari_unet.ui.jobs.runner import JobEnd, JobRunner, JobState
+from napari_unet.ui.jobs.runner import Awaited, JobEnd, JobRunner, JobState
 from tests.ui.conftest import endless_job, failing_job, job_of
 
 
@@ -58,6 +58,44 @@ def test_events_arrive_in_order_and_the_end_comes_last(runner: JobRunner, qtbot:
         ("finished", JobEnd.COMPLETED),
     ]
     assert runner.job_name == ""
+
+
+class Slow(Awaited):
+    """An event that the window is slow to take."""
+
+
+def test_a_job_waits_until_the_window_has_taken_an_awaited_event(
+    runner: JobRunner, qtbot: QtBot
+) -> None:
+    order: list[str] = []
+
+    def job(_stop: Stop) -> Iterator[object]:
+        yield Slow()
+        order.append("job goes on")
+
+    def answer(_: object) -> None:
+        time.sleep(0.1)
+        order.append("window is done")
+
+    runner.reported.connect(answer)
+    with qtbot.waitSignal(runner.finished):
+        runner.start("waiting", job)
+    assert order == ["window is done", "job goes on"]
+
+
+def test_a_job_that_waits_for_a_busy_window_goes_on_after_a_while(
+    runner: JobRunner, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet.ui.jobs.runner._PATIENCE", 0.05)
+    went_on = threading.Event()
+
+    def job(_stop: Stop) -> Iterator[object]:
+        yield Slow()
+        went_on.set()
+
+    with qtbot.waitSignal(runner.finished):
+        runner.start("waiting", job)
+        assert went_on.wait(5)  # meanwhile the window does nothing at all
 
 
 def test_the_job_runs_in_a_thread_and_is_told_on_the_main_thread(

@@ -30,6 +30,7 @@ from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.ui.jobs.training import (
     LastTrainedNotSaved,
     LastTrainedSaved,
+    TrainingBegins,
     TrainingWords,
     train_on_labels,
 )
@@ -93,7 +94,7 @@ def test_the_model_is_saved_at_once(
 ) -> None:
     events = list(train_on_labels(PLANES, PLANES, **CHOICES)(never))
     path = folder / "last trained.safetensors"
-    assert events == [trained, LastTrainedSaved(path)]
+    assert events == [TrainingBegins(), trained, LastTrainedSaved(path)]
     assert load_model(path).record.steps == 300
 
 
@@ -101,7 +102,7 @@ def test_a_folder_that_cannot_be_written_loses_nothing(
     fitted: dict[str, Any], folder: Path, trained: TrainDone
 ) -> None:
     folder.parent.write_text("a file in the place of the folder")
-    first, last = train_on_labels(PLANES, PLANES, **CHOICES)(never)
+    _, first, last = train_on_labels(PLANES, PLANES, **CHOICES)(never)
     assert first is trained
     assert isinstance(last, LastTrainedNotSaved)
     words = TrainingWords()

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QTimer
 
 from napari_unet.engine.events import Previewed, View
 from napari_unet.ui.layers.preview import PreviewLayer, on_plane, place
@@ -167,12 +165,10 @@ def test_the_preview_of_another_image_goes(
     assert viewer.layers["preview"].ndim == 2
 
 
-def test_an_empty_layer_can_be_there_from_the_start(
-    viewer: ViewerModel, image: Image, qtbot: QtBot
-) -> None:
+def test_an_empty_layer_can_be_there_from_the_start(viewer: ViewerModel, image: Image) -> None:
     preview = PreviewLayer(viewer)
-    preview.begin(image, View(1, slice(8, 24), slice(4, 20)))
-    qtbot.waitUntil(lambda: preview.layer is not None)
+    preview.begin(image)
+    preview.prepare(View(1, slice(8, 24), slice(4, 20)))
     layer = preview.layer
     assert layer is not None
     assert not layer.data.any()
@@ -189,21 +185,6 @@ def test_an_empty_layer_can_be_there_from_the_start(
     assert "preview" not in viewer.layers
 
 
-def test_a_beat_comes_between_the_press_and_the_empty_layer(
-    viewer: ViewerModel, image: Image, qtbot: QtBot
-) -> None:
-    told: list[str] = []
-    timer = QTimer()
-    timer.setSingleShot(True)
-    timer.timeout.connect(lambda: told.append("beat"))
-    viewer.layers.events.inserted.connect(lambda: told.append("layer"))
-    preview = PreviewLayer(viewer)
-    preview.begin(image, View(1, slice(8, 24), slice(4, 20)))
-    timer.start(10)
-    qtbot.waitUntil(lambda: "layer" in told)
-    assert told == ["beat", "layer"]
-
-
 def test_a_removed_image_is_previewed_no_more(
     viewer: ViewerModel, image: Image, preview: PreviewLayer
 ) -> None:
@@ -212,13 +193,11 @@ def test_a_removed_image_is_previewed_no_more(
     assert preview.layer is None
 
 
-def test_no_empty_layer_comes_after_the_end(
-    viewer: ViewerModel, image: Image, qtbot: QtBot
-) -> None:
+def test_no_empty_layer_comes_after_the_end(viewer: ViewerModel, image: Image) -> None:
     preview = PreviewLayer(viewer)
-    preview.begin(image, View(1, slice(8, 24), slice(4, 20)))
+    preview.begin(image)
     preview.release()
-    qtbot.wait(200)
+    preview.prepare(View(1, slice(8, 24), slice(4, 20)))
     assert "preview" not in viewer.layers
 
 

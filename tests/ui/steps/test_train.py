@@ -19,6 +19,7 @@ from napari_unet.config import (
     NETWORKS,
     RECIPES,
     AugmentConfig,
+    Balance,
     NetworkConfig,
     ObjectsConfig,
     Optimiser,
@@ -104,6 +105,8 @@ def other(value: Any, row: SettingWords) -> Any:
         return not value
     if isinstance(value, Optimiser):
         return Optimiser.SGD
+    if isinstance(value, Balance):
+        return Balance.NEVER
     larger = round((value or 0) + row.step, 6)
     return larger if larger <= row.high else round(value - row.step, 6)
 

@@ -152,7 +152,7 @@ class Training(QObject):
         )
         self._run = _Run(choices, live)
         self._words = jobs.TrainingWords()
-        self.preview.begin(image, live.view())
+        self.preview.begin(image)
         self._workbench.run("Training", job)
 
     def watch(self, on: bool) -> None:  # noqa: FBT001 a slot
@@ -184,6 +184,8 @@ class Training(QObject):
         if run is None:
             return
         match event:
+            case jobs.TrainingBegins():
+                self._prepare_preview(run.live)
             case Previewed():
                 self.preview.show(event)
             case TrainDone():
@@ -192,6 +194,11 @@ class Training(QObject):
         if progress is not None:
             self._workbench.progressed.emit(progress)
         self._pass_on(event)
+
+    def _prepare_preview(self, live: LiveView) -> None:
+        view = live.view()
+        if view is not None:
+            self.preview.prepare(view)
 
     def _pass_on(self, event: object) -> None:
         for kind, signal in (

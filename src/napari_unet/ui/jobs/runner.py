@@ -22,14 +22,25 @@ from superqt.utils import GeneratorWorker
 from napari_unet.engine.errors import EngineError, UnetPaintError
 from napari_unet.engine.events import Stop
 
-__all__ = ["Job", "JobEnd", "JobRunner", "JobState"]
+__all__ = ["Awaited", "Job", "JobEnd", "JobRunner", "JobState"]
 
 _log = logging.getLogger(__name__)
 
 _NICE = 10  # of a job's threads: the window's, at 0, get ten times their share
+_PATIENCE = 0.5  # seconds that a job waits for the window at most
 
 Job = Callable[[Stop], Iterator[object]]
 """Makes the iterator of events; called in the worker's thread, with the question to ask."""
+
+
+class Awaited:
+    """An event after which the job waits until the window has taken it.
+
+    For events that the window answers with slow work, such as a new layer: beside a job that has
+    much to do in Python, that takes a third longer, and nothing else is drawn meanwhile.
+    """
+
+    __slots__ = ()
 
 
 class JobState(Enum):
@@ -141,7 +152,12 @@ class JobRunner(QObject):
         self.state_changed.emit(state)
 
     def _on_yielded(self, event: object) -> None:
-        self.reported.emit(event)
+        worker = self._worker
+        try:
+            self.reported.emit(event)
+        finally:
+            if isinstance(event, Awaited) and worker is not None:
+                worker.let_on()
 
     def _on_errored(self, error: Exception) -> None:
         self._failed = True
@@ -169,6 +185,7 @@ class _NamedJob:
         self.stop = threading.Event()
         self.going = threading.Event()  # unset: paused
         self.going.set()
+        self.taken = threading.Event()  # the window has taken what was awaited
         self.ended = threading.Event()
         self._job: Job | None = job
 
@@ -185,7 +202,11 @@ class _NamedJob:
         _give_way()
         try:
             if job is not None and not self.stop.is_set():
-                yield from job(self._is_to_stop)
+                for event in job(self._is_to_stop):
+                    yield event
+                    if isinstance(event, Awaited):
+                        self.taken.wait(_PATIENCE)
+                        self.taken.clear()
         except MemoryError as error:
             raise EngineError(
                 "There is not enough memory; close other images and programs, then try again."
@@ -225,6 +246,11 @@ class _Worker(GeneratorWorker[Any, Any, Any]):
         """
         self._job.stop.set()
         self._job.going.set()
+        self._job.taken.set()
+
+    def let_on(self) -> None:
+        """Let the job go on after an event that it waits with."""
+        self._job.taken.set()
 
     def hold(self) -> None:
         """Let the job wait the next time it asks whether to stop."""

@@ -18,7 +18,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.planes import Planes
 from napari_unet.ui.jobs.progress import Progress, time_left
-from napari_unet.ui.jobs.runner import Job
+from napari_unet.ui.jobs.runner import Awaited, Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.device import DeviceChoice
@@ -56,8 +56,8 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnStarted:
-    """The next image begins; told before its `SegmentStarted`."""
+class TurnStarted(Awaited):
+    """The next image begins, and needs its layers; told before its `SegmentStarted`."""
 
     number: int  # from 0
 

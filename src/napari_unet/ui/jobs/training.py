@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from napari_unet.engine.planes import Planes
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.library import model_path
 from napari_unet.ui.jobs.progress import Progress, count, duration, time_left
-from napari_unet.ui.jobs.runner import Job
+from napari_unet.ui.jobs.runner import Awaited, Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.device import DeviceChoice
@@ -35,6 +36,7 @@ __all__ = [
     "LAST_TRAINED",
     "LastTrainedNotSaved",
     "LastTrainedSaved",
+    "TrainingBegins",
     "TrainingWords",
     "describe_correction",
     "train_on_labels",
@@ -43,6 +45,7 @@ __all__ = [
 LAST_TRAINED = "last trained"
 """Name of the model in the user's folder that every training replaces."""
 
+_BUTTON_UP = 0.05  # seconds in which a pressed button has come up, and been drawn
 _TOLD_FOR = 3.0  # seconds for which new strokes are told of
 
 
@@ -51,6 +54,11 @@ class LastTrainedSaved:
     """The model just trained is safe in a file."""
 
     path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingBegins(Awaited):
+    """The pressed button has come up: now is the time for a new layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,16 @@ def train_on_labels(
 ) -> Job:
     """Train; the events are those of `napari_unet.engine.train.fit`.
 
-    After the last of them the model is saved as "last trained" in the user's folder of models, so
-    that a crash does not lose it: `LastTrainedSaved` or `LastTrainedNotSaved`.
+    `TrainingBegins` comes before them. After the last of them the model is saved as "last
+    trained" in the user's folder of models, so that a crash does not lose it: `LastTrainedSaved`
+    or `LastTrainedNotSaved`.
     """
 
     def run(stop: Stop) -> Iterator[object]:
         from napari_unet.engine.train import fit  # noqa: PLC0415
 
+        time.sleep(_BUTTON_UP)
+        yield TrainingBegins()
         events = fit(
             planes,
             labels,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from napari.utils.transforms import CompositeAffine
-from qtpy.QtCore import QTimer
 
 from napari_unet.engine.events import Previewed, View
 from napari_unet.ui.layers.adding import add_unselected
@@ -18,8 +16,6 @@ from napari_unet.ui.layers.geometry import placement, spatial_shape
 from napari_unet.ui.layers.purpose import Purpose, made_for, purpose
 
 __all__ = ["PreviewLayer", "find_ours", "on_plane", "place"]
-
-_BUTTON_UP_MS = 50  # a pressed button has come up, and been drawn, by then
 
 
 def on_plane(layer: Layer, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -82,24 +78,27 @@ class PreviewLayer:
         """The layer, None if there is none."""
         return self._layer if self._layer in self._viewer.layers else None
 
-    def begin(self, image: Layer, view: View | None = None) -> None:
-        """Show previews of this image from now on; the last one of another goes.
-
-        With a view, an empty layer is there soon: napari takes 0.1 s to add one, and more while
-        all cores are busy. It is added after the button has been seen to come up, for which a
-        timer of 0 ms is too soon: Qt runs it before it draws. It is hidden until the first
-        preview, as its first drawing takes as long.
-        """
+    def begin(self, image: Layer) -> None:
+        """Show previews of this image from now on; the last one of another goes."""
         if image is not self._image:
             self.remove()
         left = find_ours(self._viewer, Purpose.PREVIEW)
         fits = isinstance(left, Labels) and left.ndim == image.ndim
         self._layer = left if fits else None
         self._image, self._shown, self._hidden = image, None, False
-        if view is not None and self._layer is None:
-            shape = view.y.stop - view.y.start, view.x.stop - view.x.start
-            empty = _make(image, view, np.zeros(shape, dtype=np.int32), visible=False)
-            QTimer.singleShot(_BUTTON_UP_MS, partial(self._add_empty, image, empty))
+
+    def prepare(self, view: View) -> None:
+        """Add an empty layer if there is none yet: napari takes 0.1 s to add one.
+
+        It is hidden until the first preview, as its first drawing takes as long.
+        """
+        image = self._image
+        if self._layer is not None or image is None or image not in self._viewer.layers:
+            return
+        shape = view.y.stop - view.y.start, view.x.stop - view.x.start
+        self._layer = _make(image, view, np.zeros(shape, dtype=np.int32), visible=False)
+        self._hidden = True
+        add_unselected(self._viewer, self._layer, above=image)
 
     def show(self, event: Previewed) -> None:
         """Show this in place of the last preview."""
@@ -124,12 +123,6 @@ class PreviewLayer:
     def release(self) -> None:
         """Let go of the layer; it stays in the viewer."""
         self._layer, self._image = None, None
-
-    def _add_empty(self, image: Layer, empty: Labels) -> None:
-        if self._layer is not None or image is not self._image or image not in self._viewer.layers:
-            return
-        self._layer, self._hidden = empty, True
-        add_unselected(self._viewer, empty, above=image)
 
     def _update(self, layer: Labels, image: Layer, event: Previewed) -> None:
         view, values = event.view, on_plane(image, event.values)
