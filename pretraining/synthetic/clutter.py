@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from pretraining.synthetic.noise import log_uniform
+from pretraining.synthetic.noise import log_uniform, smooth
 from pretraining.synthetic.scene import Float
 
-__all__ = ["fibres", "path", "rings", "specks"]
+__all__ = ["fibres", "lumps", "path", "rings", "specks"]
 
 _Shape = tuple[int, int]
 
@@ -63,6 +63,25 @@ def rings(rng: np.random.Generator, shape: _Shape, share: float = 0.4) -> Float:
         away = np.hypot(y - middle[0], x - middle[1])
         wave = np.cos(2 * np.pi * away / period + rng.uniform(0, 2 * np.pi))
         drawn = drawn + rng.uniform(0.1, 0.5) * wave * np.exp(-((away / radius) ** 2))
+    return np.asarray(drawn)
+
+
+def lumps(rng: np.random.Generator, shape: _Shape, diameter: float, share: float = 0.4) -> Float:
+    """Return dead cells and dirt far out of focus, -1 to 1; none but in a share of the scenes.
+
+    As large as the things of this diameter, but without a sharp line anywhere.
+    """
+    drawn = np.zeros(shape)
+    if rng.random() > share:
+        return drawn
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    uneven = smooth(rng, shape, 0.3 * diameter + 2)
+    for _ in range(rng.integers(1, 8)):
+        middle, radius = rng.uniform(0, 1, 2) * shape, diameter * log_uniform(rng, 0.1, 0.6)
+        away = np.hypot(y - middle[0], x - middle[1]) + 0.3 * radius * uneven
+        soft = radius * rng.uniform(0.15, 0.5)
+        lump = 1 / (1 + np.exp(np.clip((away - radius) / soft, -30, 30)))
+        drawn = drawn + rng.choice([-1, 1]) * rng.uniform(0.2, 1) * lump * (1 + 0.3 * uneven)
     return np.asarray(drawn)
 
 

@@ -134,7 +134,8 @@ def _dirt(rng: np.random.Generator, labels: Labels, diameter: float) -> Float:
     threads = rng.uniform(-0.2, 0.5) * clutter.fibres(rng, shape)
     dust = rng.uniform(0.02, 0.25) * clutter.rings(rng, shape)
     bright = rng.choice([-0.6, 0.6, 1.2]) * clutter.specks(rng, shape, min(diameter, 40))
-    return np.asarray(threads + dust + bright)
+    lumps = rng.uniform(0.1, 0.6) * clutter.lumps(rng, shape, diameter)
+    return np.asarray(threads + dust + bright + lumps)
 
 
 def brightfield(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:

@@ -119,6 +119,10 @@ def test_clutter_can_be_left_out_and_has_the_width_that_was_asked_for() -> None:
 
     assert not clutter.fibres(rng, SHAPE, share=0).any()
     assert not clutter.rings(rng, SHAPE, share=0).any()
+    assert not clutter.lumps(rng, SHAPE, 20, share=0).any()
+    lumps = clutter.lumps(rng, SHAPE, 20, share=1)
+    assert abs(lumps).max() > 0.1
+    assert abs(np.diff(lumps)).max() < 0.3 * abs(lumps).max()
     covered = [
         np.mean(
             [(clutter.fibres(rng, SHAPE, share=1, widest=widest) > 0.1).mean() for _ in range(8)]
