@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -99,6 +99,27 @@ def test_a_step_without_length_moves_nothing_back(monkeypatch: pytest.MonkeyPatc
     trainer.advance(1.0)  # the end of the cosine: the learning rate is 0
 
     assert all(torch.equal(moved[name], value) for name, value in trainer.weights().items())
+
+
+def test_the_way_back_leads_to_the_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_PULL", 1e6), ("_STRONGEST", 1.0), ("_HEAD_PULL", 0.0)):
+        monkeypatch.setattr(f"napari_unet.engine.trainer.{name}", value)
+    seen: list[tuple[Trainer, Mapping[str, torch.Tensor]]] = []
+    validate = Trainer.validate
+
+    def remember(trainer: Trainer) -> tuple[float, float]:
+        seen.append((trainer, trainer.weights()))
+        return validate(trainer)
+
+    monkeypatch.setattr(Trainer, "validate", remember)
+    start = result().model
+    seen.clear()
+    result(start=start)
+    trainer, answer = seen[0]  # before the first step, with the head fitted
+    trainer.advance(0.0)  # at the full learning rate, and so all the way back
+
+    assert not torch.equal(answer["head.weight"], start.weights["head.weight"])
+    assert all(torch.equal(answer[name], value) for name, value in trainer.weights().items())
 
 
 def test_dropout_leaves_the_random_state_of_others_alone() -> None:
