@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from pretraining.synthetic.noise import log_uniform, smooth
+from pretraining.synthetic.paths import path
 from pretraining.synthetic.scene import Float
 
-__all__ = ["fibres", "lumps", "path", "rings", "specks"]
+__all__ = ["fibres", "lumps", "rings", "specks"]
 
 _Shape = tuple[int, int]
 
@@ -83,23 +83,3 @@ def lumps(rng: np.random.Generator, shape: _Shape, diameter: float, share: float
         lump = 1 / (1 + np.exp(np.clip((away - radius) / soft, -30, 30)))
         drawn = drawn + rng.choice([-1, 1]) * rng.uniform(0.2, 1) * lump * (1 + 0.3 * uneven)
     return np.asarray(drawn)
-
-
-def path(
-    rng: np.random.Generator, start: Float, length: float, *, bend: float, shape: _Shape
-) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:
-    """Return the rows and columns of a wandering line, one per pixel of its length.
-
-    Parameters
-    ----------
-    start
-        Row and column.
-    bend
-        Standard deviation of the change of direction per pixel, radians. It changes slowly.
-    """
-    turns = ndimage.gaussian_filter1d(rng.normal(0, 1, int(length) + 1), 6) * 5 * bend
-    angle = rng.uniform(0, 2 * np.pi) + np.cumsum(turns)
-    rows = np.round(start[0] + np.cumsum(np.sin(angle))).astype(int)
-    columns = np.round(start[1] + np.cumsum(np.cos(angle))).astype(int)
-    inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
-    return rows[inside], columns[inside]

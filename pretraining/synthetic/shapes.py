@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from pretraining.synthetic.clutter import path
 from pretraining.synthetic.noise import smooth
+from pretraining.synthetic.paths import path
 from pretraining.synthetic.scene import Float
 
 __all__ = [

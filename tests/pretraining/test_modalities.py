@@ -9,6 +9,7 @@ from scipy import ndimage
 from pretraining.pool import MODALITIES
 from pretraining.synthetic import anatomy, clutter, shapes
 from pretraining.synthetic.noise import mottle, smooth
+from pretraining.synthetic.paths import path
 from pretraining.synthetic.scene import KINDS, MEMBRANE, OUTSIDE
 
 SHAPE = (128, 144)
@@ -134,7 +135,7 @@ def test_clutter_can_be_left_out_and_has_the_width_that_was_asked_for() -> None:
 
 
 def test_a_path_is_as_long_as_its_pixels() -> None:
-    rows, columns = clutter.path(
+    rows, columns = path(
         np.random.default_rng(0), np.array([50.0, 60.0]), 30, bend=0.02, shape=SHAPE
     )
     assert len(rows) == 31
