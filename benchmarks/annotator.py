@@ -3,6 +3,7 @@
 An *action* is one stroke of the brush, one object filled, or one dab that corrects a mistake.
 Labels follow the scheme of a painted layer whose 0 is unlabelled: in task *objects* 1 is background
 and object n of the truth is n + 1; in task *classes* the truth holds the class numbers, from 1 up.
+Nothing is painted where the truth is undecided (negative).
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def paint_objects(truth: npt.NDArray[Any], *, actions: int, seed: int) -> Labels
     used = len(numbers) + -(-len(numbers) // _GROUP) + _WINDING
     strokes = _strokes(np.random.default_rng(seed), truth == 0, max(0, actions - used))
     labels[strokes & (labels == 0)] = _BACKGROUND
+    labels[truth < 0] = 0
     return labels
 
 

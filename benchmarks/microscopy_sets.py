@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from benchmarks.undecided import UNDECIDED, read_sequence
 from napari_unet.config import Task
 from napari_unet.engine.planes import ArrayPlanes
 from pretraining.held_out import is_held_out_bbbc039, is_held_out_dsb
@@ -27,7 +28,7 @@ __all__ = ["DATA", "SETS", "MicroscopySet"]
 PROJECT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", PROJECT.parent / "shared" / "data"))
 
-_DEBRIS = 30  # pixels: BBBC039 counts objects below this as fragments
+_DEBRIS = 30  # pixels: whatever is smaller in BBBC039 is a fragment, and is not judged
 _FEW = 8  # objects that an image must have to be used
 _PAINTED = 4  # planes that are painted, of the sets without order
 _QUARTERS = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -40,7 +41,9 @@ class MicroscopySet:
     title: str
     task: Task
     image: npt.NDArray[Any]  # (planes, Y, X), colour (planes, C, Y, X)
-    truth: npt.NDArray[Any]  # (planes, Y, X): objects, 0 = background, or classes from 1 up
+    truth: npt.NDArray[
+        Any
+    ]  # (planes, Y, X): objects, 0 = background, or classes from 1 up; UNDECIDED
     painted: tuple[int, ...]  # planes in the order in which a person paints on them
     tested: tuple[int, ...]
     split: str  # in words
@@ -100,14 +103,14 @@ def bbbc039() -> MicroscopySet:
         for path in sorted((folder / "images").glob("*.tif"))
         if is_held_out_bbbc039(path.stem)
     ][: 2 * _PAINTED]
-    truth = np.stack([tifffile.imread(folder / "labels" / name) for name in names])
+    truth = np.stack([tifffile.imread(folder / "labels" / name) for name in names]).astype(np.int32)
     for plane in truth:
-        plane[(np.bincount(plane.ravel()) < _DEBRIS)[plane]] = 0
+        plane[(np.bincount(plane.ravel()) < _DEBRIS)[plane]] = UNDECIDED
     return MicroscopySet(
         "BBBC039",
         Task.OBJECTS,
         np.stack([tifffile.imread(folder / "images" / name) for name in names]),
-        truth.astype(np.int32),
+        truth,
         *_first_painted(len(names)),
         "painted 4 held-out fields, tested 4 others",
     )
@@ -155,18 +158,13 @@ def _sequence(
     split: str,
     pixel_size: float | None = None,
 ) -> MicroscopySet:
-    """Return frames of a Cell Tracking Challenge sequence, painted by its silver truth.
-
-    The silver truth has every frame, the gold truth, against which is tested, only some.
-    """
-    root = DATA / folder
-    truth = [tifffile.imread(root / f"01_ST/SEG/man_seg{frame:03}.tif") for frame in painted]
-    truth += [tifffile.imread(root / f"01_GT/SEG/man_seg{frame:03}.tif") for frame in tested]
+    """Return frames of a Cell Tracking Challenge sequence, painted by its silver truth."""
+    image, truth = read_sequence(DATA / folder, painted, tested)
     return MicroscopySet(
         title,
         Task.OBJECTS,
-        np.stack([tifffile.imread(root / f"01/t{frame:03}.tif") for frame in painted + tested]),
-        np.stack(truth).astype(np.int32),
+        image,
+        truth,
         *_places(painted, tested),
         split,
         pixel_size,

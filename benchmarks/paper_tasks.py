@@ -24,6 +24,7 @@ import tifffile
 
 from benchmarks.microscopy_sets import DATA
 from benchmarks.stroke_budgets import score
+from benchmarks.undecided import read_sequence
 from napari_unet.cli.settings import train_config
 from napari_unet.config import (
     NETWORKS,
@@ -113,22 +114,15 @@ def _sequence(
     split: str,
     paper: str,
 ) -> PaperTask:
-    """Return frames of a Cell Tracking Challenge sequence.
-
-    Silver truth trains, which has every cell of every frame; gold truth is tested against.
-    """
-    root = DATA / folder
-    frames = (*trained, *tested)
-    image = [tifffile.imread(root / f"01/t{frame:03}.tif") for frame in frames]
-    truth = [tifffile.imread(root / f"01_ST/SEG/man_seg{frame:03}.tif") for frame in trained]
-    truth += [tifffile.imread(root / f"01_GT/SEG/man_seg{frame:03}.tif") for frame in tested]
+    """Return frames of a Cell Tracking Challenge sequence; silver truth trains."""
+    image, truth = read_sequence(DATA / folder, trained, tested)
     return PaperTask(
         title,
         Task.OBJECTS,
-        np.stack(image),
-        np.stack(truth).astype(np.int32),
+        image,
+        truth,
         tuple(range(len(trained))),
-        tuple(range(len(trained), len(frames))),
+        tuple(range(len(trained), len(trained) + len(tested))),
         split,
         paper,
     )
@@ -172,8 +166,9 @@ def measure(
 ) -> dict[str, Any]:
     """Train, predict and score."""
     labels = np.zeros_like(task.truth)
-    labels[list(task.trained)] = task.truth[list(task.trained)]
-    unpainted = Unpainted.BACKGROUND if task.task is Task.OBJECTS else Unpainted.IGNORED
+    trained = list(task.trained)
+    first = 1 if task.task is Task.OBJECTS else 0  # background is label 1; undecided stays 0
+    labels[trained] = task.truth[trained] + first
     device = pick_device("cpu")
     config = VARIANTS[variant][1](train_config(start, seconds=seconds, steps=None, seed=seed))
     planes = ArrayPlanes(task.image)
@@ -182,7 +177,7 @@ def measure(
         ArrayPlanes(labels),
         start=start,
         task=task.task,
-        unpainted=unpainted,
+        unpainted=Unpainted.IGNORED,
         config=config,
         device=device,
     )

@@ -29,6 +29,7 @@ from benchmarks.annotator import correct, paint_plane
 from benchmarks.forest import SETTINGS, grow_forests, segment_planes
 from benchmarks.microscopy_sets import SETS, MicroscopySet
 from benchmarks.stroke_cells import METHODS, Cell, full_grown, keep, read_cells, read_labels
+from benchmarks.undecided import leave_undecided
 from napari_unet.cli.settings import train_config
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.device import pick_device
@@ -134,7 +135,7 @@ def _correct(chosen: MicroscopySet, labels: Labels, actions: int) -> int:
 def score(chosen: WithTruth, found: Sequence[Labels], numbers: Sequence[int]) -> dict[str, Any]:
     """Score planes: ``iou`` (foreground, or mean of the classes), for objects seg and AP."""
     planes = [
-        Comparison(prediction, chosen.truth[number])
+        Comparison(*leave_undecided(prediction, chosen.truth[number]))
         for prediction, number in zip(found, numbers, strict=True)
     ]
     if chosen.task is Task.CLASSES:

@@ -158,7 +158,7 @@ def _row(
         grey[window],
         labels[number][window],
         found[window],
-        chosen.truth[number][window],
+        chosen.truth[number][window].clip(0),
         classes=chosen.task is Task.CLASSES,
     )
 

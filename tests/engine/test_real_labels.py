@@ -13,7 +13,7 @@ import tifffile
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.instances import ObjectDecoder
 from napari_unet.engine.metrics import average_precision, seg_score
-from napari_unet.engine.targets import separate
+from napari_unet.engine.separation import separate
 from napari_unet.engine.tiles import cut_plane
 
 DEBRIS = 30  # pixels; the usual evaluation of BBBC039 drops fragments below

@@ -11,13 +11,8 @@ from scipy import ndimage
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import LabelsError
-from napari_unet.engine.targets import (
-    IGNORED,
-    LabelScheme,
-    border_weights,
-    class_weights,
-    separate,
-)
+from napari_unet.engine.separation import separate
+from napari_unet.engine.targets import IGNORED, LabelScheme, border_weights, class_weights
 
 PAINTED_OBJECTS = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
 OBJECT_IMAGE = LabelScheme(Task.OBJECTS, Unpainted.BACKGROUND)

@@ -6,8 +6,6 @@ cells may be one pixel wide, and 8-connected components would leak through it di
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -15,6 +13,7 @@ from scipy import ndimage
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.necks import cut_necks
+from napari_unet.engine.separation import give_back
 from napari_unet.engine.smallest import smallest_object
 from napari_unet.engine.tiles import Tile
 
@@ -57,7 +56,7 @@ def cut_objects(foreground: npt.NDArray[np.bool_], config: ObjectsConfig) -> tup
     labels, count = _drop(labels, _sizes(labels, count) >= smallest)
     count = cut_necks(labels, count, config.neck, smallest=smallest)
     if config.gap > 0 and count > 1:
-        _give_back_border(labels, config.gap)
+        give_back(labels, config.gap)
     return labels, count
 
 
@@ -206,22 +205,3 @@ def _drop(labels: Labels, keep: npt.NDArray[np.bool_]) -> tuple[Labels, int]:
         return labels, count
     numbers[~keep] = 0
     return numbers[labels], count
-
-
-def _give_back_border(labels: Labels, gap: int) -> None:
-    """Assign the separation border to the nearer of the objects beside it, in place.
-
-    The counterpart of `targets.separate`: background at most `gap` from one object, and with
-    another one at most 2·`gap` away (chessboard distances, pixels). Between two objects at the
-    same distance the higher number has it.
-    """
-    far = np.iinfo(np.int32).max
-    window = 4 * gap + 1
-    highest = ndimage.maximum_filter(labels, window)
-    lowest: npt.NDArray[Any] = np.where(labels == 0, far, labels)
-    lowest = ndimage.minimum_filter(lowest, window)
-    border = (labels == 0) & (highest > lowest)
-    nearest = labels
-    for _ in range(gap):
-        nearest = np.where(nearest == 0, ndimage.maximum_filter(nearest, 3), nearest)
-    labels[border] = nearest[border]

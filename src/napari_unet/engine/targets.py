@@ -18,13 +18,13 @@ from skimage.segmentation import relabel_sequential
 
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
 from napari_unet.engine.errors import LabelsError
+from napari_unet.engine.separation import separate
 
 __all__ = [
     "IGNORED",
     "LabelScheme",
     "border_weights",
     "class_weights",
-    "separate",
 ]
 
 IGNORED = 255
@@ -123,32 +123,6 @@ class LabelScheme:
             unlabelled |= table[classes] != labels
         classes[unlabelled] = IGNORED
         return classes
-
-
-def separate(objects: npt.NDArray[np.int32], gap: int = 1) -> npt.NDArray[np.int32]:
-    """Introduce a thin background gap between touching objects.
-
-    Parameters
-    ----------
-    objects
-        (Y, X), one number per object, 0 = background.
-    gap
-        Pixels of an object with another object within this chessboard distance become
-        background, so the gap is 2·gap wide. Objects with background between them that is
-        wider than `gap` stay as they are.
-
-    Notes
-    -----
-    Section 3 of the paper: the separation border is computed with morphological operations
-    (here: a grey dilation and a grey erosion over the objects).
-    """
-    if gap == 0 or not objects.any():
-        return objects
-    size = 2 * gap + 1
-    far = np.iinfo(np.int32).max
-    highest = ndimage.maximum_filter(objects, size)
-    lowest = ndimage.minimum_filter(np.where(objects == 0, far, objects), size)
-    return np.where((objects > 0) & (lowest != highest), 0, objects)
 
 
 def border_weights(

@@ -32,7 +32,7 @@ def paint_strokes(
     Parameters
     ----------
     truth
-        True label image (planes, Y, X), 0 = background.
+        True label image (planes, Y, X), 0 = background, negative = not to be painted on.
     planes
         Planes to paint on; default: three, spread over the stack.
     cells
@@ -62,8 +62,7 @@ def paint_strokes(
 
 def _choose(rng: np.random.Generator, truth: npt.NDArray[Any], cells: int) -> list[int]:
     """Return the cells to paint: groups of cells that touch, none of them a mere fragment."""
-    areas = np.bincount(truth.ravel())
-    areas[0] = 0
+    areas = np.bincount(truth[truth > 0])
     whole = np.flatnonzero(areas > 0.5 * np.median(areas[areas > 0]))
     touching = _touching(truth)
     chosen: list[int] = []
