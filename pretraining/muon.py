@@ -34,7 +34,7 @@ class Muon(Optimizer):
         super().__init__(weights, {"lr": lr})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self) -> None:  # type: ignore[override]
         """Do one update."""
         for group in self.param_groups:
             for weight in group["params"]:
@@ -52,7 +52,7 @@ class Muon(Optimizer):
 def _orthogonal(matrix: Tensor) -> Tensor:
     """Return about the nearest matrix whose singular values are all one (0.7 to 1.2)."""
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
+    x: Tensor = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
     a, b, c = _QUINTIC
     for _ in range(_ITERATIONS):

@@ -34,7 +34,7 @@ def test_it_finds_the_minimum_of_a_badly_scaled_problem() -> None:
     for step in range(300):
         optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / 300)
         optimiser.zero_grad()
-        (scale * (weight - target) ** 2).sum().backward()
+        (scale * (weight - target) ** 2).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     assert (weight - target).abs().max() < 0.1
