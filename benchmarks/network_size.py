@@ -1,10 +1,10 @@
-"""Quality against cost of network sizes, on the sample of touching cells.
+"""Quality against cost of pretrained networks of several sizes.
 
-    python benchmarks/network_size.py --seconds 45 --repeats 3
+    python -m benchmarks.network_size light runs/light_24/light_24.safetensors --seconds 10 60
 
-For each network, in one run: seconds per training step, Mpx/s of prediction, and the scores over
-the whole stack after the same seconds of training on the same strokes. Medians over the repeats,
-each with another seed of training. Prints a Markdown table.
+For each network, in one run: seconds per training step and Mpx/s of prediction, measured in turns
+(medians of the repeats), and the mean scores on the tested planes of real microscopy after the
+same strokes and the same seconds. Prints a table in Markdown.
 """
 
 from __future__ import annotations
@@ -12,88 +12,122 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from napari_unet.config import RECIPES, NetworkConfig, Task, Unpainted
+import numpy as np
+import torch
+
+from benchmarks.microscopy_sets import SETS
+from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, run_network
+from benchmarks.stroke_cells import Cell
+from napari_unet.cli.settings import train_config
+from napari_unet.config import OutputKind, Unpainted
 from napari_unet.engine.device import pick_device
-from napari_unet.engine.evaluate import Comparison, evaluate_objects
-from napari_unet.engine.events import PlaneDone, TrainDone
+from napari_unet.engine.events import TrainDone
+from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.train import fit
-from napari_unet.io.samples import Sample, paint_strokes, synthetic_cells
+from napari_unet.engine.unet import margin
+from napari_unet.io.checkpoints import load_model
+from napari_unet.io.library import find_model
 
-SIZES = ("16/4", "24/3", "24/4", "32/4", "16/5")  # base channels / levels
+_TIMED_SET = "bbbc039"
+_TIMED_STEPS = 20
+_TIMED_PLANE = 1024, 1024  # pixels
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    steps: int
-    step_seconds: float
-    megapixels_per_second: float
+class Quality:
+    """Means over the sets, and how many steps the time was enough for."""
+
+    iou: float
     seg: float
-    foreground_iou: float
+    ap50: float
+    steps: int
 
 
-def measure(sample: Sample, network: NetworkConfig, seconds: float, seed: int) -> Outcome:
-    """Train for some seconds and score the whole stack."""
-    device = pick_device()
-    planes = ArrayPlanes(sample.image)
-    config = replace(RECIPES["light"], seconds=seconds, patience=0, seed=seed)
-    *_, done = fit(
-        planes,
-        ArrayPlanes(paint_strokes(sample.truth)),
-        start=network,
-        task=Task.OBJECTS,
-        unpainted=Unpainted.IGNORED,
-        config=config,
-        device=device,
-    )
-    assert isinstance(done, TrainDone)
+def step_seconds(model: Model) -> float:
+    """Return the seconds of one training step, without the first answer."""
+    chosen, paint = cached_set(_TIMED_SET), paint_budget(_TIMED_SET, 20, 0)
+
+    def spend(steps: int) -> float:
+        begun = time.perf_counter()
+        *_, done = fit(
+            chosen.planes,
+            ArrayPlanes(paint.labels),
+            start=model,
+            task=chosen.task,
+            unpainted=Unpainted.IGNORED,
+            config=train_config(model, seconds=None, steps=steps, seed=0),
+            device=pick_device("cpu"),
+        )
+        assert isinstance(done, TrainDone)
+        return time.perf_counter() - begun
+
+    return (spend(1 + _TIMED_STEPS) - spend(1)) / _TIMED_STEPS
+
+
+def prediction_speed(model: Model) -> float:
+    """Return Mpx/s of a plane whose pixels are not reduced."""
+    noise = np.random.default_rng(0).random((1, *_TIMED_PLANE), dtype=np.float32)
     begun = time.perf_counter()
-    found = [
-        event
-        for event in segment(done.model, planes, device=device)
-        if isinstance(event, PlaneDone)
+    for _ in segment(
+        model, ArrayPlanes(noise), device=pick_device("cpu"), kind=OutputKind.PROBABILITIES
+    ):
+        pass
+    return noise.size / 1e6 / (time.perf_counter() - begun)
+
+
+def quality(model: Model, sets: Sequence[str], seconds: float, wish: argparse.Namespace) -> Quality:
+    """Train on strokes and score, on every set with every seed."""
+    runs = [
+        run_network(Cell(name, wish.budget, seconds, "bundled", seed, ""), model)[0]
+        for name in sets
+        for seed in wish.seeds
     ]
-    spent = time.perf_counter() - begun
-    scores = evaluate_objects(
-        Comparison(event.values, sample.truth[event.plane], None) for event in found
-    )
-    record = done.model.record
-    return Outcome(
-        steps=record.steps,
-        step_seconds=record.seconds / record.steps,
-        megapixels_per_second=sample.image.size / 1e6 / spent,
-        seg=scores.seg,
-        foreground_iou=scores.foreground_iou,
-    )
+    means = {
+        key: statistics.fmean(run["scores"][key] for run in runs if key in run["scores"])
+        for key in ("iou", "seg", "ap50")
+    }
+    return Quality(**means, steps=round(statistics.median(r["training"]["steps"] for r in runs)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=45)
+    parser.add_argument("models", nargs="+", help="bundled names or files")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--budget", type=int, choices=BUDGETS, default=20)
+    parser.add_argument("--seconds", nargs="+", type=float, default=[10.0, 60.0])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--sizes", nargs="+", default=SIZES, help="base channels / levels")
     wish = parser.parse_args()
-    sample = synthetic_cells()
-    print(f"{pick_device()}; {wish.seconds:g} s of training, medians of {wish.repeats}\n")
-    print("| channels | levels | steps | s per step | Mpx/s | SEG (min to max) | foreground IoU |")
-    print("|---|---|---|---|---|---|---|")
-    for size in wish.sizes:
-        channels, levels = map(int, size.split("/"))
-        network = NetworkConfig(name="trial", base_channels=channels, levels=levels)
-        runs = [measure(sample, network, wish.seconds, seed) for seed in range(wish.repeats)]
-        seg = [run.seg for run in runs]
-        steps, step, speed, iou = (
-            statistics.median(getattr(run, name) for run in runs)
-            for name in ("steps", "step_seconds", "megapixels_per_second", "foreground_iou")
-        )
-        print(
-            f"| {channels} | {levels} | {steps:.0f} | {step:.2f} | {speed:.2f} "
-            f"| {statistics.median(seg):.3f} ({min(seg):.3f} to {max(seg):.3f}) | {iou:.3f} |",
-            flush=True,
-        )
+    models = {Path(name).stem: load_model(find_model(name)) for name in wish.models}
+    rounds = [
+        {name: (step_seconds(model), prediction_speed(model)) for name, model in models.items()}
+        for _ in range(wish.repeats)
+    ]
+    print(
+        f"{torch.get_num_threads()} threads; {wish.budget} actions; means over "
+        f"{', '.join(cached_set(name).title for name in wish.sets)}\n"
+    )
+    times = [f"after {seconds:g} s: steps, IoU, SEG, AP at 0.5" for seconds in wish.seconds]
+    heads = ["network", "channels", "levels", "margin, px", "pretrained, steps", "s per step"]
+    print("| " + " | ".join([*heads, "Mpx/s", *times]) + " |")
+    print("|---" * (len(heads) + 1 + len(times)) + "|")
+    for name, model in models.items():
+        step, speed = (statistics.median(r[name][index] for r in rounds) for index in (0, 1))
+        network = model.network
+        cells = [
+            f"| {name} | {network.base_channels} | {network.levels} | {margin(network.levels)} "
+            f"| {model.record.steps} | {step:.3f} | {speed:.2f}"
+        ]
+        for seconds in wish.seconds:
+            found = quality(model, wish.sets, seconds, wish)
+            cells.append(f"{found.steps}, {found.iou:.3f}, {found.seg:.3f}, {found.ap50:.3f}")
+        print(" | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -24,13 +24,13 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet import __version__
-from napari_unet.config import AugmentConfig, NetworkConfig, Task
+from napari_unet.config import AugmentConfig, NetworkConfig, Optimiser, Task
 from napari_unet.engine import augment
 from napari_unet.engine.model import Model, TrainRecord
+from napari_unet.engine.muon import Muon
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.unet import UNet, initialise, margin, valid_output_size
 from napari_unet.io.checkpoints import save_model
-from pretraining.muon import Muon
 from pretraining.objectives import Lesson, Losses, Pupil
 from pretraining.pool import Example, load_pool, make_pool
 
@@ -54,7 +54,7 @@ class Training:
     scenes: int
     patch: int
     average: float
-    muon_rate: float = 0.0  # of the convolutions between the first and the last; 0: AdamW for all
+    optimiser: Optimiser = Optimiser.ADAM
 
 
 class LessonPlan:
@@ -113,7 +113,12 @@ class Pretraining:
         initialise(self.pupil, self._generator)
         self.pupil.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._training = training
-        self._optimisers = _optimisers(self.pupil, training)
+        rate, decay = training.learning_rate, training.weight_decay
+        self._optimiser = (
+            Muon(self.pupil, rate, weight_decay=decay)
+            if training.optimiser == Optimiser.MUON
+            else torch.optim.AdamW(self.pupil.parameters(), lr=rate, weight_decay=decay)
+        )
         self.step = 0
         self.seconds = 0.0
         self.average = {
@@ -123,15 +128,13 @@ class Pretraining:
     def advance(self, lesson: Lesson) -> Losses:
         """Do one gradient update."""
         self.step += 1
-        for optimiser in self._optimisers:
-            optimiser.zero_grad(set_to_none=True)
-            for group in optimiser.param_groups:
-                group["lr"] = optimiser.defaults["lr"] * self._share_of_rate()
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._learning_rate()
+        self._optimiser.zero_grad(set_to_none=True)
         losses = self.pupil.learn(lesson, self._generator)
         losses.total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.pupil.parameters(), 1.0)
-        for optimiser in self._optimisers:
-            optimiser.step()
+        self._optimiser.step()
         decay = min(self._training.average, self.step / (self.step + 10))
         for name, value in self.pupil.network.state_dict().items():
             self.average[name].lerp_(value, 1 - decay)
@@ -144,7 +147,7 @@ class Pretraining:
             "step": self.step,
             "seconds": self.seconds,
             "pupil": self.pupil.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
+            "optimiser": self._optimiser.state_dict(),
             "average": self.average,
             "generator": self._generator.get_state(),
         }
@@ -156,27 +159,14 @@ class Pretraining:
         state: dict[str, Any] = torch.load(path, weights_only=True)
         self.step, self.seconds = state["step"], state["seconds"]
         self.pupil.load_state_dict(state["pupil"])
-        for optimiser, kept in zip(self._optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(kept)
+        self._optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
         self._generator.set_state(state["generator"])
 
-    def _share_of_rate(self) -> float:
+    def _learning_rate(self) -> float:
         progress = min(1.0, self.step / self._training.steps)
-        return min(1.0, self.step / _WARM_UP) * (1 + math.cos(math.pi * progress)) / 2
-
-
-def _optimisers(pupil: Pupil, training: Training) -> list[torch.optim.Optimizer]:
-    hidden = [
-        weight
-        for name, weight in pupil.network.named_parameters()
-        if training.muon_rate and weight.ndim == 4 and not name.startswith(("down.0.0.", "head."))
-    ]
-    chosen = {id(weight) for weight in hidden}
-    others = [weight for weight in pupil.parameters() if id(weight) not in chosen]
-    rate, decay = training.learning_rate, training.weight_decay
-    adam = torch.optim.AdamW(others, lr=rate, weight_decay=decay)
-    return [adam, Muon(hidden, lr=training.muon_rate)] if hidden else [adam]
+        rate = self._training.learning_rate * min(1.0, self.step / _WARM_UP)
+        return rate * (1 + math.cos(math.pi * progress)) / 2
 
 
 def run(config: dict[str, Any], name: str, output: Path, data: Path) -> Path:

@@ -232,8 +232,8 @@ def test_a_model_that_is_not_decided_yet_sees_every_pixel() -> None:
 def test_the_border_is_given_back_in_blocks() -> None:
     assert Reduction(3, (9, 9)).objects(ObjectsConfig(gap=2)) == ObjectsConfig(gap=6)
     probability = np.ones((1, 20, 46), np.float32)
-    probability[..., 20:26] = 0  # three pixels of each of two objects
-    for factor, border in [(None, 6), (1, 6), (2, 6), (3, 0)]:
+    probability[..., 20:27] = 0  # as wide as a border of three pixels into each of two objects
+    for factor, border in [(None, 7), (1, 7), (2, 7), (3, 0)]:
         model = replace(tiny_model(), reduction=factor)
         decoder = plane_decoder(model, OutputKind.LABELS, ObjectsConfig(), (20, 46), offset=0)
         decoder.add(Tile(Span(0, 20), Span(0, 46)), probability)

@@ -28,7 +28,7 @@ def config(steps: int) -> dict[str, Any]:
             "scenes": 2,
             "patch": 32,
             "average": 0.9,
-            "muon_rate": 0.01,
+            "optimiser": "muon",
         },
     }
 
