@@ -44,8 +44,8 @@ class Variant:
     scratch: bool = False
 
 
-def _with_adam(config: TrainConfig) -> TrainConfig:
-    return replace(config, optimiser=Optimiser.ADAM)
+def _with_muon(config: TrainConfig) -> TrainConfig:
+    return replace(config, optimiser=Optimiser.MUON)
 
 
 VARIANTS = {
@@ -64,9 +64,9 @@ VARIANTS = {
     "balanced": Variant("always balanced", lambda config: replace(config, balance=Balance.ALWAYS)),
     "unbalanced": Variant("never balanced", lambda config: replace(config, balance=Balance.NEVER)),
     "full_size": Variant("image not reduced", lambda config: replace(config, reduction=1)),
-    "adam": Variant("AdamW instead of Muon", _with_adam),
+    "muon": Variant("Muon instead of AdamW", _with_muon),
     "scratch": Variant("from random weights", scratch=True),
-    "scratch_adam": Variant("from random weights, AdamW", _with_adam, scratch=True),
+    "scratch_muon": Variant("from random weights, Muon", _with_muon, scratch=True),
 }
 
 

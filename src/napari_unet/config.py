@@ -130,7 +130,7 @@ class TrainConfig:
 
     seconds: float | None = 60.0  # time limit; None: no limit
     steps: int | None = None  # limit in gradient updates; None: no limit
-    optimiser: Optimiser = Optimiser.MUON
+    optimiser: Optimiser = Optimiser.ADAM
     learning_rate: float = 1e-3
     momentum: float = 0.9  # of SGD and Muon, Adam's first decay
     weight_decay: float = 0.0

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from napari_unet.config import ObjectsConfig, Optimiser, Task, TrainConfig, Unpainted
+from napari_unet.config import ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import (
     Corrected,
@@ -221,9 +221,7 @@ def test_what_is_newly_painted_is_really_learned() -> None:
     image[0][truth[0] == 3] -= np.minimum(image[0][truth[0] == 3], 60)  # taken for background
     user = User(paints={30: third_square})
 
-    config = replace(QUICK, steps=80, patience=0, optimiser=Optimiser.ADAM)  # slow to see it
-
-    events = list(train(user, config, image=image))
+    events = list(train(user, replace(QUICK, steps=80, patience=0), image=image))
 
     (corrected,) = of_type(events, Corrected)
     (labels,) = plane_values(

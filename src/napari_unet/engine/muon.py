@@ -1,7 +1,7 @@
 """Muon: momentum whose steps change every direction of a layer's weights alike.
 
 Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks". torch has it for
-matrices only and in bfloat16, which takes 16 times as long on a CPU that cannot compute in it.
+matrices only and in bfloat16, which takes many times as long on a CPU that cannot compute in it.
 """
 
 from __future__ import annotations

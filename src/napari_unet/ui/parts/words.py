@@ -37,7 +37,7 @@ TRAIN = {
     ),
     "optimiser": Words(
         "Optimiser",
-        "muon: learns most in short runs. adam: the usual one. sgd: as in the paper of 2015.",
+        "adam: good in short runs. muon: about as good. sgd: as in the paper of 2015.",
     ),
     "learning_rate": Words("Learning rate", "Size of a gradient update.", 1e-5, 1e-5, 1),
     "momentum": Words(
