@@ -17,7 +17,7 @@ from unittest.mock import patch
 from benchmarks.microscopy_sets import SETS
 from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, score
 from napari_unet.cli.settings import train_config
-from napari_unet.config import Balance, NetworkConfig, Optimiser, Task, TrainConfig, Unpainted
+from napari_unet.config import Balance, NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine import trainer
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.events import PlaneDone, TrainDone
@@ -44,10 +44,6 @@ class Variant:
     scratch: bool = False
 
 
-def _with_muon(config: TrainConfig) -> TrainConfig:
-    return replace(config, optimiser=Optimiser.MUON)
-
-
 VARIANTS = {
     "default": Variant("as it is"),
     "head_only": Variant(
@@ -64,9 +60,7 @@ VARIANTS = {
     "balanced": Variant("always balanced", lambda config: replace(config, balance=Balance.ALWAYS)),
     "unbalanced": Variant("never balanced", lambda config: replace(config, balance=Balance.NEVER)),
     "full_size": Variant("image not reduced", lambda config: replace(config, reduction=1)),
-    "muon": Variant("Muon instead of AdamW", _with_muon),
     "scratch": Variant("from random weights", scratch=True),
-    "scratch_muon": Variant("from random weights, Muon", _with_muon, scratch=True),
 }
 
 

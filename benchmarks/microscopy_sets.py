@@ -41,9 +41,7 @@ class MicroscopySet:
     title: str
     task: Task
     image: npt.NDArray[Any]  # (planes, Y, X), colour (planes, C, Y, X)
-    truth: npt.NDArray[
-        Any
-    ]  # (planes, Y, X): objects, 0 = background, or classes from 1 up; UNDECIDED
+    truth: npt.NDArray[Any]  # (planes, Y, X): objects, 0 = background; or classes, from 1 up
     painted: tuple[int, ...]  # planes in the order in which a person paints on them
     tested: tuple[int, ...]
     split: str  # in words

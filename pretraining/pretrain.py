@@ -24,10 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet import __version__
-from napari_unet.config import AugmentConfig, NetworkConfig, Optimiser, Task
+from napari_unet.config import AugmentConfig, NetworkConfig, Task
 from napari_unet.engine import augment
 from napari_unet.engine.model import Model, TrainRecord
-from napari_unet.engine.muon import Muon
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.unet import UNet, initialise, margin, valid_output_size
 from napari_unet.io.checkpoints import save_model
@@ -54,7 +53,6 @@ class Training:
     scenes: int
     patch: int
     average: float
-    optimiser: Optimiser = Optimiser.ADAM
 
 
 class LessonPlan:
@@ -113,11 +111,10 @@ class Pretraining:
         initialise(self.pupil, self._generator)
         self.pupil.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._training = training
-        rate, decay = training.learning_rate, training.weight_decay
-        self._optimiser = (
-            Muon(self.pupil, rate, weight_decay=decay)
-            if training.optimiser == Optimiser.MUON
-            else torch.optim.AdamW(self.pupil.parameters(), lr=rate, weight_decay=decay)
+        self._optimiser = torch.optim.AdamW(
+            self.pupil.parameters(),
+            lr=training.learning_rate,
+            weight_decay=training.weight_decay,
         )
         self.step = 0
         self.seconds = 0.0

@@ -63,7 +63,6 @@ class Optimiser(StrEnum):
 
     SGD = "sgd"  # the paper's: stochastic gradient descent with momentum
     ADAM = "adam"
-    MUON = "muon"  # momentum, orthogonalised; Adam where that has no meaning
 
 
 def _require(condition: object, message: str) -> None:
@@ -132,7 +131,7 @@ class TrainConfig:
     steps: int | None = None  # limit in gradient updates; None: no limit
     optimiser: Optimiser = Optimiser.ADAM
     learning_rate: float = 1e-3
-    momentum: float = 0.9  # of SGD and Muon, Adam's first decay
+    momentum: float = 0.9  # SGD momentum, Adam's first decay
     weight_decay: float = 0.0
     anneal: bool = True  # lower the learning rate to zero along a cosine
     clip_gradient: float = 1.0  # largest norm of the gradient; 0: any

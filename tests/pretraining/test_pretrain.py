@@ -28,7 +28,6 @@ def config(steps: int) -> dict[str, Any]:
             "scenes": 2,
             "patch": 32,
             "average": 0.9,
-            "optimiser": "muon",
         },
     }
 

@@ -16,7 +16,6 @@ from napari_unet.engine.head import fit_head
 from napari_unet.engine.lessons import Lessons
 from napari_unet.engine.loss import weighted_cross_entropy
 from napari_unet.engine.model import Model, adapt
-from napari_unet.engine.muon import Muon
 from napari_unet.engine.overlap import OverlapTiler, network_probabilities
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.sampling import Batch, PatchSampler, validation_batches
@@ -216,18 +215,11 @@ def _loss(logits: Tensor, batch: Batch) -> Tensor:
 
 
 def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    rate, momentum, decay = config.learning_rate, config.momentum, config.weight_decay
-    match config.optimiser:
-        case Optimiser.MUON:
-            return Muon(network, rate, momentum=momentum, weight_decay=decay)
-        case Optimiser.ADAM:
-            return torch.optim.AdamW(
-                network.parameters(), lr=rate, betas=(momentum, 0.999), weight_decay=decay
-            )
-        case Optimiser.SGD:
-            return torch.optim.SGD(
-                network.parameters(), lr=rate, momentum=momentum, weight_decay=decay
-            )
+    weights, rate, decay = network.parameters(), config.learning_rate, config.weight_decay
+    if config.optimiser is Optimiser.SGD:
+        return torch.optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay)
+    betas = (config.momentum, 0.999)
+    return torch.optim.AdamW(weights, lr=rate, betas=betas, weight_decay=decay)
 
 
 def _confusion(

@@ -35,10 +35,7 @@ TRAIN = {
     "steps": Words(
         "Steps", "Largest number of gradient updates; 0: no limit.", 50, zero_is_none=True
     ),
-    "optimiser": Words(
-        "Optimiser",
-        "adam: good in short runs. muon: about as good. sgd: as in the paper of 2015.",
-    ),
+    "optimiser": Words("Optimiser", "adam: good in short runs. sgd: as in the paper of 2015."),
     "learning_rate": Words("Learning rate", "Size of a gradient update.", 1e-5, 1e-5, 1),
     "momentum": Words(
         "Momentum", "Share of the last update in the next; of adam, its first decay.", 0.01, 0, 0.99
