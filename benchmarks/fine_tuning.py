@@ -19,8 +19,9 @@ from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, score
 from napari_unet.cli.settings import train_config
 from napari_unet.config import Balance, NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine import trainer
+from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
-from napari_unet.engine.events import PlaneDone, TrainDone
+from napari_unet.engine.events import TrainDone
 from napari_unet.engine.head import fit_head
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
@@ -83,7 +84,7 @@ def run(name: str, variant: Variant, bundled: Model, wish: argparse.Namespace) -
         )
     assert isinstance(done, TrainDone)
     events = segment(done.model, chosen.planes, device=device, numbers=chosen.tested)
-    found = [event.values for event in events if isinstance(event, PlaneDone)]
+    found = [values for _, values in whole_planes(events)]
     return score(chosen, found, chosen.tested)
 
 

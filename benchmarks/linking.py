@@ -25,6 +25,7 @@ import tifffile
 from scipy import ndimage
 
 from benchmarks.linking_rules import Links, Rule, link_by_rule
+from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.events import Resume
 from napari_unet.engine.linking import PlaneLinker
 from napari_unet.engine.metrics import average_precision, seg_score
@@ -129,10 +130,11 @@ def link_by_package(planes: list[Labels]) -> Links:
     used = 0
     for plane in order:
         labels = planes[plane]
-        linked, new = linker.link(plane, np.where(labels, labels + used, 0), used + 1)
+        numbered = CompactLabels.of(np.where(labels, labels + used, 0))
+        linked, new = linker.link(plane, numbered, used + 1)
         used += new
         table = np.zeros(int(labels.max()) + 1, dtype=np.int64)
-        table[labels] = linked
+        table[labels] = np.asarray(linked)
         numbers[plane] = table
     return numbers
 

@@ -36,8 +36,9 @@ from napari_unet.config import (
     TrainConfig,
     Unpainted,
 )
+from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
-from napari_unet.engine.events import PlaneDone, TrainDone
+from napari_unet.engine.events import TrainDone
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
@@ -203,7 +204,7 @@ def measure(
 
 def _score_objects(task: PaperTask, model: Model, planes: ArrayPlanes) -> dict[str, float]:
     events = segment(model, planes, device=pick_device("cpu"), numbers=task.tested)
-    found = {event.plane: event.values for event in events if isinstance(event, PlaneDone)}
+    found = dict(whole_planes(events))
     return score(task, [found[number] for number in task.tested], task.tested)
 
 
@@ -216,7 +217,7 @@ def _score_membranes(task: PaperTask, model: Model, planes: ArrayPlanes) -> dict
         kind=OutputKind.PROBABILITIES,
         tiling=TilingConfig(rotations=ROTATIONS),
     )
-    cells = {event.plane: event.values[1] for event in events if isinstance(event, PlaneDone)}
+    cells = {plane: values[1] for plane, values in whole_planes(events)}
     sections = (
         Section(cells[number].astype(np.float32), task.truth[number] == 2) for number in task.tested
     )

@@ -32,9 +32,10 @@ from benchmarks.stroke_cells import METHODS, Cell, full_grown, keep, read_cells,
 from benchmarks.undecided import leave_undecided
 from napari_unet.cli.settings import train_config
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
+from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.evaluate import Comparison, evaluate_classes, evaluate_objects
-from napari_unet.engine.events import PlaneDone, TrainDone
+from napari_unet.engine.events import TrainDone
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
@@ -168,7 +169,7 @@ def run_network(cell: Cell, start: Model | NetworkConfig) -> tuple[dict[str, Any
     assert isinstance(done, TrainDone)
     numbers = (chosen.painted[0], *chosen.tested)
     events = segment(done.model, chosen.planes, device=device, numbers=numbers)
-    found = [event.values for event in events if isinstance(event, PlaneDone)]
+    found = [values for _, values in whole_planes(events)]
     record = done.model.record
     figures = {
         "scores": score(chosen, found[1:], chosen.tested),

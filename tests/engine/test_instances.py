@@ -214,7 +214,8 @@ def decode(mask: Mask, tile: int, config: ObjectsConfig, seed: int, offset: int 
     for at in np.random.default_rng(seed).permutation(len(tiles)):
         part = mask[tiles[at].y.as_slice, tiles[at].x.as_slice]
         decoder.add(tiles[at], np.where(part, 0.9, 0.1).astype(np.float32)[np.newaxis])
-    return decoder.finish()
+    labels, count = decoder.finish()
+    return np.asarray(labels), count
 
 
 configs = st.builds(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -21,11 +23,17 @@ def two_discs(radius: int, bridge: int) -> npt.NDArray[np.int32]:
     return labels
 
 
+def cut(labels: npt.NDArray[np.int32], count: int, neck: float, smallest: int = 0) -> int:
+    """Cut every object."""
+    boxes: Any = dict(enumerate(ndimage.find_objects(labels), start=1))
+    return cut_necks(labels, boxes, count, neck, smallest=smallest)
+
+
 @pytest.mark.parametrize("radius", [6, 12, 40])
 def test_two_discs_on_a_narrow_bridge_become_two_objects(radius: int) -> None:
     labels = two_discs(radius, bridge=radius // 2)
 
-    count = cut_necks(labels, 1, 0.6)
+    count = cut(labels, 1, 0.6)
 
     assert count == 2
     left, right = (labels == 1).sum(), (labels == 2).sum()
@@ -38,12 +46,12 @@ def test_a_wide_bridge_is_not_cut(radius: int) -> None:
     labels = two_discs(radius, bridge=int(1.7 * radius))
     before = labels.copy()
 
-    assert cut_necks(labels, 1, 0.6) == 1
+    assert cut(labels, 1, 0.6) == 1
     np.testing.assert_array_equal(labels, before)
 
 
 def test_the_share_decides() -> None:
-    counts = [cut_necks(two_discs(12, bridge=12), 1, neck) for neck in (0.0, 0.3, 0.9)]
+    counts = [cut(two_discs(12, bridge=12), 1, neck) for neck in (0.0, 0.3, 0.9)]
 
     assert counts == [1, 1, 2]
 
@@ -55,14 +63,14 @@ def test_long_and_ragged_objects_stay_whole() -> None:
     rim = (labels == 1) & ~ndimage.binary_erosion(labels == 1)
     labels[rim & (rng.random(labels.shape) < 0.5)] = 0
 
-    assert cut_necks(labels, 1, 0.6) == 1
+    assert cut(labels, 1, 0.6) == 1
 
 
 def test_other_objects_in_the_same_box_are_left_alone() -> None:
     labels = two_discs(10, bridge=3)
     labels[:2, :] = 2
 
-    count = cut_necks(labels, 2, 0.6)
+    count = cut(labels, 2, 0.6)
 
     assert count == 3
     assert (labels == 2).sum() == 2 * labels.shape[1]
@@ -75,9 +83,9 @@ def test_a_protrusion_that_is_too_small_for_an_object_stays() -> None:
     labels[disk((24, 96), 6)] = labels[22:26, 85:96] = 1  # a knob on the right disc
     with_knob = labels.copy()
 
-    assert cut_necks(labels, 1, 0.6, smallest=60) == 3
+    assert cut(labels, 1, 0.6, smallest=60) == 3
     assert labels[24, 96] != labels[24, 67]
-    assert cut_necks(with_knob, 1, 0.6, smallest=200) == 2
+    assert cut(with_knob, 1, 0.6, smallest=200) == 2
     assert with_knob[24, 96] == with_knob[24, 67] != with_knob[24, 23]
     np.testing.assert_array_equal(with_knob > 0, labels > 0)
 
@@ -87,5 +95,5 @@ def test_a_knob_alone_is_no_reason_to_cut() -> None:
     labels[disk((24, 51), 6)] = labels[22:26, 40:51] = 1
     whole = labels.copy()
 
-    assert cut_necks(labels, 1, 0.6) == 2
-    assert cut_necks(whole, 1, 0.6, smallest=200) == 1
+    assert cut(labels, 1, 0.6) == 2
+    assert cut(whole, 1, 0.6, smallest=200) == 1

@@ -20,6 +20,7 @@ from napari_unet.config import (
     Task,
     TilingConfig,
 )
+from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.errors import EngineError, ImageError, SettingsError, UnetPaintError
 from napari_unet.engine.events import (
@@ -52,6 +53,16 @@ def after(count: int) -> Callable[[], bool]:
     """Return a stop that says True at the `count`-th question."""
     asked = iter(range(1, 10_000))
     return lambda: next(asked) >= count
+
+
+def numbered(stack: Any, **settings: Any) -> dict[int, PlaneDone]:
+    done = events(stack, **settings)
+    return {event.plane: event for event in done if isinstance(event, PlaneDone)}
+
+
+def labels_of(event: PlaneDone) -> Any:
+    """Return the labels, (Y, X)."""
+    return np.asarray(event.labels)
 
 
 def test_events_come_in_order() -> None:
@@ -115,22 +126,22 @@ def test_values_have_the_promised_type_and_shape(
     values = (0, 1) if task is Task.OBJECTS else (0, 2, 7)
     model = tiny_model(task=task, values=values)
     for event in events(STACK[:1], model, kind=kind, tiling=TILES_OF_16):
-        if isinstance(event, PlaneDone):
-            assert event.values.shape == shape
-        if isinstance(event, PlaneDone | TileDone):
-            assert event.values.dtype == dtype
         if isinstance(event, TileDone):
+            assert event.values.dtype == dtype
             height, width = event.y.stop - event.y.start, event.x.stop - event.x.start
             assert event.values.shape == (*shape[:-2], height, width)
 
 
 @pytest.mark.parametrize("kind", [OutputKind.CLASSES, OutputKind.PROBABILITIES])
-def test_tiles_that_are_decoded_by_pixel_make_up_the_plane(kind: OutputKind) -> None:
-    *_, plane, _end = done = events(STACK[:1], kind=kind, tiling=TILES_OF_16)
+def test_tiles_that_are_decoded_by_pixel_are_final(kind: OutputKind) -> None:
+    *tiles, plane, _end = events(STACK[:1], kind=kind, tiling=TILES_OF_16)
     assert isinstance(plane, PlaneDone)
-    for event in done:
+    assert plane.labels is None
+    assert plane.complete
+    (whole,) = plane_values(events(STACK[:1], kind=kind, tiling=TilingConfig(tile=64)))
+    for event in tiles:
         if isinstance(event, TileDone):
-            np.testing.assert_array_equal(event.values, plane.values[..., event.y, event.x])
+            np.testing.assert_allclose(event.values, whole[..., event.y, event.x], atol=1e-5)
 
 
 def test_classes_are_the_likeliest_label_value() -> None:
@@ -149,10 +160,10 @@ def test_foreground_is_what_reaches_the_threshold() -> None:
 
 def test_object_numbers_are_consecutive_over_the_planes() -> None:
     objects = ObjectsConfig(min_size=4)
-    planes = [e for e in events(objects=objects, numbers=[2, 0, 4]) if isinstance(e, PlaneDone)]
+    done = numbered(STACK, objects=objects, numbers=[2, 0, 4])
     last = 0
-    for event in planes:
-        numbers = np.unique(event.values[event.values > 0])
+    for event in done.values():
+        numbers = np.unique(labels_of(event))[1:]
         assert event.objects == len(numbers) > 1
         np.testing.assert_array_equal(numbers, np.arange(last + 1, last + event.objects + 1))
         last += event.objects
@@ -205,15 +216,20 @@ def test_stopping_keeps_the_finished_tiles() -> None:
         if isinstance(event, TileDone) and event.plane == 1:
             kept[event.y, event.x] = True
     assert kept.sum() == 4 * 16 * 16 - 16 * 14 + 16 * 16
-    np.testing.assert_allclose(partial.values[:, kept], whole[1][:, kept], atol=1e-5)
-    assert (partial.values[:, ~kept] == 0).all()
+    values = plane_values(done)[1]
+    np.testing.assert_allclose(values[:, kept], whole[1][:, kept], atol=1e-5)
+    assert (values[:, ~kept] == 0).all()
+    left_out = np.zeros((40, 50), bool)
+    for at in partial.missing:
+        left_out[at] = True
+    np.testing.assert_array_equal(left_out, ~kept)
 
 
 def test_stopping_cuts_the_finished_tiles_into_objects() -> None:
     done = events(tiling=TILES_OF_16, stop=after(4))
     (partial,) = [e for e in done if isinstance(e, PlaneDone)]
-    assert partial.objects == partial.values.max() > 0
-    assert (partial.values[16:] == 0).all()
+    assert partial.objects == labels_of(partial).max() > 0
+    assert (labels_of(partial)[16:] == 0).all()
 
 
 def test_stopping_at_the_end_of_a_plane_leaves_that_plane_complete() -> None:
@@ -240,13 +256,13 @@ def test_a_resumed_run_does_only_what_is_left_and_numbers_on() -> None:
     tiles = [event for event in middle if isinstance(event, TileDone)]
     assert [(tile.done, tile.total) for tile in tiles] == [(n, 36) for n in range(1, 37)]
     used = 70
-    as_before = {event.plane: event.values for event in whole if isinstance(event, PlaneDone)}
+    as_before = dict(whole_planes(whole))
     for event in middle:
         if isinstance(event, PlaneDone):
-            numbers = np.unique(event.values[event.values > 0])
+            numbers = np.unique(labels_of(event))[1:]
             np.testing.assert_array_equal(numbers, np.arange(used + 1, used + event.objects + 1))
             used += event.objects
-            np.testing.assert_array_equal(event.values > 0, as_before[event.plane] > 0)
+            np.testing.assert_array_equal(labels_of(event) > 0, as_before[event.plane] > 0)
 
 
 def test_resuming_a_finished_run_does_nothing() -> None:
@@ -261,48 +277,44 @@ LINKED = ObjectsConfig(min_size=4, link=True)
 STILL = np.repeat(noise(1, 40, 50), 5, axis=0)  # the same plane five times
 
 
-def numbered(stack: Any, **settings: Any) -> dict[int, PlaneDone]:
-    done = events(stack, **settings)
-    return {event.plane: event for event in done if isinstance(event, PlaneDone)}
-
-
 def test_linked_objects_keep_their_number_through_the_stack() -> None:
     done = numbered(STILL, objects=LINKED, focus=(2, 0, 0), tiling=TILES_OF_16)
     assert list(done) == [2, 1, 3, 0, 4]
-    assert [event.objects for event in done.values()] == [done[2].values.max(), 0, 0, 0, 0]
+    assert [event.objects for event in done.values()] == [labels_of(done[2]).max(), 0, 0, 0, 0]
     for event in done.values():
-        np.testing.assert_array_equal(event.values, done[2].values)
+        np.testing.assert_array_equal(labels_of(event), labels_of(done[2]))
 
 
 def test_objects_are_not_linked_unless_that_is_wanted() -> None:
     done = numbered(STILL, objects=replace(LINKED, link=False))
-    assert not set(np.unique(done[0].values)) & set(np.unique(done[1].values)) - {0}
+    assert not set(np.unique(labels_of(done[0]))) & set(np.unique(labels_of(done[1]))) - {0}
 
 
 def test_objects_are_not_linked_from_one_series_to_the_next() -> None:
     done = numbered(np.stack([STILL[:2], STILL[:2]]), objects=LINKED)
     first = done[0].objects
     assert [event.objects for event in done.values()] == [first, 0, first, 0]
-    np.testing.assert_array_equal(done[3].values, done[2].values)
-    assert done[2].values[done[2].values > 0].min() == first + 1
+    np.testing.assert_array_equal(labels_of(done[3]), labels_of(done[2]))
+    assert labels_of(done[2])[labels_of(done[2]) > 0].min() == first + 1
 
 
 def test_a_resumed_run_links_to_the_planes_that_were_finished_before() -> None:
     done = numbered(STILL, objects=LINKED, numbers=[1])
     labels = np.zeros(STILL.shape, np.int32)
-    labels[1] = np.where(done[1].values > 0, done[1].values + 200, 0)
+    labels[1] = np.where(labels_of(done[1]) > 0, labels_of(done[1]) + 200, 0)
     resume = Resume(frozenset({1}), int(labels.max()), ArrayPlanes(labels))
     for focus in (0, 4):
         again = numbered(STILL, objects=LINKED, focus=(focus, 0, 0), resume=resume)
-        np.testing.assert_array_equal(again[0].values, labels[1])
+        np.testing.assert_array_equal(labels_of(again[0]), labels[1])
         assert 1 not in again
-    np.testing.assert_array_equal(again[4].values > 0, labels[1] > 0)
-    assert again[4].values[again[4].values > 0].min() == labels.max() + 1  # its side came first
+    np.testing.assert_array_equal(labels_of(again[4]) > 0, labels[1] > 0)
+    last = labels_of(again[4])
+    assert last[last > 0].min() == labels.max() + 1  # its side came first
 
 
 def test_linked_and_resumed_in_one_direction_is_as_in_one_go() -> None:
     whole = numbered(STACK, objects=LINKED)
-    labels = np.stack([whole[plane].values for plane in range(5)])
+    labels = np.stack([labels_of(whole[plane]) for plane in range(5)])
     largest = int(labels[:2].max())
     assert largest == whole[0].objects + whole[1].objects
     labels[2:] = 0
@@ -310,7 +322,7 @@ def test_linked_and_resumed_in_one_direction_is_as_in_one_go() -> None:
     rest = numbered(STACK, objects=LINKED, resume=resume)
     assert list(rest) == [2, 3, 4]
     for plane, event in rest.items():
-        np.testing.assert_array_equal(event.values, whole[plane].values)
+        np.testing.assert_array_equal(labels_of(event), labels_of(whole[plane]))
         assert event.objects == whole[plane].objects
 
 
@@ -320,7 +332,8 @@ def test_at_most_five_planes_are_held_while_linking() -> None:
     most = 0
     for event in run:
         if isinstance(event, PlaneDone):
-            seen.append(weakref.ref(event.values))
+            assert event.labels is not None
+            seen.append(weakref.ref(event.labels.values))
         del event
         most = max(most, sum(ref() is not None for ref in seen))
     assert len(seen) == 10
@@ -368,13 +381,14 @@ def test_inference_mode_does_not_leak_between_events() -> None:
         assert torch.ones(1, requires_grad=True).mul(2).requires_grad
 
 
-def test_at_most_one_plane_of_values_is_held() -> None:
+def test_tiles_that_were_told_are_not_held() -> None:
     seen: list[weakref.ref[Any]] = []
     for event in segment(MODEL, ArrayPlanes(STACK), device=CPU, kind=OutputKind.PROBABILITIES):
-        if isinstance(event, PlaneDone):
+        if isinstance(event, TileDone):
             seen.append(weakref.ref(event.values))
         del event
         assert sum(ref() is not None for ref in seen[:-1]) == 0
+    assert len(seen) == 5
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import torch
 
 from napari_unet.config import NetworkConfig, OutputKind, Task
+from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import DeviceChoice
-from napari_unet.engine.events import PlaneDone, SegmentEvent
+from napari_unet.engine.events import SegmentEvent
 from napari_unet.engine.model import Model, fresh_model
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.planes import ArrayPlanes
@@ -52,7 +53,7 @@ def noise(*shape: int, seed: int = 0) -> npt.NDArray[np.uint8]:
 
 def plane_values(events: Iterable[SegmentEvent]) -> list[npt.NDArray[Any]]:
     """Run a segmentation and return the values of its planes."""
-    return [event.values for event in events if isinstance(event, PlaneDone)]
+    return [values for _, values in whole_planes(events)]
 
 
 def segmented(model: Model, image: npt.NDArray[Any], **settings: Any) -> npt.NDArray[Any]:

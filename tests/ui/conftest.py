@@ -16,6 +16,7 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NetworkConfig, Task
+from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.events import (
     FinishReason,
@@ -104,7 +105,7 @@ def _fill(
         for done, plane in enumerate(planes, 1):
             for event in (
                 TileDone(plane, *whole, values, done, len(planes)),
-                PlaneDone(plane, values, objects=1, complete=True),
+                PlaneDone(plane, CompactLabels.of(values), objects=1),
             ):
                 turn.sink.write(event)
                 yield event

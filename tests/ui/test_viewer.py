@@ -24,6 +24,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QScrollArea, QWidget
 
 from napari_unet.config import NetworkConfig
+from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.events import LabelsTaken, PlaneDone, Previewed, StepDone, TileDone
 from napari_unet.engine.planes import ArrayPlanes
@@ -181,9 +182,8 @@ def test_paint_train_paint_on_segment_correct_and_export(
     np.testing.assert_allclose(result.scale, (300, 0.5, 0.5))
     direct = np.zeros_like(result.data)
     planes, cpu = ArrayPlanes(sample.image), pick_device("cpu")
-    for event in segment(model, planes, device=cpu, focus=(2, 48, 48)):
-        if isinstance(event, PlaneDone):
-            direct[event.plane] = event.values
+    for plane, values in whole_planes(segment(model, planes, device=cpu, focus=(2, 48, 48))):
+        direct[plane] = values
     np.testing.assert_array_equal(result.data, direct)
 
     # Correct: take a plane of the prediction, and undo
@@ -238,7 +238,7 @@ def test_a_segmentation_that_was_stopped_goes_on_where_it_ended(
     click_and_wait(dock, dock.progress.stop, qtbot)
     assert len(tiles) < tiles[-1].total
     assert layer.editable
-    kept = {event.plane: event.values for event in planes}
+    kept = {event.plane: np.asarray(event.labels) for event in planes}
     for plane in range(3):
         np.testing.assert_array_equal(layer.data[plane], kept.get(plane, 0))
     whole = {event.plane for event in planes if event.complete}

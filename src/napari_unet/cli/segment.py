@@ -14,6 +14,7 @@ from napari_unet.cli.console import Interruption, progress_bar, say
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.settings import require_folder
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.engine.compact import bands
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import (
@@ -49,7 +50,7 @@ def segment_stack(
     device: str,
     stop: Interruption,
 ) -> dict[str, Any]:
-    """Segment, write each plane as it is finished, and return the figures.
+    """Segment, write what is finished, and return the figures.
 
     The file has the image's planes, axes and pixel size; planes that are not selected, or not
     reached when the work is stopped, are 0 in it.
@@ -81,12 +82,12 @@ def segment_stack(
         numbers=numbers,
         stop=stop,
     )
-    with _open_writer(output, stack, trained, kind) as writer:
-        begun, done, found = _follow(events, writer)
+    with _open_writer(output, stack, trained, kind) as filling:
+        begun, done, found = _follow(events, filling, numbered=numbered)
         if not done.planes:
             say("Stopped before the first plane was finished; nothing is written.")
             stop.exit_if_requested()
-        writer.fill(planes.count)
+        filling.fill(planes.count)
     return {
         "output": str(output),
         "kind": kind.value,
@@ -101,24 +102,54 @@ def segment_stack(
 
 
 class _Filling:
-    """Writes planes in order and fills those between them, and after them, with zeros."""
+    """Writes planes in order, as they are finished, with zeros between and after them.
 
-    def __init__(self, writer: PlaneWriter, empty: npt.NDArray[Any]) -> None:
+    Parameters
+    ----------
+    writer
+        Of the file.
+    leading
+        Shape of a plane before (Y, X).
+    plane
+        Shape of a plane, pixels (Y, X).
+    """
+
+    def __init__(
+        self, writer: PlaneWriter, leading: tuple[int, ...], plane: tuple[int, int]
+    ) -> None:
         self._writer = writer
-        self._empty = empty
-        self._written = 0
+        self._leading = leading
+        self._plane = plane
+        self._written = 0  # planes
+        self._beside: list[npt.NDArray[Any]] = []  # tiles, from the left
 
-    def write(self, number: int, values: npt.NDArray[Any]) -> None:
-        """Write a plane; all written before have smaller numbers."""
-        self.fill(number)
-        self._writer.write(values)
+    def take_tile(self, event: TileDone) -> None:
+        """Take a tile of final values; they come row by row, and all before in smaller planes."""
+        self.fill(event.plane)
+        self._beside.append(event.values)
+        if event.x.stop == self._plane[1]:
+            self._writer.write(np.concatenate(self._beside, axis=-1))
+            self._beside = []
+
+    def take_plane(self, event: PlaneDone) -> None:
+        """Take the end of a plane; one that is not complete is left out."""
+        self._beside = []
+        if not event.complete:
+            self._writer.drop_rows()
+            return
+        if event.labels is not None:
+            self.fill(event.plane)
+            for rows in bands(self._plane):
+                self._writer.write(event.labels.rows(rows))
         self._written += 1
 
     def fill(self, count: int) -> None:
         """Write empty planes until there are `count`."""
-        while self._written < count:
-            self._writer.write(self._empty)
-            self._written += 1
+        for _ in range(self._written, count):
+            for rows in bands(self._plane):
+                shape = (*self._leading, rows.stop - rows.start, self._plane[1])
+                self._writer.write(np.zeros(shape, np.uint8))
+        self._written = max(self._written, count)
 
 
 @contextmanager
@@ -127,23 +158,25 @@ def _open_writer(
 ) -> Iterator[_Filling]:
     """Open the output with the image's axes and pixel size."""
     opened: AbstractContextManager[PlaneWriter]
+    leading: tuple[int, ...]
     if kind is OutputKind.PROBABILITIES:
         channels = 1 if model.task is Task.OBJECTS else len(model.values)
-        layout = stack.layout(channels=channels)
+        layout, leading = stack.layout(channels=channels), (channels,)
         opened = open_probability_writer(output, layout)
-        empty = np.zeros(layout.shape[-3:], np.float32)
     else:
-        layout = stack.layout()
+        layout, leading = stack.layout(), ()
         opened = open_label_writer(output, layout)
-        empty = np.zeros(layout.shape[-2:], np.int32)
     with opened as writer:
-        yield _Filling(writer, empty)
+        yield _Filling(writer, leading, layout.plane_shape)
 
 
 def _follow(
-    events: Iterator[SegmentEvent], writer: _Filling
+    events: Iterator[SegmentEvent], filling: _Filling, *, numbered: bool
 ) -> tuple[SegmentStarted, SegmentDone, int]:
-    """Write whole planes as they come; return the first event, the last, and the objects."""
+    """Write what is final as it comes; return the first event, the last, and the objects.
+
+    Of numbered objects only whole planes are final, of anything else each tile.
+    """
     begun = done = None
     objects = 0
     with progress_bar("Segmenting") as update:
@@ -154,9 +187,11 @@ def _follow(
                     say(f"Segmenting {len(event.planes)} planes on {event.device}")
                 case TileDone():
                     update(event.done / event.total, f"plane {event.plane}")
-                case PlaneDone(complete=True):
-                    writer.write(event.plane, event.values)
-                    objects += event.objects
+                    if not numbered:
+                        filling.take_tile(event)
+                case PlaneDone():
+                    filling.take_plane(event)
+                    objects += event.objects if event.complete else 0
                 case SegmentDone():
                     done = event
     assert begun is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task
+from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.instances import ObjectDecoder
 from napari_unet.engine.model import Model
@@ -30,8 +31,11 @@ class PlaneDecoder(Protocol):
         """Take a tile's probabilities (K, y, x); return the values to show now."""
         ...
 
-    def finish(self) -> tuple[npt.NDArray[Any], int]:
-        """Return the plane's final values and the number of objects on it."""
+    def finish(self, missing: Sequence[Tile] = ()) -> tuple[CompactLabels | None, int]:
+        """Return the plane's final labels and the number of objects on it.
+
+        None: the values of the tiles were final.
+        """
         ...
 
 
@@ -40,27 +44,20 @@ class PixelDecoder:
 
     Parameters
     ----------
-    plane
-        Takes the values, (..., Y, X); missing tiles keep what it holds.
     decode
         Probabilities (K, y, x) → values (..., y, x).
     """
 
-    def __init__(
-        self, plane: npt.NDArray[Any], decode: Callable[[Probabilities], npt.NDArray[Any]]
-    ) -> None:
-        self._plane = plane
+    def __init__(self, decode: Callable[[Probabilities], npt.NDArray[Any]]) -> None:
         self._decode = decode
 
-    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
+    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:  # noqa: ARG002
         """Take a tile's probabilities (K, y, x); return its final values."""
-        values = self._decode(probabilities)
-        self._plane[..., tile.y.as_slice, tile.x.as_slice] = values
-        return values
+        return self._decode(probabilities)
 
-    def finish(self) -> tuple[npt.NDArray[Any], int]:
-        """Return the plane; pixels are no objects."""
-        return self._plane, 0
+    def finish(self, missing: Sequence[Tile] = ()) -> tuple[None, int]:  # noqa: ARG002
+        """Return that nothing is left to do; pixels are no objects."""
+        return None, 0
 
 
 def wanted_channels(task: Task) -> slice:
@@ -98,20 +95,17 @@ def plane_decoder(
     """
     is_objects = model.task is Task.OBJECTS
     if kind is OutputKind.PROBABILITIES:
-        channels = 1 if is_objects else len(model.values)
-        return PixelDecoder(np.zeros((channels, *shape), np.float32), np.copy)
+        return PixelDecoder(np.copy)
     if is_objects and kind is OutputKind.LABELS:
         on_plane = Reduction(model.reduction or 1, shape).objects(objects)
         smallest = smallest_object(objects, model.record.painted_objects)
         return ObjectDecoder(shape, replace(on_plane, min_size=smallest), offset=offset)
     if is_objects:
-        return PixelDecoder(
-            np.zeros(shape, np.uint8), lambda p: (p[0] >= objects.threshold).astype(np.uint8)
-        )
+        return PixelDecoder(lambda p: (p[0] >= objects.threshold).astype(np.uint8))
     dtype = np.uint8 if kind is OutputKind.CLASSES else np.int32
     if max(model.values) > np.iinfo(dtype).max:
         raise SettingsError(
             f"Class {max(model.values)} does not fit into 8 bit; choose the output 'labels'."
         )
     values = np.array(model.values, dtype)
-    return PixelDecoder(np.zeros(shape, dtype), lambda p: values[p.argmax(axis=0)])
+    return PixelDecoder(lambda p: values[p.argmax(axis=0)])

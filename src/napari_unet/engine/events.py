@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
 
+from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.planes import Planes
 
 if TYPE_CHECKING:  # the window knows the events before torch is loaded
@@ -182,9 +183,9 @@ class SegmentStarted:
     tile: int  # side, pixels
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TileDone:
-    """One tile, decoded; object numbers are provisional until `PlaneDone`."""
+    """One tile, decoded; object numbers are provisional until `PlaneDone`, all else is final."""
 
     plane: int
     y: slice
@@ -194,14 +195,19 @@ class TileDone:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlaneDone:
-    """A whole plane with its final numbers."""
+    """A whole plane is done."""
 
     plane: int
-    values: npt.NDArray[Any]  # (Y, X) labels or classes; probabilities (K, Y, X) float32
-    objects: int  # numbers that no other plane has (task objects, output labels)
-    complete: bool  # False: stopped half-way, the missing tiles are 0
+    labels: CompactLabels | None  # final object numbers; None: the values of the tiles are final
+    objects: int  # numbers that no other plane has
+    missing: tuple[tuple[slice, slice], ...] = ()  # tiles (y, x) left out by a stop; labels 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every tile of the plane was computed."""
+        return not self.missing
 
 
 @dataclass(frozen=True, slots=True)

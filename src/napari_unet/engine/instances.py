@@ -1,35 +1,35 @@
-"""Foreground probability → label image, tile by tile.
-
-Objects are the 4-connected components of the foreground: the separation border between touching
-cells may be one pixel wide, and 8-connected components would leak through it diagonally.
-"""
+"""Foreground probability → label image, tile by tile and in bounded memory."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_unet.config import ObjectsConfig
+from napari_unet.engine.bitmap import Bitmap
+from napari_unet.engine.compact import CompactLabels, LabelCollector, bands
+from napari_unet.engine.components import find_objects
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.necks import cut_necks
-from napari_unet.engine.separation import give_back
+from napari_unet.engine.separation import give_back, reach_of_giving
 from napari_unet.engine.smallest import smallest_object
-from napari_unet.engine.tiles import Tile
+from napari_unet.engine.tiles import Span, Tile
 
 __all__ = ["MAX_OBJECTS", "ObjectDecoder", "cut_objects"]
 
 MAX_OBJECTS = 2**31 - 1
 """Largest object number: label images are int32."""
 
-_EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
-_UNSEEN = 2  # no tile has come yet
-_BAND = 1 << 22  # pixels counted in one go
+_WINDOW = 1 << 24  # pixels of a plane in which necks are cut at once
 
 Labels = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
 
 
-def cut_objects(foreground: npt.NDArray[np.bool_], config: ObjectsConfig) -> tuple[Labels, int]:
+def cut_objects(foreground: Mask, config: ObjectsConfig) -> tuple[Labels, int]:
     """Cut the foreground of a plane into objects.
 
     Parameters
@@ -49,15 +49,106 @@ def cut_objects(foreground: npt.NDArray[np.bool_], config: ObjectsConfig) -> tup
     Notes
     -----
     `min_size` is compared with the size of an object with its holes filled, before the separation
-    border is given back. Necks are not cut where that would leave a smaller part.
+    border is given back. Necks are not cut where that would leave a smaller part, nor, on planes
+    of more than 2^24 pixels, in objects taller than 2^24 divided by the width of the plane.
     """
-    labels, count = _components(foreground, fill_holes=config.fill_holes)
+    shape = (foreground.shape[0], foreground.shape[1])
+    labels, count = _cut([foreground], shape, config)
+    return np.asarray(labels), count
+
+
+def _cut(
+    foreground: Iterable[Mask],
+    shape: tuple[int, int],
+    config: ObjectsConfig,
+    missing: Sequence[Tile] = (),
+) -> tuple[CompactLabels, int]:
+    """Cut a plane that comes in bands of rows; `missing` tiles are 0 in the result."""
     smallest = smallest_object(config)
-    labels, count = _drop(labels, _sizes(labels, count) >= smallest)
-    count = cut_necks(labels, count, config.neck, smallest=smallest)
-    if config.gap > 0 and count > 1:
-        give_back(labels, config.gap)
-    return labels, count
+    labels, count = find_objects(foreground, shape, fill_holes=config.fill_holes, smallest=smallest)
+    if not missing and config.neck == 0 and (config.gap == 0 or count < 2):
+        return labels, count
+    return _Finishing(labels, count, config, smallest, missing).run()
+
+
+class _Finishing:
+    """Cuts necks and gives the separation border back in a window that moves down the plane.
+
+    The window is two steps high; an object no taller than a step is whole in one of its places.
+    Rows leave it when no object that begins in the next step can change them any more.
+    """
+
+    def __init__(
+        self,
+        labels: CompactLabels,
+        count: int,
+        config: ObjectsConfig,
+        smallest: int,
+        missing: Sequence[Tile],
+    ) -> None:
+        self._labels = labels
+        self._count = count
+        self._config = config
+        self._smallest = smallest
+        self._missing = missing
+        self._reach = reach_of_giving(config.gap)
+        self._step = max(2 * self._reach, _WINDOW // labels.shape[1])
+        self._boxes = labels.boxes(count)
+        self._cut_until = 0  # objects up to this number
+        self._collector = LabelCollector(labels.shape)
+        self._first = 0  # row of the plane at which the window begins
+        self._window: Labels = labels.rows(slice(0, 0))
+        self._done = 0  # rows
+
+    def run(self) -> tuple[CompactLabels, int]:
+        """Return the plane and the number of its objects."""
+        height = self._labels.shape[0]
+        for top in range(0, height, self._step):
+            self._move(min(top + 2 * self._step, height))
+            self._cut_necks(top + self._step)
+            last = top + self._step >= height
+            self._finish_rows(height if last else top + self._step - self._reach)
+        return self._collector.labels(), self._count
+
+    def _move(self, stop: int) -> None:
+        """Let the window reach down to a row, and drop the rows that are not needed any more."""
+        begin = max(0, self._done - self._reach)
+        kept = self._window[begin - self._first :]
+        below = self._labels.rows(slice(self._first + len(self._window), stop))
+        self._window = np.concatenate([kept, below])
+        self._first = begin
+
+    def _cut_necks(self, stop: int) -> None:
+        """Cut the objects that begin above a row; their numbers rise with their first row."""
+        found = len(self._boxes) - 1
+        until = int(np.searchsorted(self._boxes[1:, 0], stop)) if found else 0
+        boxes = {
+            number: (slice(top - self._first, bottom - self._first), slice(left, right))
+            for number, (top, bottom, left, right) in enumerate(
+                self._boxes[self._cut_until + 1 : until + 1].tolist(), start=self._cut_until + 1
+            )
+            if bottom - top <= self._step
+        }
+        self._count = cut_necks(
+            self._window, boxes, self._count, self._config.neck, smallest=self._smallest
+        )
+        self._cut_until = until
+
+    def _finish_rows(self, stop: int) -> None:
+        """Give the border back in the rows down to `stop`, and let them go."""
+        height, width = self._labels.shape
+        for band in bands((stop - self._done, width)):
+            top, bottom = self._done + band.start, self._done + band.stop
+            around = slice(max(0, top - self._reach), min(bottom + self._reach, height))
+            rows = self._window[around.start - self._first : around.stop - self._first].copy()
+            if self._config.gap > 0 and self._count > 1:
+                give_back(rows, self._config.gap)
+            rows = rows[top - around.start : bottom - around.start]
+            for tile in self._missing:
+                y = slice(max(0, tile.y.start - top), max(0, tile.y.stop - top))
+                rows[y, tile.x.as_slice] = 0
+            self._collector.add(rows)
+        self._done = stop
 
 
 class ObjectDecoder:
@@ -77,8 +168,11 @@ class ObjectDecoder:
         self._config = config
         self._offset = offset
         self._last = offset
-        self._seen = np.full(shape, _UNSEEN, dtype=np.uint8)  # 1 where there is foreground
-        self._shown = np.zeros(shape, dtype=np.int32)
+        self._foreground = Bitmap(shape)
+        height, width = shape
+        # What the sides of finished tiles show, for the tiles beside them.
+        self._rows: defaultdict[int, Labels] = defaultdict(lambda: np.zeros(width, np.int32))
+        self._columns: defaultdict[int, Labels] = defaultdict(lambda: np.zeros(height, np.int32))
 
     def add(self, tile: Tile, probabilities: npt.NDArray[np.float32]) -> Labels:
         """Take a tile's foreground probability (1, y, x); return provisional numbers (y, x).
@@ -91,57 +185,73 @@ class ObjectDecoder:
         EngineError
             If there are more than 2^31 - 1 objects.
         """
-        y, x = tile.y.as_slice, tile.x.as_slice
         foreground = probabilities[0] >= self._config.threshold
-        self._seen[y, x] = foreground
-        labels, count = _components(foreground, fill_holes=self._config.fill_holes)
-        keep = _sizes(labels, count) >= smallest_object(self._config)
-        keep[_rim(labels)] = True  # may go on in the next tile
-        labels, count = _drop(labels, keep)
+        self._foreground.write(tile.y.as_slice, tile.x.as_slice, foreground)
+        labels, count = _pieces(foreground, self._config)
         numbers = self._neighbour_numbers(tile, labels, count)
         new = np.flatnonzero(numbers[1:] == 0) + 1
         _check_count(self._last + len(new))
         numbers[new] = np.arange(self._last + 1, self._last + len(new) + 1)
         self._last += len(new)
         shown = numbers[labels]
-        self._shown[y, x] = shown
+        for lines, span, across, sides in self._sides(tile, shown):
+            lines[span.start][across] = sides[0]
+            lines[span.stop - 1][across] = sides[1]
         return shown
 
     def _neighbour_numbers(self, tile: Tile, labels: Labels, count: int) -> Labels:
         """Return, for each object of the tile, the number of a neighbour that it touches, or 0."""
         numbers = np.zeros(count + 1, dtype=np.int32)
-        height, width = self._shown.shape
-        y, x = tile.y.as_slice, tile.x.as_slice
-        sides = (
-            (tile.y.start > 0, (tile.y.start - 1, x), labels[0]),
-            (tile.y.stop < height, (tile.y.stop, x), labels[-1]),
-            (tile.x.start > 0, (y, tile.x.start - 1), labels[:, 0]),
-            (tile.x.stop < width, (y, tile.x.stop), labels[:, -1]),
-        )
-        for inside, beyond, own in sides:
-            if inside:
-                neighbour = self._shown[beyond]
-                touching = (own > 0) & (neighbour > 0)
-                numbers[own[touching]] = neighbour[touching]
+        for lines, span, across, sides in self._sides(tile, labels):
+            for line, own in zip((span.start - 1, span.stop), sides, strict=True):
+                if line in lines:
+                    neighbour = lines[line][across]
+                    touching = (own > 0) & (neighbour > 0)
+                    numbers[own[touching]] = neighbour[touching]
         return numbers
 
-    def finish(self) -> tuple[Labels, int]:
-        """Return the plane's final numbers (Y, X) and how many objects there are.
+    def _sides(
+        self, tile: Tile, values: Labels
+    ) -> Iterator[tuple[dict[int, Labels], Span, slice, tuple[Labels, Labels]]]:
+        """Yield the lines along an axis, the tile's span on it and across, and its two sides."""
+        yield self._rows, tile.y, tile.x.as_slice, (values[0], values[-1])
+        yield self._columns, tile.x, tile.y.as_slice, (values[:, 0], values[:, -1])
 
-        The same as decoding the whole plane at once, whatever the tiles were; 0 where no tile
-        was added. The decoder is used up.
+    def finish(self, missing: Sequence[Tile] = ()) -> tuple[CompactLabels, int]:
+        """Return the plane's final numbers and how many objects there are.
+
+        The same as decoding the whole plane at once, whatever the tiles were.
+
+        Parameters
+        ----------
+        missing
+            Tiles that were not added; they are 0, also where a border that is given back reaches.
 
         Raises
         ------
         EngineError
             If there are more than 2^31 - 1 objects.
         """
-        del self._shown  # one label image at a time
-        labels, count = cut_objects(self._seen == 1, self._config)
-        labels[self._seen == _UNSEEN] = 0  # the border that was given back may reach there
+        shape = self._foreground.shape
+        rows = (self._foreground.rows(band) for band in bands(shape))
+        labels, count = _cut(rows, shape, self._config, missing)
         _check_count(self._offset + count)
-        np.add(labels, np.int32(self._offset), out=labels, where=labels > 0)
-        return labels, count
+        table = np.arange(self._offset, self._offset + count + 1)
+        table[0] = 0
+        return labels.mapped(table), count
+
+
+def _pieces(foreground: Mask, config: ObjectsConfig) -> tuple[Labels, int]:
+    """Return the objects of a tile, and specks only at its border: they may go on beyond it."""
+    shape = (foreground.shape[0], foreground.shape[1])
+    found, count = find_objects([foreground], shape, fill_holes=config.fill_holes, smallest=0)
+    labels = np.asarray(found)
+    keep = np.bincount(labels.ravel(), minlength=count + 1) >= smallest_object(config)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        keep[side] = True
+    keep[0] = False
+    numbers = np.cumsum(keep, dtype=np.int32) * keep
+    return numbers[labels], int(keep.sum())
 
 
 def _check_count(count: int) -> None:
@@ -150,58 +260,3 @@ def _check_count(count: int) -> None:
             f"There are more than {MAX_OBJECTS} objects; raise the smallest object size or the "
             "threshold, or segment fewer planes at a time."
         )
-
-
-def _components(foreground: npt.NDArray[np.bool_], *, fill_holes: bool) -> tuple[Labels, int]:
-    labels = np.empty(foreground.shape, dtype=np.int32)
-    count = int(ndimage.label(foreground, output=labels))
-    if fill_holes and count:
-        _fill_holes(labels)
-    return labels, count
-
-
-def _fill_holes(labels: Labels) -> None:
-    """Give each hole to the object around it, in place; other objects inside a hole stay.
-
-    A hole is an 8-connected piece of background that does not reach the rim, so it has exactly
-    one 4-connected object around it.
-    """
-    background = np.empty(labels.shape, dtype=np.int32)
-    count = int(ndimage.label(labels == 0, _EIGHT_CONNECTED, output=background))
-    is_hole = np.ones(count + 1, dtype=bool)
-    is_hole[0] = False
-    is_hole[_rim(background)] = False
-    if not is_hole.any():
-        return
-    pixels = np.flatnonzero(is_hole[background])
-    holes = background.ravel()[pixels]
-    numbers, first = np.unique(holes, return_index=True)
-    owner = np.zeros(count + 1, dtype=np.int32)
-    # Above the first pixel of a hole, in reading order, lies the object around it.
-    owner[numbers] = labels.ravel()[pixels[first] - labels.shape[1]]
-    labels.ravel()[pixels] = owner[holes]
-
-
-def _rim(labels: Labels) -> npt.NDArray[np.int32]:
-    """Return the numbers, 0 among them, that reach the border of the array."""
-    return np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-
-
-def _sizes(labels: Labels, count: int) -> npt.NDArray[np.int64]:
-    """Return the number of pixels of each number from 0 to `count`."""
-    flat = labels.ravel()
-    sizes = np.zeros(count + 1, dtype=np.int64)
-    for start in range(0, flat.size, _BAND):
-        sizes += np.bincount(flat[start : start + _BAND], minlength=count + 1)
-    return sizes
-
-
-def _drop(labels: Labels, keep: npt.NDArray[np.bool_]) -> tuple[Labels, int]:
-    """Return the labels with the objects that are kept numbered from 1 on, and their count."""
-    keep[0] = False
-    numbers = np.cumsum(keep, dtype=np.int32)
-    count = int(numbers[-1])
-    if count == len(keep) - 1:
-        return labels, count
-    numbers[~keep] = 0
-    return numbers[labels], count

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_unet.engine.compact import CompactLabels, LabelCollector, bands
 from napari_unet.engine.events import Resume
-from napari_unet.engine.overlaps import count_overlaps
+from napari_unet.engine.overlaps import Overlaps, count_run_overlaps
 
 __all__ = ["PlaneLinker", "find_partners", "link"]
 
@@ -19,34 +19,31 @@ _FARTHER = 0.8  # what the IoU with an object of the plane beyond the next count
 _REACH = 2  # planes: an object that one plane lacks goes on behind it
 _HELD = 2 * _REACH  # finished planes: going outward from a plane, two end each side
 
-Labels = npt.NDArray[np.int32]
-LabelImage = npt.NDArray[Any]
-
 
 def link(
-    labels: Labels,
-    neighbours: Sequence[LabelImage],
+    labels: CompactLabels,
+    neighbours: Sequence[CompactLabels],
     first_new: int,
     *,
-    beyond: Sequence[LabelImage] = (),
-) -> tuple[Labels, int]:
+    beyond: Sequence[CompactLabels] = (),
+) -> tuple[CompactLabels, int]:
     """Give the objects of a plane the numbers that they have on the finished planes near it.
 
     Parameters
     ----------
     labels
-        (Y, X), the objects numbered from `first_new` on; 0 = background.
+        The objects numbered from `first_new` on; 0 = background.
     neighbours
-        Label images (Y, X) of the planes beside it, whose numbers are below `first_new`.
+        The planes beside it, whose numbers are below `first_new`.
     first_new
         The smallest number that is not in use; objects without a partner are numbered from it on.
     beyond
-        Label images (Y, X) of the planes behind the neighbours.
+        The planes behind the neighbours.
 
     Returns
     -------
     labels
-        (Y, X) int32.
+        With its final numbers.
     count
         How many objects got a new number.
 
@@ -64,29 +61,27 @@ def link(
     An object that planes on both sides carry under two numbers takes that of the larger IoU, as
     nothing that is finished is renumbered.
     """
-    shifted = np.maximum(labels, first_new - 1) - np.int32(first_new - 1)  # 1, 2, …
+    shifted = np.maximum(labels.values, first_new - 1) - np.int32(first_new - 1)  # 1, 2, …
+    local = replace(labels, values=shifted)
+    own = np.unique(shifted)
+    own = own[own > 0]
     weighted = [(near, 1.0) for near in neighbours] + [(far, _FARTHER) for far in beyond]
-    numbers = np.zeros(int(shifted.max(initial=0)) + 1, np.int32)
-    for own, number in find_partners(shifted, weighted).items():
-        numbers[own] = number
-    is_new = (np.bincount(shifted.ravel()) > 0) & (numbers == 0)
-    is_new[0] = False
-    count = int(is_new.sum())
-    numbers[is_new] = np.arange(first_new, first_new + count)
-    return numbers[shifted], count
+    partners = find_partners([(count_run_overlaps(local, other), w) for other, w in weighted])
+    numbers = np.zeros(int(own.max(initial=0)) + 1, dtype=np.int32)
+    numbers[list(partners)] = list(partners.values())
+    new = own[numbers[own] == 0]
+    numbers[new] = np.arange(first_new, first_new + len(new))
+    return local.mapped(numbers), len(new)
 
 
-def find_partners(
-    labels: LabelImage, others: Sequence[tuple[LabelImage, float]]
-) -> Mapping[int, int]:
+def find_partners(overlaps: Sequence[tuple[Overlaps, float]]) -> Mapping[int, int]:
     """Return, for each object that has a partner in other label images, the partner's number.
 
     Parameters
     ----------
-    labels
-        (Y, X), 0 = background.
-    others
-        Label images (Y, X), each with the weight of its IoU.
+    overlaps
+        Of the objects, as predictions, with those of each other image, as truth; and the weight of
+        that image's IoU.
 
     Notes
     -----
@@ -97,20 +92,17 @@ def find_partners(
     """
     partners: dict[int, int] = {}
     taken: set[int] = set()
-    for own, number in _pairs(labels, others):
+    for own, number in _pairs(overlaps):
         if own not in partners and number not in taken:
             partners[own] = number
             taken.add(number)
     return partners
 
 
-def _pairs(
-    labels: LabelImage, others: Sequence[tuple[LabelImage, float]]
-) -> Iterator[tuple[int, int]]:
+def _pairs(weighted: Sequence[tuple[Overlaps, float]]) -> Iterator[tuple[int, int]]:
     """Yield object and number of each possible partner, the largest weighted IoU first."""
     found = [np.zeros((4, 0))]
-    for other, weight in others:
-        overlaps = count_overlaps(labels, other, (labels > 0) | (other > 0))
+    for overlaps, weight in weighted:
         both = overlaps.is_object()
         mine, theirs = overlaps.prediction[both], overlaps.truth[both]
         shared, iou = overlaps.pixels[both], overlaps.iou[both]
@@ -145,9 +137,9 @@ class PlaneLinker:
         self._to_come = set(order)
         self._run = run
         self._resume = resume
-        self._held: dict[int, Labels] = {}  # the oldest first
+        self._held: dict[int, CompactLabels] = {}  # the oldest first
 
-    def link(self, plane: int, labels: Labels, first_new: int) -> tuple[Labels, int]:
+    def link(self, plane: int, labels: CompactLabels, first_new: int) -> tuple[CompactLabels, int]:
         """Return the plane's final numbers and how many of them are new; see `link`."""
         neighbours, beyond = (self._finished(plane, away) for away in (1, _REACH))
         linked, count = link(labels, neighbours, first_new, beyond=beyond)
@@ -157,7 +149,7 @@ class PlaneLinker:
         self._held = {number: self._held[number] for number in wanted[-_HELD:]}
         return linked, count
 
-    def _finished(self, plane: int, away: int) -> list[LabelImage]:
+    def _finished(self, plane: int, away: int) -> list[CompactLabels]:
         """Return the finished planes at a distance from one, in its series."""
         known = [self._read(number) for number in self._at(plane, away)]
         return [labels for labels in known if labels is not None]
@@ -172,12 +164,13 @@ class PlaneLinker:
         start = plane // self._run * self._run
         return [n for n in (plane - away, plane + away) if start <= n < start + self._run]
 
-    def _read(self, plane: int) -> LabelImage | None:
+    def _read(self, plane: int) -> CompactLabels | None:
         if plane in self._held:
             return self._held[plane]
         labels = self._resume.labels
         if labels is None or plane not in self._resume.finished:
             return None
-        height, width = labels.shape
-        region = labels.read(plane, slice(0, height), slice(0, width))
-        return np.asarray(region[0])
+        collector = LabelCollector(labels.shape)
+        for rows in bands(labels.shape):
+            collector.add(labels.read(plane, rows, slice(0, labels.shape[1]))[0])
+        return collector.labels()

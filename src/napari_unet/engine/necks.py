@@ -6,6 +6,8 @@ a narrow bridge. The bridge shows in the distance to the background: it is low b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -19,17 +21,22 @@ _SMALLEST_PEAK = 1.0  # pixels to the background
 _EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 
 Labels = npt.NDArray[np.int32]
+Box = tuple[slice, slice]
 
 
-def cut_necks(labels: Labels, count: int, neck: float, *, smallest: int = 0) -> int:
-    """Cut each object, in place, where it narrows to less than a share of its width.
+def cut_necks(
+    labels: Labels, boxes: Mapping[int, Box], count: int, neck: float, *, smallest: int = 0
+) -> int:
+    """Cut objects, in place, where they narrow to less than a share of their width.
 
     Parameters
     ----------
     labels
-        (Y, X), one number from 1 to `count` per object; 0 = background.
+        (Y, X), one number per object; 0 = background.
+    boxes
+        The objects to cut, by number, and where in `labels` each of them is.
     count
-        Number of objects.
+        The largest number in use.
     neck
         Two parts become two objects if the bridge between them is narrower than this share of
         the narrower part, 0 (never) to 1. A share, so that it suits objects of any size.
@@ -39,7 +46,7 @@ def cut_necks(labels: Labels, count: int, neck: float, *, smallest: int = 0) -> 
     Returns
     -------
     int
-        The number of objects afterwards. One part keeps the number, the others go on from
+        The largest number afterwards. One part keeps the number, the others go on from
         `count`.
 
     Notes
@@ -50,7 +57,7 @@ def cut_necks(labels: Labels, count: int, neck: float, *, smallest: int = 0) -> 
     """
     if neck == 0:
         return count
-    for number, box in enumerate(ndimage.find_objects(labels, max_label=count), start=1):
+    for number, box in boxes.items():
         parts = _parts(labels[box] == number, neck, smallest)
         if parts is None:
             continue

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from napari_unet.engine.compact import CompactLabels, bands
 from napari_unet.engine.errors import LabelsError
 
-__all__ = ["Overlaps", "count_overlaps", "require_comparable"]
+__all__ = ["Overlaps", "count_overlaps", "count_run_overlaps", "require_comparable"]
 
 _LARGEST_COUNTED = 4  # times the number of pixels; larger labels are sorted
 
@@ -75,12 +76,42 @@ def count_overlaps(
     require_comparable(prediction, truth, valid)
     if valid is not None:
         prediction, truth = prediction[valid], truth[valid]
-    prediction_ids, columns = _unique(prediction.ravel())
-    truth_ids, rows = _unique(truth.ravel())
-    table = sparse.coo_array(
-        (np.ones(truth.size, dtype=np.int64), (rows, columns)),
-        shape=(len(truth_ids), len(prediction_ids)),
-    )
+    return _overlaps(prediction.ravel(), truth.ravel(), np.ones(truth.size, dtype=np.int64))
+
+
+def count_run_overlaps(prediction: CompactLabels, truth: CompactLabels) -> Overlaps:
+    """Count the pixels that labels share, but for those that are 0 in both.
+
+    Parameters
+    ----------
+    prediction, truth
+        Planes of one shape.
+    """
+    width = truth.shape[1]
+    keys, pixels = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for rows in bands(truth.shape):
+        first, stop = rows.start * width, rows.stop * width
+        (own_lengths, own), (other_lengths, other) = (
+            labels.runs(first, stop) for labels in (prediction, truth)
+        )
+        own_ends, other_ends = np.cumsum(own_lengths), np.cumsum(other_lengths)
+        ends = np.union1d(own_ends, other_ends)
+        own = own[np.searchsorted(own_ends, ends)].astype(np.int64)
+        other = other[np.searchsorted(other_ends, ends)].astype(np.int64)
+        pairs, index = np.unique(own << 32 | other, return_inverse=True)
+        keys.append(pairs)
+        pixels.append(np.bincount(index, weights=np.diff(ends, prepend=0)).astype(np.int64))
+    pairs, counts = np.concatenate(keys), np.concatenate(pixels)
+    occupied = pairs > 0
+    pairs = pairs[occupied]
+    return _overlaps(pairs >> 32, pairs & (2**32 - 1), counts[occupied])
+
+
+def _overlaps(prediction: LabelImage, truth: LabelImage, pixels: Counts) -> Overlaps:
+    """Add up the pixels of equal pairs, (n,) each."""
+    prediction_ids, columns = _unique(prediction)
+    truth_ids, rows = _unique(truth)
+    table = sparse.coo_array((pixels, (rows, columns)), shape=(len(truth_ids), len(prediction_ids)))
     pairs = table.tocsr().tocoo()  # adds up the pixels of each pair
     row, column = pairs.coords
     return Overlaps(

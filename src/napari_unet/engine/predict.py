@@ -75,10 +75,9 @@ def segment(
     SegmentEvent
         `SegmentStarted`, per plane its `TileDone` and `PlaneDone`, and `SegmentDone` at last.
         Values are labels as int32, classes as uint8, probabilities as (K, Y, X) float32; for
-        objects K is 1, the foreground. Object numbers are consecutive in the order in which
-        planes are done, and no two planes share one, unless they are linked: then an object has
-        one number on all the planes that it reaches through. The missing tiles of a stopped
-        plane are 0.
+        objects K is 1, the foreground. Object numbers are final with `PlaneDone`, and consecutive
+        in the order in which planes are done; no two planes share one, unless they are linked:
+        then an object has one number on all the planes that it reaches through.
 
     Raises
     ------
@@ -91,8 +90,9 @@ def segment(
 
     Notes
     -----
-    At most one plane of decoded values is held, and four more while objects are linked. The memory
-    of the device is let go when the generator ends or is closed.
+    Of a plane only the mask of its foreground is held, one bit per pixel, and its labels as runs;
+    four more planes of runs while objects are linked. The memory of the device is let go when the
+    generator ends or is closed.
 
     A plane is linked to the finished planes near it, two before and two after (see
     `linking.link`). Where the work comes from both sides, as it may after a change of focus or in
@@ -178,28 +178,23 @@ class _Run:
         decoder = plane_decoder(
             self.predictor.model, self.kind, self.objects, shape, offset=self.largest
         )
-        remaining = len(self.tiles)
-        for tile in self.tiles:
+        tiles = iter(self.tiles)
+        for tile in tiles:
             with engine_errors(device):
                 values = decoder.add(tile, self.predictor.predict(plane, tile))
             self.tiles_done += 1
-            remaining -= 1
-            yield TileDone(
-                plane,
-                tile.y.as_slice,
-                tile.x.as_slice,
-                values,
-                self.tiles_done,
-                self.tiles_in_all,
-            )
+            y, x = tile.y.as_slice, tile.x.as_slice
+            yield TileDone(plane, y, x, values, self.tiles_done, self.tiles_in_all)
             self.stopped = self.stop()
             if self.stopped:
                 break
+        missing = tuple(tiles)
         with engine_errors(device):
-            values, objects = decoder.finish()
-            if self.linker:
-                values, objects = self.linker.link(plane, values, self.largest + 1)
+            labels, objects = decoder.finish(missing)
+            if self.linker and labels:
+                labels, objects = self.linker.link(plane, labels, self.largest + 1)
         self.largest += objects
-        if not remaining:
+        if not missing:
             self.finished.append(plane)
-        yield PlaneDone(plane, values, objects, complete=not remaining)
+        left_out = tuple((tile.y.as_slice, tile.x.as_slice) for tile in missing)
+        yield PlaneDone(plane, labels, objects, left_out)

@@ -16,6 +16,7 @@ from napari_unet.engine.errors import ImageError
 from napari_unet.engine.events import View
 from napari_unet.engine.instances import cut_objects
 from napari_unet.engine.linking import find_partners
+from napari_unet.engine.overlaps import count_overlaps
 from napari_unet.engine.tiles import Span, Tile, round_up
 
 __all__ = ["Predict", "Previewer", "keep_numbers"]
@@ -171,7 +172,8 @@ def keep_numbers(labels: Labels, previous: Labels) -> Labels:
     labels, previous
         Label images of one shape, 0 = background.
     """
-    partners = find_partners(labels, [(previous, 1.0)])
+    overlaps = count_overlaps(labels, previous, (labels > 0) | (previous > 0))
+    partners = find_partners([(overlaps, 1.0)])
     taken = set(partners.values())
     left = (number for number in count(1) if number not in taken)
     sizes = np.bincount(labels.ravel(), minlength=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-__all__ = ["give_back", "separate"]
+__all__ = ["give_back", "reach_of_giving", "separate"]
 
 Labels = npt.NDArray[np.int32]
 
@@ -57,7 +58,7 @@ def give_back(labels: Labels, gap: int) -> None:
     pixel of it goes to its nearest object, or of several to the one with the highest number.
     Distances are Euclidean.
     """
-    across = np.sqrt(2) * (2 * gap + 1)
+    across = _across(gap)
     reach = int(across)
     around = np.pad(labels, reach)  # so that no disc leaves it
     lowest, highest = _extremes(labels, reach)
@@ -75,6 +76,16 @@ def give_back(labels: Labels, gap: int) -> None:
                 border[centres + step] = True
     given = (border.reshape(around.shape) & (around > 0))[reach:-reach, reach:-reach]
     labels[given] = around[reach:-reach, reach:-reach][given]
+
+
+def reach_of_giving(gap: int) -> int:
+    """Return how far from a pixel labels are looked at to give it back, pixels."""
+    return 2 * math.ceil(_across(gap)) + 1
+
+
+def _across(gap: int) -> float:
+    """Return how wide the border between two objects may be, pixels."""
+    return math.sqrt(2) * (2 * gap + 1)
 
 
 def _grow(

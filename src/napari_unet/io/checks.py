@@ -1,4 +1,4 @@
-"""Checks of planes that are about to be written."""
+"""Checks of what is about to be written."""
 
 from __future__ import annotations
 
@@ -9,36 +9,48 @@ import numpy.typing as npt
 
 from napari_unet.engine.errors import LabelsError
 
-__all__ = ["check_labels", "check_plane"]
+__all__ = ["check_labels", "check_rows"]
 
 _LARGEST = int(np.iinfo(np.uint32).max)
 
 
-def check_plane(plane: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
-    """Raise `ValueError` unless the plane has this shape."""
-    if plane.shape != shape:
-        raise ValueError(f"planes of shape {shape} were announced, got {plane.shape}")
+def check_rows(rows: npt.NDArray[Any], plane: tuple[int, ...], done: int) -> None:
+    """Raise `ValueError` unless these can be the next rows of a plane.
+
+    Parameters
+    ----------
+    rows
+        (..., y, X).
+    plane
+        Shape of the plane, (..., Y, X).
+    done
+        Rows of it that are there.
+    """
+    left = plane[-2] - done
+    fits = rows.ndim == len(plane) and rows.shape[:-2] == plane[:-2] and rows.shape[-1] == plane[-1]
+    if not fits or not 0 < rows.shape[-2] <= left:
+        raise ValueError(f"planes of shape {plane} were announced, got {rows.shape} after {done}")
 
 
-def check_labels(plane: npt.NDArray[Any]) -> int:
-    """Return the largest label of a plane.
+def check_labels(labels: npt.NDArray[Any]) -> int:
+    """Return the largest label.
 
     Raises
     ------
     LabelsError
         If the values are negative, no integers, or need more than 32 bits.
     """
-    if plane.dtype.kind not in "bui":
+    if labels.dtype.kind not in "bui":
         raise LabelsError(
-            f"Labels are whole numbers, got {plane.dtype.name}; convert the layer to labels "
+            f"Labels are whole numbers, got {labels.dtype.name}; convert the layer to labels "
             "before it is saved."
         )
-    if plane.dtype.kind == "i" and plane.min() < 0:
+    if labels.dtype.kind == "i" and labels.min() < 0:
         raise LabelsError(
-            f"Labels may not be negative, got {plane.min()}; give these objects numbers from 1 "
+            f"Labels may not be negative, got {labels.min()}; give these objects numbers from 1 "
             "upwards."
         )
-    largest = int(plane.max())
+    largest = int(labels.max())
     if largest > _LARGEST:
         raise LabelsError(
             f"Labels go up to {_LARGEST}, got {largest}; number the objects anew (in Python: "

@@ -1,8 +1,8 @@
-"""Segmentations out: label images and class probabilities, plane by plane.
+"""Segmentations out: label images and class probabilities, rows by rows.
 
-A writer is a context manager that takes planes in order and never holds more than one. The file
-or folder appears under its name when the block ends well; otherwise nothing is left behind, and
-a file of that name stays as it was.
+A writer is a context manager that takes planes in order, each at once or in bands of rows, and
+holds little of them. The file or folder appears under its name when the block ends well; otherwise
+nothing is left behind, and a file of that name stays as it was.
 """
 
 from __future__ import annotations
@@ -32,15 +32,19 @@ __all__ = [
 class PlaneWriter(Protocol):
     """Takes the planes of a file, one after the other."""
 
-    def write(self, plane: npt.NDArray[Any]) -> None:
-        """Write the next plane."""
+    def write(self, rows: npt.NDArray[Any]) -> None:
+        """Write the next rows of a plane, or all of them, (..., y, X)."""
+        ...
+
+    def drop_rows(self) -> None:
+        """Forget the rows of a plane that is not complete; it is written anew."""
         ...
 
 
 def open_label_writer(
     path: str | Path, layout: Layout, *, largest: int | None = None
 ) -> AbstractContextManager[PlaneWriter]:
-    """Open a label image for writing, plane by plane.
+    """Open a label image for writing.
 
     Parameters
     ----------
@@ -67,7 +71,7 @@ def open_label_writer(
     >>> with open_label_writer("out.tif", stack.layout()) as writer:  # doctest: +SKIP
     ...     for event in segment(model, stack.planes(), device=device):
     ...         if isinstance(event, PlaneDone):
-    ...             writer.write(event.values)
+    ...             writer.write(np.asarray(event.labels))
     """
     path = Path(path)
     if _is_zarr(path):
@@ -78,7 +82,7 @@ def open_label_writer(
 def open_probability_writer(
     path: str | Path, layout: Layout
 ) -> AbstractContextManager[PlaneWriter]:
-    """Open a float32 image of class probabilities for writing, plane by plane (C, Y, X).
+    """Open a float32 image of class probabilities for writing, (C, Y, X) per plane.
 
     Parameters
     ----------

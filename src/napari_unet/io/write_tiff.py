@@ -1,4 +1,4 @@
-"""TIFF files, written plane by plane.
+"""TIFF files, written in bands of rows.
 
 Every page is packed with Deflate (compression 8) in strips, without predictor and without tiles:
 the one lossless way that ImageJ's own reader, Bio-Formats, napari and tifffile all understand.
@@ -6,9 +6,11 @@ the one lossless way that ImageJ's own reader, Bio-Formats, napari and tifffile 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy.typing as npt
 import tifffile
 
 from napari_unet import __version__
-from napari_unet.io.checks import check_labels, check_plane
+from napari_unet.io.checks import check_labels, check_rows
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import SOFTWARE, Layout
 from napari_unet.io.tiff_text import TiffText, choose_text
@@ -26,6 +28,62 @@ __all__ = ["LabelTiff", "ProbabilityTiff", "label_tiff", "probability_tiff"]
 _OME_SUFFIXES = (".ome.tif", ".ome.tiff")
 _UINT16 = np.dtype(np.uint16)
 _UINT32 = np.dtype(np.uint32)
+_STRIP = 1 << 17  # pixels at most, unless a row has more
+_SPOOL = 1 << 26  # bytes of a packed page that are held in memory
+
+
+class _Page:
+    """A page on its way: its rows packed strip by strip, on disk once there are many.
+
+    Parameters
+    ----------
+    shape
+        Of the page, pixels (Y, X).
+    dtype
+        In which the rows are packed.
+    folder
+        Where there is room.
+    """
+
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any], folder: Path) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.strip_rows = max(1, min(shape[0], _STRIP // shape[1]))
+        self.count = 0  # rows taken
+        self._loose = np.zeros((0, shape[1]), dtype)  # less than a strip
+        self._packed = SpooledTemporaryFile(_SPOOL, dir=str(folder))  # noqa: SIM115 see close
+        self._sizes: list[int] = []  # bytes of each strip
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row was taken."""
+        return self.count == self.shape[0]
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        """Take the next rows, (y, X)."""
+        self.count += len(rows)
+        loose = np.concatenate([self._loose, rows.astype(self.dtype)])
+        end = len(loose) if self.complete else len(loose) // self.strip_rows * self.strip_rows
+        for top in range(0, end, self.strip_rows):
+            packed = zlib.compress(loose[top : min(top + self.strip_rows, end)].data)
+            self._sizes.append(self._packed.write(packed))
+        self._loose = loose[end:].copy()
+
+    def strips(self) -> Iterator[bytes]:
+        """Yield the packed strips."""
+        self._packed.seek(0)
+        for size in self._sizes:
+            yield self._packed.read(size)
+
+    def rows(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield what was taken, strip by strip."""
+        for strip in self.strips():
+            yield np.frombuffer(zlib.decompress(strip), self.dtype).reshape(-1, self.shape[1])
+        yield self._loose
+
+    def close(self) -> None:
+        """Let go of the strips."""
+        self._packed.close()
 
 
 class _Pages:
@@ -39,8 +97,12 @@ class _Pages:
         self._file = path.open("xb")
         self._tiff = tifffile.TiffWriter(self._file, bigtiff=text.is_big, ome=False, shaped=False)
 
-    def append(self, page: npt.NDArray[Any]) -> None:
-        """Write one (Y, X) page."""
+    def new_page(self) -> _Page:
+        """Return an empty page for this file."""
+        return _Page(self.text.layout.plane_shape, self.text.dtype, self.path.parent)
+
+    def append(self, page: _Page) -> None:
+        """Write a page that is complete."""
         first: dict[str, Any] = {"software": False}
         if self.count == 0:
             first = {
@@ -48,7 +110,10 @@ class _Pages:
                 "description": self.text.describe(highest=self._highest),
             }
         self._tiff.write(
-            np.ascontiguousarray(page, self.text.dtype),
+            page.strips(),
+            shape=page.shape,
+            dtype=page.dtype,
+            rowsperstrip=page.strip_rows,
             photometric="minisblack",
             compression="zlib",
             contiguous=False,
@@ -78,20 +143,29 @@ class LabelTiff:
         self._largest = 0
         fits = largest is None or largest <= np.iinfo(_UINT16).max
         self._pages = self._start(_UINT16 if fits else _UINT32)
+        self._page = self._pages.new_page()
 
-    def write(self, plane: npt.NDArray[Any]) -> None:
-        """Write the next (Y, X) plane of whole numbers.
+    def write(self, rows: npt.NDArray[Any]) -> None:
+        """Write the next rows (y, X) of whole numbers, up to the end of a plane at most.
 
         Raises
         ------
         LabelsError
             If the numbers are negative, fractions, or need more than 32 bits.
         """
-        check_plane(plane, self._layout.plane_shape)
-        self._largest = max(self._largest, check_labels(plane))
+        check_rows(rows, self._layout.plane_shape, self._page.count)
+        self._largest = max(self._largest, check_labels(rows))
         if self._largest > np.iinfo(self._pages.text.dtype).max:
             self._widen()
-        self._pages.append(plane)
+        self._page.add(rows)
+        if self._page.complete:
+            self._pages.append(self._page)
+            self.drop_rows()
+
+    def drop_rows(self) -> None:
+        """Forget the rows of a plane that is not complete."""
+        self._page.close()
+        self._page = self._pages.new_page()
 
     def finish(self) -> None:
         """Close the file and tell ImageJ the largest label, so that every plane looks alike."""
@@ -103,6 +177,7 @@ class LabelTiff:
 
     def close(self) -> None:
         """Close the file as it is."""
+        self._page.close()
         self._pages.close()
 
     def _start(self, dtype: np.dtype[Any]) -> _Pages:
@@ -110,9 +185,9 @@ class LabelTiff:
         return _Pages(self._path, text, highest=np.iinfo(_UINT16).max)
 
     def _widen(self) -> None:
-        """Write the pages so far once more, as uint32."""
+        """Write what there is once more, as uint32."""
         written = self._pages.count
-        self.close()
+        self._pages.close()
         narrow = self._path.with_suffix(".narrow")
         self._path.rename(narrow)
         try:
@@ -120,24 +195,48 @@ class LabelTiff:
             if written:
                 with tifffile.TiffFile(narrow) as tif:
                     for page in tif.pages:
-                        self._pages.append(page.asarray())
+                        self._append(_strips(page))
         finally:
             narrow.unlink()
+        with closing(self._page) as begun:
+            self._page = self._copied(begun.rows())
+
+    def _append(self, rows: Iterable[npt.NDArray[Any]]) -> None:
+        with closing(self._copied(rows)) as page:
+            self._pages.append(page)
+
+    def _copied(self, rows: Iterable[npt.NDArray[Any]]) -> _Page:
+        page = self._pages.new_page()
+        for part in rows:
+            page.add(part)
+        return page
 
 
 class ProbabilityTiff:
     """Class probabilities that are being written: float32, one page per class."""
 
     def __init__(self, path: Path, layout: Layout, *, ome: bool) -> None:
-        self._shape = layout.shape[-3:]
+        self._channels = layout.shape[-3]
         text = choose_text(layout, np.dtype(np.float32), ome=ome)
         self._pages = _Pages(path, text, highest=1.0)
+        self._begun = [self._pages.new_page() for _ in range(self._channels)]
 
-    def write(self, plane: npt.NDArray[Any]) -> None:
-        """Write the next (C, Y, X) plane."""
-        check_plane(plane, self._shape)
-        for page in plane:
-            self._pages.append(page)
+    def write(self, rows: npt.NDArray[Any]) -> None:
+        """Write the next rows (C, y, X), up to the end of a plane at most."""
+        shape = (self._channels, *self._begun[0].shape)
+        check_rows(rows, shape, self._begun[0].count)
+        for page, own in zip(self._begun, rows, strict=True):
+            page.add(own)
+        if self._begun[0].complete:
+            for page in self._begun:
+                self._pages.append(page)
+            self.drop_rows()
+
+    def drop_rows(self) -> None:
+        """Forget the rows of a plane that is not complete."""
+        for page in self._begun:
+            page.close()
+        self._begun = [self._pages.new_page() for _ in self._begun]
 
     def finish(self) -> None:
         """Close the file."""
@@ -146,7 +245,15 @@ class ProbabilityTiff:
 
     def close(self) -> None:
         """Close the file as it is."""
+        for page in self._begun:
+            page.close()
         self._pages.close()
+
+
+def _strips(page: Any) -> Iterator[npt.NDArray[Any]]:
+    """Yield the rows (y, X) of a page of a file, as they are packed."""
+    for strip, *_ in page.segments():
+        yield strip[0, ..., 0]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""OME-Zarr 0.5 images, written plane by plane."""
+"""OME-Zarr 0.5 images, written in bands of rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import zarr
 
 from napari_unet.engine.errors import FileError
-from napari_unet.io.checks import check_labels, check_plane
+from napari_unet.io.checks import check_labels, check_rows
 from napari_unet.io.read_zarr import has_zarr_marks
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
@@ -40,7 +40,8 @@ class PlaneZarr:
         self._leading_shape = layout.shape[:-plane_axes]
         self._plane_shape = layout.shape[-plane_axes:]
         self._axes = "".join(axis for axis in _ORDER if axis in layout.axes)
-        self._written = 0
+        self._written = 0  # planes
+        self._rows = 0  # of the next one
         length = dict(zip(layout.axes, layout.shape, strict=True))
         shape = tuple(length[axis] for axis in self._axes)
         group = zarr.open_group(str(path), mode="w-", zarr_format=3)
@@ -53,21 +54,36 @@ class PlaneZarr:
             dimension_names=[_AXES[axis]["name"] for axis in self._axes],
         )
 
-    def write(self, plane: npt.NDArray[Any]) -> None:
-        """Write the next plane: labels (Y, X) or probabilities (C, Y, X).
+    def write(self, rows: npt.NDArray[Any]) -> None:
+        """Write the next rows: labels (y, X) or probabilities (C, y, X), within one plane.
 
         Raises
         ------
         LabelsError
             If labels are negative, fractions, or need more than 32 bits.
         """
-        check_plane(plane, self._plane_shape)
+        check_rows(rows, self._plane_shape, self._rows)
         if self._is_labels:
-            check_labels(plane)
+            check_labels(rows)
+        self._array[self._region(slice(self._rows, self._rows + rows.shape[-2]))] = rows
+        self._rows += rows.shape[-2]
+        if self._rows == self._plane_shape[-2]:
+            self._written += 1
+            self._rows = 0
+
+    def drop_rows(self) -> None:
+        """Set the rows of a plane that is not complete to 0."""
+        self._array[self._region(slice(0, self._rows))] = 0
+        self._rows = 0
+
+    def _region(self, rows: slice) -> tuple[int | slice, ...]:
+        """Return where these rows of the plane that is being written are."""
         at = np.unravel_index(self._written, self._leading_shape) if self._leading_shape else ()
-        position = {axis: int(i) for axis, i in zip(self._leading_axes, at, strict=True)}
-        self._array[tuple(position.get(axis, slice(None)) for axis in self._axes)] = plane
-        self._written += 1
+        position: dict[str, int | slice] = {
+            axis: int(i) for axis, i in zip(self._leading_axes, at, strict=True)
+        }
+        position["Y"] = rows
+        return tuple(position.get(axis, slice(None)) for axis in self._axes)
 
     def finish(self) -> None:
         """Raise unless every plane was written."""

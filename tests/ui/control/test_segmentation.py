@@ -16,6 +16,7 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.events import (
     FinishReason,
@@ -64,7 +65,7 @@ class FakeEngine:
                 whole = slice(0, 64), slice(0, 48)
                 for event in (
                     TileDone(plane, *whole, values, index + 1, len(todo)),
-                    PlaneDone(plane, values, objects=1, complete=True),
+                    PlaneDone(plane, _labels(turn, values), objects=1),
                 ):
                     turn.sink.write(event)
                     yield event
@@ -82,6 +83,10 @@ class FakeEngine:
             return np.full((channels, *shape), number / 10, np.float32)
         dtype = np.int32 if turn.kind is OutputKind.LABELS else np.uint8
         return np.full(shape, number, dtype)
+
+
+def _labels(turn: segmenting.Turn, values: Any) -> CompactLabels | None:
+    return CompactLabels.of(values) if turn.kind is OutputKind.LABELS else None
 
 
 def _wait_for_layers(turn: segmenting.Turn) -> None:
@@ -480,7 +485,7 @@ def test_progress_is_told(run: Any, segmentation: Segmentation, qtbot: QtBot) ->
 def test_other_jobs_are_none_of_its_business(
     segmentation: Segmentation, workbench: Workbench, viewer: ViewerModel, qtbot: QtBot
 ) -> None:
-    event = PlaneDone(0, np.ones((64, 48), np.int32), 1, complete=True)
+    event = PlaneDone(0, CompactLabels.of(np.ones((64, 48))), 1)
     with qtbot.waitSignal(workbench.ended):
         workbench.run(
             "Comparing", lambda _stop: iter([event, SegmentDone(FinishReason.TIME, (), 1)])

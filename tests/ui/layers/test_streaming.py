@@ -15,6 +15,7 @@ from napari.layers import Image, Labels, Layer
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import OutputKind
+from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
 from napari_unet.ui.layers import results, streaming
@@ -33,7 +34,7 @@ def tile(plane: int, y: slice, x: slice, value: int) -> TileDone:
 
 
 def whole(plane: int, value: int) -> PlaneDone:
-    return PlaneDone(plane, np.full(PLANE, value, dtype=np.int32), objects=1, complete=True)
+    return PlaneDone(plane, CompactLabels.of(np.full(PLANE, value)), objects=1)
 
 
 def prepared(image: Image) -> Result:

@@ -15,6 +15,7 @@ from napari.layers import Image
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import OutputKind
+from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import FinishReason, PlaneDone, SegmentDone, SegmentStarted, Stop
 from napari_unet.engine.model import Model
@@ -43,7 +44,7 @@ class FakeEngine:
         turn.sink.prepare()
         yield segmenting.TurnStarted(0)
         yield SegmentStarted("CPU", (0, 1, 2), 3, 64)
-        yield PlaneDone(0, np.ones((64, 48), np.int32), 1, complete=True)
+        yield PlaneDone(0, CompactLabels.of(np.ones((64, 48))), 1)
         while not stop():
             time.sleep(0.001)
         yield SegmentDone(FinishReason.STOPPED, (0,), 1.0)

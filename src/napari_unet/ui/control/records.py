@@ -105,8 +105,8 @@ class Record:
 
     def finish(self, event: PlaneDone) -> None:
         """Take note of a plane, whole or not."""
-        if self.recipe.kind is OutputKind.LABELS:
-            self.largest = max(self.largest, int(event.values.max(initial=0)))
+        if event.labels is not None:
+            self.largest = max(self.largest, int(event.labels.values.max()))
             self.objects[event.plane] = event.objects
         if event.complete:
             self.finished.add(event.plane)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from napari_unet.engine.errors import FileError
 from napari_unet.io.stack import Layout
 from napari_unet.io.write_zarr import ome_metadata
 
-__all__ = ["new_array", "stored_in"]
+__all__ = ["new_array", "pieces", "stored_in"]
 
 _LARGE = 2 << 30  # bytes
 _SHARE = 8  # of the free memory, one part
@@ -73,6 +74,12 @@ def _on_disk(
     if layout is not None and set(layout.axes) <= _OME_AXES:
         group.attrs["ome"] = ome_metadata(layout.axes, layout.spacing, path.stem, is_labels=True)
     return group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
+
+
+def pieces(height: int) -> Iterator[slice]:
+    """Yield the rows of a plane in pieces that are quick to write: chunks on disk are as high."""
+    for top in range(0, height, _CHUNK):
+        yield slice(top, min(top + _CHUNK, height))
 
 
 def stored_in(array: object) -> Path | None:

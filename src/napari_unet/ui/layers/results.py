@@ -15,7 +15,7 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
 from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.ui.layers.arrays import new_array
+from napari_unet.ui.layers.arrays import new_array, pieces
 from napari_unet.ui.layers.geometry import placement, same_placement, spatial_shape
 from napari_unet.ui.layers.purpose import Purpose, made_for, purpose
 
@@ -87,12 +87,18 @@ class Result:
 
         Not through the layer: that would fill its undo history, and on the main thread.
         """
-        region: tuple[Any, ...] = self.position(event.plane)
+        at: tuple[Any, ...] = self.position(event.plane)
         if isinstance(event, TileDone):
-            region = (*region, event.y, event.x)
-        parts = event.values if self.channels else (event.values,)
-        for array, values in zip(self.arrays, parts, strict=True):
-            array[region or ...] = values
+            parts = event.values if self.channels else (event.values,)
+            for array, values in zip(self.arrays, parts, strict=True):
+                array[(*at, event.y, event.x)] = values
+        elif event.labels is not None:
+            (array,) = self.arrays
+            for rows in pieces(event.labels.shape[0]):
+                array[(*at, rows)] = event.labels.rows(rows)
+        else:
+            for array, (y, x) in product(self.arrays, event.missing):
+                array[(*at, y, x)] = 0
 
     def position(self, plane: int) -> tuple[int, ...]:
         """Return the plane's indices along the leading axes."""

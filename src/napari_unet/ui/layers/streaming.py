@@ -7,7 +7,6 @@ from typing import NamedTuple
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_unet.config import OutputKind
 from napari_unet.engine.events import PlaneDone, TileDone
 from napari_unet.ui.layers.adding import add_unselected
 from napari_unet.ui.layers.calm import CalmRefresh
@@ -83,8 +82,8 @@ class ResultStream:
             return
         if isinstance(event, TileDone):
             self._pending.append(_Region(position, event.y, event.x))
-        elif result.kind is OutputKind.LABELS or not event.complete:  # else as its tiles
-            self._pending = _bands(position, event.values.shape[-2:])
+        elif event.labels is not None or not event.complete:  # else as its tiles
+            self._pending = _bands(position, result.arrays[0].shape[-2:])
         self._refresh.soon()
 
     def end(self) -> None:
