@@ -20,6 +20,7 @@ from napari_unet.cli.console import Interruption
 from napari_unet.cli.segment import segment_stack
 from napari_unet.config import OutputKind, TilingConfig
 from napari_unet.io.checkpoints import load_model
+from napari_unet.io.images import open_image
 
 real_signals = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows sends Ctrl-C to a whole console only"
@@ -107,25 +108,46 @@ class _After(Interruption):
         return super().__call__()
 
 
-def _segment(folder: Path, stop: Interruption) -> dict[str, Any]:
+def _segment(
+    folder: Path,
+    stop: Interruption,
+    kind: OutputKind = OutputKind.LABELS,
+    output: str = "out.tif",
+) -> dict[str, Any]:
     return segment_stack(
         folder / "cells.tif",
         model=str(folder / "tiny.safetensors"),
-        output=folder / "out.tif",
+        output=folder / output,
         selection=None,
         tiling=TilingConfig(tile=40),  # 4 tiles per plane
-        kind=OutputKind.LABELS,
+        kind=kind,
         device="cpu",
         stop=stop,
     )
 
 
-def test_a_plane_that_is_half_done_counts_as_not_done(folder: Path) -> None:
-    figures = _segment(folder, _After(tiles=6))
+@pytest.mark.parametrize("kind", OutputKind)
+@pytest.mark.parametrize("output", ["out.tif", "out.zarr"])
+@pytest.mark.parametrize("tiles", [6, 7])
+def test_a_plane_that_is_half_done_counts_as_not_done(
+    folder: Path, kind: OutputKind, output: str, tiles: int
+) -> None:
+    figures = _segment(folder, _After(tiles=tiles), kind, output)
     assert (figures["planes"], figures["empty_planes"]) == (1, 3)
-    written = tifffile.imread(folder / "out.tif")
+    written = np.asarray(open_image(folder / output).array)
     assert written[0].any()
     assert not written[1:].any()
+
+
+@pytest.mark.parametrize("kind", OutputKind)
+def test_tiff_and_zarr_hold_the_same(folder: Path, kind: OutputKind) -> None:
+    tiff, store = (
+        np.squeeze(open_image(folder / output).array)  # a TIFF has no axis of a single channel
+        for output in ("out.tif", "out.zarr")
+        if _segment(folder, Interruption(), kind, output)
+    )
+    np.testing.assert_array_equal(tiff, store)
+    assert all(plane.any() for plane in tiff)
 
 
 def test_nothing_is_written_when_nothing_is_finished(folder: Path) -> None:

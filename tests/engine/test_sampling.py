@@ -105,7 +105,7 @@ def test_validation_patches_label_the_held_out_pixels_once_each(levels: int) -> 
     stack = PaintedStack((plane,), (0, 1))
     _, held_out = Split((150, 150), 0.3, np.random.default_rng(1)).divide(stack)
 
-    batches = validation_batches(stack, held_out, levels=levels, device=CPU)
+    batches = validation_batches(stack, held_out, levels=levels, device=CPU, pixels=9999)
 
     shown = torch.cat([batch.classes.flatten() for batch in batches])
     expected = np.concatenate(

@@ -18,6 +18,7 @@ from napari_unet.engine.compact import bands
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import (
+    MemoryShort,
     PlaneDone,
     SegmentDone,
     SegmentEvent,
@@ -192,6 +193,8 @@ def _follow(
                 case PlaneDone():
                     filling.take_plane(event)
                     objects += event.objects if event.complete else 0
+                case MemoryShort():
+                    say(f"{event}.")
                 case SegmentDone():
                     done = event
     assert begun is not None

@@ -17,7 +17,15 @@ from napari_unet.cli.settings import require_folder
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import CheckpointError, FileError, LabelsError
-from napari_unet.engine.events import StepDone, Stop, TrainDone, TrainEvent, TrainStarted, Validated
+from napari_unet.engine.events import (
+    MemoryShort,
+    StepDone,
+    Stop,
+    TrainDone,
+    TrainEvent,
+    TrainStarted,
+    Validated,
+)
 from napari_unet.engine.model import Model
 from napari_unet.engine.train import fit
 from napari_unet.io.checkpoints import save_model
@@ -108,6 +116,8 @@ def _follow(events: Iterator[TrainEvent]) -> tuple[TrainStarted, TrainDone]:
                         f"{event.seconds:5.0f} s, step {event.step}: on held-out pixels loss "
                         f"{event.loss:.3f}, IoU {event.iou:.3f}{mark}"
                     )
+                case MemoryShort():
+                    say(f"{event}.")
                 case TrainDone():
                     done = event
     assert begun is not None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TypeVar
 
 from napari_unet.config import TrainConfig
 from napari_unet.engine.corrections import find_new_paint, measure_wrong
-from napari_unet.engine.device import DeviceChoice, engine_errors
 from napari_unet.engine.events import (
     Corrected,
     FinishReason,
     LabelsTaken,
     Live,
+    MemoryShort,
     PaintedPixels,
     Previewed,
     StepDone,
@@ -21,11 +22,14 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.keeper import Best, Keeper
 from napari_unet.engine.lessons import Lessons
+from napari_unet.engine.means import Means, within_means
 from napari_unet.engine.pace import Pace
 from napari_unet.engine.preview import Predict, Previewer
 from napari_unet.engine.trainer import Trainer
 
 __all__ = ["Course"]
+
+_T = TypeVar("_T")
 
 
 class Course:
@@ -41,8 +45,8 @@ class Course:
         Shows what it has learned.
     config
         Limits and patience.
-    device
-        For the text of errors.
+    means
+        Size of the patches and device, which are reduced where memory is short.
     predict
         The network's prediction of a tile.
     live
@@ -56,7 +60,7 @@ class Course:
         previewer: Previewer,
         config: TrainConfig,
         *,
-        device: DeviceChoice,
+        means: Means,
         predict: Predict,
         live: Live | None,
     ) -> None:
@@ -64,7 +68,7 @@ class Course:
         self._trainer = trainer
         self._previewer = previewer
         self._patience = config.patience
-        self._device = device
+        self._means = means
         self._predict = predict
         self._live = live
         self._pace = Pace(config)
@@ -87,11 +91,12 @@ class Course:
         trainer, pace = self._trainer, self._pace
         yield from self._preview()
         if trainer.can_validate:
-            yield self._validate()
+            yield from self._validate()
         reason = None
         while reason is None:
-            with engine_errors(self._device):
-                loss = trainer.advance(pace.progress(trainer.step))
+            loss = yield from self._within_means(
+                lambda: trainer.advance(pace.progress(trainer.step))
+            )
             yield StepDone(trainer.step, loss, self.seconds, pace.progress(trainer.step))
             reason = pace.reason_to_end(trainer.step, stop)
             if reason is not FinishReason.STOPPED and (
@@ -99,7 +104,7 @@ class Course:
             ):
                 reason = None
             if trainer.can_validate and pace.validation_is_due(trainer.step, reason):
-                yield self._validate()
+                yield from self._validate()
                 reason = reason or self._out_of_patience()
             if reason is None:
                 yield from self._preview()
@@ -107,15 +112,16 @@ class Course:
 
     def compare(
         self, before: Sequence[PaintedPixels], values: tuple[int, ...]
-    ) -> Iterator[Corrected]:
+    ) -> Iterator[TrainEvent]:
         """Hold what is painted now, and was not before, against the network as it is."""
         stack = self._lessons.stack
         paint = find_new_paint(stack, before, values, self._lessons.unpainted)
         if paint:
-            with engine_errors(self._device):
-                wrong = measure_wrong(
+            wrong = yield from self._within_means(
+                lambda: measure_wrong(
                     paint, stack.values, self._predict, self._trainer.model.values
                 )
+            )
             pixels = sum(new.pixels for new in paint)
             yield Corrected(self._trainer.step, self.seconds, pixels, wrong)
 
@@ -128,8 +134,7 @@ class Course:
         is_new = bool(changed) and self._lessons.take(changed)
         if is_new:
             yield from self.compare(before.pixels, before.values)
-            with engine_errors(self._device):
-                self._learn_anew()
+            yield from self._within_means(self._learn_anew)
             yield LabelsTaken(
                 self._trainer.step,
                 self.seconds,
@@ -149,22 +154,30 @@ class Course:
         self._previewer.change_values(values)
         self._pace.start_anew(self._trainer.step)
 
-    def _preview(self) -> Iterator[Previewed]:
+    def _preview(self) -> Iterator[TrainEvent]:
         view = None if self._live is None else self._live.view()
-        with engine_errors(self._device):
-            finished = self._previewer.advance(view, self.seconds)
+        finished = yield from self._within_means(
+            lambda: self._previewer.advance(view, self.seconds)
+        )
         if finished is not None:
             yield Previewed(*finished, self._trainer.step, self.seconds)
 
-    def _validate(self) -> Validated:
+    def _validate(self) -> Iterator[TrainEvent]:
         trainer, keeper, begin = self._trainer, self._keeper, self.seconds
-        with engine_errors(self._device):
-            if keeper.is_outdated:
-                keeper.update(*trainer.score(keeper.best.weights))
-            loss, iou = trainer.validate()
+        if keeper.is_outdated:
+            keeper.update(
+                *(yield from self._within_means(lambda: trainer.score(keeper.best.weights)))
+            )
+        loss, iou = yield from self._within_means(trainer.validate)
         is_best = keeper.offer(Best(trainer.step, trainer.weights(), loss, iou))
         self._pace.validated(begin)
-        return Validated(trainer.step, self.seconds, loss, iou, best=is_best)
+        yield Validated(trainer.step, self.seconds, loss, iou, best=is_best)
+
+    def _within_means(self, work: Callable[[], _T]) -> Generator[MemoryShort, None, _T]:
+        """Do work on the device, with smaller patches or on the CPU if memory is short."""
+        return (
+            yield from within_means(work, self._means, lambda: self._trainer.adapt(self._means))
+        )
 
     def _out_of_patience(self) -> FinishReason | None:
         exhausted = 0 < self._patience <= self._keeper.misses

@@ -12,9 +12,16 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_unet.engine.errors import EngineError, SettingsError
+from napari_unet.engine.errors import EngineError, OutOfMemoryError, SettingsError
 
-__all__ = ["DEVICES", "DeviceChoice", "available_devices", "engine_errors", "pick_device"]
+__all__ = [
+    "DEVICES",
+    "DeviceChoice",
+    "available_devices",
+    "engine_errors",
+    "is_out_of_memory",
+    "pick_device",
+]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -107,15 +114,15 @@ def engine_errors(device: DeviceChoice) -> Iterator[None]:
 
     Raises
     ------
+    OutOfMemoryError
+        In place of what torch and numpy raise where there is too little memory.
     EngineError
-        In place of torch's RuntimeError (out of memory is one) and of MemoryError.
+        In place of any other RuntimeError of torch.
     """
     try:
         yield
-    except MemoryError as error:
-        raise _out_of_memory(device) from error
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY.search(str(error)):
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
             raise _out_of_memory(device) from error
         first_line = str(error).partition("\n")[0]
         cure = (
@@ -127,8 +134,15 @@ def engine_errors(device: DeviceChoice) -> Iterator[None]:
         ) from error
 
 
-def _out_of_memory(device: DeviceChoice) -> EngineError:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error of torch or numpy says that there is too little memory."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error)) is not None
+    )
+
+
+def _out_of_memory(device: DeviceChoice) -> OutOfMemoryError:
     cure = "close other programs" + (" or choose device 'cpu'" if device.device != "cpu" else "")
-    return EngineError(
+    return OutOfMemoryError(
         f"{device.name} ran out of memory; choose a smaller patch or tile, or {cure}."
     )

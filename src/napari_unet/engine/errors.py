@@ -8,6 +8,7 @@ __all__ = [
     "FileError",
     "ImageError",
     "LabelsError",
+    "OutOfMemoryError",
     "SettingsError",
     "UnetPaintError",
 ]
@@ -39,3 +40,7 @@ class CheckpointError(FileError):
 
 class EngineError(UnetPaintError):
     """The computation failed on the device, for example for want of memory."""
+
+
+class OutOfMemoryError(EngineError):
+    """The device has too little memory for this."""

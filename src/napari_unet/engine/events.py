@@ -20,6 +20,7 @@ __all__ = [
     "FinishReason",
     "LabelsTaken",
     "Live",
+    "MemoryShort",
     "PaintedPixels",
     "Place",
     "PlaceLookedAt",
@@ -88,6 +89,17 @@ class FinishReason(StrEnum):
     TIME = "time is up"
     NO_IMPROVEMENT = "no improvement"
     STOPPED = "stopped"  # by the user
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryShort:
+    """The device ran out of memory; the work goes on with smaller means."""
+
+    device: str  # from now on
+    side: int  # of patches or tiles from now on, pixels
+
+    def __str__(self) -> str:
+        return f"Memory is short: going on with {self.side} px at a time on {self.device}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +256,15 @@ class Suggested:
     places: tuple[Place, ...]  # the least sure first; empty: all that was looked at is painted
 
 
-TrainEvent = TrainStarted | StepDone | Validated | Previewed | Corrected | LabelsTaken | TrainDone
-SegmentEvent = SegmentStarted | TileDone | PlaneDone | SegmentDone
+TrainEvent = (
+    TrainStarted
+    | StepDone
+    | Validated
+    | Previewed
+    | Corrected
+    | LabelsTaken
+    | MemoryShort
+    | TrainDone
+)
+SegmentEvent = SegmentStarted | TileDone | PlaneDone | MemoryShort | SegmentDone
 SuggestEvent = PlaceLookedAt | Suggested

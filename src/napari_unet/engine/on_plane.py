@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_unet.engine.events import (
     Corrected,
     LabelsTaken,
+    MemoryShort,
     PaintedPixels,
     TrainDone,
     TrainEvent,
@@ -59,6 +60,8 @@ def _event_on_plane(event: TrainEvent, reduction: Reduction) -> TrainEvent:
                 model=replace(event.model, record=record),
                 painted=tuple(_painted_on_plane(painted, reduction) for painted in event.painted),
             )
+        case MemoryShort():
+            return replace(event, side=event.side * reduction.factor)
         case _:
             return event
 

@@ -12,11 +12,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from napari_unet.engine.device import is_out_of_memory
+from napari_unet.engine.means import free_cached_memory
 from napari_unet.engine.rotation import Rotation
 from napari_unet.engine.tiles import Span, Tile
 from napari_unet.engine.unet import margin, stride, valid_output_size
 
 __all__ = ["OverlapTiler", "Reader", "network_probabilities", "predict_averaged"]
+
+_SMALLEST = 64  # pixels; a tile this small is not halved
 
 Image = npt.NDArray[np.float32]
 """(C, Y, X)"""
@@ -64,9 +68,36 @@ class OverlapTiler:
     def __init__(self, compute: Callable[[Image], Image], levels: int) -> None:
         self._compute = compute
         self._levels = levels
+        self.largest: int | None = None
+        """Side that fits into memory, pixels; None: any so far."""
 
     def predict(self, read: Reader, tile: Tile) -> Image:
-        """Return (K, y, x) for a rectangle, the same whatever rectangle a pixel is part of."""
+        """Return (K, y, x) for a rectangle, the same whatever rectangle a pixel is part of.
+
+        A rectangle that does not fit into memory is halved and tried again.
+
+        Raises
+        ------
+        MemoryError, RuntimeError
+            If not even a small one fits; what `is_out_of_memory` knows.
+        """
+        side = max(tile.y.length, tile.x.length)
+        if self.largest is None or side <= self.largest:
+            try:
+                return self._predict_at_once(read, tile)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error) or side <= _SMALLEST:
+                    raise
+            free_cached_memory()  # only now, since the error held what had been computed
+            self.largest = max(_SMALLEST, side // 2)
+        columns = _halves(tile.x, self.largest)
+        rows = [
+            np.concatenate([self.predict(read, Tile(y, x)) for x in columns], axis=2)
+            for y in _halves(tile.y, self.largest)
+        ]
+        return np.concatenate(rows, axis=1)
+
+    def _predict_at_once(self, read: Reader, tile: Tile) -> Image:
         area = Tile(self._computable(tile.y), self._computable(tile.x))
         values = self._compute(read(area.widen(margin(self._levels))))
         top, left = tile.y.start - area.y.start, tile.x.start - area.x.start
@@ -77,6 +108,14 @@ class OverlapTiler:
         step = stride(self._levels)
         start = span.start // step * step
         return Span(start, start + valid_output_size(span.stop - start, self._levels))
+
+
+def _halves(span: Span, largest: int) -> list[Span]:
+    """Cut a span into parts of some pixels at most."""
+    return [
+        Span(start, min(start + largest, span.stop))
+        for start in range(span.start, span.stop, largest)
+    ]
 
 
 def predict_averaged(

@@ -12,6 +12,7 @@ from napari_unet.engine.device import DeviceChoice, engine_errors
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import (
     FinishReason,
+    MemoryShort,
     PlaneDone,
     Resume,
     SegmentDone,
@@ -77,7 +78,8 @@ def segment(
         Values are labels as int32, classes as uint8, probabilities as (K, Y, X) float32; for
         objects K is 1, the foreground. Object numbers are final with `PlaneDone`, and consecutive
         in the order in which planes are done; no two planes share one, unless they are linked:
-        then an object has one number on all the planes that it reaches through.
+        then an object has one number on all the planes that it reaches through. `MemoryShort`
+        where memory ran out and the work goes on in smaller parts or on the CPU.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def segment(
     SettingsError
         If a plane number does not exist.
     EngineError
-        If the device fails, for example for want of memory.
+        If the device fails.
 
     Notes
     -----
@@ -161,6 +163,7 @@ class _Run:
     finished: list[int] = field(default_factory=list)  # planes
     tiles_done: int = 0
     stopped: bool = False
+    told: MemoryShort | None = None
 
     @property
     def tiles_in_all(self) -> int:
@@ -174,14 +177,16 @@ class _Run:
         return FinishReason.COMPLETED
 
     def _segment_plane(self, plane: int) -> Iterator[SegmentEvent]:
-        device, shape = self.predictor.device, self.predictor.planes.shape
+        shape = self.predictor.planes.shape
         decoder = plane_decoder(
             self.predictor.model, self.kind, self.objects, shape, offset=self.largest
         )
         tiles = iter(self.tiles)
         for tile in tiles:
-            with engine_errors(device):
-                values = decoder.add(tile, self.predictor.predict(plane, tile))
+            probabilities = self.predictor.predict(plane, tile)
+            yield from self._shortage()
+            with engine_errors(self.predictor.device):
+                values = decoder.add(tile, probabilities)
             self.tiles_done += 1
             y, x = tile.y.as_slice, tile.x.as_slice
             yield TileDone(plane, y, x, values, self.tiles_done, self.tiles_in_all)
@@ -189,7 +194,7 @@ class _Run:
             if self.stopped:
                 break
         missing = tuple(tiles)
-        with engine_errors(device):
+        with engine_errors(self.predictor.device):
             labels, objects = decoder.finish(missing)
             if self.linker and labels:
                 labels, objects = self.linker.link(plane, labels, self.largest + 1)
@@ -198,3 +203,10 @@ class _Run:
             self.finished.append(plane)
         left_out = tuple((tile.y.as_slice, tile.x.as_slice) for tile in missing)
         yield PlaneDone(plane, labels, objects, left_out)
+
+    def _shortage(self) -> Iterator[SegmentEvent]:
+        """Tell once what is done about too little memory."""
+        shortage = self.predictor.shortage
+        if shortage is not None and shortage != self.told:
+            self.told = shortage
+            yield shortage

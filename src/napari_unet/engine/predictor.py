@@ -11,7 +11,9 @@ import torch
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.decode import Probabilities, wanted_channels
 from napari_unet.engine.device import DeviceChoice, engine_errors
-from napari_unet.engine.errors import ImageError
+from napari_unet.engine.errors import ImageError, OutOfMemoryError
+from napari_unet.engine.events import MemoryShort
+from napari_unet.engine.means import fallback, free_cached_memory
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.overlap import OverlapTiler, network_probabilities, predict_averaged
@@ -50,7 +52,11 @@ class Predictor:
     ImageError
         If the image does not fit the model, is constant, or holds NaN or infinite values.
     EngineError
-        If the device fails, for example for want of memory.
+        If the device fails.
+
+    Notes
+    -----
+    Where memory is short, tiles are computed in parts, and if nothing else helps on the CPU.
     """
 
     def __init__(self, model: Model, planes: Planes, device: DeviceChoice, count: int = 1) -> None:
@@ -58,16 +64,20 @@ class Predictor:
         self.model = model
         self.planes = planes
         self.device = device
+        self._fell_back = False
         self._reduction = Reduction(model.reduction or 1, planes.shape)
         self._reduced = self._reduction.image(planes)
         self._normalization = measure(self._reduced)
-        with engine_errors(device):
-            network = model.build(device.torch_device)
-            if device.torch_device.type == "cpu":  # 1.3 to 1.6 times as fast there
-                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        compute = network_probabilities(network, device.torch_device, wanted_channels(model.task))
-        self._tiler: OverlapTiler | None = OverlapTiler(compute, model.network.levels)
         self._rotations = rotations(self._reduced.shape, count)
+        self._tiler: OverlapTiler | None = None
+        try:
+            with engine_errors(device):
+                self._tiler = self._new_tiler()
+        except OutOfMemoryError:
+            if device.device == "cpu":
+                raise
+        if self._tiler is None:
+            self._fall_back()
 
     def predict(self, plane: int, tile: Tile) -> Probabilities:
         """Return the probabilities of one tile, (K, y, x); of objects, the foreground only.
@@ -76,8 +86,29 @@ class Predictor:
         ------
         ImageError
             If the plane holds NaN or infinite values there.
+        EngineError
+            If the device fails; too little memory is no failure, unless it is the CPU's.
         """
+        try:
+            with engine_errors(self.device):
+                return self._predict(plane, tile)
+        except OutOfMemoryError:
+            if self.device.device == "cpu":
+                raise
+        self._fall_back()  # only now, since the error held what had been computed
+        with engine_errors(self.device):
+            return self._predict(plane, tile)
 
+    @property
+    def shortage(self) -> MemoryShort | None:
+        """What is done about too little memory; None: there has been enough."""
+        largest = self._tiler.largest if self._tiler else None
+        if largest is None and not self._fell_back:
+            return None
+        side = largest or _LARGEST_TILE["cpu"]
+        return MemoryShort(str(self.device), side * (self.model.reduction or 1))
+
+    def _predict(self, plane: int, tile: Tile) -> Probabilities:
         def read(wanted: Tile) -> npt.NDArray[np.float32]:
             try:
                 return self._normalization.apply(read_mirrored(self._reduced, plane, wanted))
@@ -93,11 +124,23 @@ class Predictor:
     def release(self) -> None:
         """Let go of the network and of the device's memory."""
         self._tiler = None
-        match self.device.torch_device.type:
-            case "cuda":
-                torch.cuda.empty_cache()
-            case "mps":
-                torch.mps.empty_cache()
+        free_cached_memory()
+
+    def _new_tiler(self) -> OverlapTiler:
+        device = self.device.torch_device
+        network = self.model.build(device)
+        if device.type == "cpu":  # 1.3 to 1.6 times as fast there
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        compute = network_probabilities(network, device, wanted_channels(self.model.task))
+        return OverlapTiler(compute, self.model.network.levels)
+
+    def _fall_back(self) -> None:
+        """Go on on the CPU."""
+        self.release()
+        self.device = fallback(self.device)
+        self._fell_back = True
+        with engine_errors(self.device):
+            self._tiler = self._new_tiler()
 
 
 def choose_tile(

@@ -19,7 +19,6 @@ from napari_unet.engine.unet import margin, valid_output_size
 
 __all__ = ["Batch", "PatchCutter", "PatchSampler", "patch_context", "validation_batches"]
 
-_MAX_VALIDATION_PIXELS = 1 << 18  # input pixels of one validation batch
 _MAX_POSITIONS = 1 << 18  # painted pixels of a class remembered per plane
 
 
@@ -143,7 +142,12 @@ def _positions(planes: tuple[PaintedPlane, ...], value: int) -> npt.NDArray[np.i
 
 
 def validation_batches(
-    stack: PaintedStack, held_out: tuple[HeldOut, ...], *, levels: int, device: torch.device
+    stack: PaintedStack,
+    held_out: tuple[HeldOut, ...],
+    *,
+    levels: int,
+    device: torch.device,
+    pixels: int,
 ) -> list[Batch]:
     """Return unchanged patches that cover the held-out blocks and label nothing else.
 
@@ -153,12 +157,14 @@ def validation_batches(
         The painted planes before anything was held out.
     held_out
         The blocks, in plane coordinates.
+    pixels
+        Input pixels of one batch, unless a single block has more.
     """
     if not held_out:
         return []
     side = max(max(block.y[1] - block.y[0], block.x[1] - block.x[0]) for block in held_out)
     cutter = PatchCutter(stack.planes, size=side, levels=levels, device=device)
-    at_once = max(1, _MAX_VALIDATION_PIXELS // (cutter.size + 2 * margin(levels)) ** 2)
+    at_once = max(1, pixels // (cutter.size + 2 * margin(levels)) ** 2)
     patches = [_validation_patch(stack, cutter, block) for block in held_out]
     return [
         _as_batch(patches[first : first + at_once]) for first in range(0, len(patches), at_once)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from napari_unet import __version__
 from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.course import Course
-from napari_unet.engine.device import DeviceChoice, engine_errors
+from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.events import (
     Live,
     PaintedPixels,
@@ -24,6 +24,7 @@ from napari_unet.engine.events import (
     never,
 )
 from napari_unet.engine.lessons import Lessons
+from napari_unet.engine.means import Means, within_means
 from napari_unet.engine.model import Model, TrainRecord, adapt, fresh_model
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.object_size import choose_reduction
@@ -89,8 +90,9 @@ def fit(
     ------
     TrainEvent
         `TrainStarted`; `Corrected`, if `known` is given and something else is painted now; then
-        `Previewed`, `Validated` and `StepDone`, new strokes as `Corrected` and `LabelsTaken`; and
-        in every case `TrainDone` at last.
+        `Previewed`, `Validated` and `StepDone`, new strokes as `Corrected` and `LabelsTaken`;
+        `MemoryShort` where memory ran out and training goes on with smaller patches or on the CPU;
+        and in every case `TrainDone` at last.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def fit(
         If image or labels cannot be used; the text says what to do. Labels that cannot be used
         while training goes on are no error: it goes on with what was painted before.
     EngineError
-        If the device fails, for example for want of memory.
+        If the device fails.
 
     Notes
     -----
@@ -165,8 +167,16 @@ def _train(
         parameters=sum(weight.numel() for weight in model.weights.values()),
         reduction=reduction.factor,
     )
-    with engine_errors(device):
-        trainer = Trainer(model, config, lessons=lessons, device=device.torch_device)
+    means = Means(config.patch, device)
+    trainer = yield from within_means(
+        lambda: Trainer(
+            model,
+            replace(config, patch=means.patch),
+            lessons=lessons,
+            device=means.device.torch_device,
+        ),
+        means,
+    )
     predict = partial(trainer.predict, planes)
 
     def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
@@ -182,7 +192,7 @@ def _train(
         values=model.values,
         objects=replace(reduction.objects(objects), min_size=smallest),
     )
-    course = Course(lessons, trainer, previewer, config, device=device, predict=predict, live=live)
+    course = Course(lessons, trainer, previewer, config, means=means, predict=predict, live=live)
     if isinstance(start, Model) and start.task is scheme.task and known:
         yield from course.compare(known, start.values)
     reason = yield from course.events(stop)
@@ -191,7 +201,7 @@ def _train(
         started=started.isoformat(timespec="seconds"),
         version=__version__,
         start=_describe(start),
-        device=str(device),
+        device=str(means.device),
         steps=trainer.step,
         best_step=best.step,
         seconds=round(course.seconds, 3),

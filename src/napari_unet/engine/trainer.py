@@ -15,12 +15,14 @@ from napari_unet.config import Optimiser, TrainConfig
 from napari_unet.engine.head import fit_head
 from napari_unet.engine.lessons import Lessons
 from napari_unet.engine.loss import weighted_cross_entropy
+from napari_unet.engine.means import Means
 from napari_unet.engine.model import Model, adapt
 from napari_unet.engine.overlap import OverlapTiler, network_probabilities
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.sampling import Batch, PatchSampler, validation_batches
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.tiles import Tile, read_mirrored
+from napari_unet.engine.unet import margin
 
 __all__ = ["Trainer"]
 
@@ -30,6 +32,8 @@ _WARM_UP = 10  # steps until the full learning rate
 # strokes leave much unsaid.
 _PULL = 1000.0
 _STRONGEST = 0.3
+_VALIDATION_PIXELS = 1 << 18  # input pixels of a validation batch, at most
+_VALIDATION_SHARE = 4  # times the input pixels of a step, which needs more memory for each
 _HEAD_PULL = 3.0  # times that: the penalty with which the head is fitted
 _HEAD_BATCHES = 6  # that the head of a trained network is fitted to before the first step
 
@@ -69,8 +73,29 @@ class Trainer:
             fit_head(self._network, batches, pull=_HEAD_PULL * self._pull)
         self._anchors = self._anchored() if model.is_trained else []
 
+    def adapt(self, means: Means) -> None:
+        """Go on with other patches, or on another device, where the memory suffices."""
+        device = means.device.torch_device
+        self._config = replace(self._config, patch=means.patch)
+        if device != self._device:
+            self._move(device)
+        self.teach(self._lessons)
+
+    def _move(self, device: torch.device) -> None:
+        """Take the network and all that belongs to it to another device."""
+        optimiser = self._optimiser.state_dict()
+        network = replace(self.model, weights=self.weights()).build(device)
+        anchors = [before.to(device) for _, before in self._anchors]
+        self._device = device
+        self._cuda = [device] if device.type == "cuda" else []
+        self._network, self._optimiser = network, _optimiser(network, self._config)
+        self._optimiser.load_state_dict(optimiser)
+        if anchors:
+            self._anchors = list(zip(network.parameters(), anchors, strict=True))
+
     def teach(self, lessons: Lessons) -> None:
         """Draw patches from these lessons from now on, and validate on their held-out blocks."""
+        self._lessons = lessons
         self._pull = min(_STRONGEST, (_PULL / max(1, lessons.training.labelled_pixels)) ** 2)
         levels, device = self.model.network.levels, self._device
         self._sampler = PatchSampler(
@@ -80,8 +105,13 @@ class Trainer:
             levels=levels,
             device=device,
         )
+        step_pixels = self._config.batch * (self._sampler.size + 2 * margin(levels)) ** 2
         self._validation = validation_batches(
-            lessons.stack, lessons.held_out, levels=levels, device=device
+            lessons.stack,
+            lessons.held_out,
+            levels=levels,
+            device=device,
+            pixels=min(_VALIDATION_PIXELS, _VALIDATION_SHARE * step_pixels),
         )
 
     def extend(self, values: tuple[int, ...]) -> None:
@@ -122,7 +152,6 @@ class Trainer:
         progress
             Share of the run that is over, 0 to 1, for the learning rate.
         """
-        self.step += 1
         rate = self._learning_rate(progress)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
@@ -137,6 +166,7 @@ class Trainer:
             nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_gradient)
         self._optimiser.step()
         self._pull_back(self._pull * rate / self._config.learning_rate)
+        self.step += 1
         return float(loss.detach())
 
     @torch.inference_mode()
@@ -204,7 +234,7 @@ class Trainer:
             weight.lerp_(before, share)
 
     def _learning_rate(self, progress: float) -> float:
-        rate = self._config.learning_rate * min(1.0, self.step / _WARM_UP)
+        rate = self._config.learning_rate * min(1.0, (self.step + 1) / _WARM_UP)
         if self._config.anneal:
             rate *= (1 + math.cos(math.pi * min(1.0, progress))) / 2
         return rate

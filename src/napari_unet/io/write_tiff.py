@@ -6,13 +6,13 @@ the one lossless way that ImageJ's own reader, Bio-Formats, napari and tifffile 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import tifffile
@@ -65,7 +65,8 @@ class _Page:
         loose = np.concatenate([self._loose, rows.astype(self.dtype)])
         end = len(loose) if self.complete else len(loose) // self.strip_rows * self.strip_rows
         for top in range(0, end, self.strip_rows):
-            packed = zlib.compress(loose[top : min(top + self.strip_rows, end)].data)
+            strip = loose[top : min(top + self.strip_rows, end)]
+            packed = imagecodecs.deflate_encode(strip.tobytes())
             self._sizes.append(self._packed.write(packed))
         self._loose = loose[end:].copy()
 
@@ -78,7 +79,8 @@ class _Page:
     def rows(self) -> Iterator[npt.NDArray[Any]]:
         """Yield what was taken, strip by strip."""
         for strip in self.strips():
-            yield np.frombuffer(zlib.decompress(strip), self.dtype).reshape(-1, self.shape[1])
+            flat = np.frombuffer(imagecodecs.deflate_decode(strip), self.dtype)
+            yield flat.reshape(-1, self.shape[1])
         yield self._loose
 
     def close(self) -> None:

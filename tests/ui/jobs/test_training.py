@@ -17,6 +17,7 @@ from napari_unet.engine.events import (
     Corrected,
     FinishReason,
     LabelsTaken,
+    MemoryShort,
     StepDone,
     TrainDone,
     TrainStarted,
@@ -151,6 +152,16 @@ def test_new_strokes_are_told_of_for_a_while() -> None:
         (both, 0.3),
         ("Step 140 · loss 0.200 · 14 s left", 0.5),
     ]
+
+
+def test_too_little_memory_is_told_of_for_a_while() -> None:
+    short = "Memory is short: going on with 98 px at a time on GPU (fastest found)"
+    assert told(
+        StepDone(1, 0.2, 1.0, 0.25),
+        MemoryShort("GPU (fastest found)", 98),
+        StepDone(2, 0.2, 2.0, 0.3),
+        StepDone(3, 0.2, 30.0, 0.5),
+    )[1:] == [(short, 0.25), (short, 0.3), ("Step 3 · loss 0.200 · 30 s left", 0.5)]
 
 
 def test_a_run_without_validation_says_so(model: Model) -> None:

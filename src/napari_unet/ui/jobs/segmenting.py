@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.events import (
+    MemoryShort,
     PlaneDone,
     Resume,
     SegmentDone,
@@ -109,6 +110,7 @@ class TurnTimer:
         self._last_lap = 0.0
         self._paused_at: float | None = None
         self._pixels = 0
+        self._shortage = ""  # of memory, in this turn
 
     @property
     def seconds(self) -> float:
@@ -135,7 +137,9 @@ class TurnTimer:
         """Return what to show for this event, None to leave the line as it is."""
         match event:
             case TurnStarted():
-                self._turn = event.number
+                self._turn, self._shortage = event.number, ""
+            case MemoryShort():
+                self._shortage = str(event)
             case TileDone():
                 return self._tell_tile(event)
             case SegmentDone() if self._turn + 1 == self._turns:
@@ -152,4 +156,6 @@ class TurnTimer:
         left = time_left(seconds, fraction)
         if left is not None:
             parts += [f"{self._pixels / 1e6 / seconds:.2f} Mpx/s", left]
+        if self._shortage:
+            parts.append(self._shortage)
         return Progress(" · ".join(parts), fraction)

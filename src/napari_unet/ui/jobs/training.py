@@ -15,6 +15,7 @@ from napari_unet.engine.events import (
     FinishReason,
     LabelsTaken,
     Live,
+    MemoryShort,
     PaintedPixels,
     StepDone,
     Stop,
@@ -135,6 +136,7 @@ class TrainingWords:
     def __init__(self) -> None:
         self._step = 0
         self._fraction = 0.0  # of the run that is done
+        self._seconds = 0.0  # since the start
         self._iou: float | None = None
         self._news = ""  # about new strokes
         self._news_until = 0.0  # seconds since the start
@@ -172,6 +174,8 @@ class TrainingWords:
                 self._iou = event.iou
             case LabelsTaken():
                 text = self._new(_taken(event), event.seconds)
+            case MemoryShort():
+                text = self._new(str(event), self._seconds)
             case Corrected():
                 text = self._new(describe_correction(event), event.seconds)
             case TrainDone():
@@ -182,7 +186,7 @@ class TrainingWords:
         return text
 
     def _stepped(self, event: StepDone) -> str:
-        self._step, self._fraction = event.step, event.progress
+        self._step, self._fraction, self._seconds = event.step, event.progress, event.seconds
         if event.seconds < self._news_until:
             return self._news
         left = time_left(event.seconds, event.progress)

@@ -1,0 +1,200 @@
+"""Too little memory: smaller tiles and patches, then the CPU, and the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unet.config import OutputKind, Task, TilingConfig, Unpainted
+from napari_unet.engine.collect import whole_planes
+from napari_unet.engine.device import DeviceChoice
+from napari_unet.engine.errors import EngineError
+from napari_unet.engine.events import MemoryShort, StepDone, TrainDone, TrainEvent
+from napari_unet.engine.means import Means
+from napari_unet.engine.model import Model
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.predict import segment
+from napari_unet.engine.train import fit
+from napari_unet.engine.trainer import Trainer
+from napari_unet.engine.unet import UNet
+from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
+from tests.engine.tiny import CPU, noise, tiny_model
+
+NOT_THE_CPU = DeviceChoice("cpu:0", "Small GPU", "test")
+MODEL = tiny_model(levels=3)
+IMAGE = noise(200, 210)
+
+Forward = Callable[[UNet, torch.Tensor], torch.Tensor]
+
+
+def short_of_memory(
+    monkeypatch: pytest.MonkeyPatch, side: int, *, only: DeviceChoice | None = None
+) -> list[int]:
+    """Let networks fail on inputs beyond a side, on one device or any; return the sides asked."""
+    asked: list[int] = []
+    small: list[UNet] = []
+    features: Forward = UNet.features
+    build = Model.build
+
+    def remember(model: Model, device: torch.device) -> UNet:
+        network = build(model, device)
+        if only is None or device == only.torch_device:
+            small.append(network)
+        return network
+
+    def fail(network: UNet, x: torch.Tensor) -> torch.Tensor:
+        asked.append(max(x.shape[-2:]))
+        if asked[-1] > side and any(network is other for other in small):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return features(network, x)
+
+    monkeypatch.setattr(Model, "build", remember)
+    monkeypatch.setattr(UNet, "features", fail)
+    return asked
+
+
+def segmented(device: DeviceChoice = CPU, **settings: Any) -> tuple[Any, list[MemoryShort]]:
+    """Return the probabilities of a plane, and what was told of the memory."""
+    options: dict[str, Any] = {"tiling": TilingConfig(tile=256), **settings}
+    kind = OutputKind.PROBABILITIES
+    events = list(segment(MODEL, ArrayPlanes(IMAGE), device=device, kind=kind, **options))
+    ((_, values),) = whole_planes(events)
+    return values, [event for event in events if isinstance(event, MemoryShort)]
+
+
+@pytest.mark.parametrize("rotations", [1, 3])
+def test_a_tile_that_does_not_fit_is_halved(
+    rotations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiling = TilingConfig(tile=256, rotations=rotations)
+    expected, told = segmented(tiling=tiling)
+    assert told == []
+    asked = short_of_memory(monkeypatch, 150)
+    values, told = segmented(tiling=tiling)
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+    assert [event.side for event in told] == [max(IMAGE.shape) // 2] if rotations == 1 else told
+    assert {event.device for event in told} == {str(CPU)}
+    assert sum(side > 150 for side in asked) <= 2  # what has failed is not tried again
+
+
+def test_it_is_told_once_for_all_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    short_of_memory(monkeypatch, 115)
+    _, told = segmented(tiling=TilingConfig(tile=104))
+    assert len(told) == 1
+
+
+def test_what_does_not_fit_at_all_goes_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, _ = segmented()
+    short_of_memory(monkeypatch, 0, only=NOT_THE_CPU)
+    values, (told,) = segmented(NOT_THE_CPU)
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+    assert told.device.startswith("CPU")
+    assert "Small GPU has too little memory" in told.device
+
+
+def test_a_network_that_does_not_fit_goes_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, _ = segmented()
+    move = UNet.to
+    tried: list[Any] = []
+
+    def fail(network: UNet, *arguments: Any, **options: Any) -> UNet:
+        tried.append(arguments)
+        if len(tried) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return move(network, *arguments, **options)
+
+    monkeypatch.setattr(UNet, "to", fail)
+    values, told = segmented(NOT_THE_CPU)
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+    assert len(told) == 1
+
+
+def test_a_cpu_without_any_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    short_of_memory(monkeypatch, 0)
+    with pytest.raises(EngineError, match="ran out of memory"):
+        segmented()
+
+
+def trained(device: DeviceChoice, **settings: Any) -> list[TrainEvent]:
+    image, truth = bright_squares()
+    options: dict[str, Any] = {"start": TINY, "config": QUICK, **settings}
+    return list(
+        fit(
+            ArrayPlanes(image),
+            ArrayPlanes(strokes(truth)),
+            task=Task.OBJECTS,
+            unpainted=Unpainted.IGNORED,
+            device=device,
+            **options,
+        )
+    )
+
+
+def test_a_patch_that_does_not_fit_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = short_of_memory(monkeypatch, 90)
+    *events, end = trained(CPU, config=replace(QUICK, patch=200, validation_share=0.0))
+    assert [event.side for event in events if isinstance(event, MemoryShort)] == [100, 50]
+    assert sum(isinstance(event, StepDone) for event in events) == QUICK.steps
+    assert isinstance(end, TrainDone)
+    assert sum(side > 90 for side in asked) == 2
+
+
+@pytest.mark.parametrize("start", ["scratch", "trained"])
+def test_training_that_does_not_fit_at_all_goes_on_on_the_cpu(
+    start: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {}
+    if start == "trained":
+        (*_, before) = trained(CPU)
+        assert isinstance(before, TrainDone)
+        options = {"start": before.model}
+    short_of_memory(monkeypatch, 0, only=NOT_THE_CPU)
+    *events, end = trained(NOT_THE_CPU, **options)
+    told = [event for event in events if isinstance(event, MemoryShort)]
+    assert "Small GPU has too little memory" in told[-1].device
+    assert sum(isinstance(event, StepDone) for event in events) == QUICK.steps
+    assert isinstance(end, TrainDone)
+    assert "Small GPU has too little memory" in end.model.record.device
+
+
+def test_training_goes_on_from_where_it_was_when_memory_runs_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As it may, if another program takes the memory."""
+    weights: dict[str, Any] = {}
+    advance, adapt = Trainer.advance, Trainer.adapt
+    failed: list[int] = []
+
+    def fail(trainer: Trainer, progress: float) -> float:
+        if trainer.step == 9 and len(failed) < 2:  # the patch is halved, then the CPU
+            failed.append(trainer.step)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return advance(trainer, progress)
+
+    def compare(trainer: Trainer, means: Means) -> None:
+        before = trainer.weights(), trainer._optimiser.state_dict()["state"]
+        adapt(trainer, means)
+        after = trainer.weights(), trainer._optimiser.state_dict()["state"]
+        for name, weight in before[0].items():
+            assert torch.equal(weight, after[0][name])
+        for number, state in before[1].items():
+            assert torch.equal(state["exp_avg"], after[1][number]["exp_avg"])
+        weights[means.device.device] = after[0]
+
+    monkeypatch.setattr(Trainer, "advance", fail)
+    monkeypatch.setattr(Trainer, "adapt", compare)
+    events = trained(NOT_THE_CPU, config=replace(QUICK, patch=40))
+    steps = [event.step for event in events if isinstance(event, StepDone)]
+    assert steps == list(range(1, 21))
+    assert list(weights) == ["cpu:0", "cpu"]
+
+
+def test_a_cpu_without_memory_to_train_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    short_of_memory(monkeypatch, 0)
+    with pytest.raises(EngineError, match="ran out of memory"):
+        trained(CPU)
