@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pytest
 
 from napari_unet.config import Balance, Task, TrainConfig, Unpainted
+from napari_unet.engine.border import border_weights
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.engine.normalize import Normalization, measure
 from napari_unet.engine.painted import PaintedReader, PaintedStack, read_painted
 from napari_unet.engine.planes import ArrayPlanes, Planes
-from napari_unet.engine.targets import IGNORED, LabelScheme, border_weights
+from napari_unet.engine.targets import IGNORED, LabelScheme
 from tests.engine.scenes import QUICK, bright_squares, strokes
 
 PAINTED = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)

@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.separation import separate
-from napari_unet.engine.targets import IGNORED, LabelScheme, border_weights, class_weights
+from napari_unet.engine.targets import IGNORED, LabelScheme, class_weights
 
 PAINTED_OBJECTS = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
 OBJECT_IMAGE = LabelScheme(Task.OBJECTS, Unpainted.BACKGROUND)
@@ -102,49 +102,6 @@ def test_separation_takes_only_pixels_near_another_object(seed: int) -> None:
         neighbours = set(padded[y : y + 3, x : x + 3].ravel().tolist()) - {0}
         taken = objects[y, x] > 0 and len(neighbours) > 1
         assert separated[y, x] == (0 if taken else objects[y, x])
-
-
-def reference_weights(
-    objects: npt.NDArray[np.int32], w0: float, sigma: float
-) -> npt.NDArray[np.float64]:
-    """Equation 2 as it stands: one distance transform of the whole image per object."""
-    distances = [
-        ndimage.distance_transform_edt(objects != number)
-        for number in np.unique(objects[objects > 0])
-    ]
-    d1, d2 = np.sort(np.stack(distances), axis=0)[:2]
-    weights: npt.NDArray[np.float64] = w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2))
-    weights[objects > 0] = 0
-    return weights
-
-
-@pytest.mark.parametrize("sigma", [1.0, 5.0])
-@pytest.mark.parametrize("seed", range(4))
-def test_border_weights_equal_the_per_object_distance_transforms(seed: int, sigma: float) -> None:
-    objects = separate(random_objects(seed, size=90, count=8))
-
-    weights = border_weights(objects, w0=10, sigma=sigma)
-
-    np.testing.assert_allclose(weights, reference_weights(objects, 10, sigma), atol=2e-5)
-    assert weights.max() > 0.05  # the comparison is not one of zeros
-
-
-def test_border_weight_between_two_cells_is_that_of_equation_2() -> None:
-    objects = np.zeros((1, 9), dtype=np.int32)
-    objects[0, 0], objects[0, 5] = 1, 2
-
-    weights = border_weights(objects, w0=10, sigma=5)
-
-    assert weights[0, 2] == pytest.approx(10 * np.exp(-((2 + 3) ** 2) / 50))
-    assert weights[0, 7] == pytest.approx(10 * np.exp(-((2 + 7) ** 2) / 50))
-    assert weights[0, 0] == weights[0, 5] == 0
-
-
-def test_one_object_alone_has_no_border_weight() -> None:
-    objects = np.zeros((8, 8), dtype=np.int32)
-    objects[2:5, 2:5] = 2**31 - 1  # a huge number costs no memory
-
-    assert not border_weights(objects).any()
 
 
 def test_class_weights_balance_the_frequencies() -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import MAX_CLASSES, Task, TrainConfig
+from napari_unet.engine.border import border_weights
 from napari_unet.engine.boxes import PaintedBox, find_painted_box
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.planes import Planes
-from napari_unet.engine.targets import IGNORED, LabelScheme, border_weights, class_weights
+from napari_unet.engine.targets import IGNORED, LabelScheme, class_weights
 
 __all__ = [
     "PaintedPlane",

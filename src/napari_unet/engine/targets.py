@@ -1,4 +1,4 @@
-"""Painted labels → classes, ignored pixels, separation border and weight map.
+"""Painted labels → classes, ignored pixels, separation border and class weights.
 
 The label scheme, in one place. Two tasks: *objects* (one number per object; the network learns
 background and object) and *classes* (one number per kind of region; one softmax channel each).
@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-from skimage.segmentation import relabel_sequential
 
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
 from napari_unet.engine.errors import LabelsError
@@ -23,14 +21,12 @@ from napari_unet.engine.separation import separate
 __all__ = [
     "IGNORED",
     "LabelScheme",
-    "border_weights",
     "class_weights",
 ]
 
 IGNORED = 255
 """Class of a pixel that carries no loss."""
 
-_NEGLIGIBLE = 1e-7  # of w0: border weights below this are left out
 _BACKGROUND_LABEL = 1  # of a painted objects layer, where 0 is unlabelled
 
 
@@ -123,44 +119,6 @@ class LabelScheme:
             unlabelled |= table[classes] != labels
         classes[unlabelled] = IGNORED
         return classes
-
-
-def border_weights(
-    objects: npt.NDArray[np.int32], *, w0: float = 10.0, sigma: float = 5.0
-) -> npt.NDArray[np.float32]:
-    """Return the second term of eq. 2, w0·exp(-(d1 + d2)²/(2σ²)), on the background.
-
-    Parameters
-    ----------
-    objects
-        (Y, X), one number per object, already separated; 0 = background.
-    w0, sigma
-        Height, and width in pixels, of the border weight.
-
-    Returns
-    -------
-    (Y, X) float32
-        0 inside the objects, and wherever there are fewer than two objects near by.
-
-    Notes
-    -----
-    d1 and d2 are the Euclidean distances, in pixels, to the nearest and second-nearest object.
-    Each object's distance is computed only as far as its weight could exceed 1e-7·w0, so the
-    cost grows with the area around the objects, not with their number times the image.
-    """
-    reach = int(np.ceil(sigma * np.sqrt(-2 * np.log(_NEGLIGIBLE))))
-    nearest = np.full(objects.shape, np.inf, dtype=np.float32)
-    second = np.full(objects.shape, np.inf, dtype=np.float32)
-    numbered, _, _ = relabel_sequential(objects)
-    for number, box in enumerate(ndimage.find_objects(numbered), start=1):
-        window = tuple(slice(max(0, side.start - reach), side.stop + reach) for side in box)
-        distance = ndimage.distance_transform_edt(numbered[window] != number)
-        first = nearest[window]
-        second[window] = np.minimum(second[window], np.maximum(first, distance))
-        nearest[window] = np.minimum(first, distance)
-    weights: npt.NDArray[np.float32] = w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))
-    weights[(objects > 0) | (weights < _NEGLIGIBLE * w0)] = 0
-    return weights
 
 
 def class_weights(counts: npt.NDArray[np.int64], *, limit: float = 10.0) -> npt.NDArray[np.float32]:
