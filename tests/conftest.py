@@ -14,6 +14,7 @@ import numpy as np
 import platformdirs
 import pytest
 
+from napari_unet.engine import openvino_network
 from napari_unet.io.library import FOLDER_VARIABLE
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch: repeatable sums, and room beside Qt
@@ -46,6 +47,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)  # a viewer test must not go missing unseen
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let PyTorch compute, as it does for most people; OpenVINO has tests of its own."""
+    monkeypatch.setattr(openvino_network, "find_spec", lambda _: None)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from napari_unet.cli.doctor import Environment, examine, find_problems
+from napari_unet.cli.doctor import Environment, describe_prediction, examine, find_problems
 from napari_unet.engine.device import DeviceChoice
 from tests.cli.conftest import Command
 
@@ -68,6 +68,14 @@ def test_each_problem_has_its_cure(case: str) -> None:
 
 def test_other_systems_are_not_told_about_x_servers() -> None:
     assert list(find_problems(replace(HEALTHY, system="Darwin", variables={}, libraries={}))) == []
+
+
+def test_on_the_cpu_it_says_what_predicts_and_what_would_be_faster() -> None:
+    cpu = replace(HEALTHY, device=DeviceChoice("cpu", "CPU", "no GPU found"))
+    assert describe_prediction(HEALTHY) == {}
+    assert "pip install" in describe_prediction(cpu)["prediction"]
+    with_it = replace(cpu, versions={**cpu.versions, "openvino": "2026.4"})
+    assert describe_prediction(with_it) == {"prediction": "OpenVINO 2026.4"}
 
 
 def test_this_machine_is_examined() -> None:

@@ -70,7 +70,7 @@ def test_any_objects_in_any_band_have_the_weights_of_equation_2(
     sigma = data.draw(st.sampled_from([0.7, 2.0, 5.0]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(border, "_BAND", data.draw(st.integers(1, 12)))
-        patch.setattr(border, "_BLOCK", data.draw(st.integers(1, 5)))
+        patch.setattr(border, "_BLOCK", data.draw(st.integers(1, 90)))
         weights = border_weights(objects, w0=10, sigma=sigma)
     if len(np.unique(objects[objects > 0])) > 1:
         expected = reference_weights(objects, 10, sigma)

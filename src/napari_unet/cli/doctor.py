@@ -18,13 +18,20 @@ from napari_unet.engine.torch_missing import first_line, torch_cure
 if TYPE_CHECKING:
     from napari_unet.engine.device import DeviceChoice
 
-__all__ = ["Environment", "Problem", "examine", "find_problems", "run_doctor"]
+__all__ = [
+    "Environment",
+    "Problem",
+    "describe_prediction",
+    "examine",
+    "find_problems",
+    "run_doctor",
+]
 
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 _OLD_QT = ("PyQt5", "PySide2")
 _DISTRIBUTIONS = (
     *("napari-unet-paint", "napari", "npe2", "qtpy", *_QT_BINDINGS, "vispy", "torch", "numpy"),
-    *("scipy", "scikit-image", "tifffile", "zarr", "safetensors", "napari-unet"),
+    *("scipy", "scikit-image", "tifffile", "zarr", "safetensors", "openvino", "napari-unet"),
 )
 _LIBRARIES = {"GL": "libgl1", "EGL": "libegl1", "xcb-cursor": "libxcb-cursor0"}
 """System libraries that napari's window needs on Linux, and the packages that hold them."""
@@ -57,6 +64,7 @@ def run_doctor(*, as_json: bool) -> None:
     problems = list(find_problems(environment))
     figures = {
         **_describe(environment.device),
+        **describe_prediction(environment),
         "system": platform.platform(),
         "python": environment.python,
         **({"versions": environment.versions} if as_json else environment.versions),
@@ -81,6 +89,16 @@ def _describe(device: DeviceChoice | Problem) -> dict[str, str]:
         "device_name": device.name,
         "device_reason": device.reason,
     }
+
+
+def describe_prediction(environment: Environment) -> dict[str, str]:
+    """Return what computes predictions on the CPU, and what would be faster."""
+    device = environment.device
+    if isinstance(device, Problem) or device.device != "cpu":
+        return {}
+    found = environment.versions.get("openvino")
+    faster = 'PyTorch (faster with OpenVINO: pip install "napari-unet-paint[fast]")'
+    return {"prediction": f"OpenVINO {found}" if found else faster}
 
 
 def examine() -> Environment:

@@ -28,8 +28,8 @@ import torch
 __all__ = ["border_weights"]
 
 _NEGLIGIBLE = 1e-7  # of w0: border weights below this are left out
-_BAND = 128  # rows that are packed at once
-_BLOCK = 16  # rows that are compared at once: they stay in the cache
+_BAND = 256  # rows that are packed at once
+_BLOCK = 1 << 19  # pixels that are compared at once: threads wait less for each other
 
 Labels = npt.NDArray[np.int32]
 Weights = npt.NDArray[np.float32]
@@ -137,8 +137,9 @@ def _fill_band(
     rows = [np.pad(keys, beyond, constant_values=nothing) for keys in rows]
     distances = np.sqrt(np.arange((reach + 1) ** 2, dtype=np.float32))
     bits = packing.dtype(packing.bits)
-    for start in range(top, stop, _BLOCK):
-        block = slice(start, min(start + _BLOCK, stop))
+    step = max(1, _BLOCK // objects.shape[1])
+    for start in range(top, stop, step):
+        block = slice(start, min(start + step, stop))
         near, second = _nearest_of_rows(rows, start - top, block.stop - start, reach, packing)
         between = (objects[block] == 0) & (near < nothing) & (second < nothing)
         apart = distances[near[between] >> bits] + distances[second[between] >> bits]

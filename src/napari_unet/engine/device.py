@@ -30,7 +30,7 @@ _MATCHING_TORCH = (
 )
 
 # Only CUDA has a type of its own for this; these are the words of Metal, Linux and Windows.
-_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory")
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|bad_alloc")
 
 
 @dataclass(frozen=True, slots=True)

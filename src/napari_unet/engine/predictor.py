@@ -16,6 +16,7 @@ from napari_unet.engine.events import MemoryShort
 from napari_unet.engine.means import fallback, free_cached_memory
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalize import measure
+from napari_unet.engine.openvino_network import openvino_probabilities
 from napari_unet.engine.overlap import OverlapTiler, network_probabilities, predict_averaged
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.reduction import Reduction
@@ -128,10 +129,12 @@ class Predictor:
 
     def _new_tiler(self) -> OverlapTiler:
         device = self.device.torch_device
-        network = self.model.build(device)
-        if device.type == "cpu":  # 1.3 to 1.6 times as fast there
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        compute = network_probabilities(network, device, wanted_channels(self.model.task))
+        network, channels = self.model.build(device), wanted_channels(self.model.task)
+        compute = None
+        if device.type == "cpu":
+            compute = openvino_probabilities(network, channels)
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
+        compute = compute or network_probabilities(network, device, channels)
         return OverlapTiler(compute, self.model.network.levels)
 
     def _fall_back(self) -> None:

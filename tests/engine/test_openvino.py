@@ -1,0 +1,120 @@
+"""Prediction by OpenVINO: PyTorch's numbers, and PyTorch wherever OpenVINO does not serve."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unet.config import NETWORKS, OutputKind, Task, TilingConfig
+from napari_unet.engine import openvino_network, predictor
+from napari_unet.engine.collect import whole_planes
+from napari_unet.engine.device import DeviceChoice
+from napari_unet.engine.model import Model
+from napari_unet.engine.openvino_network import OPENVINO, openvino_probabilities
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.predict import segment
+from napari_unet.engine.predictor import Predictor
+from napari_unet.engine.unet import UNet
+from tests.engine.tiny import CPU, noise, tiny_model
+
+pytestmark = pytest.mark.skipif(find_spec(OPENVINO) is None, reason="needs OpenVINO")
+
+IMAGE, COLOUR = noise(150, 171), noise(2, 90, 80)
+
+
+@pytest.fixture(autouse=True)
+def with_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_network, "find_spec", find_spec)
+
+
+@pytest.fixture
+def used(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether OpenVINO served, for each network that was built."""
+    served: list[bool] = []
+
+    def remember(network: UNet, channels: slice) -> Any:
+        compute = openvino_probabilities(network, channels)
+        served.append(compute is not None)
+        return compute
+
+    monkeypatch.setattr(predictor, "openvino_probabilities", remember)
+    return served
+
+
+def test_the_paper_s_network_gives_what_pytorch_gives() -> None:
+    torch.manual_seed(0)
+    for name, side in (("2015", 188), ("light", 108)):
+        network = UNet(NETWORKS[name]).eval()
+        compute = openvino_probabilities(network, slice(None))
+        assert compute is not None
+        image = torch.randn(1, side, side + 16)
+        with torch.inference_mode():
+            expected = network(image[None]).softmax(dim=1)[0].numpy()
+        np.testing.assert_allclose(compute(image.numpy()), expected, atol=1e-5)
+
+
+def probabilities(model: Model, tile: int | None = None, rotations: int = 1) -> Any:
+    channels = model.network.in_channels
+    planes = ArrayPlanes(IMAGE) if channels == 1 else ArrayPlanes(COLOUR, channel_axis=0)
+    tiling = TilingConfig(tile=tile, rotations=rotations)
+    events = segment(model, planes, device=CPU, tiling=tiling, kind=OutputKind.PROBABILITIES)
+    ((_, values),) = whole_planes(events)
+    return values
+
+
+@pytest.mark.parametrize("levels", range(1, 6))
+@pytest.mark.parametrize("channels", [1, 2])
+def test_no_probability_depends_on_who_computes(
+    levels: int, channels: int, used: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model(levels=levels, channels=channels, task=Task.CLASSES, values=(1, 2, 3))
+    found = probabilities(model)
+    monkeypatch.setattr(openvino_network, "find_spec", lambda _: None)
+    np.testing.assert_allclose(found, probabilities(model), atol=1e-5)
+    assert used == [True, False]
+
+
+@pytest.mark.parametrize("rotations", [1, 3])
+def test_no_probability_depends_on_the_tiles(rotations: int, used: list[bool]) -> None:
+    model = tiny_model(levels=4)
+    whole = probabilities(model, rotations=rotations)
+    for tile in (16, 56, 104):
+        np.testing.assert_allclose(probabilities(model, tile, rotations), whole, atol=1e-5)
+    assert used == [True] * 4
+
+
+def test_other_probabilities_are_not_used(
+    used: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model(levels=3)
+    expected = probabilities(model)
+    compile_network = openvino_network._compile
+
+    def wrong(network: UNet, channels: slice) -> Any:
+        compute = compile_network(network, channels)
+        return lambda image: compute(image) + np.float32(2e-4)
+
+    monkeypatch.setattr(openvino_network, "_compile", wrong)
+    np.testing.assert_allclose(probabilities(model), expected, atol=1e-6)
+    assert used == [True, False]
+
+
+def test_a_broken_installation_is_left_alone(
+    used: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(name: str) -> Any:
+        raise ImportError(f"{name}: a library is missing")
+
+    monkeypatch.setattr("napari_unet.engine.openvino_network.importlib.import_module", broken)
+    assert probabilities(tiny_model(levels=2)).shape == (1, 150, 171)
+    assert used == [False]
+
+
+def test_a_gpu_computes_by_itself(used: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Model, "build", lambda model, _: UNet(model.network))
+    Predictor(tiny_model(), ArrayPlanes(IMAGE), DeviceChoice("cuda", "GPU", "test"))
+    assert used == []
