@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import product
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
-from napari_unet.engine.decode import plane_decoder
+from napari_unet.engine.ahead import one_ahead
+from napari_unet.engine.decode import Probabilities, plane_decoder
 from napari_unet.engine.device import DeviceChoice, engine_errors
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import (
@@ -93,8 +96,8 @@ def segment(
     Notes
     -----
     Of a plane only the mask of its foreground is held, one bit per pixel, and its labels as runs;
-    four more planes of runs while objects are linked. The memory of the device is let go when the
-    generator ends or is closed.
+    four more planes of runs while objects are linked. The next tile is computed while the last one
+    is decoded and taken. The memory of the device is let go when the generator ends or is closed.
 
     A plane is linked to the finished planes near it, two before and two after (see
     `linking.link`). Where the work comes from both sides, as it may after a change of focus or in
@@ -170,20 +173,26 @@ class _Run:
         return len(self.order) * len(self.tiles)
 
     def segment_planes(self) -> Generator[SegmentEvent, None, FinishReason]:
-        for plane in self.order:
-            yield from self._segment_plane(plane)
-            if self.stopped and self.tiles_done < self.tiles_in_all:
-                return FinishReason.STOPPED
+        work = one_ahead(self._predict, product(self.order, self.tiles))
+        with closing(work) as predicted:
+            for plane in self.order:
+                yield from self._segment_plane(plane, predicted)
+                if self.stopped and self.tiles_done < self.tiles_in_all:
+                    return FinishReason.STOPPED
         return FinishReason.COMPLETED
 
-    def _segment_plane(self, plane: int) -> Iterator[SegmentEvent]:
+    def _predict(self, place: tuple[int, Tile]) -> Probabilities:
+        return self.predictor.predict(*place)
+
+    def _segment_plane(
+        self, plane: int, predicted: Iterator[tuple[tuple[int, Tile], Probabilities]]
+    ) -> Iterator[SegmentEvent]:
         shape = self.predictor.planes.shape
         decoder = plane_decoder(
             self.predictor.model, self.kind, self.objects, shape, offset=self.largest
         )
         tiles = iter(self.tiles)
-        for tile in tiles:
-            probabilities = self.predictor.predict(plane, tile)
+        for tile, (_, probabilities) in zip(tiles, predicted, strict=False):
             yield from self._shortage()
             with engine_errors(self.predictor.device):
                 values = decoder.add(tile, probabilities)

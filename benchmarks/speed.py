@@ -1,0 +1,322 @@
+"""How fast are prediction, training, weight map and elastic deformation beside their peers?
+
+    python -m benchmarks.speed [--repeats 7] [--parts prediction training …] [--document FILE]
+
+Every row is the same work done by the project and by a named peer, in turns in one process, with
+the same number of threads; the ratio is that of the medians. Needs `pip install monai openvino`.
+Writes docs/benchmarks.md where `--document` names it.
+
+prediction   one plane by a U-Net of 32 channels and five levels (and by `light`): the project, with
+             OpenVINO and with PyTorch; the same network in PyTorch as it comes; MONAI's sliding
+             window (the same network with padding, windows of 512 px, overlap 0.25, Gaussian
+             blending); and what the arithmetic takes at the speed of a large matrix product
+training     steps of the project beside a bare loop of forward, backward, update on one batch
+weight map   eq. 2 for all objects at once, beside one distance transform per object
+elastic      one 572×572 image with its label image, beside MONAI's and scipy's
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from benchmarks.speed_peers import (
+    border_weights_per_object,
+    count_operations,
+    monai_elastic,
+    monai_sliding_window,
+    plain_pass,
+    scipy_elastic,
+)
+from napari_unet.config import (
+    NETWORKS,
+    AugmentConfig,
+    NetworkConfig,
+    OutputKind,
+    Task,
+    TrainConfig,
+    Unpainted,
+)
+from napari_unet.engine import augment, openvino_network
+from napari_unet.engine.border import border_weights
+from napari_unet.engine.device import pick_device
+from napari_unet.engine.lessons import Lessons
+from napari_unet.engine.loss import weighted_cross_entropy
+from napari_unet.engine.model import Model, fresh_model
+from napari_unet.engine.normalize import Normalization, measure
+from napari_unet.engine.painted import PaintedReader
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.predict import segment
+from napari_unet.engine.sampling import patch_context
+from napari_unet.engine.targets import LabelScheme
+from napari_unet.engine.trainer import Trainer
+from napari_unet.engine.unet import margin, valid_output_size
+from napari_unet.engine.validation import Split
+from napari_unet.io.samples import paint_strokes, synthetic_cells
+
+WIDE = NetworkConfig(name="32 channels, 5 levels", base_channels=32, levels=5)
+SIDE = 1024  # of the plane that is predicted, pixels
+TILE = 388  # as fig. 1 of the paper
+MATRIX = 2048  # side of the matrices whose product tells the speed of arithmetic
+IMAGE = 572  # side of the image that is deformed, pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The same work, done by the project and by a peer."""
+
+    part: str
+    work: str
+    ours: str  # name
+    peer: str
+    our_seconds: float
+    peer_seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long the peer takes."""
+        return self.peer_seconds / self.our_seconds
+
+
+Timed = dict[str, float]
+"""Median seconds of each way."""
+
+
+def in_turns(ways: dict[str, Callable[[], Any]], repeats: int) -> Timed:
+    """Time each way once per turn, after one turn that does not count; return medians."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, way in ways.items():
+            begin = time.perf_counter()
+            way()
+            if turn:
+                seconds[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def prediction(repeats: int) -> Iterator[Row]:
+    """Predict a plane."""
+    image = synthetic_cells(seed=1, planes=1, shape=(SIDE, SIDE)).image[0]
+    for config in (WIDE, NETWORKS["light"]):
+        model = fresh_model(config, measure(ArrayPlanes(image)), Task.OBJECTS, (0, 1), seed=0)
+        values = np.random.default_rng(0).standard_normal((1, 1, SIDE, SIDE), dtype=np.float32)
+        network = model.build(torch.device("cpu"))
+        ways: dict[str, Callable[[], Any]] = {
+            "U-Net Paint": partial(predict, model, image),
+            "U-Net Paint, PyTorch": partial(predict, model, image, use_openvino=False),
+            "PyTorch, tiles one by one": partial(plain_pass, network, values, TILE),
+            "MONAI sliding window": monai_sliding_window(network, values),
+            "matrix product": partial(torch.matmul, *torch.randn(2, MATRIX, MATRIX)),
+        }
+        times = in_turns(ways, repeats)
+        speed = 2 * MATRIX**3 / times.pop("matrix product")
+        times["arithmetic at the speed of a matrix product"] = (
+            count_operations(network, SIDE, TILE) / speed
+        )
+        for name in ("U-Net Paint", "U-Net Paint, PyTorch"):
+            for peer in times:
+                if not peer.startswith("U-Net"):
+                    work = f"{SIDE}×{SIDE}, {config.name}"
+                    yield Row("prediction", work, name, peer, times[name], times[peer])
+
+
+def predict(model: Model, image: npt.NDArray[Any], *, use_openvino: bool = True) -> None:
+    """Predict the probabilities of a plane as the command line does."""
+    hidden = mock.patch.object(openvino_network, "find_spec", return_value=None)
+    with nullcontext() if use_openvino else hidden:
+        for _ in segment(
+            model, ArrayPlanes(image), device=pick_device("cpu"), kind=OutputKind.PROBABILITIES
+        ):
+            pass
+
+
+def training(repeats: int, steps: int = 12) -> Iterator[Row]:
+    """Train on strokes, and on one batch over and over."""
+    sample = synthetic_cells(seed=1, planes=1, shape=(512, 512))
+    labels = paint_strokes(sample.truth, planes=[0], cells=8)
+    for network, recipe in (("light", TrainConfig()),):
+        trainer = make_trainer(sample.image, labels, NETWORKS[network], recipe)
+        bare = BareLoop(NETWORKS[network], recipe)
+
+        def project(trainer: Trainer = trainer) -> None:
+            for step in range(steps):
+                trainer.advance(step / steps)
+
+        def loop(bare: BareLoop = bare) -> None:
+            for _ in range(steps):
+                bare.advance()
+
+        def draw(trainer: Trainer = trainer) -> None:
+            for _ in range(steps):
+                trainer._draw()  # noqa: SLF001 what a step spends on its patches
+
+        times = in_turns({"project": project, "loop": loop, "patches": draw}, repeats)
+        work = f"{steps} steps of {recipe.batch} patches, {network}"
+        yield Row("training", work, "step loop", "bare loop", times["project"], times["loop"])
+        yield Row("training", work, "patches", "bare loop", times["patches"], times["loop"])
+
+
+def make_trainer(
+    image: npt.NDArray[Any], labels: npt.NDArray[Any], network: NetworkConfig, recipe: TrainConfig
+) -> Trainer:
+    """Return a trainer for painted labels, as `fit` makes it."""
+    planes, painted = ArrayPlanes(image), ArrayPlanes(labels)
+    scheme = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
+    grey = measure(planes)
+    context = patch_context(recipe, network.levels)
+    reader = PaintedReader(planes, painted, scheme, grey, recipe, context=context, known=())
+    split = Split(planes.shape, recipe.validation_share, np.random.default_rng(0))
+    lessons = Lessons(reader, split, planes.count, scheme.unpainted)
+    model = fresh_model(network, grey, Task.OBJECTS, (0, 1), seed=0)
+    return Trainer(model, recipe, lessons=lessons, device=torch.device("cpu"))
+
+
+class BareLoop:
+    """Forward, backward, update, on the same tensors every time."""
+
+    def __init__(self, network: NetworkConfig, recipe: TrainConfig) -> None:
+        model = fresh_model(network, Normalization((0.0,), (1.0,)), Task.OBJECTS, (0, 1), seed=0)
+        self._network = model.build(torch.device("cpu")).train()
+        self._optimiser = torch.optim.AdamW(self._network.parameters(), lr=recipe.learning_rate)
+        size = valid_output_size(recipe.patch, network.levels)
+        shape = (recipe.batch, 1, *[size + 2 * margin(network.levels)] * 2)
+        self._images = torch.randn(shape)
+        self._classes = torch.randint(0, 2, (recipe.batch, size, size))
+        self._weights = torch.ones(recipe.batch, size, size)
+
+    def advance(self) -> None:
+        """Do one gradient update."""
+        self._optimiser.zero_grad(set_to_none=True)
+        logits = self._network(self._images)
+        weighted_cross_entropy(logits, self._classes, self._weights).backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+
+
+def weight_map(repeats: int) -> Iterator[Row]:
+    """Weigh the background between many objects."""
+    few, many = round_objects(14, 1024), round_objects(71, 4096)
+    ways = {"ours": lambda: border_weights(few), "many": lambda: border_weights(many)}
+    times = in_turns(ways, repeats)
+    begin = time.perf_counter()
+    border_weights_per_object(few)
+    slow = time.perf_counter() - begin  # once: it takes long
+    peer = "one distance transform per object"
+    yield Row("weight map", f"{few.max()} objects, 1024²", "all at once", peer, times["ours"], slow)
+    yield Row(
+        "weight map", f"{many.max():,} objects, 4096²", "all at once", "1 s", times["many"], 1.0
+    )
+
+
+def round_objects(per_side: int, side: int) -> npt.NDArray[np.int32]:
+    """Return discs of about the same size in rows and columns, near each other."""
+    rng = np.random.default_rng(0)
+    pitch = side / per_side
+    labels = np.zeros((side, side), dtype=np.int32)
+    for number, (row, column) in enumerate(np.ndindex(per_side, per_side), start=1):
+        centre = (np.array([row, column]) + 0.5 + 0.06 * rng.standard_normal(2)) * pitch
+        radius = pitch * rng.uniform(0.4, 0.48)
+        low = np.maximum(centre - radius, 0).astype(int)
+        high = np.minimum(centre + radius + 2, side).astype(int)
+        y, x = np.mgrid[low[0] : high[0], low[1] : high[1]]
+        inside = np.hypot(y - centre[0], x - centre[1]) < radius
+        region = labels[low[0] : high[0], low[1] : high[1]]
+        region[inside & (region == 0)] = number
+    return labels
+
+
+def elastic(repeats: int) -> Iterator[Row]:
+    """Deform an image and its label image."""
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((1, IMAGE, IMAGE), dtype=np.float32)
+    labels = rng.integers(0, 9, (1, IMAGE, IMAGE)).astype(np.float32)
+    config = replace(AugmentConfig(), rotation=0.0, flip=False)
+    tensors = [torch.from_numpy(values) for values in (image, labels)]
+
+    def ours() -> None:
+        deformation, _ = augment.draw(rng, config)
+        centre = torch.tensor((IMAGE - 1) / 2)
+        coordinates = torch.from_numpy(deformation.coordinates(IMAGE)) + centre
+        for values, mode in zip(tensors, ("bilinear", "nearest"), strict=True):
+            augment.sample(values, coordinates, mode=mode)
+
+    ways = {
+        "ours": ours,
+        "MONAI Rand2DElastic": monai_elastic(image, labels),
+        "scipy, cubic grid and map_coordinates": lambda: scipy_elastic(rng, image, labels),
+    }
+    times = in_turns(ways, repeats)
+    for peer in list(times)[1:]:
+        yield Row("elastic", f"{IMAGE}×{IMAGE}", "spline", peer, times["ours"], times[peer])
+
+
+PARTS = {
+    "prediction": prediction,
+    "training": training,
+    "weight map": weight_map,
+    "elastic": elastic,
+}
+
+
+def table(rows: list[Row]) -> str:
+    """Return the rows as a table."""
+    lines = ["| work | | seconds | beside | seconds | ratio |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {row.part}: {row.work} | {row.ours} | {row.our_seconds:.3f} | {row.peer} | "
+        f"{row.peer_seconds:.3f} | {row.ratio:.2f} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    names = ("torch", "openvino", "monai", "numpy", "scipy", "napari-unet-paint")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    return (
+        f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {torch.get_num_threads()} threads, "
+        f"Python {platform.python_version()}, {versions}."
+    )
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--document", type=Path)
+    arguments = parser.parse_args()
+    rows = []
+    for part in arguments.parts:
+        for row in PARTS[part](arguments.repeats):
+            print(table([row]).splitlines()[-1], flush=True)
+            rows.append(row)
+    text = f"{table(rows)}\n\nMedians of {arguments.repeats} turns; {machine()}\n"
+    print(f"\n{text}")
+    if arguments.document:
+        put_into(arguments.document, text)
+
+
+def put_into(document: Path, text: str) -> None:
+    """Put the table between the marks of the document."""
+    begin, end = "<!-- speed -->\n", "<!-- /speed -->"
+    before, _, rest = document.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    document.write_text(f"{before}{begin}{text}{end}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
