@@ -21,7 +21,7 @@ from napari_unet.io.write_zarr import ome_metadata
 
 __all__ = ["new_array", "pieces", "stored_in"]
 
-_LARGE = 2 << 30  # bytes
+_LARGE = 1 << 29  # bytes
 _SHARE = 8  # of the free memory, one part
 _OME_AXES = set("TCZYX")
 _CHUNK = 1024  # longest side, pixels: small enough that the brush is quick
@@ -36,7 +36,7 @@ def new_array(
 ) -> Any:
     """Return an array of zeros: numpy's, or if it is large zarr's in a folder of the user's data.
 
-    Large is more than 2 GB, or more than an eighth of the free memory. What is written into an
+    Large is more than 512 MB, or more than an eighth of the free memory. What is written into an
     array on disk is stored at once, so a crash loses nothing; empty chunks take no space.
 
     Parameters
