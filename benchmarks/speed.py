@@ -248,8 +248,7 @@ def elastic(repeats: int) -> Iterator[Row]:
 
     def ours() -> None:
         deformation, _ = augment.draw(rng, config)
-        centre = torch.tensor((IMAGE - 1) / 2)
-        coordinates = torch.from_numpy(deformation.coordinates(IMAGE)) + centre
+        coordinates = deformation.coordinates(IMAGE) + (IMAGE - 1) / 2
         for values, mode in zip(tensors, ("bilinear", "nearest"), strict=True):
             augment.sample(values, coordinates, mode=mode)
 

@@ -81,11 +81,9 @@ class LessonPlan:
     ) -> tuple[Tensor, Tensor]:
         deformation, _ = augment.draw(rng, _AUGMENT)
         half = self._size / 2
-        centre = [rng.uniform(half, side - half) for side in example.image.shape]
+        centre = torch.tensor([rng.uniform(half, side - half) for side in example.image.shape])
         offsets = deformation.coordinates(self._size + 2 * self._margin)
-        coordinates = torch.from_numpy(
-            offsets + np.array(centre, dtype=np.float32)[:, np.newaxis, np.newaxis]
-        )
+        coordinates = offsets + centre[:, None, None]
         inner = slice(self._margin, self._margin + self._size)
         image = torch.from_numpy(example.image.astype(np.float32))[None]
         targets = torch.from_numpy(

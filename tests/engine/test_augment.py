@@ -61,9 +61,9 @@ def test_everything_switched_off_changes_nothing() -> None:
 
 def test_a_quarter_turn_is_numpys_rot90() -> None:
     image = torch.rand(1, 8, 8)
-    turned = augment.Deformation(angle=np.pi / 2).coordinates(8) + np.float32(3.5)
+    turned = augment.Deformation(angle=np.pi / 2).coordinates(8) + 3.5
 
-    sampled = augment.sample(image, torch.from_numpy(turned), mode="bilinear")
+    sampled = augment.sample(image, turned, mode="bilinear")
 
     expected = [np.rot90(image[0].numpy(), k) for k in (1, -1)]
     assert any(np.allclose(sampled[0].numpy(), e, atol=1e-4) for e in expected)
@@ -71,9 +71,9 @@ def test_a_quarter_turn_is_numpys_rot90() -> None:
 
 def test_a_mirrored_patch_is_flipped_left_right() -> None:
     image = torch.rand(1, 8, 8)
-    mirrored = augment.Deformation(mirror=True).coordinates(8) + np.float32(3.5)
+    mirrored = augment.Deformation(mirror=True).coordinates(8) + 3.5
 
-    sampled = augment.sample(image, torch.from_numpy(mirrored), mode="nearest")
+    sampled = augment.sample(image, mirrored, mode="nearest")
 
     assert torch.equal(sampled, image.flip(-1))
 
@@ -99,7 +99,7 @@ def test_an_image_of_one_pixel_width_can_be_sampled() -> None:
     image = torch.full((1, 5, 1), 3.0)
     deformation = augment.Deformation(angle=0.3)
 
-    sampled = augment.sample(image, torch.from_numpy(deformation.coordinates(6)), mode="bilinear")
+    sampled = augment.sample(image, deformation.coordinates(6), mode="bilinear")
 
     assert torch.allclose(sampled, torch.tensor(3.0))
 

@@ -7,6 +7,7 @@ shift, rotation and grey-value variation.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +22,8 @@ from napari_unet.config import AugmentConfig
 
 __all__ = ["Deformation", "GreyChange", "displacement_field", "draw", "sample", "unchanged"]
 
+_CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True, slots=True)
 class Deformation:
@@ -31,28 +34,30 @@ class Deformation:
     mirror: bool = False
     displacements: npt.NDArray[np.float32] | None = None  # (2, grid, grid) pixels; None: rigid
 
-    def coordinates(self, size: int) -> npt.NDArray[np.float32]:
+    def coordinates(self, size: int, device: torch.device = _CPU) -> Tensor:
         """Return the source position of each patch pixel, relative to the centre of the patch.
+
+        Parameters
+        ----------
+        size
+            Side of the patch, pixels.
+        device
+            Where they are computed.
 
         Returns
         -------
         (2, size, size) float32
             Row and column offsets in pixels.
         """
-        axis = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
-        y, x = np.meshgrid(axis, axis, indexing="ij")
+        axis = torch.arange(size, dtype=torch.float32, device=device) - (size - 1) / 2
+        y, x = torch.meshgrid(axis, axis, indexing="ij")
         if self.displacements is not None:
-            dy, dx = displacement_field(self.displacements, size)
+            dy, dx = displacement_field(self.displacements, size, device)
             y, x = y + dy, x + dx
         if self.mirror:
             x = -x
-        cos, sin = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
-        return np.stack(
-            [
-                cos * y - sin * x + np.float32(self.shift[0]),
-                sin * y + cos * x + np.float32(self.shift[1]),
-            ]
-        )
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        return torch.stack([cos * y - sin * x + self.shift[0], sin * y + cos * x + self.shift[1]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,9 @@ class GreyChange:
             image = unit.sign() * unit.abs().pow(self.gamma) * 2 - 1
         image = image * self.contrast + self.brightness
         if self.noise > 0:
-            generator = torch.Generator().manual_seed(self.seed)
-            noise = torch.randn(image.shape, generator=generator)
-            image = image + self.noise * noise.to(image.device)
+            generator = torch.Generator(image.device).manual_seed(self.seed)
+            noise = torch.randn(image.shape, generator=generator, device=image.device)
+            image = image + self.noise * noise
         return image
 
 
@@ -107,8 +112,8 @@ def draw(rng: np.random.Generator, config: AugmentConfig) -> tuple[Deformation, 
 
 
 def displacement_field(
-    displacements: npt.NDArray[np.float32], size: int
-) -> npt.NDArray[np.float32]:
+    displacements: npt.NDArray[np.float32], size: int, device: torch.device = _CPU
+) -> Tensor:
     """Interpolate displacement vectors on a coarse grid bicubically at every pixel.
 
     Parameters
@@ -117,6 +122,8 @@ def displacement_field(
         (2, grid, grid) vectors in pixels; the outer ones sit on the corners of the patch.
     size
         Side of the patch, pixels.
+    device
+        Where it is computed.
 
     Returns
     -------
@@ -124,19 +131,18 @@ def displacement_field(
         The cubic B-spline through the vectors. Along each axis it is a fixed linear map, so the
         field is two small matrix products.
     """
-    basis = _spline_basis(displacements.shape[-1], size)  # (size, grid)
-    field = basis @ displacements @ basis.T
-    return field.astype(np.float32, copy=False)
+    basis = _spline_basis(displacements.shape[-1], size, device)  # (size, grid)
+    return basis @ torch.from_numpy(displacements).to(device) @ basis.T
 
 
 @lru_cache(maxsize=16)
-def _spline_basis(grid: int, size: int) -> npt.NDArray[np.float32]:
+def _spline_basis(grid: int, size: int, device: torch.device) -> Tensor:
     """Return the values at `size` points of the splines through the `grid` unit vectors."""
     points = np.linspace(0, grid - 1, size)[np.newaxis]
     columns = [
         ndimage.map_coordinates(unit, points, order=3, mode="mirror") for unit in np.eye(grid)
     ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    return torch.from_numpy(np.stack(columns, axis=1).astype(np.float32)).to(device)
 
 
 def sample(source: Tensor, coordinates: Tensor, *, mode: str) -> Tensor:

@@ -79,9 +79,8 @@ class PatchCutter:
         centre
             Of the patch, in the arrays of that plane, pixels.
         """
-        around = np.asarray(centre, dtype=np.float32)[:, np.newaxis, np.newaxis]
-        offsets = deformation.coordinates(self.size + 2 * self._margin)
-        coordinates = torch.from_numpy(offsets + around).to(self._device)
+        around = torch.tensor(centre, device=self._device)[:, None, None]
+        coordinates = deformation.coordinates(self.size + 2 * self._margin, self._device) + around
         inner = slice(self._margin, self._margin + self.size)
         image = grey.apply(augment.sample(self._images[plane], coordinates, mode="bilinear"))
         targets = augment.sample(self._targets[plane], coordinates[:, inner, inner], mode="nearest")
