@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.speed import round_objects
-from napari_unet.config import ObjectsConfig
+from napari_unet.config import ObjectsConfig, TilingConfig
 from napari_unet.engine.border import border_weights
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.instances import cut_objects
@@ -35,6 +35,8 @@ from napari_unet.io.samples import synthetic_cells
 
 SIDES = (256, 512, 1024, 2048, 4096)  # pixels
 PLANES = (1, 2, 4, 8, 16)
+TILES = (64, 128, 256, 512, 1024, 2048)  # pixels
+TILED_SIDE = 2048  # of the plane that they tile, pixels
 OBJECTS_SIDE = 2048  # of the plane with more and more objects, pixels
 PER_SIDE = (5, 10, 20, 40, 80)  # objects
 PLANE = 512  # side of the planes of a stack, pixels
@@ -72,9 +74,10 @@ def cells(planes: int, side: int) -> npt.NDArray[Any]:
     return np.tile(block, (planes, -(-side // 256), -(-side // 256)))[:, :side, :side]
 
 
-def run(model: Model, stack: npt.NDArray[Any]) -> None:
+def run(model: Model, stack: npt.NDArray[Any], tile: int | None = None) -> None:
     """Segment a stack."""
-    for _ in segment(model, ArrayPlanes(stack), device=pick_device("cpu")):
+    tiling = TilingConfig(tile=tile)
+    for _ in segment(model, ArrayPlanes(stack), device=pick_device("cpu"), tiling=tiling):
         pass
 
 
@@ -97,6 +100,9 @@ def measure(repeats: int) -> Iterator[Curve]:
         yield curve("Segmentation of a plane", "pixels", name, pixels, works)
     works = [partial(run, model, cells(planes, PLANE)) for planes in PLANES]
     yield curve("Segmentation of a stack", f"planes of {PLANE}×{PLANE}", "", PLANES, works)
+    works = [partial(run, model, cells(1, TILED_SIDE), tile) for tile in TILES]
+    title = f"Segmentation of {TILED_SIDE}×{TILED_SIDE}"
+    yield curve(title, "side of the tiles, pixels", "", TILES, works)
     numbers = [n**2 for n in PER_SIDE]
     scenes = [round_objects(n, OBJECTS_SIDE) for n in PER_SIDE]
     title, axis = f"Objects on a plane of {OBJECTS_SIDE}×{OBJECTS_SIDE}", "objects"

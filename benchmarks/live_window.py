@@ -100,14 +100,14 @@ class Window:
         image = self.viewer.add_image(sample.image, name="cells")
         labels = self.viewer.add_labels(paint_strokes(sample.truth), name="strokes")
         self.viewer.dims.set_current_step(0, 1)
-        self._choose(image, labels)
+        self.choose(image, labels)
 
     def open_large(self) -> None:
         """Show a stack of large planes, each the sample's many times, and choose it."""
         plane = make_sample().image[0]
         tiled = np.tile(plane, (SIDE // plane.shape[0], SIDE // plane.shape[1]))
         image = self.viewer.add_image(np.broadcast_to(tiled, (PLANES, SIDE, SIDE)), name="large")
-        self._choose(image, None)
+        self.choose(image)
 
     def set_training(self, config: TrainConfig) -> None:
         """Write these settings into the dock."""
@@ -130,7 +130,8 @@ class Window:
         """Return whether no job runs."""
         return self.dock.workbench.runner.state is JobState.IDLE
 
-    def _choose(self, image: Image, labels: Labels | None) -> None:
+    def choose(self, image: Image, labels: Labels | None = None) -> None:
+        """Choose these layers in the dock."""
         self.dock.workbench.choose(
             images=(image,), labels=labels, task=Task.OBJECTS, unpainted=Unpainted.IGNORED
         )

@@ -2,11 +2,13 @@
 
     python -m benchmarks.memory [--sides 2000 5000 20000] [--planes 10 100 1000] [--kind labels]
     python -m benchmarks.memory --network tiny      # the memory of everything but the network, soon
+    python -m benchmarks.memory --sides --planes 1000 --window        # napari with the dock as well
 
 Generated images (OME-Zarr, uint16, cells everywhere) are segmented by the command line into TIFF
 and zarr. Every 20 ms the resident memory of the process and its children is read; the figure is
 the highest reading above that of the same command on one small plane, which loads the same
-libraries and network.
+libraries and network. In the window, it is the highest reading above that when the image is shown
+and **Segment stack** not pressed yet.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ import zarr
 from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.model import fresh_model
 from napari_unet.engine.normalize import Normalization
-from napari_unet.io.checkpoints import save_model
+from napari_unet.io.checkpoints import load_model, save_model
+from napari_unet.io.images import open_image
+from napari_unet.io.library import find_model
 from napari_unet.io.samples import synthetic_cells
 from napari_unet.io.write_zarr import ome_metadata
 
@@ -38,6 +42,7 @@ PAUSE = 0.02  # seconds
 BRIGHT = -0.2  # grey value, normalised: what is brighter is a cell to the tiny network
 STEEPNESS = 20.0  # of its probability
 MEGABYTE = 1 << 20
+READY = "ready"
 
 
 def make_image(folder: Path, planes: int, side: int) -> Path:
@@ -75,21 +80,64 @@ def make_tiny_model(folder: Path) -> str:
     return str(path)
 
 
-def measure(image: Path, output: Path, model: str, kind: str) -> tuple[float, dict[str, object]]:
-    """Segment from the command line; return the highest resident memory, MB, and the figures."""
-    command = [str(Path(sys.executable).with_name("napari-unet")), "segment", str(image)]
-    command += ["--model", model]
-    command += ["--output", str(output), "--output-kind", kind, "--device", "cpu", "--json"]
+def measure(command: list[str], ready: str = "") -> tuple[float, float, dict[str, object]]:
+    """Run a command that prints figures as JSON at its end; watch its memory.
+
+    Returns
+    -------
+    start, highest, figures
+        Resident memory, MB: when the line `ready` was printed (0 without it), and at most.
+    """
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        highest = 0
+        assert process.stdout is not None
         watched = psutil.Process(process.pid)
+        while ready and process.stdout.readline().decode().strip() != ready:
+            if process.poll() is not None:
+                raise RuntimeError(f"{command[0]} ended before it was ready")
+        start = resident(watched) if ready else 0
+        highest = 0
         while process.poll() is None:
             highest = max(highest, resident(watched))
             time.sleep(PAUSE)
-        assert process.stdout is not None
         figures = json.loads(process.stdout.read())
     assert process.returncode == 0, process.returncode
-    return highest / MEGABYTE, figures
+    return start / MEGABYTE, highest / MEGABYTE, figures
+
+
+def on_command_line(image: Path, output: Path, arguments: argparse.Namespace) -> list[str]:
+    """Return the command that segments an image into a file."""
+    command = [str(Path(sys.executable).with_name("napari-unet")), "segment", str(image)]
+    command += ["--model", arguments.model, "--output", str(output)]
+    return [*command, "--output-kind", arguments.kind, "--device", "cpu", "--json"]
+
+
+def in_window(image: Path, arguments: argparse.Namespace) -> list[str]:
+    """Return the command that segments an image in napari."""
+    command = [sys.executable, "-m", "benchmarks.memory", "--network", arguments.network]
+    return [*command, "--in-window", str(image), arguments.model]
+
+
+def segment_in_window(image: Path, model: str) -> None:
+    """Show an image in napari with the dock, say so, press **Segment stack** and wait."""
+    from benchmarks.live_window import Window, live  # noqa: PLC0415  # only here is a window
+    from napari_unet.ui.workbench import CurrentModel  # noqa: PLC0415
+
+    window = Window()
+    layer = window.viewer.add_image(open_image(image).array, name="cells", multiscale=False)
+    window.choose(layer)
+    window.dock.workbench.choose(start=CurrentModel(model, load_model(find_model(model))))
+    live(5)
+    print(READY, flush=True)
+    begin = time.perf_counter()
+    window.press(window.segment.start)
+    live(1)
+    while not window.is_idle():
+        live(60, window.is_idle)
+    seconds = time.perf_counter() - begin
+    live(2)
+    result = window.viewer.layers[-1].data
+    found = max(int(np.asarray(result[plane]).max()) for plane in range(len(result)))
+    print(json.dumps({"seconds": seconds, "objects": found}), flush=True)
 
 
 def resident(process: psutil.Process) -> int:
@@ -106,11 +154,12 @@ def row(name: str, image: Path, start: float, arguments: argparse.Namespace) -> 
     cells = []
     for suffix in (".tif", ".zarr"):
         output = image.with_name(f"result{suffix}")
-        highest, figures = measure(image, output, arguments.model, arguments.kind)
-        seconds = float(str(figures["seconds"]))
-        cells.append(f"{highest - start:.0f} MB, {seconds:.0f} s")
-        found = figures.get("objects", "")
-    return f"| {name} | {' | '.join(cells)} | {found} |"
+        _, highest, figures = measure(on_command_line(image, output, arguments))
+        cells.append(f"{highest - start:.0f} MB, {float(str(figures['seconds'])):.0f} s")
+    if arguments.window:
+        own_start, highest, figures = measure(in_window(image, arguments), READY)
+        cells.append(f"{highest - own_start:.0f} MB, {float(str(figures['seconds'])):.0f} s")
+    return f"| {name} | {' | '.join(cells)} | {figures.get('objects', '')} |"
 
 
 def main() -> None:
@@ -120,15 +169,21 @@ def main() -> None:
     parser.add_argument("--planes", type=int, nargs="*", default=[10, 100, 1000])
     parser.add_argument("--kind", choices=["labels", "classes", "probabilities"], default="labels")
     parser.add_argument("--network", choices=["light", "tiny"], default="light")
+    parser.add_argument("--window", action="store_true", help="napari with the dock as well")
+    parser.add_argument("--in-window", nargs=2, metavar=("IMAGE", "MODEL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.in_window:
+        segment_in_window(Path(arguments.in_window[0]), arguments.in_window[1])
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tiny = arguments.network == "tiny"
         arguments.model = make_tiny_model(folder) if tiny else "light"
         small = make_image(folder, 1, SMALL)
-        start, _ = measure(small, folder / "small.tif", arguments.model, arguments.kind)
+        _, start, _ = measure(on_command_line(small, folder / "small.tif", arguments))
         print(f"Above the {start:.0f} MB of one plane of {SMALL}×{SMALL} px:\n")
-        print("| planes | into TIFF | into zarr | objects |\n|---|---|---|---|")
+        titles = ["planes", "into TIFF", "into zarr", *["napari"] * arguments.window, "objects"]
+        print(f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|")
         sizes = [(1, side) for side in arguments.sides]
         sizes += [(planes, PLANE_SIDE) for planes in arguments.planes]
         for planes, side in sizes:
