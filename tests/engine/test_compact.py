@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from napari_unet.config import ObjectsConfig
-from napari_unet.engine import compact, instances
+from napari_unet.engine import compact, finishing
 from napari_unet.engine.bitmap import Bitmap
 from napari_unet.engine.compact import CompactLabels, LabelCollector, bands
 from napari_unet.engine.components import find_objects
@@ -141,7 +141,7 @@ def test_cutting_in_a_moving_window_is_cutting_at_once(
     mask[::60] = False  # so that no object is taller than the window's step
     config = ObjectsConfig(min_size=12, gap=gap, neck=0.8)
     expected, count = cut_objects(mask, config)
-    monkeypatch.setattr(instances, "_WINDOW", 60 * 70)
+    monkeypatch.setattr(finishing, "_WINDOW", 60 * 70)
     monkeypatch.setattr(compact, "_AT_ONCE", 7 * 70)
     found, found_count = cut_objects(mask, config)
     np.testing.assert_array_equal(found, expected)
@@ -155,12 +155,12 @@ def test_objects_taller_than_the_window_stay_whole(monkeypatch: pytest.MonkeyPat
     mask[10:50, 5:35] = mask[52:95, 5:35] = mask[50:52, 18:22] = True  # two on a bridge
     config = ObjectsConfig(neck=0.6)
     assert cut_objects(mask, config)[1] == 2
-    monkeypatch.setattr(instances, "_WINDOW", 60 * 40)
+    monkeypatch.setattr(finishing, "_WINDOW", 60 * 40)
     assert cut_objects(mask, config)[1] == 1
 
 
 def test_a_large_plane_of_objects_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instances, "_WINDOW", 1 << 19)
+    monkeypatch.setattr(finishing, "_WINDOW", 1 << 19)
     monkeypatch.setattr(compact, "_AT_ONCE", 1 << 18)
     height = width = 4000
     decoder = ObjectDecoder((height, width), ObjectsConfig(neck=0))

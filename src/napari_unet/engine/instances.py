@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.bitmap import Bitmap
-from napari_unet.engine.compact import CompactLabels, LabelCollector, bands
+from napari_unet.engine.compact import CompactLabels, bands
 from napari_unet.engine.components import find_objects
 from napari_unet.engine.errors import EngineError
-from napari_unet.engine.necks import cut_necks
-from napari_unet.engine.separation import give_back, reach_of_giving
+from napari_unet.engine.finishing import finish_objects
 from napari_unet.engine.smallest import smallest_object
 from napari_unet.engine.tiles import Span, Tile
 
@@ -22,8 +21,6 @@ __all__ = ["MAX_OBJECTS", "ObjectDecoder", "cut_objects"]
 
 MAX_OBJECTS = 2**31 - 1
 """Largest object number: label images are int32."""
-
-_WINDOW = 1 << 24  # pixels of a plane in which necks are cut at once
 
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -68,87 +65,7 @@ def _cut(
     labels, count = find_objects(foreground, shape, fill_holes=config.fill_holes, smallest=smallest)
     if not missing and config.neck == 0 and (config.gap == 0 or count < 2):
         return labels, count
-    return _Finishing(labels, count, config, smallest, missing).run()
-
-
-class _Finishing:
-    """Cuts necks and gives the separation border back in a window that moves down the plane.
-
-    The window is two steps high; an object no taller than a step is whole in one of its places.
-    Rows leave it when no object that begins in the next step can change them any more.
-    """
-
-    def __init__(
-        self,
-        labels: CompactLabels,
-        count: int,
-        config: ObjectsConfig,
-        smallest: int,
-        missing: Sequence[Tile],
-    ) -> None:
-        self._labels = labels
-        self._count = count
-        self._config = config
-        self._smallest = smallest
-        self._missing = missing
-        self._reach = reach_of_giving(config.gap)
-        self._step = max(2 * self._reach, _WINDOW // labels.shape[1])
-        self._boxes = labels.boxes(count)
-        self._cut_until = 0  # objects up to this number
-        self._collector = LabelCollector(labels.shape)
-        self._first = 0  # row of the plane at which the window begins
-        self._window: Labels = labels.rows(slice(0, 0))
-        self._done = 0  # rows
-
-    def run(self) -> tuple[CompactLabels, int]:
-        """Return the plane and the number of its objects."""
-        height = self._labels.shape[0]
-        for top in range(0, height, self._step):
-            self._move(min(top + 2 * self._step, height))
-            self._cut_necks(top + self._step)
-            last = top + self._step >= height
-            self._finish_rows(height if last else top + self._step - self._reach)
-        return self._collector.labels(), self._count
-
-    def _move(self, stop: int) -> None:
-        """Let the window reach down to a row, and drop the rows that are not needed any more."""
-        begin = max(0, self._done - self._reach)
-        kept = self._window[begin - self._first :]
-        below = self._labels.rows(slice(self._first + len(self._window), stop))
-        self._window = np.concatenate([kept, below])
-        self._first = begin
-
-    def _cut_necks(self, stop: int) -> None:
-        """Cut the objects that begin above a row; their numbers rise with their first row."""
-        found = len(self._boxes) - 1
-        until = int(np.searchsorted(self._boxes[1:, 0], stop)) if found else 0
-        boxes = {
-            number: (slice(top - self._first, bottom - self._first), slice(left, right))
-            for number, (top, bottom, left, right) in enumerate(
-                self._boxes[self._cut_until + 1 : until + 1].tolist(), start=self._cut_until + 1
-            )
-            if bottom - top <= self._step
-        }
-        self._count = cut_necks(
-            self._window, boxes, self._count, self._config.neck, smallest=self._smallest
-        )
-        self._cut_until = until
-
-    def _finish_rows(self, stop: int) -> None:
-        """Give the border back in the rows down to `stop`, and let them go."""
-        height, width = self._labels.shape
-        for band in bands((stop - self._done, width)):
-            top, bottom = self._done + band.start, self._done + band.stop
-            around = slice(max(0, top - self._reach), min(bottom + self._reach, height))
-            rows = self._window[around.start - self._first : around.stop - self._first].copy()
-            if self._config.gap > 0 and self._count > 1:
-                give_back(rows, self._config.gap)
-            rows = rows[top - around.start : bottom - around.start]
-            for tile in self._missing:
-                y = slice(max(0, tile.y.start - top), max(0, tile.y.stop - top))
-                rows[y, tile.x.as_slice] = 0
-            self._collector.add(rows)
-        self._done = stop
+    return finish_objects(labels, count, config, smallest=smallest, missing=missing)
 
 
 class ObjectDecoder:
