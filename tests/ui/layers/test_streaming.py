@@ -18,7 +18,7 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
-from napari_unet.ui.layers import results, streaming
+from napari_unet.ui.layers import pyramid, streaming
 from napari_unet.ui.layers.calm import CalmRefresh
 from napari_unet.ui.layers.results import Result, painted_planes
 from napari_unet.ui.layers.streaming import ResultStream
@@ -147,7 +147,7 @@ def test_want_of_memory_is_one_sentence(image: Image, monkeypatch: pytest.Monkey
     def full(*args: Any, **kwargs: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(results, "new_array", full)
+    monkeypatch.setattr(pyramid, "new_array", full)
     with pytest.raises(EngineError, match="no memory for the segmentation of 'cells'"):
         prepared(image)
 
@@ -228,7 +228,7 @@ def test_a_result_on_disk_is_emptied_and_used_again(
             tmp_path / f"{name}.zarr", shape=shape, dtype=dtype, chunks=(1, 32, 32)
         )
 
-    monkeypatch.setattr(results, "new_array", on_disk)
+    monkeypatch.setattr(pyramid, "new_array", on_disk)
     first = prepared(image)
     stream.begin(first)
     first.write(whole(1, 3))
@@ -240,6 +240,54 @@ def test_a_result_on_disk_is_emptied_and_used_again(
     assert again.layers[0].data is first.arrays[0]
     assert not again.layers[0].data[:].any()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planes of the tests count as large."""
+    monkeypatch.setattr(pyramid, "_LARGE_SIDE", 32)
+    monkeypatch.setattr(pyramid, "_COARSEST", 16)
+
+
+@pytest.mark.usefixtures("large")
+def test_large_planes_are_shown_at_several_resolutions(
+    stream: ResultStream, viewer: ViewerModel, image: Image
+) -> None:
+    result = prepared(image)
+    stream.begin(result)
+    (layer,) = result.layers
+    assert layer.multiscale
+    assert [level.shape for level in layer.data] == [(3, 64, 48), (3, 32, 24), (3, 16, 12)]
+    for event in (tile(1, slice(5, 30), slice(3, 22), 7), tile(1, slice(30, 41), slice(3, 22), 8)):
+        result.write(event)
+        stream.show(event)
+    stream.end()
+    for at, level in enumerate(layer.data):
+        np.testing.assert_array_equal(level, layer.data[0][:, :: 2**at, :: 2**at])
+    assert result.holds([image, layer])
+    assert not layer.editable  # napari cannot paint there
+    again = Result(image, OutputKind.LABELS, (), result.layers, result.names)
+    again.prepare()
+    stream.begin(again)
+    assert not any(level.any() for level in layer.data)
+    again.write(whole(2, 5))
+    assert all((level[2] == 5).all() for level in layer.data)
+
+
+@pytest.mark.usefixtures("large")
+def test_probabilities_of_large_planes_too(stream: ResultStream, image: Image) -> None:
+    result = Result(image, OutputKind.PROBABILITIES, ("foreground",))
+    result.prepare()
+    stream.begin(result)
+    values = np.random.default_rng(0).random((1, *PLANE), dtype=np.float32)
+    result.write(TileDone(1, slice(0, 64), slice(0, 48), values, done=1, total=1))
+    stream.end()
+    (layer,) = result.layers
+    assert layer.multiscale
+    np.testing.assert_array_equal(layer.data[1][1], values[0, ::2, ::2])
+    result.write(PlaneDone(1, None, 0, missing=((slice(0, 10), slice(0, 48)),)))
+    assert not layer.data[1][1, :5].any()
+    assert layer.data[1][1, 5:].all()
 
 
 # What is shown, and when

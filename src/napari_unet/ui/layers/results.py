@@ -15,9 +15,10 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
 from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.ui.layers.arrays import new_array, pieces
+from napari_unet.ui.layers.arrays import pieces
 from napari_unet.ui.layers.geometry import placement, same_placement, spatial_shape
 from napari_unet.ui.layers.purpose import Purpose, made_for, purpose
+from napari_unet.ui.layers.pyramid import Pyramid
 
 __all__ = ["GROUP", "Result", "is_result", "painted_planes"]
 
@@ -56,8 +57,13 @@ class Result:
     channels: tuple[str, ...] = ()
     layers: tuple[Layer, ...] = ()
     names: tuple[str, ...] = ()  # as given here; a layer with another name is the user's own
-    arrays: tuple[Any, ...] = ()  # one per layer
+    pyramids: tuple[Pyramid, ...] = ()  # one per layer
     edited: frozenset[int] = frozenset()  # planes corrected by hand
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """The array of each layer, at full resolution."""
+        return tuple(pyramid.finest for pyramid in self.pyramids)
 
     def prepare(self) -> None:
         """Make the arrays if there are none; may be called from any thread.
@@ -67,15 +73,16 @@ class Result:
         EngineError
             If there is no memory for them.
         """
-        if self.arrays:
+        if self.pyramids:
             return
         shape, dtype = spatial_shape(self.image), _DTYPES.get(self.kind, np.float32)
-        self.arrays = tuple(layer.data for layer in self.layers)
-        if self.arrays and not isinstance(self.arrays[0], np.ndarray):
-            self._clear()  # on disk: one folder per result is enough
+        self.pyramids = tuple(Pyramid.of(layer) for layer in self.layers)
+        if self.pyramids and not isinstance(self.arrays[0], np.ndarray):
+            for pyramid in self.pyramids:
+                pyramid.clear()  # on disk: one folder per result is enough
             return
         try:
-            self.arrays = tuple(new_array(shape, dtype, name) for name in self._new_names())
+            self.pyramids = tuple(Pyramid.new(shape, dtype, name) for name in self._new_names())
         except MemoryError as error:
             raise EngineError(
                 f"There is no memory for the segmentation of '{self.image.name}'. Close other "
@@ -87,18 +94,19 @@ class Result:
 
         Not through the layer: that would fill its undo history, and on the main thread.
         """
-        at: tuple[Any, ...] = self.position(event.plane)
+        at = self.position(event.plane)
         if isinstance(event, TileDone):
             parts = event.values if self.channels else (event.values,)
-            for array, values in zip(self.arrays, parts, strict=True):
-                array[(*at, event.y, event.x)] = values
+            for pyramid, values in zip(self.pyramids, parts, strict=True):
+                pyramid.write(at, event.y, event.x, values)
         elif event.labels is not None:
-            (array,) = self.arrays
-            for rows in pieces(event.labels.shape[0]):
-                array[(*at, rows)] = event.labels.rows(rows)
+            (pyramid,) = self.pyramids
+            height, width = event.labels.shape
+            for rows in pieces(height):
+                pyramid.write(at, rows, slice(0, width), event.labels.rows(rows))
         else:
-            for array, (y, x) in product(self.arrays, event.missing):
-                array[(*at, y, x)] = 0
+            for pyramid, (y, x) in product(self.pyramids, event.missing):
+                pyramid.write(at, y, x, 0)
 
     def position(self, plane: int) -> tuple[int, ...]:
         """Return the plane's indices along the leading axes."""
@@ -108,22 +116,22 @@ class Result:
         """Return layers for the arrays, on the image; they are not in a viewer yet."""
         options: dict[str, Any] = {
             **placement(self.image),
-            "multiscale": False,  # or napari would look into an array on disk to guess
+            "multiscale": self.pyramids[0].is_multiscale,  # napari would look into it to guess
             "metadata": {**made_for(Purpose.SEGMENTATION), GROUP: secrets.token_hex(8)},
         }
-        named = zip(self.arrays, self._new_names(), strict=True)
+        named = zip((pyramid.data for pyramid in self.pyramids), self._new_names(), strict=True)
         if not self.channels:
-            return tuple(Labels(array, name=name, **options) for array, name in named)
+            return tuple(Labels(data, name=name, **options) for data, name in named)
         return tuple(
             Image(
-                array,
+                data,
                 name=name,
                 colormap=_COLOURS[index % len(_COLOURS)],
                 blending="additive",
                 contrast_limits=(0, 1),
                 **options,
             )
-            for index, (array, name) in enumerate(named)
+            for index, (data, name) in enumerate(named)
         )
 
     def _new_names(self) -> tuple[str, ...]:
@@ -132,24 +140,18 @@ class Result:
         word = "segmentation" if self.kind is OutputKind.LABELS else "classes"
         return (f"{self.image.name} {word}",)
 
-    def _clear(self) -> None:
-        """Set what was written to zero; empty chunks are deleted, not written."""
-        for array in self.arrays:
-            for position in np.ndindex(array.shape[:-2]):
-                array[position or ...] = 0
-
     def holds(self, layers: Sequence[Layer]) -> bool:
         """Return True if the result is still shown as it was made, edited or not."""
         shape = spatial_shape(self.image)
         return (
             bool(self.layers)
-            and len(self.layers) == len(self.arrays)
+            and len(self.layers) == len(self.pyramids)
             and all(
                 layer in layers
-                and layer.data is array
-                and tuple(array.shape) == shape
+                and pyramid.is_shown_by(layer)
+                and tuple(pyramid.finest.shape) == shape
                 and same_placement(layer, self.image)
-                for layer, array in zip(self.layers, self.arrays, strict=True)
+                for layer, pyramid in zip(self.layers, self.pyramids, strict=True)
             )
         )
 

@@ -62,9 +62,9 @@ class ResultStream:
         """
         if not result.layers:
             self._add(result)
-        for layer, array in zip(result.layers, result.arrays, strict=True):
-            if layer.data is not array:
-                layer.data = array
+        for layer, pyramid in zip(result.layers, result.pyramids, strict=True):
+            if not pyramid.is_shown_by(layer):
+                layer.data = pyramid.data
             else:
                 layer.refresh(extent=False)  # an array on disk is emptied and used again
         for layer in result.layers:
@@ -140,6 +140,6 @@ def _bands(position: tuple[int, ...], shape: tuple[int, ...]) -> list[_Region]:
 
 
 def _lock(layer: Layer, *, locked: bool) -> None:
-    layer.editable = not locked
+    layer.editable = not (locked or layer.multiscale)  # napari cannot paint on several resolutions
     if hasattr(layer, "locked"):  # napari >= 0.7.1: cannot be deleted from the layer list
         layer.locked = locked

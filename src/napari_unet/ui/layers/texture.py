@@ -26,11 +26,11 @@ _MOST_COLOURS = 256  # that napari keeps in 8 bits
 def can_show_regions(viewer: ViewerModel, layer: Layer) -> bool:
     """Return True if `show_region` shows what a refresh would.
 
-    False for images, in 3D, for contours, for colours chosen by hand or of one label only, and
-    when the axes are turned.
+    False for images, in 3D, for several resolutions, for contours, for colours chosen by hand or
+    of one label only, and when the axes are turned.
     """
     dims = viewer.dims
-    if not isinstance(layer, Labels) or not (layer.visible and layer.loaded):
+    if not isinstance(layer, Labels) or layer.multiscale or not (layer.visible and layer.loaded):
         return False
     if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1) or layer.contour:
         return False
