@@ -69,7 +69,7 @@ from napari_unet.engine.validation import Split
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 
 WIDE = NetworkConfig(name="32 channels, 5 levels", base_channels=32, levels=5)
-SIDE = 1024  # of the plane that is predicted, pixels
+SIDE = 2048  # of the plane that is predicted, pixels
 TILE = 388  # as fig. 1 of the paper
 MATRIX = 2048  # side of the matrices whose product tells the speed of arithmetic
 IMAGE = 572  # side of the image that is deformed, pixels

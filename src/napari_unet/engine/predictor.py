@@ -26,10 +26,11 @@ from napari_unet.engine.unet import margin
 
 __all__ = ["Predictor", "choose_tile"]
 
-_CPU_BUDGET = 256 << 20  # bytes of features per tile: small enough to show results and stop soon
+_CPU_BUDGET = 512 << 20  # bytes of features per tile: small enough to show results and stop soon
 _GPU_SHARE = 0.2  # of the free memory, for the features of a tile
 _SMALLEST_TILE = 64  # pixels
-_LARGEST_TILE = {"cpu": 512, "cuda": 2048, "mps": 1024}  # pixels
+_LARGEST_TILE = {"cuda": 2048, "mps": 1024}  # pixels
+_LARGEST_CPU_TILE = 336, 4  # pixels, and per pixel of the margin, of which larger tiles repeat less
 _LIVE_FEATURES = 5  # copies of the top level's features that exist at once (measured: 4.4 to 5.0)
 
 
@@ -106,7 +107,7 @@ class Predictor:
         largest = self._tiler.largest if self._tiler else None
         if largest is None and not self._fell_back:
             return None
-        side = largest or _LARGEST_TILE["cpu"]
+        side = largest or _largest_tile(self.model.network, self.device.torch_device)
         return MemoryShort(str(self.device), side * (self.model.reduction or 1))
 
     def _predict(self, plane: int, tile: Tile) -> Probabilities:
@@ -168,10 +169,16 @@ def choose_tile(
     if rotations > 1:
         fitting = int(fitting / math.sqrt(2))  # a tile that is turned has a larger box
     side = fitting - 2 * margin(network.levels)
-    side = min(max(side, _SMALLEST_TILE), _LARGEST_TILE.get(device.type, _SMALLEST_TILE))
-    side *= reduction
+    side = min(max(side, _SMALLEST_TILE), _largest_tile(network, device)) * reduction
     longest = max(shape)
     return math.ceil(longest / max(1, round(longest / side)))
+
+
+def _largest_tile(network: NetworkConfig, device: torch.device) -> int:
+    """Return the side beyond which tiles become no faster, pixels."""
+    base, per_margin = _LARGEST_CPU_TILE
+    on_cpu = base + per_margin * margin(network.levels)
+    return _LARGEST_TILE.get(device.type, on_cpu)
 
 
 def _check_channels(model: Model, planes: Planes) -> None:
