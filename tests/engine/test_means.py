@@ -192,6 +192,8 @@ def test_training_goes_on_from_where_it_was_when_memory_runs_out(
     steps = [event.step for event in events if isinstance(event, StepDone)]
     assert steps == list(range(1, 21))
     assert list(weights) == ["cpu:0", "cpu"]
+    sides = [event.side for event in events if isinstance(event, MemoryShort)]
+    assert sides == [32, 40]  # the CPU has the patch that was wanted
 
 
 def test_a_cpu_without_memory_to_train_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import torch
@@ -25,14 +25,21 @@ class Means:
 
     patch: int  # pixels
     device: DeviceChoice
+    _wanted: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._wanted = self.patch
 
     def reduce(self) -> bool:
-        """Halve the patch, or at last go on on the CPU; False if nothing smaller is left."""
+        """Halve the patch, or at last go on on the CPU; False if nothing smaller is left.
+
+        The CPU begins with the patch that was wanted at first.
+        """
         if self.patch > _SMALLEST_PATCH:
             self.patch = max(_SMALLEST_PATCH, self.patch // 2)
             return True
         if self.device.device != "cpu":
-            self.device = fallback(self.device)
+            self.device, self.patch = fallback(self.device), self._wanted
             return True
         return False
 
