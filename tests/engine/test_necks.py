@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 from skimage.draw import disk, ellipse
 
-from napari_unet.engine.necks import cut_necks
+from napari_unet.engine.necks import _is_whole, cut_necks
 
 
 def two_discs(radius: int, bridge: int) -> npt.NDArray[np.int32]:
@@ -97,3 +97,48 @@ def test_a_knob_alone_is_no_reason_to_cut() -> None:
 
     assert cut(labels, 1, 0.6) == 2
     assert cut(whole, 1, 0.6, smallest=200) == 1
+
+
+def ragged_objects(seed: int) -> tuple[npt.NDArray[np.int32], int]:
+    """Objects of many sizes and shapes, some of them narrow somewhere."""
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.random((300, 400)), rng.uniform(2, 6))
+    labels, count = ndimage.label(noise > np.quantile(noise, rng.uniform(0.5, 0.7)))
+    return labels.astype(np.int32), count
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_objects_that_are_looked_at_together_are_cut_as_each_alone(seed: int) -> None:
+    labels, count = ragged_objects(seed)
+    together = labels.copy()
+
+    found = cut(together, count, 0.6, smallest=20)
+
+    assert found > count
+    for number in range(1, count + 1):
+        alone = (labels == number).astype(np.int32)
+        cut(alone, 1, 0.6, smallest=20)
+        parts = together * (labels == number)
+        pairs = np.unique(np.stack([alone[alone > 0], parts[alone > 0]]), axis=1)
+        assert len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_not_looked_at_closer_would_not_have_been_cut(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels, count = ragged_objects(seed)
+    quick = labels.copy()
+    found = cut(quick, count, 0.6)
+    seen: list[bool] = []
+
+    def never_sure(*arguments: Any) -> bool:
+        seen.append(_is_whole(*arguments))
+        return False
+
+    monkeypatch.setattr("napari_unet.engine.necks._is_whole", never_sure)
+    slow = labels.copy()
+
+    assert cut(slow, count, 0.6) == found
+    np.testing.assert_array_equal(slow, quick)
+    assert 0 < sum(seen) < len(seen)

@@ -2,11 +2,15 @@
 
 A separation border that the network draws with a gap of a few pixels leaves two cells joined by
 a narrow bridge. The bridge shows in the distance to the background: it is low between two peaks.
+
+Most objects have no bridge, and most of them are small: so distances and peaks are found for many
+at once, and only where two peaks may have a bridge between them is one looked at by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +22,13 @@ __all__ = ["cut_necks"]
 
 _SMOOTHING = 1.0  # standard deviation, pixels: a ragged outline has no necks
 _SMALLEST_PEAK = 1.0  # pixels to the background
+_AROUND = 3  # pixels of background around an object: smoothing does not reach over twice of it
+_SHEET = 1 << 16  # pixels; fits into a cache
 _EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 
 Labels = npt.NDArray[np.int32]
+Distance = npt.NDArray[np.float64]
+Points = npt.NDArray[np.intp]
 Box = tuple[slice, slice]
 
 
@@ -47,44 +55,135 @@ def cut_necks(
     -------
     int
         The largest number afterwards. One part keeps the number, the others go on from
-        `count`.
+        `count`, in the order of `boxes`.
 
     Notes
     -----
     The parts are the regional maxima of the Euclidean distance to the background that rise above
     the highest pass to a higher one by the factor 1/neck (grey reconstruction, Vincent 1993);
-    watershed on the distance draws the cuts. Each object is handled inside its bounding box.
+    watershed on the distance draws the cuts. Each object is handled as if it were alone.
     """
     if neck == 0:
         return count
+    found = {
+        number: parts
+        for sheet in _sheets(labels, boxes)
+        for number, distance in sheet.with_passes(neck)
+        if (parts := _parts(distance, neck, smallest)) is not None
+    }
     for number, box in boxes.items():
-        parts = _parts(labels[box] == number, neck, smallest)
-        if parts is None:
-            continue
-        others = parts > 1
-        labels[box][others] = parts[others] - 2 + count + 1
-        count += int(parts.max()) - 1
+        if number in found:
+            parts = found[number]
+            others = parts > 1
+            labels[box][others] = parts[others] - 2 + count + 1
+            count += int(parts.max()) - 1
     return count
 
 
-def _parts(inside: npt.NDArray[np.bool_], neck: float, smallest: int) -> Labels | None:
-    """Return the parts of one object, numbered from 1, or None if it is one."""
-    padded = np.pad(inside, 1)
-    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(padded), _SMOOTHING)
-    distance *= padded
+def _sheets(labels: Labels, boxes: Mapping[int, Box]) -> Iterator[_Sheet]:
+    """Yield the objects on sheets of about the same size; those of like width share one."""
+    sheet: list[int] = []
+    height = 0
+    for number in sorted(boxes, key=lambda number: boxes[number][1].stop - boxes[number][1].start):
+        y, x = boxes[number]
+        rows, columns = y.stop - y.start + 2 * _AROUND, x.stop - x.start + 2 * _AROUND
+        if sheet and (height + rows) * columns > _SHEET:
+            yield _Sheet.of(labels, sheet, boxes)
+            sheet, height = [], 0
+        sheet.append(number)
+        height += rows
+    if sheet:
+        yield _Sheet.of(labels, sheet, boxes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheet:
+    """Objects one below the other, too far apart to tell of each other."""
+
+    numbers: Sequence[int]
+    boxes: Sequence[Box]  # of the objects on the sheet, without background around
+    distance: Distance  # (Y, X), pixels to the background, smoothed
+
+    @classmethod
+    def of(cls, labels: Labels, numbers: Sequence[int], boxes: Mapping[int, Box]) -> _Sheet:
+        """Lay out some objects."""
+        crops = [labels[boxes[number]] == number for number in numbers]
+        width = max(crop.shape[1] for crop in crops) + 2 * _AROUND
+        places = []
+        bottom = 0
+        for crop in crops:
+            top = bottom + _AROUND
+            places.append(
+                (slice(top, top + crop.shape[0]), slice(_AROUND, _AROUND + crop.shape[1]))
+            )
+            bottom = top + crop.shape[0] + _AROUND
+        inside = np.zeros((bottom, width), dtype=bool)
+        for crop, place in zip(crops, places, strict=True):
+            inside[place] = crop
+        distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(inside), _SMOOTHING)
+        distance *= inside
+        return cls(numbers, places, distance)
+
+    def with_passes(self, neck: float) -> Iterator[tuple[int, Distance]]:
+        """Yield the objects that may have two parts, and their distances."""
+        peaks = self._peaks()
+        tops = [place[0].start for place in self.boxes]
+        until = np.searchsorted(peaks[:, 0], [*tops[1:], len(self.distance)]).tolist()
+        for number, place, first, last in zip(
+            self.numbers, self.boxes, [0, *until], until, strict=False
+        ):
+            if last - first > 1 and not _is_whole(self.distance, peaks[first:last], neck):
+                yield number, self.distance[place]
+
+    def _peaks(self) -> Points:
+        """Return (n, 2) pixels from top to bottom, at least one of each regional maximum."""
+        highest = self.distance == ndimage.maximum_filter(self.distance, size=3)
+        return np.argwhere(highest & (self.distance > _SMALLEST_PEAK))
+
+
+def _is_whole(distance: Distance, peaks: Points, neck: float) -> bool:
+    """Return whether a straight line joins each peak of an object to the highest, without a pass.
+
+    There may be none even so, on a way that is not straight.
+    """
+    heights = distance[peaks[:, 0], peaks[:, 1]]
+    highest = peaks[heights.argmax()]
+    return all(
+        _lowest_between(distance, peak, highest) >= neck * height
+        for peak, height in zip(peaks, heights, strict=True)
+    )
+
+
+def _lowest_between(distance: Distance, start: Points, end: Points) -> float:
+    """Return the smallest distance on the straight, 8-connected line between two pixels."""
+    length = int(np.abs(end - start).max()) + 1
+    y, x = np.linspace(start, end, length).round().astype(np.intp).T
+    return float(distance[y, x].min())
+
+
+def _parts(inside: Distance, neck: float, smallest: int) -> Labels | None:
+    """Return the parts of one object, numbered from 1, or None if it is one.
+
+    Parameters
+    ----------
+    inside
+        (Y, X), the smoothed distance to the background; 0 = background.
+    """
+    distance = np.pad(inside, 1)
+    mask = distance > 0
     # Peaks that are joined by a pass of at least `neck` times their height become one plateau.
     plateaus = reconstruction(neck * distance, distance)
     peaks = local_maxima(plateaus, footprint=_EIGHT_CONNECTED) & (distance > _SMALLEST_PEAK)
     seeds, count = ndimage.label(peaks, _EIGHT_CONNECTED)
     if count < 2:
         return None
-    parts = watershed(-distance, seeds, mask=padded)
+    parts = watershed(-distance, seeds, mask=mask)
     large = np.bincount(parts.ravel()) >= smallest
     large[0] = False
     if large.sum() < 2:
         return None
     if large.sum() < count:  # without the seeds of protrusions, their pixels go to a neighbour
         numbers = np.cumsum(large, dtype=np.int32) * large
-        parts = watershed(-distance, numbers[seeds], mask=padded)
+        parts = watershed(-distance, numbers[seeds], mask=mask)
     whole: Labels = parts[1:-1, 1:-1]
     return whole
