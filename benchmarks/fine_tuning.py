@@ -40,7 +40,7 @@ class Variant:
 
     title: str
     change: Callable[[TrainConfig], TrainConfig] = lambda config: config
-    pull: float = trainer._PULL  # noqa: SLF001 no setting of people's, but to be measured
+    pull: float = 1.0  # times as hard
     fits_head: bool = True
     scratch: bool = False
 
@@ -53,7 +53,7 @@ VARIANTS = {
     ),
     "no_head": Variant("the head is not fitted first", fits_head=False),
     "no_pull": Variant("weights are not pulled back", pull=0.0),
-    "more_pull": Variant("pulled back four times as hard", pull=2 * trainer._PULL),  # noqa: SLF001
+    "more_pull": Variant("pulled back four times as hard", pull=4.0),
     "slow": Variant(
         "at 0.3 of the learning rate",
         lambda config: replace(config, learning_rate=0.3 * config.learning_rate),
@@ -72,7 +72,15 @@ def run(name: str, variant: Variant, bundled: Model, wish: argparse.Namespace) -
     config = train_config(start, seconds=wish.seconds, steps=None, seed=wish.seed)
     labels = paint_budget(name, wish.budget, wish.seed).labels
     first_fit = fit_head if variant.fits_head else lambda *_, **__: None
-    with patch.object(trainer, "_PULL", variant.pull), patch.object(trainer, "fit_head", first_fit):
+    usual = trainer._pull_to_first_answer  # noqa: SLF001 no setting of people's
+
+    def pull(labelled: int) -> float:
+        return variant.pull * usual(labelled)
+
+    with (
+        patch.object(trainer, "_pull_to_first_answer", pull),
+        patch.object(trainer, "fit_head", first_fit),
+    ):
         *_, done = fit(
             chosen.planes,
             ArrayPlanes(labels),

@@ -27,7 +27,7 @@ from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.smallest import ObjectSizes
 from napari_unet.engine.train import fit
-from napari_unet.engine.trainer import Trainer
+from napari_unet.engine.trainer import Trainer, _pull_to_first_answer
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
 
 
@@ -79,6 +79,15 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 
     assert same_weights(first, second)
     assert not same_weights(first, other)
+
+
+def test_the_more_is_painted_the_less_is_pulled_back() -> None:
+    pulls = [_pull_to_first_answer(pixels) for pixels in (0, 10**3, 10**4, 2 * 10**4, 10**5, 10**7)]
+
+    assert pulls == sorted(pulls, reverse=True)
+    assert pulls[0] == pulls[1] == 0.3  # the first answer is all but kept
+    assert pulls[3] == 0.005
+    assert pulls[-1] < 1e-4  # whole planes are labelled
 
 
 def test_a_step_without_length_moves_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,11 +27,13 @@ from napari_unet.engine.unet import margin
 __all__ = ["Trainer"]
 
 _WARM_UP = 10  # steps until the full learning rate
-# After each step, the weights of a trained network go back this share of the way to the first
-# answer: (_PULL / labelled pixels)², at most _STRONGEST, less as the learning rate falls. A few
-# strokes leave much unsaid.
+# After each step, the weights of a trained network go back a share of the way to the first answer,
+# less as the learning rate falls: (_PULL / labelled pixels)², at most _STRONGEST, since a few
+# strokes leave much unsaid; and at least _LASTING up to _MANY labelled pixels, since many on a few
+# planes say little about the others.
 _PULL = 1000.0
 _STRONGEST = 0.3
+_LASTING, _MANY = 0.005, 40_000
 _VALIDATION_PIXELS = 1 << 18  # input pixels of a validation batch, at most
 _VALIDATION_SHARE = 4  # times the input pixels of a step, which needs more memory for each
 _HEAD_PULL = 3.0  # times that: the penalty with which the head is fitted
@@ -96,7 +98,7 @@ class Trainer:
     def teach(self, lessons: Lessons) -> None:
         """Draw patches from these lessons from now on, and validate on their held-out blocks."""
         self._lessons = lessons
-        self._pull = min(_STRONGEST, (_PULL / max(1, lessons.training.labelled_pixels)) ** 2)
+        self._pull = _pull_to_first_answer(lessons.training.labelled_pixels)
         levels, device = self.model.network.levels, self._device
         self._sampler = PatchSampler(
             lessons.training,
@@ -238,6 +240,12 @@ class Trainer:
         if self._config.anneal:
             rate *= (1 + math.cos(math.pi * min(1.0, progress))) / 2
         return rate
+
+
+def _pull_to_first_answer(labelled: int) -> float:
+    """Return the share of the way that weights go back, for this many labelled pixels."""
+    lasting = _LASTING * min(1.0, _MANY / max(1, labelled))
+    return min(_STRONGEST, max(lasting, (_PULL / max(1, labelled)) ** 2))
 
 
 def _loss(logits: Tensor, batch: Batch) -> Tensor:

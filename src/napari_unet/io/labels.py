@@ -113,7 +113,7 @@ def write_labels(
     spacing: Mapping[str, float],
     largest: int | None = None,
 ) -> Path:
-    """Write a label image from an iterable of (Y, X) planes; see `open_label_writer`.
+    """Write a label image from an iterable of planes or bands of rows; see `open_label_writer`.
 
     Returns
     -------
@@ -149,8 +149,8 @@ def _write_all(
     path: str | Path,
 ) -> Path:
     with opened as writer:
-        for plane in planes:
-            writer.write(plane)
+        for rows in planes:
+            writer.write(rows)
     return Path(path)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.engine.compact import bands
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import write_labels
 from napari_unet.io.names import natural_key
@@ -90,7 +91,7 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     shape = tuple(int(n) for n in data.shape)
     axes = _axes(meta.get("axis_labels"), len(shape))
     spacing = _spacing(axes, meta.get("scale"), meta.get("units"))
-    write_labels(path, _planes(data), shape=shape, axes=axes, spacing=spacing)
+    write_labels(path, _rows(data), shape=shape, axes=axes, spacing=spacing)
     return [path]
 
 
@@ -126,6 +127,7 @@ def _spacing(axes: str, scale: Any, units: Any) -> dict[str, float]:
     return {axis: value for axis, value in found.items() if value is not None}
 
 
-def _planes(data: Any) -> Iterator[npt.NDArray[Any]]:
+def _rows(data: Any) -> Iterator[npt.NDArray[Any]]:
     for index in np.ndindex(*data.shape[:-2]):
-        yield np.asarray(data[index])
+        for rows in bands(data.shape[-2:]):
+            yield np.asarray(data[(*index, rows)])

@@ -14,6 +14,7 @@ import zarr
 
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import never
+from napari_unet.io.napari_hooks import write_labels_layer
 from napari_unet.io.stack import Layout
 from napari_unet.ui.jobs.exporting import Export, Exported, PlaneWritten, describe_end, export_files
 
@@ -52,6 +53,33 @@ def test_a_name_in_zarr_is_ome_zarr(array: Any, tmp_path: Path) -> None:
     list(export_files([Export(path, (array,), LAYOUT)])(never))
     written: Any = zarr.open_group(path, mode="r")
     np.testing.assert_array_equal(written["0"][:], array)
+
+
+class Watched:
+    """An array that remembers what was read at once."""
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.shape, self.dtype, self.ndim = array, array.shape, array.dtype, array.ndim
+        self.pixels: list[int] = []
+
+    def __getitem__(self, index: Any) -> Any:
+        region = self.array[index]
+        self.pixels.append(region.size)
+        return region
+
+
+def test_no_plane_is_read_whole_if_it_is_large(
+    array: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet.engine.compact._AT_ONCE", 60)  # pixels: five rows
+    exported, saved = Watched(array), Watched(array)
+    told = list(export_files([Export(tmp_path / "a.tif", (exported,), LAYOUT)])(never))
+    write_labels_layer(str(tmp_path / "b.tif"), saved, {})
+    assert [event for event in told if isinstance(event, PlaneWritten)][-1] == PlaneWritten(4, 4)
+    assert len(told) == 5
+    for name in "ab":
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / f"{name}.tif"), array)
+    assert max(*exported.pixels, *saved.pixels) == 60
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".zarr"])

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.compact import bands
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import Stop
 from napari_unet.engine.planes import ArrayPlanes
@@ -88,12 +90,13 @@ def export_files(exports: Sequence[Export]) -> Job:
         with suppress(_Stopped):
             for export in exports:
                 with export.open() as writer:
-                    for plane in _planes(export):
+                    for rows, ends_plane in _rows(export):
                         if stop():
                             raise _Stopped  # the writer removes what it has written
-                        writer.write(plane)
-                        done += 1
-                        yield PlaneWritten(done, total)
+                        writer.write(rows)
+                        if ends_plane:
+                            done += 1
+                            yield PlaneWritten(done, total)
                 yield Exported(export.path)
 
     return run
@@ -120,11 +123,10 @@ class _Stopped(Exception):  # noqa: N818 no error
     """The user stopped the export."""
 
 
-def _planes(export: Export) -> Iterator[Any]:
-    """Yield labels (Y, X), or probabilities (C, Y, X), plane by plane."""
+def _rows(export: Export) -> Iterator[tuple[Any, bool]]:
+    """Yield labels (y, X) or probabilities (C, y, X), plane by plane, and whether a plane ends."""
     stacks = [ArrayPlanes(array, name=export.path.name) for array in export.arrays]
-    height, width = export.layout.plane_shape
-    whole = slice(0, height), slice(0, width)
-    for number in range(export.planes):
-        channels = np.concatenate([stack.read(number, *whole) for stack in stacks])
-        yield channels if export.are_probabilities else channels[0]
+    plane = height, width = export.layout.plane_shape
+    for number, rows in product(range(export.planes), bands(plane)):
+        channels = np.concatenate([stack.read(number, rows, slice(0, width)) for stack in stacks])
+        yield channels if export.are_probabilities else channels[0], rows.stop == height
