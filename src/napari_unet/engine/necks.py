@@ -3,8 +3,8 @@
 A separation border that the network draws with a gap of a few pixels leaves two cells joined by
 a narrow bridge. The bridge shows in the distance to the background: it is low between two peaks.
 
-Most objects have no bridge, and most of them are small: so distances and peaks are found for many
-at once, and only where two peaks may have a bridge between them is one looked at by itself.
+Most objects are small and have no bridge: so many are looked at together, and only those with two
+peaks that may have a bridge between them are looked at closer.
 """
 
 from __future__ import annotations
@@ -65,12 +65,9 @@ def cut_necks(
     """
     if neck == 0:
         return count
-    found = {
-        number: parts
-        for sheet in _sheets(labels, boxes)
-        for number, distance in sheet.with_passes(neck)
-        if (parts := _parts(distance, neck, smallest)) is not None
-    }
+    found: dict[int, Labels] = {}
+    for sheet in _sheets(labels, boxes):
+        found.update(sheet.parts(neck, smallest))
     for number, box in boxes.items():
         if number in found:
             parts = found[number]
@@ -124,16 +121,33 @@ class _Sheet:
         distance *= inside
         return cls(numbers, places, distance)
 
-    def with_passes(self, neck: float) -> Iterator[tuple[int, Distance]]:
-        """Yield the objects that may have two parts, and their distances."""
+    def parts(self, neck: float, smallest: int) -> dict[int, Labels]:
+        """Return the parts, numbered from 1, of each object that has several."""
+        doubtful = self._doubtful(neck)
+        if not doubtful:
+            return {}
+        distance = np.zeros_like(self.distance)
+        for index in doubtful:
+            distance[self.boxes[index]] = self.distance[self.boxes[index]]
+        parts = _flood(distance, _seeds(distance, neck), smallest)
+        found = {}
+        for index in doubtful:
+            own = parts[self.boxes[index]]
+            first, last = int(own[own > 0].min(initial=len(parts))), int(own.max())
+            if last > first:
+                found[self.numbers[index]] = np.where(own > 0, own - (first - 1), 0)
+        return found
+
+    def _doubtful(self, neck: float) -> list[int]:
+        """Return which of the objects may have several parts, by their place on the sheet."""
         peaks = self._peaks()
-        tops = [place[0].start for place in self.boxes]
+        tops = [box[0].start for box in self.boxes]
         until = np.searchsorted(peaks[:, 0], [*tops[1:], len(self.distance)]).tolist()
-        for number, place, first, last in zip(
-            self.numbers, self.boxes, [0, *until], until, strict=False
-        ):
-            if last - first > 1 and not _is_whole(self.distance, peaks[first:last], neck):
-                yield number, self.distance[place]
+        return [
+            index
+            for index, (first, last) in enumerate(zip([0, *until], until, strict=False))
+            if last - first > 1 and not _is_whole(self.distance, peaks[first:last], neck)
+        ]
 
     def _peaks(self) -> Points:
         """Return (n, 2) pixels from top to bottom, at least one of each regional maximum."""
@@ -161,29 +175,30 @@ def _lowest_between(distance: Distance, start: Points, end: Points) -> float:
     return float(distance[y, x].min())
 
 
-def _parts(inside: Distance, neck: float, smallest: int) -> Labels | None:
-    """Return the parts of one object, numbered from 1, or None if it is one.
-
-    Parameters
-    ----------
-    inside
-        (Y, X), the smoothed distance to the background; 0 = background.
-    """
-    distance = np.pad(inside, 1)
-    mask = distance > 0
+def _seeds(distance: Distance, neck: float) -> Labels:
+    """Return a numbered seed in each part, from top to bottom."""
     # Peaks that are joined by a pass of at least `neck` times their height become one plateau.
-    plateaus = reconstruction(neck * distance, distance)
-    peaks = local_maxima(plateaus, footprint=_EIGHT_CONNECTED) & (distance > _SMALLEST_PEAK)
-    seeds, count = ndimage.label(peaks, _EIGHT_CONNECTED)
-    if count < 2:
-        return None
-    parts = watershed(-distance, seeds, mask=mask)
+    plateaus = local_maxima(reconstruction(neck * distance, distance), footprint=_EIGHT_CONNECTED)
+    seeds = np.empty(distance.shape, np.int32)
+    ndimage.label(plateaus, _EIGHT_CONNECTED, output=seeds)
+    heights = np.zeros(int(seeds.max()) + 1)
+    np.maximum.at(heights, seeds[plateaus], distance[plateaus])
+    return _without(seeds, heights > _SMALLEST_PEAK)
+
+
+def _flood(distance: Distance, seeds: Labels, smallest: int) -> Labels:
+    """Return the part of each pixel; protrusions below `smallest` go to a neighbour."""
+    mask = distance > 0
+    parts: Labels = watershed(-distance, seeds, mask=mask)
     large = np.bincount(parts.ravel()) >= smallest
-    large[0] = False
-    if large.sum() < 2:
-        return None
-    if large.sum() < count:  # without the seeds of protrusions, their pixels go to a neighbour
-        numbers = np.cumsum(large, dtype=np.int32) * large
-        parts = watershed(-distance, numbers[seeds], mask=mask)
-    whole: Labels = parts[1:-1, 1:-1]
-    return whole
+    if not large[1:].all():
+        parts = watershed(-distance, _without(seeds, large), mask=mask)
+    return parts
+
+
+def _without(numbers: Labels, kept: npt.NDArray[np.bool_]) -> Labels:
+    """Return labels without those that are not kept, numbered from 1 again."""
+    kept = kept.copy()
+    kept[0] = False
+    renumbered: Labels = (np.cumsum(kept, dtype=np.int32) * kept)[numbers]
+    return renumbered
