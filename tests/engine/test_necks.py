@@ -142,3 +142,16 @@ def test_what_is_not_looked_at_closer_would_not_have_been_cut(
     assert cut(slow, count, 0.6) == found
     np.testing.assert_array_equal(slow, quick)
     assert 0 < sum(seen) < len(seen)
+
+
+def test_chains_of_many_parts_leave_no_number_out() -> None:
+    labels = np.zeros((64, 520), dtype=np.int32)
+    for row, middle in enumerate((8, 24, 40, 56), start=1):
+        for centre in range(8, 512, 12):
+            labels[disk((middle, centre), 5)] = row
+        labels[middle, 8:500] = row
+
+    count = cut(labels, 4, 0.6)
+
+    assert count == 4 * 42
+    np.testing.assert_array_equal(np.unique(labels), np.arange(count + 1))

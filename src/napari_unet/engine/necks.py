@@ -133,7 +133,8 @@ class _Sheet:
         found = {}
         for index in doubtful:
             own = parts[self.boxes[index]]
-            first, last = int(own[own > 0].min(initial=len(parts))), int(own.max())
+            last = int(own.max())
+            first = int(own[own > 0].min(initial=last))
             if last > first:
                 found[self.numbers[index]] = np.where(own > 0, own - (first - 1), 0)
         return found
