@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from napari_unet.engine.tiles import cut_plane
 from napari_unet.engine.unet import UNet, margin, stride, valid_output_size
 
 __all__ = [
+    "bioimageio_blocks",
     "border_weights_per_object",
     "count_operations",
     "monai_elastic",
@@ -25,6 +28,8 @@ __all__ = [
 ]
 
 Image = npt.NDArray[np.float32]
+
+AXES = ("batch", "channel", "y", "x")
 
 
 @torch.inference_mode()
@@ -73,19 +78,91 @@ def monai_sliding_window(network: UNet, values: Image) -> Callable[[], Any]:
     """Return MONAI's prediction of a plane by the same network, padded so that sizes stay."""
     from monai.inferers.utils import sliding_window_inference  # noqa: PLC0415  # slow to load
 
-    padded = copy.deepcopy(network)
-    for layer in padded.modules():
-        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
-            layer.padding = (1, 1)
+    padded = _padded(network)
     image = torch.from_numpy(values)
 
     @torch.inference_mode()
     def run() -> Any:
-        return sliding_window_inference(
-            image, (512, 512), 1, lambda x: padded(x).softmax(dim=1), overlap=0.25, mode="gaussian"
-        )
+        return sliding_window_inference(image, (512, 512), 1, padded, overlap=0.25, mode="gaussian")
 
     return run
+
+
+def bioimageio_blocks(network: UNet, values: Image, side: int = 576) -> Callable[[], Any]:
+    """Return bioimageio.core's prediction of a plane in blocks by the same network.
+
+    The network is padded so that sizes stay, and saved as TorchScript; its context is cut off.
+    """
+    from bioimageio.core import create_prediction_pipeline  # noqa: PLC0415  # slow to load
+    from bioimageio.core.prediction import create_sample_for_model  # noqa: PLC0415
+    from bioimageio.spec.model import v0_5  # noqa: PLC0415
+
+    step = stride(network.config.levels)
+    halo = -(-margin(network.config.levels) // step) * step
+    image, probabilities = v0_5.TensorId("image"), v0_5.TensorId("probabilities")
+    names = [v0_5.AxisId("y"), v0_5.AxisId("x")]
+    sizes = v0_5.ParameterizedSize(min=side, step=step)
+    folder = Path(tempfile.mkdtemp())
+    with torch.inference_mode():
+        example = torch.from_numpy(values[:, :, :side, :side])
+        script = torch.jit.trace(_padded(network), example)  # type: ignore[no-untyped-call]
+        script.save(str(folder / "weights.pt"))
+        np.save(folder / "input.npy", example.numpy())
+        np.save(folder / "output.npy", script(example).numpy())
+    description = v0_5.ModelDescr(
+        name="the same network",
+        license="MIT",
+        inputs=[
+            v0_5.InputTensorDescr(
+                id=image,
+                axes=[
+                    v0_5.BatchAxis(),
+                    v0_5.ChannelAxis(channel_names=["grey"]),
+                    *(v0_5.SpaceInputAxis(id=name, size=sizes) for name in names),
+                ],
+                test_tensor=v0_5.FileDescr(source=folder / "input.npy"),
+            )
+        ],
+        outputs=[
+            v0_5.OutputTensorDescr(
+                id=probabilities,
+                axes=[
+                    v0_5.BatchAxis(),
+                    v0_5.ChannelAxis(channel_names=["background", "foreground"]),
+                    *(
+                        v0_5.SpaceOutputAxisWithHalo(
+                            id=name,
+                            size=v0_5.SizeReference(tensor_id=image, axis_id=name),
+                            halo=halo,
+                        )
+                        for name in names
+                    ),
+                ],
+                test_tensor=v0_5.FileDescr(source=folder / "output.npy"),
+            )
+        ],
+        weights=v0_5.WeightsDescr(
+            torchscript=v0_5.TorchscriptWeightsDescr(
+                source=folder / "weights.pt", pytorch_version=v0_5.Version(torch.__version__)
+            )
+        ),
+    )
+    pipeline = create_prediction_pipeline(description)
+    pipeline.load()
+    block = {
+        image: {v0_5.AxisId(n): size for n, size in zip(AXES, (1, 1, side, side), strict=True)}
+    }
+    sample = create_sample_for_model(description, inputs={image: values})
+    return lambda: pipeline.predict_sample_with_fixed_blocking(sample, input_block_shape=block)
+
+
+def _padded(network: UNet) -> nn.Module:
+    """Return the network to probabilities, padded so that sizes stay."""
+    padded = copy.deepcopy(network)
+    for layer in padded.modules():
+        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
+            layer.padding = (1, 1)
+    return nn.Sequential(padded, nn.Softmax(dim=1)).eval()
 
 
 def border_weights_per_object(

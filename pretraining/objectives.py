@@ -64,6 +64,11 @@ class Pupil(nn.Module):
         self.ridge = nn.Parameter(torch.tensor(-4.0))  # logarithm of the ridge penalty
         self.sharpness = nn.Parameter(torch.tensor(1.0))  # logarithm of the logits' scale
 
+    @property
+    def heads(self) -> tuple[nn.Conv2d, ...]:
+        """All that reads the features by a 1x1 convolution."""
+        return self.network.head, self.kinds, self.distance
+
     def learn(self, lesson: Lesson, generator: torch.Generator) -> Losses:
         """Return how wrong the network is on a batch."""
         features = self.network.features(lesson.images)

@@ -30,16 +30,19 @@ from napari_unet.engine.model import Model, TrainRecord
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.unet import UNet, initialise, margin, valid_output_size
 from napari_unet.io.checkpoints import save_model
+from pretraining.dormant import find_dormant, recycle
 from pretraining.objectives import Lesson, Losses, Pupil
 from pretraining.pool import Example, load_pool, make_pool
 
 PROJECT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", PROJECT.parent / "shared" / "data"))
 
-_WARM_UP = 200  # steps until the full learning rate
+_WARM_UP = 200  # steps of the optimiser until the full learning rate
 _REPORT_EVERY = 100  # steps
 _KEEP_EVERY = 500  # steps between checkpoints
 _AUGMENT = AugmentConfig(elastic_sigma=4.0, brightness=0.3, contrast=0.3, gamma=0.3, noise=0.1)
+_LOOKS = 8  # batches on which a dormant channel does not fire
+_LAST_RECYCLING = 0.8  # share of the steps after which new channels would learn too little
 _INVERTED = 0.08  # share of the patches whose grey values are turned round
 
 
@@ -53,6 +56,7 @@ class Training:
     scenes: int
     patch: int
     average: float
+    recycle_every: int  # steps
 
 
 class LessonPlan:
@@ -116,6 +120,7 @@ class Pretraining:
         )
         self.step = 0
         self.seconds = 0.0
+        self._fresh_since = 0  # step at which the optimiser began
         self.average = {
             name: value.clone() for name, value in self.pupil.network.state_dict().items()
         }
@@ -135,12 +140,26 @@ class Pretraining:
             self.average[name].lerp_(value, 1 - decay)
         return losses
 
+    def recycle(self, images: Tensor) -> int:
+        """Give channels that fire on none of these images new weights; return how many."""
+        network = self.pupil.network
+        dormant = find_dormant(network, self.pupil.heads, images)
+        if dormant:
+            averages: dict[Tensor, Tensor] = {
+                weight: self.average[name] for name, weight in network.named_parameters()
+            }
+            recycle(dormant, averages, self._generator)
+            self._optimiser.state.clear()
+            self._fresh_since = self.step
+        return sum(len(part.channels) for part in dormant)
+
     def keep(self, path: Path) -> None:
         """Write everything that is needed to go on."""
         unfinished = path.with_suffix(".part")
         state = {
             "step": self.step,
             "seconds": self.seconds,
+            "fresh_since": self._fresh_since,
             "pupil": self.pupil.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "average": self.average,
@@ -153,6 +172,7 @@ class Pretraining:
         """Read what `keep` wrote."""
         state: dict[str, Any] = torch.load(path, weights_only=True)
         self.step, self.seconds = state["step"], state["seconds"]
+        self._fresh_since = state.get("fresh_since", 0)
         self.pupil.load_state_dict(state["pupil"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
@@ -160,7 +180,8 @@ class Pretraining:
 
     def _learning_rate(self) -> float:
         progress = min(1.0, self.step / self._training.steps)
-        rate = self._training.learning_rate * min(1.0, self.step / _WARM_UP)
+        warm = min(1.0, (self.step - self._fresh_since) / _WARM_UP)
+        rate = self._training.learning_rate * warm
         return rate * (1 + math.cos(math.pi * progress)) / 2
 
 
@@ -207,8 +228,17 @@ def _train(
                 f"kinds {means[1]:.4f}, distance {means[2]:.4f}, episodes {means[3]:.4f}",
                 flush=True,
             )
+        if _is_to_recycle(pretraining.step, training):
+            rngs = (np.random.default_rng([seed, pretraining.step, n]) for n in range(_LOOKS))
+            images = torch.cat([plan.draw(rng).images for rng in rngs])
+            print(f"new weights for {pretraining.recycle(images)} dormant channels", flush=True)
         if pretraining.step % _KEEP_EVERY == 0 or pretraining.step == training.steps:
             pretraining.keep(checkpoint)
+
+
+def _is_to_recycle(step: int, training: Training) -> bool:
+    early = step <= _LAST_RECYCLING * training.steps
+    return early and step % training.recycle_every == 0
 
 
 def _bundle(

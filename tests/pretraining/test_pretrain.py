@@ -28,6 +28,7 @@ def config(steps: int) -> dict[str, Any]:
             "scenes": 2,
             "patch": 32,
             "average": 0.9,
+            "recycle_every": 3,
         },
     }
 
