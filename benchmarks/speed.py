@@ -3,13 +3,16 @@
     python -m benchmarks.speed [--repeats 7] [--parts prediction training …] [--document FILE]
 
 Every row is the same work done by the project and by a named peer, in turns in one process, with
-the same number of threads; the ratio is that of the medians. Needs `pip install monai openvino`.
-Writes docs/benchmarks.md where `--document` names it.
+the same number of threads; the ratio is that of the medians. Needs `pip install monai openvino
+scikit-learn bioimageio.core "pydantic<2.14"` (with pydantic 2.14, bioimageio.spec 0.5.12 cannot
+describe a model). Writes docs/benchmarks.md where `--document` names it.
 
 prediction   one plane by a U-Net of 32 channels and five levels (and by `light`): the project, with
              OpenVINO and with PyTorch; the same network in PyTorch as it comes; MONAI's sliding
              window (the same network with padding, windows of 512 px, overlap 0.25, Gaussian
-             blending); and what the arithmetic takes at the speed of a large matrix product
+             blending); bioimageio.core's blocks of 576 px with the context cut off; and what the
+             arithmetic takes at the speed of a large matrix product
+pixel classifier  one plane to numbered objects, beside features and forest of a pixel classifier
 training     steps of the project beside a bare loop of forward, backward, update on one batch
 weight map   eq. 2 for all objects at once, beside one distance transform per object
 elastic      one 572×572 image with its label image, beside MONAI's and scipy's
@@ -34,7 +37,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks.forest import SETTINGS, grow_forests, segment_planes
 from benchmarks.speed_peers import (
+    bioimageio_blocks,
     border_weights_per_object,
     count_operations,
     monai_elastic,
@@ -66,6 +71,8 @@ from napari_unet.engine.targets import LabelScheme
 from napari_unet.engine.trainer import Trainer
 from napari_unet.engine.unet import margin, valid_output_size
 from napari_unet.engine.validation import Split
+from napari_unet.io.checkpoints import load_model
+from napari_unet.io.library import find_model
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 
 WIDE = NetworkConfig(name="32 channels, 5 levels", base_channels=32, levels=5)
@@ -120,6 +127,7 @@ def prediction(repeats: int) -> Iterator[Row]:
             "U-Net Paint, PyTorch": partial(predict, model, image, use_openvino=False),
             "PyTorch, tiles one by one": partial(plain_pass, network, values, TILE),
             "MONAI sliding window": monai_sliding_window(network, values),
+            "bioimageio.core in blocks": bioimageio_blocks(network, values),
             "matrix product": partial(torch.matmul, *torch.randn(2, MATRIX, MATRIX)),
         }
         times = in_turns(ways, repeats)
@@ -142,6 +150,28 @@ def predict(model: Model, image: npt.NDArray[Any], *, use_openvino: bool = True)
             model, ArrayPlanes(image), device=pick_device("cpu"), kind=OutputKind.PROBABILITIES
         ):
             pass
+
+
+def pixel_classifier(repeats: int) -> Iterator[Row]:
+    """Segment a plane into objects, from grey values to numbers."""
+    sample = synthetic_cells(seed=1, planes=1, shape=(SIDE, SIDE))
+    planes = ArrayPlanes(sample.image)
+    model = load_model(find_model("light"))
+    strokes = paint_strokes(sample.truth, planes=[0], cells=8)
+    grown = grow_forests(planes, strokes, Task.OBJECTS, settings=SETTINGS[:1])
+
+    def network() -> None:
+        for _ in segment(model, planes, device=pick_device("cpu")):
+            pass
+
+    ways: dict[str, Callable[[], Any]] = {
+        "light": network,
+        "forest": partial(segment_planes, grown.forests, planes, [0]),
+    }
+    times = in_turns(ways, repeats)
+    peer = "scikit-image features, scikit-learn forest of 60 trees"
+    work = f"{SIDE}×{SIDE} to objects, light"
+    yield Row("segmentation", work, "U-Net Paint", peer, times["light"], times["forest"])
 
 
 def training(repeats: int, steps: int = 12) -> Iterator[Row]:
@@ -264,6 +294,7 @@ def elastic(repeats: int) -> Iterator[Row]:
 
 PARTS = {
     "prediction": prediction,
+    "pixel classifier": pixel_classifier,
     "training": training,
     "weight map": weight_map,
     "elastic": elastic,
@@ -283,7 +314,8 @@ def table(rows: list[Row]) -> str:
 
 def machine() -> str:
     """Return what the figures were measured on."""
-    names = ("torch", "openvino", "monai", "numpy", "scipy", "napari-unet-paint")
+    peers = ("openvino", "monai", "bioimageio.core", "scikit-learn")
+    names = ("torch", *peers, "numpy", "scipy", "napari-unet-paint")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     return (
         f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {torch.get_num_threads()} threads, "
