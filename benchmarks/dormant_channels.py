@@ -1,11 +1,11 @@
 """How many channels of a network fire on no image at all?
 
-    python -m benchmarks.dormant_channels light [MODEL …] [--image STACK.tif]
+    python -m benchmarks.dormant_channels light [MODEL …]
 
 A channel is dormant if its mean activation is at most a hundredth of its layer's
 (`pretraining/dormant.py`). Where a whole layer is, nothing beneath it reaches the output. The
-images are scenes of every kind that pretraining knows, or the planes of `--image`. Beside each
-model stands the same network with random weights. Prints a table in Markdown.
+images are scenes of every kind that pretraining knows. Beside each model stands the same network
+with random weights. Prints a table in Markdown.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_unet.engine.model import Model, fresh_model
+from napari_unet.engine.model import fresh_model
 from napari_unet.engine.unet import UNet
 from napari_unet.io.checkpoints import load_model
-from napari_unet.io.images import open_image
 from napari_unet.io.library import find_model
 from pretraining.dormant import find_dormant
 from pretraining.pool import MODALITIES, make_example
@@ -39,17 +38,6 @@ def scenes() -> Tensor:
     return torch.from_numpy(np.stack(images)[:, None].astype(np.float32))
 
 
-def planes_of(path: Path, model: Model) -> Tensor:
-    """Return the first squares (B, 1, Y, X) of the planes of a stack, as the model sees them."""
-    stack = np.asarray(open_image(path).array).reshape(-1, *open_image(path).array.shape[-2:])
-    step = model.reduction or 1
-    squares = [
-        model.normalization.apply(plane[None, : SIDE * step : step, : SIDE * step : step])
-        for plane in stack[:: max(1, len(stack) // 16)]
-    ]
-    return torch.from_numpy(np.stack(squares).astype(np.float32))
-
-
 def count(network: UNet, images: Tensor) -> dict[str, str]:
     """Return "dormant/all" of each convolution that a ReLU follows."""
     network.eval()
@@ -65,13 +53,12 @@ def count(network: UNet, images: Tensor) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", help="bundled names or files")
-    parser.add_argument("--image", type=Path, help="a stack instead of synthetic scenes")
     wish = parser.parse_args()
     cpu = torch.device("cpu")
+    images = scenes()
     columns: dict[str, dict[str, str]] = {}
     for name in wish.models:
         model = load_model(find_model(name))
-        images = planes_of(wish.image, model) if wish.image else scenes()
         random = fresh_model(model.network, model.normalization, model.task, model.values, seed=0)
         columns[Path(name).stem] = count(model.build(cpu), images)
         columns[f"{Path(name).stem}, random weights"] = count(random.build(cpu), images)

@@ -25,7 +25,7 @@ import tifffile
 from skimage import measure as measure_regions
 
 from benchmarks.microscopy_sets import DATA
-from benchmarks.stroke_budgets import score
+from benchmarks.stroke_budgets import name_of_weights, score
 from benchmarks.undecided import read_sequence
 from napari_unet.cli.settings import train_config
 from napari_unet.config import (
@@ -274,9 +274,9 @@ def render(runs: list[dict[str, Any]]) -> str:
             continue
         task = make()
         keys = (
-            ["seg", "ap50", "iou"]
-            if not task.are_membranes
-            else ["rand_error", "splits_and_mergers", "pixel_error", "v_rand", "v_info"]
+            ["rand_error", "splits_and_mergers", "pixel_error", "v_rand", "v_info"]
+            if task.are_membranes
+            else ["seg", "ap50", "iou"]
         )
         lines = [
             f"### {task.title}\n\n{task.split}. The paper: {task.paper}.\n",
@@ -303,15 +303,23 @@ def main() -> None:
     wish = parser.parse_args()
     if not wish.table:
         wish.output.mkdir(parents=True, exist_ok=True)
-        bundled = load_model(find_model(wish.model))
+        path = find_model(wish.model)
+        bundled = load_model(path)
         for name, variant in wanted(wish):
-            key = {"task": name, "variant": variant, "limit": wish.seconds, "seed": wish.seed}
+            start = start_of(variant, bundled)
+            key = {
+                "task": name,
+                "variant": variant,
+                "limit": wish.seconds,
+                "seed": wish.seed,
+                "weights": name_of_weights(path) if isinstance(start, Model) else "random",
+            }
             if any(key.items() <= run.items() for run in read_runs(wish.output)):
                 continue
             figures = measure(
                 TASKS[name](),
                 variant,
-                start_of(variant, bundled),
+                start,
                 seconds=wish.seconds,
                 seed=wish.seed,
             )

@@ -29,8 +29,6 @@ __all__ = [
 
 Image = npt.NDArray[np.float32]
 
-AXES = ("batch", "channel", "y", "x")
-
 
 @torch.inference_mode()
 def plain_pass(network: UNet, values: Image, tile: int) -> None:
@@ -95,65 +93,53 @@ def bioimageio_blocks(network: UNet, values: Image, side: int = 576) -> Callable
     """
     from bioimageio.core import create_prediction_pipeline  # noqa: PLC0415  # slow to load
     from bioimageio.core.prediction import create_sample_for_model  # noqa: PLC0415
-    from bioimageio.spec.model import v0_5  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        description = _describe(network, values[:, :, :side, :side], Path(folder))
+        pipeline = create_prediction_pipeline(description)
+        pipeline.load()
+        sample = create_sample_for_model(description, inputs={"image": values})
+    block = {"image": {"batch": 1, "channel": 1, "y": side, "x": side}}
+    return lambda: pipeline.predict_sample_with_fixed_blocking(sample, input_block_shape=block)
+
+
+def _describe(network: UNet, example: Image, folder: Path) -> Any:
+    """Return the padded network as a model of bioimage.io, its files in a folder."""
+    from bioimageio.spec.model import v0_5  # noqa: PLC0415  # slow to load
 
     step = stride(network.config.levels)
     halo = -(-margin(network.config.levels) // step) * step
-    image, probabilities = v0_5.TensorId("image"), v0_5.TensorId("probabilities")
-    names = [v0_5.AxisId("y"), v0_5.AxisId("x")]
-    sizes = v0_5.ParameterizedSize(min=side, step=step)
-    folder = Path(tempfile.mkdtemp())
+    sizes = v0_5.ParameterizedSize(min=example.shape[-1], step=step)
     with torch.inference_mode():
-        example = torch.from_numpy(values[:, :, :side, :side])
-        script = torch.jit.trace(_padded(network), example)  # type: ignore[no-untyped-call]
+        image = torch.from_numpy(example)
+        script = torch.jit.trace(_padded(network), image)  # type: ignore[no-untyped-call]
         script.save(str(folder / "weights.pt"))
-        np.save(folder / "input.npy", example.numpy())
-        np.save(folder / "output.npy", script(example).numpy())
-    description = v0_5.ModelDescr(
+        np.save(folder / "input.npy", example)
+        np.save(folder / "output.npy", script(image).numpy())
+    before = [v0_5.SpaceInputAxis(id=name, size=sizes) for name in "yx"]
+    after = [
+        v0_5.SpaceOutputAxisWithHalo(
+            id=name, size=v0_5.SizeReference(tensor_id="image", axis_id=name), halo=halo
+        )
+        for name in "yx"
+    ]
+
+    def tensor(kind: Any, name: str, channels: list[str], space: list[Any], file: str) -> Any:
+        axes = [v0_5.BatchAxis(), v0_5.ChannelAxis(channel_names=channels), *space]
+        return kind(id=name, axes=axes, test_tensor=v0_5.FileDescr(source=folder / file))
+
+    outputs = ["background", "foreground"]
+    return v0_5.ModelDescr(
         name="the same network",
         license="MIT",
-        inputs=[
-            v0_5.InputTensorDescr(
-                id=image,
-                axes=[
-                    v0_5.BatchAxis(),
-                    v0_5.ChannelAxis(channel_names=["grey"]),
-                    *(v0_5.SpaceInputAxis(id=name, size=sizes) for name in names),
-                ],
-                test_tensor=v0_5.FileDescr(source=folder / "input.npy"),
-            )
-        ],
-        outputs=[
-            v0_5.OutputTensorDescr(
-                id=probabilities,
-                axes=[
-                    v0_5.BatchAxis(),
-                    v0_5.ChannelAxis(channel_names=["background", "foreground"]),
-                    *(
-                        v0_5.SpaceOutputAxisWithHalo(
-                            id=name,
-                            size=v0_5.SizeReference(tensor_id=image, axis_id=name),
-                            halo=halo,
-                        )
-                        for name in names
-                    ),
-                ],
-                test_tensor=v0_5.FileDescr(source=folder / "output.npy"),
-            )
-        ],
+        inputs=[tensor(v0_5.InputTensorDescr, "image", ["grey"], before, "input.npy")],
+        outputs=[tensor(v0_5.OutputTensorDescr, "probabilities", outputs, after, "output.npy")],
         weights=v0_5.WeightsDescr(
             torchscript=v0_5.TorchscriptWeightsDescr(
                 source=folder / "weights.pt", pytorch_version=v0_5.Version(torch.__version__)
             )
         ),
     )
-    pipeline = create_prediction_pipeline(description)
-    pipeline.load()
-    block = {
-        image: {v0_5.AxisId(n): size for n, size in zip(AXES, (1, 1, side, side), strict=True)}
-    }
-    sample = create_sample_for_model(description, inputs={image: values})
-    return lambda: pipeline.predict_sample_with_fixed_blocking(sample, input_block_shape=block)
 
 
 def _padded(network: UNet) -> nn.Module:

@@ -236,10 +236,15 @@ def load_start(wish: str, methods: Sequence[str]) -> tuple[Model | None, dict[st
     if "bundled" in methods:
         path = find_model(wish)
         model = load_model(path)
-        bundled = f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+        bundled = name_of_weights(path)
     network = model.network if model else NETWORKS[DEFAULT]
     scratch = f"{network.base_channels}/{network.levels}"
     return model, {"bundled": bundled, "scratch": scratch, "forest": ""}
+
+
+def name_of_weights(path: Path) -> str:
+    """Return the name of a model file with the beginning of its digest."""
+    return f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
 
 
 def parse() -> argparse.Namespace:

@@ -120,7 +120,6 @@ class Pretraining:
         )
         self.step = 0
         self.seconds = 0.0
-        self._fresh_since = 0  # step at which the optimiser began
         self.average = {
             name: value.clone() for name, value in self.pupil.network.state_dict().items()
         }
@@ -150,7 +149,6 @@ class Pretraining:
             }
             recycle(dormant, averages, self._generator)
             self._optimiser.state.clear()
-            self._fresh_since = self.step
         return sum(len(part.channels) for part in dormant)
 
     def keep(self, path: Path) -> None:
@@ -159,7 +157,6 @@ class Pretraining:
         state = {
             "step": self.step,
             "seconds": self.seconds,
-            "fresh_since": self._fresh_since,
             "pupil": self.pupil.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "average": self.average,
@@ -172,7 +169,6 @@ class Pretraining:
         """Read what `keep` wrote."""
         state: dict[str, Any] = torch.load(path, weights_only=True)
         self.step, self.seconds = state["step"], state["seconds"]
-        self._fresh_since = state.get("fresh_since", 0)
         self.pupil.load_state_dict(state["pupil"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
@@ -180,8 +176,8 @@ class Pretraining:
 
     def _learning_rate(self) -> float:
         progress = min(1.0, self.step / self._training.steps)
-        warm = min(1.0, (self.step - self._fresh_since) / _WARM_UP)
-        rate = self._training.learning_rate * warm
+        state = self._optimiser.state.get(next(self.pupil.parameters()), {"step": 0})
+        rate = self._training.learning_rate * min(1.0, (float(state["step"]) + 1) / _WARM_UP)
         return rate * (1 + math.cos(math.pi * progress)) / 2
 
 

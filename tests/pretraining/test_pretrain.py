@@ -84,3 +84,32 @@ def test_it_learns(tmp_path: Path) -> None:
     for name in ("objects", "kinds", "distance"):
         values = [getattr(loss, name).item() for loss in losses]
         assert np.mean(values[-15:]) < 0.9 * np.mean(values[:15]), name
+
+
+def test_with_new_channels_the_optimiser_begins_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = config(4)
+    run(settings, "trial", tmp_path / "trial", tmp_path)
+    assert "dormant channels" in capsys.readouterr().out  # after step 3
+    training = pretrain.Training(**{**settings["training"], "steps": 1000})
+    examples = load_pool(tmp_path / "pool", settings["pool"]["scenes"])
+    plan = pretrain.LessonPlan(examples, training, levels=2)
+    pretraining = Pretraining(NetworkConfig(base_channels=4, levels=2), training, seed=0)
+    lesson = plan.draw(np.random.default_rng(0))
+    for _ in range(30):
+        pretraining.advance(lesson)
+    network = pretraining.pupil.network
+    with torch.no_grad():
+        network.get_parameter("down.0.0.bias")[1] = -1e4
+
+    assert pretraining.recycle(lesson.images) >= 1
+
+    before = [weight.detach().clone() for weight in network.parameters()]
+    pretraining.advance(lesson)
+    moved = [
+        float((weight.detach() - old).abs().max())
+        for weight, old in zip(network.parameters(), before, strict=True)
+    ]
+    assert 0 < max(moved) < 1.5 * training.learning_rate / pretrain._WARM_UP
+    assert network.get_parameter("down.0.0.bias")[1] > -1
