@@ -28,7 +28,15 @@ import torch
 from benchmarks.annotator import correct, paint_plane
 from benchmarks.forest import SETTINGS, grow_forests, segment_planes
 from benchmarks.microscopy_sets import SETS, MicroscopySet
-from benchmarks.stroke_cells import METHODS, Cell, full_grown, keep, read_cells, read_labels
+from benchmarks.stroke_cells import (
+    METHODS,
+    Cell,
+    full_grown,
+    has_labels,
+    keep,
+    read_cells,
+    read_labels,
+)
 from benchmarks.undecided import leave_undecided
 from napari_unet.cli.settings import train_config
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
@@ -270,7 +278,7 @@ def main() -> None:
         if cell in done:
             continue
         grown = full_grown(cell, done)
-        if grown:
+        if grown and has_labels(wish.output, grown):
             figures, found = done[grown], read_labels(wish.output, grown)
         else:
             figures, found = run_cell(cell, bundled, network, wish.threads)

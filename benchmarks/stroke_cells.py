@@ -1,6 +1,7 @@
 """Finished cells of the benchmark of stroke budgets, in a folder.
 
-Each is one line of ``cells.jsonl``, and one label image in ``labels``.
+Each is one line of ``cells.jsonl``, which is kept under version control, and one label image in
+``labels``, which is not.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-__all__ = ["METHODS", "Cell", "full_grown", "keep", "read_cells", "read_labels"]
+__all__ = ["METHODS", "Cell", "full_grown", "has_labels", "keep", "read_cells", "read_labels"]
 
 METHODS = ("bundled", "scratch", "forest")
 
@@ -48,17 +49,21 @@ def read_cells(output: Path) -> dict[Cell, dict[str, Any]]:
 
 def keep(output: Path, record: dict[str, Any], found: Sequence[npt.NDArray[np.int32]]) -> None:
     """Write a finished cell: its labels, then its line."""
-    folder = output / "labels"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{Cell(**record['cell']).name}.tif"
-    tifffile.imwrite(folder / name, np.stack(found).astype(np.uint16), compression="zlib")
+    path = _labels_of(output, Cell(**record["cell"]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, np.stack(found).astype(np.uint16), compression="zlib")
     with (output / "cells.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
 
 
 def read_labels(output: Path, cell: Cell) -> list[npt.NDArray[np.int32]]:
     """Return what a finished cell made of the first painted and of the tested planes."""
-    return list(tifffile.imread(output / "labels" / f"{cell.name}.tif").astype(np.int32))
+    return list(tifffile.imread(_labels_of(output, cell)).astype(np.int32))
+
+
+def has_labels(output: Path, cell: Cell) -> bool:
+    """Return whether the label image of a finished cell is at hand."""
+    return _labels_of(output, cell).exists()
 
 
 def full_grown(cell: Cell, done: dict[Cell, dict[str, Any]]) -> Cell | None:
@@ -68,3 +73,7 @@ def full_grown(cell: Cell, done: dict[Cell, dict[str, Any]]) -> Cell | None:
         if same and record["training"].get("full"):
             return other
     return None
+
+
+def _labels_of(output: Path, cell: Cell) -> Path:
+    return output / "labels" / f"{cell.name}.tif"

@@ -21,7 +21,7 @@ from PIL import Image
 
 from benchmarks.microscopy_sets import SETS, MicroscopySet
 from benchmarks.stroke_budgets import cached_set, paint_budget, score
-from benchmarks.stroke_cells import METHODS, Cell, read_cells, read_labels
+from benchmarks.stroke_cells import METHODS, Cell, has_labels, read_cells, read_labels
 from napari_unet.cli.picture import Row, draw_overview
 from napari_unet.config import Task
 
@@ -214,7 +214,8 @@ def main() -> None:
     folder = wish.document.parent / "images"
     folder.mkdir(exist_ok=True)
     for cell in done:
-        if (cell.model, cell.budget, cell.seconds) == (model, wish.budget, wish.seconds):
+        is_wanted = (cell.model, cell.budget, cell.seconds) == (model, wish.budget, wish.seconds)
+        if is_wanted and has_labels(wish.output, cell):
             draw_set(cell, wish.output, folder)
 
 
