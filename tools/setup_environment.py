@@ -74,6 +74,7 @@ def main() -> None:
         return
     started = time.monotonic()
     make_venv()
+    update_pip()
     install_torch()
     say("installing U-Net Paint and napari")
     group = [] if level == "run" else ["--group", level]
@@ -183,7 +184,15 @@ def make_venv() -> None:
             sys.exit(f"set-up: Python cannot make environments; please install {package}.")
     say(f"making {VENV.name} with Python {version}")
     must_succeed(sys.executable, "-m", "venv", "--clear", str(VENV))
-    pip_install("--upgrade", "pip>=25.1")  # the first that knows dependency groups
+
+
+def update_pip() -> None:
+    """Update pip to the first that knows dependency groups, or keep a newer one."""
+    knows_groups = (
+        "import pip, sys; sys.exit([*map(int, pip.__version__.split('.')[:2])] < [25, 1])"
+    )
+    if not succeeds(str(VENV_PYTHON), "-c", knows_groups):
+        pip_install("--upgrade", "pip>=25.1")
 
 
 def install_torch() -> None:
