@@ -23,7 +23,7 @@ from napari_unet.config import Task
 from napari_unet.engine.planes import ArrayPlanes
 from pretraining.held_out import is_held_out_bbbc039, is_held_out_dsb
 
-__all__ = ["DATA", "SETS", "MicroscopySet"]
+__all__ = ["DATA", "SETS", "MicroscopySet", "sequence"]
 
 PROJECT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", PROJECT.parent / "shared" / "data"))
@@ -53,9 +53,31 @@ class MicroscopySet:
         return ArrayPlanes(self.image, channel_axis=1 if self.image.ndim == 4 else None)
 
 
+def sequence(
+    title: str,
+    folder: str,
+    *,
+    painted: tuple[int, ...],
+    tested: tuple[int, ...],
+    split: str,
+    pixel_size: float | None = None,
+) -> MicroscopySet:
+    """Return frames of a Cell Tracking Challenge sequence; its silver truth is painted."""
+    image, truth = read_sequence(DATA / folder, painted, tested)
+    return MicroscopySet(
+        title,
+        Task.OBJECTS,
+        image,
+        truth,
+        *_places(painted, tested),
+        split,
+        pixel_size,
+    )
+
+
 def dic_hela() -> MicroscopySet:
     """DIC-C2DH-HeLa: few large cells that touch, without contrast between them."""
-    return _sequence(
+    return sequence(
         "DIC-HeLa",
         "ctc_dic_c2dh_hela",
         painted=(5, 75, 10, 80),
@@ -67,7 +89,7 @@ def dic_hela() -> MicroscopySet:
 
 def phc_u373() -> MicroscopySet:
     """PhC-C2DH-U373: spread cells with halos, in phase contrast."""
-    return _sequence(
+    return sequence(
         "PhC-U373",
         "ctc_phc_c2dh_u373",
         painted=(5, 20, 30, 40),
@@ -145,28 +167,6 @@ SETS: dict[str, Callable[[], MicroscopySet]] = {
 }
 
 _Crop = tuple[npt.NDArray[Any], npt.NDArray[Any]]  # image (Y, X) or (Y, X, C), truth (Y, X)
-
-
-def _sequence(
-    title: str,
-    folder: str,
-    *,
-    painted: tuple[int, ...],
-    tested: tuple[int, ...],
-    split: str,
-    pixel_size: float | None = None,
-) -> MicroscopySet:
-    """Return frames of a Cell Tracking Challenge sequence, painted by its silver truth."""
-    image, truth = read_sequence(DATA / folder, painted, tested)
-    return MicroscopySet(
-        title,
-        Task.OBJECTS,
-        image,
-        truth,
-        *_places(painted, tested),
-        split,
-        pixel_size,
-    )
 
 
 def _nuclei(title: str, kind: str, shape: tuple[int, int], *, tested: int) -> MicroscopySet:

@@ -24,9 +24,8 @@ import numpy.typing as npt
 import tifffile
 from skimage import measure as measure_regions
 
-from benchmarks.microscopy_sets import DATA
+from benchmarks.microscopy_sets import DATA, MicroscopySet, sequence
 from benchmarks.stroke_budgets import name_of_weights, score
-from benchmarks.undecided import read_sequence
 from napari_unet.cli.settings import train_config
 from napari_unet.config import (
     NETWORKS,
@@ -55,15 +54,9 @@ ROTATIONS = 7  # as the paper, for ISBI 2012
 
 @dataclass(frozen=True, slots=True)
 class PaperTask:
-    """A stack, which of its planes train and which are tested."""
+    """A stack whose painted planes train, each of their pixels labelled."""
 
-    title: str
-    task: Task
-    image: Any  # (planes, Y, X)
-    truth: Any
-    trained: tuple[int, ...]
-    tested: tuple[int, ...]
-    split: str
+    stack: MicroscopySet
     paper: str  # its figures
     are_membranes: bool = False  # scored by the measures of ISBI 2012
     reduction: int | None = None  # None: from the sizes of the objects
@@ -71,28 +64,28 @@ class PaperTask:
 
 def dic_hela() -> PaperTask:
     """Twelve frames train, five others 15 frames or more away are tested."""
-    return _sequence(
+    stack = sequence(
         "DIC-HeLa",
         "ctc_dic_c2dh_hela",
-        (0, 2, 4, 6, 54, 58, 62, 66, 70, 74, 78, 82),
-        (21, 31, 33, 34, 39),
-        "frames 0, 2, 4, 6 and every fourth from 54 on train (silver truth); gold frames 21, 31, "
-        "33, 34, 39 are tested, at least 15 (150 minutes) away",
-        "SEG 0.775, second 0.46",
+        painted=(0, 2, 4, 6, 54, 58, 62, 66, 70, 74, 78, 82),
+        tested=(21, 31, 33, 34, 39),
+        split="frames 0, 2, 4, 6 and every fourth from 54 on train (silver truth); gold frames 21, "
+        "31, 33, 34, 39 are tested, at least 15 (150 minutes) away",
     )
+    return PaperTask(stack, "SEG 0.775, second 0.46")
 
 
 def phc_u373() -> PaperTask:
     """Thirteen early frames train, six late ones are tested."""
-    return _sequence(
+    stack = sequence(
         "PhC-U373",
         "ctc_phc_c2dh_u373",
-        tuple(range(1, 50, 4)),
-        (72, 75, 92, 96, 102, 112),
-        "every fourth frame from 1 to 49 trains (silver truth); gold frames 72, 75, 92, 96, 102, "
-        "112 are tested, at least 23 away",
-        "SEG 0.92, second 0.83",
+        painted=tuple(range(1, 50, 4)),
+        tested=(72, 75, 92, 96, 102, 112),
+        split="every fourth frame from 1 to 49 trains (silver truth); gold frames 72, 75, 92, 96, "
+        "102, 112 are tested, at least 23 away",
     )
+    return PaperTask(stack, "SEG 0.92, second 0.83")
 
 
 def isbi2012() -> PaperTask:
@@ -116,7 +109,7 @@ def _isbi_cells() -> npt.NDArray[np.bool_]:
 
 
 def _isbi(title: str, task: Task, truth: npt.NDArray[Any]) -> PaperTask:
-    return PaperTask(
+    stack = MicroscopySet(
         title,
         task,
         tifffile.imread(DATA / "isbi2012" / "train-volume.tif"),
@@ -124,32 +117,9 @@ def _isbi(title: str, task: Task, truth: npt.NDArray[Any]) -> PaperTask:
         (0, 1, 2, 10, 11, 12),
         (5, 6, 7, 15, 16, 17),
         "sections 0 to 2 and 10 to 12 train; 5 to 7 and 15 to 17 are tested, at least 3 away",
-        "Rand error 0.0382, warping error 0.000353",
-        are_membranes=True,
-        reduction=1,
     )
-
-
-def _sequence(
-    title: str,
-    folder: str,
-    trained: tuple[int, ...],
-    tested: tuple[int, ...],
-    split: str,
-    paper: str,
-) -> PaperTask:
-    """Return frames of a Cell Tracking Challenge sequence; silver truth trains."""
-    image, truth = read_sequence(DATA / folder, trained, tested)
-    return PaperTask(
-        title,
-        Task.OBJECTS,
-        image,
-        truth,
-        tuple(range(len(trained))),
-        tuple(range(len(trained), len(trained) + len(tested))),
-        split,
-        paper,
-    )
+    figures = "Rand error 0.0382, warping error 0.000353"
+    return PaperTask(stack, figures, are_membranes=True, reduction=1)
 
 
 TASKS: dict[str, Callable[[], PaperTask]] = {
@@ -193,30 +163,21 @@ def measure(
     task: PaperTask, variant: str, start: Start, *, seconds: float, seed: int
 ) -> dict[str, Any]:
     """Train, predict and score."""
-    labels = np.zeros_like(task.truth)
-    trained = list(task.trained)
-    first = 1 if task.task is Task.OBJECTS else 0  # background is label 1; undecided stays 0
-    labels[trained] = task.truth[trained] + first
-    device = pick_device("cpu")
+    device, stack = pick_device("cpu"), task.stack
     recipe = train_config(start, seconds=seconds, steps=None, seed=seed, reduction=task.reduction)
-    config = VARIANTS[variant][1](recipe)
-    planes = ArrayPlanes(task.image)
     *_, done = fit(
-        planes,
-        ArrayPlanes(labels),
+        stack.planes,
+        ArrayPlanes(_painted(stack)),
         start=start,
-        task=task.task,
+        task=stack.task,
         unpainted=Unpainted.IGNORED,
-        config=config,
+        config=VARIANTS[variant][1](recipe),
         device=device,
     )
     assert isinstance(done, TrainDone)
     begun = time.perf_counter()
-    scores = (
-        _score_membranes(task, done.model, planes)
-        if task.are_membranes
-        else _score_objects(task, done.model, planes)
-    )
+    predict = _score_membranes if task.are_membranes else _score_objects
+    scores = predict(stack, done.model)
     record = done.model.record
     return {
         "scores": scores,
@@ -230,24 +191,33 @@ def measure(
     }
 
 
-def _score_objects(task: PaperTask, model: Model, planes: ArrayPlanes) -> dict[str, float]:
-    events = segment(model, planes, device=pick_device("cpu"), numbers=task.tested)
+def _painted(stack: MicroscopySet) -> npt.NDArray[np.int32]:
+    """Return labels as if a person had painted all of each training plane."""
+    labels = np.zeros(stack.truth.shape, dtype=np.int32)
+    trained = list(stack.painted)
+    first = 1 if stack.task is Task.OBJECTS else 0  # background is label 1; undecided stays 0
+    labels[trained] = stack.truth[trained] + first
+    return labels
+
+
+def _score_objects(stack: MicroscopySet, model: Model) -> dict[str, float]:
+    events = segment(model, stack.planes, device=pick_device("cpu"), numbers=stack.tested)
     found = dict(whole_planes(events))
-    return score(task, [found[number] for number in task.tested], task.tested)
+    return score(stack, [found[number] for number in stack.tested], stack.tested)
 
 
-def _score_membranes(task: PaperTask, model: Model, planes: ArrayPlanes) -> dict[str, float]:
+def _score_membranes(stack: MicroscopySet, model: Model) -> dict[str, float]:
     events = segment(
         model,
-        planes,
+        stack.planes,
         device=pick_device("cpu"),
-        numbers=task.tested,
+        numbers=stack.tested,
         kind=OutputKind.PROBABILITIES,
         tiling=TilingConfig(rotations=ROTATIONS),
     )
     cells = {plane: values[-1].astype(np.float32) for plane, values in whole_planes(events)}
-    first = 1 if task.task is Task.OBJECTS else 2  # label of cells
-    sections = (Section(cells[n], task.truth[n] >= first) for n in task.tested)
+    first = 1 if stack.task is Task.OBJECTS else 2  # label of cells
+    sections = (Section(cells[n], stack.truth[n] >= first) for n in stack.tested)
     best = best_scores(scan_thresholds(sections))
     return {name: found.value for name, found in best.items()}
 
@@ -279,7 +249,7 @@ def render(runs: list[dict[str, Any]]) -> str:
             else ["seg", "ap50", "iou"]
         )
         lines = [
-            f"### {task.title}\n\n{task.split}. The paper: {task.paper}.\n",
+            f"### {task.stack.title}\n\n{task.stack.split}. The paper: {task.paper}.\n",
             f"| variant | limit, s | steps | {' | '.join(keys)} |",
             "|---" * (len(keys) + 3) + "|",
         ]

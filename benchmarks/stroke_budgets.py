@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,15 +74,6 @@ BUDGETS: dict[int, tuple[int, ...]] = {
 SECONDS = (10.0, 60.0, 180.0)
 
 Labels = npt.NDArray[np.int32]
-
-
-class WithTruth(Protocol):
-    """What can be scored: a set or a task."""
-
-    @property
-    def task(self) -> Task: ...
-    @property
-    def truth(self) -> npt.NDArray[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +132,7 @@ def _correct(chosen: MicroscopySet, labels: Labels, actions: int) -> int:
     return corrected.actions
 
 
-def score(chosen: WithTruth, found: Sequence[Labels], numbers: Sequence[int]) -> dict[str, Any]:
+def score(chosen: MicroscopySet, found: Sequence[Labels], numbers: Sequence[int]) -> dict[str, Any]:
     """Score planes: ``iou`` (foreground, or mean of the classes), for objects seg and AP."""
     planes = [
         Comparison(*leave_undecided(prediction, chosen.truth[number]))
