@@ -2,7 +2,7 @@
 
     python -m benchmarks.paper_tasks --seconds 300 --output results/paper_tasks
     python -m benchmarks.paper_tasks --tasks isbi2012 --variants default --seconds 600
-    python -m benchmarks.paper_tasks --table --output results/paper_tasks
+    python -m benchmarks.paper_tables results/paper_tasks --document docs/results.md
 
 Planes far from those that train are tested. DIC-HeLa and PhC-U373 are scored with SEG, ISBI 2012
 with the challenge's measures on the mean over 7 rotations. Each finished run is a line of
@@ -14,8 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def isbi2012() -> PaperTask:
     As in the paper, cells are objects and membranes the background between them, so that the
     border weight tells the network where a gap would join two cells.
     """
-    sections = [measure_regions.label(section, connectivity=1) for section in _isbi_cells()]
+    sections = [_components(section) for section in _isbi_cells()]
     return _isbi("ISBI 2012", Task.OBJECTS, np.stack(sections))
 
 
@@ -133,6 +134,9 @@ MAIN_TASKS = ["dic_hela", "phc_u373", "isbi2012"]
 
 Start = Model | NetworkConfig
 
+Found = dict[int, npt.NDArray[np.int32]]
+"""Number of the plane → its objects."""
+
 
 def _rigid(config: TrainConfig) -> TrainConfig:
     return replace(config, augment=replace(config.augment, elastic_sigma=0.0))
@@ -161,13 +165,13 @@ def start_of(variant: str, bundled: Model) -> Start:
 
 def measure(
     task: PaperTask, variant: str, start: Start, *, seconds: float, seed: int
-) -> dict[str, Any]:
-    """Train, predict and score."""
+) -> tuple[dict[str, Any], Found]:
+    """Train, predict and score; also return what was found on some planes."""
     device, stack = pick_device("cpu"), task.stack
     recipe = train_config(start, seconds=seconds, steps=None, seed=seed, reduction=task.reduction)
     *_, done = fit(
         stack.planes,
-        ArrayPlanes(_painted(stack)),
+        ArrayPlanes(painted_planes(stack)),
         start=start,
         task=stack.task,
         unpainted=Unpainted.IGNORED,
@@ -176,10 +180,10 @@ def measure(
     )
     assert isinstance(done, TrainDone)
     begun = time.perf_counter()
-    predict = _score_membranes if task.are_membranes else _score_objects
-    scores = predict(stack, done.model)
+    way = _segment_membranes if task.are_membranes else _segment_objects
+    scores, found = way(stack, done.model)
     record = done.model.record
-    return {
+    figures = {
         "scores": scores,
         "steps": record.steps,
         "best_step": record.best_step,
@@ -189,9 +193,10 @@ def measure(
         "prediction_seconds": time.perf_counter() - begun,
         "device": str(device),
     }
+    return figures, found
 
 
-def _painted(stack: MicroscopySet) -> npt.NDArray[np.int32]:
+def painted_planes(stack: MicroscopySet) -> npt.NDArray[np.int32]:
     """Return labels as if a person had painted all of each training plane."""
     labels = np.zeros(stack.truth.shape, dtype=np.int32)
     trained = list(stack.painted)
@@ -200,18 +205,19 @@ def _painted(stack: MicroscopySet) -> npt.NDArray[np.int32]:
     return labels
 
 
-def _score_objects(stack: MicroscopySet, model: Model) -> dict[str, float]:
-    events = segment(model, stack.planes, device=pick_device("cpu"), numbers=stack.tested)
+def _segment_objects(stack: MicroscopySet, model: Model) -> tuple[dict[str, float], Found]:
+    events = segment(model, stack.planes, device=pick_device("cpu"), numbers=_shown(stack))
     found = dict(whole_planes(events))
-    return score(stack, [found[number] for number in stack.tested], stack.tested)
+    return score(stack, [found[number] for number in stack.tested], stack.tested), found
 
 
-def _score_membranes(stack: MicroscopySet, model: Model) -> dict[str, float]:
+def _segment_membranes(stack: MicroscopySet, model: Model) -> tuple[dict[str, float], Found]:
+    """Score the probability of cells; what is found are the cells that the Rand error counts."""
     events = segment(
         model,
         stack.planes,
         device=pick_device("cpu"),
-        numbers=stack.tested,
+        numbers=_shown(stack),
         kind=OutputKind.PROBABILITIES,
         tiling=TilingConfig(rotations=ROTATIONS),
     )
@@ -219,14 +225,19 @@ def _score_membranes(stack: MicroscopySet, model: Model) -> dict[str, float]:
     first = 1 if stack.task is Task.OBJECTS else 2  # label of cells
     sections = (Section(cells[n], stack.truth[n] >= first) for n in stack.tested)
     best = best_scores(scan_thresholds(sections))
-    return {name: found.value for name, found in best.items()}
+    threshold = best["rand_error"].threshold
+    found = {n: _components(values > threshold) for n, values in cells.items()}
+    return {name: score.value for name, score in best.items()}, found
 
 
-def wanted(wish: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """Yield task and variant of each run that was asked for."""
-    for variant in wish.variants:
-        for name in wish.tasks:
-            yield name, variant
+def _shown(stack: MicroscopySet) -> tuple[int, ...]:
+    """Return the planes that are predicted: one that was trained on, for a picture, and others."""
+    return (stack.painted[0], *stack.tested)
+
+
+def _components(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    numbers: npt.NDArray[np.int32] = measure_regions.label(mask, connectivity=1).astype(np.int32)
+    return numbers
 
 
 def read_runs(output: Path) -> list[dict[str, Any]]:
@@ -235,30 +246,24 @@ def read_runs(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def render(runs: list[dict[str, Any]]) -> str:
-    """Return the tables as Markdown."""
-    parts = []
-    for name, make in TASKS.items():
-        own = [run for run in runs if run["task"] == name]
-        if not own:
-            continue
-        task = make()
-        keys = (
-            ["rand_error", "splits_and_mergers", "pixel_error", "v_rand", "v_info"]
-            if task.are_membranes
-            else ["seg", "ap50", "iou"]
-        )
-        lines = [
-            f"### {task.stack.title}\n\n{task.stack.split}. The paper: {task.paper}.\n",
-            f"| variant | limit, s | steps | {' | '.join(keys)} |",
-            "|---" * (len(keys) + 3) + "|",
-        ]
-        for run in own:
-            figures = " | ".join(f"{run['scores'][key]:.3g}" for key in keys)
-            title = VARIANTS[run["variant"]][0]
-            lines.append(f"| {title} | {run['limit']:g} | {run['steps']} | {figures} |")
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+def keep(output: Path, run: dict[str, Any], found: Found) -> None:
+    """Write what a run found, then its line."""
+    path = labels_of(output, run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(
+        path,
+        np.stack(list(found.values())).astype(np.uint16),
+        photometric="minisblack",
+        compression="zlib",
+    )
+    with (output / "runs.jsonl").open("a") as file:
+        file.write(json.dumps(run) + "\n")
+
+
+def labels_of(output: Path, run: dict[str, Any]) -> Path:
+    """Return where the labels of a run are: the first training plane and the tested planes."""
+    parts = (run["task"], run["variant"], f"{run['limit']:g}s", run["weights"], str(run["seed"]))
+    return output / "labels" / f"{'_'.join(parts)}.tif"
 
 
 def main() -> None:
@@ -269,35 +274,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default=DEFAULT, help="bundled name or file")
     parser.add_argument("--output", type=Path, default=Path("results/paper_tasks"))
-    parser.add_argument("--table", action="store_true", help="only print the table")
     wish = parser.parse_args()
-    if not wish.table:
-        wish.output.mkdir(parents=True, exist_ok=True)
-        path = find_model(wish.model)
-        bundled = load_model(path)
-        for name, variant in wanted(wish):
-            start = start_of(variant, bundled)
-            key = {
-                "task": name,
-                "variant": variant,
-                "limit": wish.seconds,
-                "seed": wish.seed,
-                "weights": name_of_weights(path) if isinstance(start, Model) else "random",
-            }
-            if any(key.items() <= run.items() for run in read_runs(wish.output)):
-                continue
-            figures = measure(
-                TASKS[name](),
-                variant,
-                start,
-                seconds=wish.seconds,
-                seed=wish.seed,
-            )
-            line = {**key, **figures}
-            with (wish.output / "runs.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            print(json.dumps(line), flush=True)
-    print(render(read_runs(wish.output)))
+    path = find_model(wish.model)
+    bundled = load_model(path)
+    for variant, name in product(wish.variants, wish.tasks):
+        start = start_of(variant, bundled)
+        key = {
+            "task": name,
+            "variant": variant,
+            "limit": wish.seconds,
+            "seed": wish.seed,
+            "weights": name_of_weights(path) if isinstance(start, Model) else "random",
+        }
+        if any(key.items() <= run.items() for run in read_runs(wish.output)):
+            continue
+        figures, found = measure(
+            TASKS[name](), variant, start, seconds=wish.seconds, seed=wish.seed
+        )
+        keep(wish.output, {**key, **figures}, found)
+        print(json.dumps({**key, **figures}), flush=True)
 
 
 if __name__ == "__main__":

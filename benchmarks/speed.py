@@ -37,6 +37,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks.documents import put_into
 from benchmarks.forest import SETTINGS, grow_forests, segment_planes
 from benchmarks.speed_peers import (
     bioimageio_blocks,
@@ -338,15 +339,7 @@ def main() -> None:
     text = f"{table(rows)}\n\nMedians of {arguments.repeats} turns; {machine()}\n"
     print(f"\n{text}")
     if arguments.document:
-        put_into(arguments.document, text)
-
-
-def put_into(document: Path, text: str) -> None:
-    """Put the table between the marks of the document."""
-    begin, end = "<!-- speed -->\n", "<!-- /speed -->"
-    before, _, rest = document.read_text("utf-8").partition(begin)
-    _, _, after = rest.partition(end)
-    document.write_text(f"{before}{begin}{text}{end}{after}", "utf-8")
+        put_into(arguments.document, "speed", text)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,9 @@ def keep(output: Path, record: dict[str, Any], found: Sequence[npt.NDArray[np.in
     """Write a finished cell: its labels, then its line."""
     path = _labels_of(output, Cell(**record["cell"]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    tifffile.imwrite(path, np.stack(found).astype(np.uint16), compression="zlib")
+    tifffile.imwrite(
+        path, np.stack(found).astype(np.uint16), photometric="minisblack", compression="zlib"
+    )
     with (output / "cells.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
 

@@ -15,25 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
-from benchmarks.microscopy_sets import SETS, MicroscopySet
+from benchmarks.documents import put_into
+from benchmarks.microscopy_sets import SETS
+from benchmarks.pictures import draw_best_and_worst
 from benchmarks.stroke_budgets import cached_set, paint_budget, score
 from benchmarks.stroke_cells import METHODS, Cell, has_labels, read_cells, read_labels
-from napari_unet.cli.picture import Row, draw_overview
 from napari_unet.config import Task
 
 __all__ = ["draw_set", "render", "summarise"]
 
-_MARKS = "<!-- tables: begin -->", "<!-- tables: end -->"
 _SCORES = {"iou": "IoU", "seg": "SEG", "ap50": "AP at 0.5", "map": "AP 0.5 to 0.95"}
 _PEERS = METHODS[1:]
-_WINDOW = 256  # side of the part of a plane that is shown, pixels
-_WIDTH = 1400  # of a picture, its pixels
-_LARGEST = 150_000  # bytes of a picture
-_QUALITIES = range(85, 20, -10)
 
 Scores = Mapping[str, float]
 
@@ -122,72 +114,16 @@ def draw_set(cell: Cell, output: Path, folder: Path) -> list[Path]:
     """Draw the best and the worst tested plane of a cell, each below a painted one."""
     chosen = cached_set(cell.set)
     first, *tested = read_labels(output, cell)
+    found = dict(zip(chosen.tested, tested, strict=True))
     key = "iou" if chosen.task is Task.CLASSES else "seg"
-    scores = [
-        score(chosen, [found], [number])[key]
-        for found, number in zip(tested, chosen.tested, strict=True)
-    ]
-    labels = paint_budget(cell.set, cell.budget, cell.seed).labels
-    above = _row("painted", chosen, chosen.painted[0], first, labels)
-    pictures = []
-    for which, index in (("best", int(np.argmax(scores))), ("worst", int(np.argmin(scores)))):
-        number = chosen.tested[index]
-        pictures.append(
-            _draw(
-                folder / f"stroke_budgets_{cell.set}_{which}.jpg",
-                f"{chosen.title}: the {which} tested plane",
-                f"{cell.budget} actions, {cell.seconds:g} s of training.  "
-                f"{_SCORES[key]} {scores[index]:.3f} on this plane.",
-                [above, _row("not painted", chosen, number, tested[index], labels)],
-                chosen.pixel_size,
-            )
-        )
-    return pictures
-
-
-def _row(
-    title: str, chosen: MicroscopySet, number: int, found: npt.NDArray[Any], labels: Any
-) -> Row:
-    """Return the part of a plane where most is painted, or else is."""
-    image = chosen.image[number]
-    grey = image.mean(axis=0) if image.ndim == 3 else image
-    area = labels[number] if labels[number].any() else chosen.truth[number]
-    window = _busiest(area > 0)
-    return Row(
-        title,
-        grey[window],
-        labels[number][window],
-        found[window],
-        chosen.truth[number][window].clip(0),
-        classes=chosen.task is Task.CLASSES,
+    return draw_best_and_worst(
+        chosen,
+        paint_budget(cell.set, cell.budget, cell.seed).labels,
+        {chosen.painted[0]: first, **found},
+        {number: score(chosen, [labels], [number])[key] for number, labels in found.items()},
+        caption=f"{cell.budget} actions, {cell.seconds:g} s of training.  {_SCORES[key]}",
+        path=folder / f"stroke_budgets_{cell.set}",
     )
-
-
-def _busiest(area: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Return the window that holds most of an area, on a grid of half its side."""
-    corners = [
-        (y, x)
-        for y in range(0, max(1, area.shape[0] - _WINDOW + 1), _WINDOW // 2)
-        for x in range(0, max(1, area.shape[1] - _WINDOW + 1), _WINDOW // 2)
-    ]
-    windows = [(slice(y, y + _WINDOW), slice(x, x + _WINDOW)) for y, x in corners]
-    return max(windows, key=lambda window: int(area[window].sum()))
-
-
-def _draw(
-    path: Path, title: str, caption: str, rows: Sequence[Row], pixel_size: float | None
-) -> Path:
-    """Write a JPEG that is small enough for the documentation."""
-    picture = draw_overview(path.with_suffix(".png"), title, caption, rows, pixel_size=pixel_size)
-    with Image.open(picture) as drawn:
-        height = round(drawn.height * _WIDTH / drawn.width)
-        small = drawn.convert("RGB").resize((_WIDTH, height), Image.Resampling.LANCZOS)
-    picture.unlink()
-    for quality in _QUALITIES:
-        small.save(path, quality=quality, optimize=True)
-        if path.stat().st_size < _LARGEST:
-            break
-    return path
 
 
 def main() -> None:
@@ -207,10 +143,7 @@ def main() -> None:
     if wish.document is None:
         print(tables)
         return
-    before, _, rest = wish.document.read_text(encoding="utf-8").partition(_MARKS[0])
-    after = rest.partition(_MARKS[1])[2]
-    text = f"{before}{_MARKS[0]}\n\n{tables}\n\n{_MARKS[1]}{after}"
-    wish.document.write_text(text, encoding="utf-8")
+    put_into(wish.document, "tables", tables)
     folder = wish.document.parent / "images"
     folder.mkdir(exist_ok=True)
     for cell in done:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from benchmarks.speed import Row, in_turns, put_into, round_objects, table
+from benchmarks.documents import put_into
+from benchmarks.speed import Row, in_turns, round_objects, table
 from benchmarks.speed_peers import border_weights_per_object, count_operations
 from napari_unet.config import NETWORKS
 from napari_unet.engine.border import border_weights
@@ -61,9 +63,17 @@ def test_the_table_goes_between_its_marks(tmp_path: Path) -> None:
     document = tmp_path / "benchmarks.md"
     document.write_text("# Speed\n\n<!-- speed -->\nold\n<!-- /speed -->\n\nMore.\n")
     text = table([Row("weight map", "3 objects", "all", "each", 0.5, 2.0)])
-    put_into(document, f"{text}\n")
+    put_into(document, "speed", text)
     written = document.read_text()
     assert "| weight map: 3 objects | all | 0.500 | each | 2.000 | 4.00 |" in written
     assert "old" not in written
     assert written.startswith("# Speed\n")
     assert written.endswith("<!-- /speed -->\n\nMore.\n")
+
+
+def test_a_document_without_marks_is_left_as_it_is(tmp_path: Path) -> None:
+    document = tmp_path / "benchmarks.md"
+    document.write_text("# Speed\n\n<!-- speed -->\nno end\n")
+    with pytest.raises(ValueError, match="has no lines"):
+        put_into(document, "speed", "table")
+    assert document.read_text().endswith("no end\n")
