@@ -17,7 +17,7 @@ import tifffile
 
 from benchmarks.documents import put_into
 from benchmarks.paper_tasks import TASKS, VARIANTS, PaperTask, labels_of, painted_planes, read_runs
-from benchmarks.pictures import draw_best_and_worst
+from benchmarks.pictures import draw_best_and_worst, show_best_and_worst
 from benchmarks.stroke_budgets import score
 from napari_unet.config import Task
 
@@ -33,13 +33,16 @@ _MEMBRANES = {
 Run = dict[str, Any]
 
 
-def render(runs: list[Run]) -> str:
-    """Return the tables as Markdown, a section for each task."""
+def render(runs: list[Run], document: Path | None = None) -> str:
+    """Return the tables as Markdown, a section for each task, with the pictures beside it."""
     parts = []
     for name, make in TASKS.items():
         own = [run for run in runs if run["task"] == name]
         if own:
             parts.append(_section(make(), own))
+            if document:
+                pictures = _pictures(document, name)
+                parts.append(show_best_and_worst(make().stack.title, pictures, document))
     return "\n\n".join(parts)
 
 
@@ -60,7 +63,11 @@ def _section(task: PaperTask, runs: list[Run]) -> str:
     return "\n".join(lines)
 
 
-def draw(run: Run, output: Path, folder: Path) -> list[Path]:
+def _pictures(document: Path, name: str) -> Path:
+    return document.parent / "images" / f"paper_{name}"
+
+
+def draw(run: Run, output: Path, document: Path) -> list[Path]:
     """Draw the best and the worst tested plane of a run, each below one that was trained on."""
     stack = TASKS[run["task"]]().stack
     first, *tested = tifffile.imread(labels_of(output, run)).astype(np.int32)
@@ -71,7 +78,7 @@ def draw(run: Run, output: Path, folder: Path) -> list[Path]:
         {stack.painted[0]: first, **found},
         {number: score(stack, [labels], [number])["seg"] for number, labels in found.items()},
         caption=f"{run['seconds']:.0f} s of training on {run['device']}.  SEG",
-        path=folder / f"paper_{run['task']}",
+        path=_pictures(document, run["task"]),
     )
 
 
@@ -84,11 +91,12 @@ def main() -> None:
     if wish.document is None:
         print(render(runs))
         return
-    put_into(wish.document, "paper tasks", render(runs))
+    (wish.document.parent / "images").mkdir(exist_ok=True)
     for run in runs:  # the last of a task counts
         is_drawn = run["variant"] == "default" and TASKS[run["task"]]().stack.task is Task.OBJECTS
         if is_drawn and labels_of(wish.output, run).exists():
-            draw(run, wish.output, wish.document.parent / "images")
+            draw(run, wish.output, wish.document)
+    put_into(wish.document, "paper tasks", render(runs, wish.document))
 
 
 if __name__ == "__main__":

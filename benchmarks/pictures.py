@@ -14,7 +14,7 @@ from benchmarks.microscopy_sets import MicroscopySet
 from napari_unet.cli.picture import Row, draw_overview
 from napari_unet.config import Task
 
-__all__ = ["draw_best_and_worst"]
+__all__ = ["draw_best_and_worst", "show_best_and_worst"]
 
 Labels = npt.NDArray[np.int32]
 
@@ -22,6 +22,7 @@ _WINDOW = 256  # side of the part of a plane that is shown, pixels
 _WIDTH = 1400  # of a picture, its pixels
 _LARGEST = 150_000  # bytes of a picture
 _QUALITIES = range(85, 20, -10)
+_WHICH = {"best": max, "worst": min}
 
 
 def draw_best_and_worst(
@@ -53,11 +54,11 @@ def draw_best_and_worst(
     first = chosen.painted[0]
     above = _row("painted", chosen, first, found[first], labels)
     pictures = []
-    for which, choose in (("best", max), ("worst", min)):
+    for which, choose in _WHICH.items():
         number = choose(scores, key=lambda tested: scores[tested])
         pictures.append(
             _draw(
-                path.with_name(f"{path.name}_{which}.jpg"),
+                _picture(path, which),
                 f"{chosen.title}: the {which} tested plane",
                 f"{caption} {scores[number]:.3f} on this plane.",
                 [above, _row("not painted", chosen, number, found[number], labels)],
@@ -65,6 +66,29 @@ def draw_best_and_worst(
             )
         )
     return pictures
+
+
+def show_best_and_worst(title: str, path: Path, document: Path) -> str:
+    """Return the Markdown that shows these pictures in a document, of those that exist.
+
+    Parameters
+    ----------
+    title
+        Of the set.
+    path
+        As in `draw_best_and_worst`.
+    document
+        Lies in a folder above the pictures.
+    """
+    return "\n\n".join(
+        f"![{title}: the {which} tested plane]({picture.relative_to(document.parent).as_posix()})"
+        for which in _WHICH
+        if (picture := _picture(path, which)).exists()
+    )
+
+
+def _picture(path: Path, which: str) -> Path:
+    return path.with_name(f"{path.name}_{which}.jpg")
 
 
 def _row(

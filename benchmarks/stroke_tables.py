@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.documents import put_into
 from benchmarks.microscopy_sets import SETS
-from benchmarks.pictures import draw_best_and_worst
+from benchmarks.pictures import draw_best_and_worst, show_best_and_worst
 from benchmarks.stroke_budgets import cached_set, paint_budget, score
 from benchmarks.stroke_cells import METHODS, Cell, has_labels, read_cells, read_labels
 from napari_unet.config import Task
@@ -59,13 +59,16 @@ def gather(done: Mapping[Cell, dict[str, Any]], model: str) -> list[Case]:
     ]
 
 
-def render(cases: Sequence[Case], model: str) -> str:
-    """Return all tables as Markdown."""
+def render(cases: Sequence[Case], model: str, document: Path | None = None) -> str:
+    """Return all tables as Markdown, with the pictures that lie beside the document."""
     parts = [f"Bundled network: `{model}`.", *(summarise(cases, peer) for peer in _PEERS)]
     for name in SETS:
         own = [case for case in cases if case.set == name]
         if own:
-            parts += [f"### {cached_set(name).title}", f"{cached_set(name).split}.", _table(own)]
+            title, split = cached_set(name).title, cached_set(name).split
+            parts += [f"### {title}", f"{split[0].upper()}{split[1:]}.", _table(own)]
+            if document:
+                parts.append(show_best_and_worst(title, _pictures(document, name), document))
     return "\n\n".join(parts)
 
 
@@ -110,7 +113,11 @@ def _table(cases: Sequence[Case]) -> str:
     return "\n".join(lines)
 
 
-def draw_set(cell: Cell, output: Path, folder: Path) -> list[Path]:
+def _pictures(document: Path, name: str) -> Path:
+    return document.parent / "images" / f"stroke_budgets_{name}"
+
+
+def draw_set(cell: Cell, output: Path, document: Path) -> list[Path]:
     """Draw the best and the worst tested plane of a cell, each below a painted one."""
     chosen = cached_set(cell.set)
     first, *tested = read_labels(output, cell)
@@ -122,7 +129,7 @@ def draw_set(cell: Cell, output: Path, folder: Path) -> list[Path]:
         {chosen.painted[0]: first, **found},
         {number: score(chosen, [labels], [number])[key] for number, labels in found.items()},
         caption=f"{cell.budget} actions, {cell.seconds:g} s of training.  {_SCORES[key]}",
-        path=folder / f"stroke_budgets_{cell.set}",
+        path=_pictures(document, cell.set),
     )
 
 
@@ -139,17 +146,16 @@ def main() -> None:
     if not models:
         parser.error(f"no cell of the bundled network is finished in {wish.output}")
     model = wish.model or models[-1]
-    tables = render(gather(done, model), model)
+    cases = gather(done, model)
     if wish.document is None:
-        print(tables)
+        print(render(cases, model))
         return
-    put_into(wish.document, "tables", tables)
-    folder = wish.document.parent / "images"
-    folder.mkdir(exist_ok=True)
+    (wish.document.parent / "images").mkdir(exist_ok=True)
     for cell in done:
         is_wanted = (cell.model, cell.budget, cell.seconds) == (model, wish.budget, wish.seconds)
         if is_wanted and has_labels(wish.output, cell):
-            draw_set(cell, wish.output, folder)
+            draw_set(cell, wish.output, wish.document)
+    put_into(wish.document, "tables", render(cases, model, wish.document))
 
 
 if __name__ == "__main__":

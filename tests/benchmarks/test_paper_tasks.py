@@ -49,7 +49,13 @@ def test_a_kept_run_is_in_the_table_and_in_pictures(
     assert read_runs(tmp_path) == [run]
     assert labels_of(tmp_path, run).exists()
     assert "| `light-1` | 4 | 1,200 | 0.875 | 0.75 | 0.9 |" in paper_tables.render([run])
-    best, worst = paper_tables.draw(run, tmp_path, tmp_path)
+    document = tmp_path / "results.md"
+    (tmp_path / "images").mkdir()
+    assert "![" not in paper_tables.render([run], document)
+    best, worst = paper_tables.draw(run, tmp_path, document)
     assert best.name == "paper_cells_best.jpg"
     assert worst.name == "paper_cells_worst.jpg"
     assert best.read_bytes() != worst.read_bytes()
+    shown = paper_tables.render([run], document)
+    assert "the best tested plane](images/paper_cells_best.jpg)" in shown
+    assert "the worst tested plane](images/paper_cells_worst.jpg)" in shown
