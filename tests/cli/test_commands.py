@@ -26,6 +26,7 @@ from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import Sample
 from tests.cli.conftest import Command, save, sentence
+from tests.engine.short_memory import short_of_memory
 
 
 def figures(command: Command, *words: object) -> dict[str, Any]:
@@ -428,3 +429,26 @@ def test_help_comes_at_once_without_torch() -> None:
 def test_choices_are_those_of_the_engine() -> None:
     assert tuple(DeviceName) == DEVICES
     assert set(NetworkName) == set(NETWORKS)
+
+
+def test_too_little_memory_is_told_and_ends_nothing(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment(command, folder, "expected.tif")
+    short_of_memory(monkeypatch, 90)
+
+    tiny = folder / "tiny.safetensors"
+    trained = command(
+        *("train", folder / "cells.tif", folder / "strokes.tif", "--from", tiny),
+        *("--steps", 2, "--model", folder / "trained.safetensors"),
+    )
+    segmented = command(
+        *("segment", folder / "cells.tif", "--model", tiny, "--output", folder / "found.tif")
+    )
+
+    for outcome in (trained, segmented):
+        assert outcome.exit_code == 0, outcome.output
+        assert "Memory is short" in outcome.stderr
+    np.testing.assert_array_equal(
+        tifffile.imread(folder / "found.tif"), tifffile.imread(folder / "expected.tif")
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,46 +15,18 @@ from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import MemoryShort, StepDone, TrainDone, TrainEvent
 from napari_unet.engine.means import Means
-from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.train import fit
 from napari_unet.engine.trainer import Trainer
 from napari_unet.engine.unet import UNet
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
+from tests.engine.short_memory import short_of_memory
 from tests.engine.tiny import CPU, noise, tiny_model
 
 NOT_THE_CPU = DeviceChoice("cpu:0", "Small GPU", "test")
 MODEL = tiny_model(levels=3)
 IMAGE = noise(200, 210)
-
-Forward = Callable[[UNet, torch.Tensor], torch.Tensor]
-
-
-def short_of_memory(
-    monkeypatch: pytest.MonkeyPatch, side: int, *, only: DeviceChoice | None = None
-) -> list[int]:
-    """Let networks fail on inputs beyond a side, on one device or any; return the sides asked."""
-    asked: list[int] = []
-    small: list[UNet] = []
-    features: Forward = UNet.features
-    build = Model.build
-
-    def remember(model: Model, device: torch.device) -> UNet:
-        network = build(model, device)
-        if only is None or device == only.torch_device:
-            small.append(network)
-        return network
-
-    def fail(network: UNet, x: torch.Tensor) -> torch.Tensor:
-        asked.append(max(x.shape[-2:]))
-        if asked[-1] > side and any(network is other for other in small):
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-        return features(network, x)
-
-    monkeypatch.setattr(Model, "build", remember)
-    monkeypatch.setattr(UNet, "features", fail)
-    return asked
 
 
 def segmented(device: DeviceChoice = CPU, **settings: Any) -> tuple[Any, list[MemoryShort]]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy import ndimage, sparse
 
 from napari_unet.engine.compact import CompactLabels, LabelCollector
+from napari_unet.engine.renumber import renumber
 
 __all__ = ["find_objects"]
 
@@ -67,12 +68,10 @@ def find_objects(
     owners[hole_of[rim.seen()]] = 0
     owners[0] = 0
     np.add.at(sizes, owners, _sums(holes.sizes(), hole_of, hole_count))
-    kept = sizes >= smallest
-    kept[0] = False
-    numbers = np.cumsum(kept, dtype=np.int32) * kept
+    numbers = renumber(sizes >= smallest)
     # Indexed by what was collected: pieces of objects from 0 on, and of background from the end.
     table = np.concatenate([numbers[object_of], numbers[owners[hole_of[:0:-1]]]])
-    return collector.labels().mapped(table), int(kept.sum())
+    return collector.labels().mapped(table), int(numbers.max())
 
 
 class _Pieces:

@@ -14,6 +14,7 @@ from napari_unet.engine.compact import CompactLabels, bands
 from napari_unet.engine.components import find_objects
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.finishing import finish_objects
+from napari_unet.engine.renumber import renumber
 from napari_unet.engine.smallest import smallest_object
 from napari_unet.engine.tiles import Span, Tile
 
@@ -166,9 +167,8 @@ def _pieces(foreground: Mask, config: ObjectsConfig) -> tuple[Labels, int]:
     keep = np.bincount(labels.ravel(), minlength=count + 1) >= smallest_object(config)
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         keep[side] = True
-    keep[0] = False
-    numbers = np.cumsum(keep, dtype=np.int32) * keep
-    return numbers[labels], int(keep.sum())
+    numbers = renumber(keep)
+    return numbers[labels], int(numbers.max())
 
 
 def _check_count(count: int) -> None:

@@ -18,6 +18,8 @@ from scipy import ndimage
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
+from napari_unet.engine.renumber import renumber
+
 __all__ = ["cut_necks"]
 
 _SMOOTHING = 1.0  # standard deviation, pixels: a ragged outline has no necks
@@ -184,7 +186,7 @@ def _seeds(distance: Distance, neck: float) -> Labels:
     ndimage.label(plateaus, _EIGHT_CONNECTED, output=seeds)
     heights = np.zeros(int(seeds.max()) + 1)
     np.maximum.at(heights, seeds[plateaus], distance[plateaus])
-    return _without(seeds, heights > _SMALLEST_PEAK)
+    return renumber(heights > _SMALLEST_PEAK)[seeds]
 
 
 def _flood(distance: Distance, seeds: Labels, smallest: int) -> Labels:
@@ -193,13 +195,5 @@ def _flood(distance: Distance, seeds: Labels, smallest: int) -> Labels:
     parts: Labels = watershed(-distance, seeds, mask=mask)
     large = np.bincount(parts.ravel()) >= smallest
     if not large[1:].all():
-        parts = watershed(-distance, _without(seeds, large), mask=mask)
+        parts = watershed(-distance, renumber(large)[seeds], mask=mask)
     return parts
-
-
-def _without(numbers: Labels, kept: npt.NDArray[np.bool_]) -> Labels:
-    """Return labels without those that are not kept, numbered from 1 again."""
-    kept = kept.copy()
-    kept[0] = False
-    renumbered: Labels = (np.cumsum(kept, dtype=np.int32) * kept)[numbers]
-    return renumbered
