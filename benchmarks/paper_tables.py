@@ -30,6 +30,8 @@ _MEMBRANES = {
     "v_info": "V^Info",
 }
 
+_SMALL = 0.01
+
 Run = dict[str, Any]
 
 
@@ -55,12 +57,17 @@ def _section(task: PaperTask, runs: list[Run]) -> str:
         "|---" * (len(scores) + 4) + "|",
     ]
     for run in sorted(runs, key=lambda run: (list(VARIANTS).index(run["variant"]), run["limit"])):
-        figures = " | ".join(f"{run['scores'][key]:.3g}" for key in scores)
+        figures = " | ".join(_figure(run["scores"][key]) for key in scores)
         title = VARIANTS[run["variant"]][0]
         lines.append(
             f"| {title} | `{run['weights']}` | {run['limit']:g} | {run['steps']:,} | {figures} |"
         )
     return "\n".join(lines)
+
+
+def _figure(value: float) -> str:
+    """Return three decimals, or three digits of the small errors."""
+    return f"{value:.3f}" if value >= _SMALL else f"{value:.3g}"
 
 
 def _pictures(document: Path, name: str) -> Path:

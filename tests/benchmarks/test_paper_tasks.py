@@ -48,7 +48,7 @@ def test_a_kept_run_is_in_the_table_and_in_pictures(
 
     assert read_runs(tmp_path) == [run]
     assert labels_of(tmp_path, run).exists()
-    assert "| `light-1` | 4 | 1,200 | 0.875 | 0.75 | 0.9 |" in paper_tables.render([run])
+    assert "| `light-1` | 4 | 1,200 | 0.875 | 0.750 | 0.900 |" in paper_tables.render([run])
     document = tmp_path / "results.md"
     (tmp_path / "images").mkdir()
     assert "![" not in paper_tables.render([run], document)
