@@ -13,8 +13,6 @@ import pytest
 import torch
 
 from napari_unet.config import (
-    NETWORKS,
-    NetworkConfig,
     ObjectsConfig,
     OutputKind,
     Task,
@@ -35,9 +33,8 @@ from napari_unet.engine.events import (
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
-from napari_unet.engine.predictor import choose_tile
 from napari_unet.engine.smallest import ObjectSizes
-from napari_unet.engine.unet import UNet, margin
+from napari_unet.engine.unet import UNet
 from tests.engine.tiny import CPU, noise, plane_values, probabilities, segmented, tiny_model
 
 MODEL = tiny_model()
@@ -458,31 +455,6 @@ def test_a_plane_number_given_twice_is_done_once() -> None:
     (start, *_) = events(numbers=[1, 1, 0])
     assert isinstance(start, SegmentStarted)
     assert start.planes == (1, 0)
-
-
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=str)
-@pytest.mark.parametrize("shape", [(512, 512), (520, 696), (1040, 1388), (20_000, 300), (1, 5)])
-def test_chosen_tiles_fit_the_cpu_and_leave_no_sliver(
-    network: NetworkConfig, shape: tuple[int, int]
-) -> None:
-    longest = max(shape)
-    side = choose_tile(network, torch.device("cpu"), shape)
-    assert side <= 512 * 1.5
-    count = -(-longest // side)
-    assert longest - (count - 1) * side > side / 2
-    features = 4 * 5 * network.base_channels * (side + 2 * margin(network.levels)) ** 2
-    assert features < 1 << 30
-
-
-def test_chosen_tiles_fit_the_free_memory_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    def side(free: int, rotations: int = 1) -> int:
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 80 << 30))
-        return choose_tile(NETWORKS["2015"], torch.device("cuda"), (10_000, 10_000), rotations)
-
-    assert 64 <= side(1 << 29) < side(4 << 30) < side(64 << 30) <= 2048 * 1.5
-    assert side(4 << 30, rotations=7) < side(4 << 30)
-    for free in (4 << 30, 16 << 30):
-        assert 4 * 5 * 64 * (side(free) + 2 * 92) ** 2 < free / 2
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")

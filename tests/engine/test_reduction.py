@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_unet.config import NETWORKS, ObjectsConfig, OutputKind, Task, TilingConfig, Unpainted
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig, Unpainted
 from napari_unet.engine import reduction
 from napari_unet.engine.decode import plane_decoder
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.planes import ArrayPlanes, Planes
-from napari_unet.engine.predictor import choose_tile
 from napari_unet.engine.reduction import ReducedLabels, ReducedPlanes, Reduction
 from napari_unet.engine.tiles import Span, Tile
 from tests.engine.tiny import noise, probabilities, tiny_model
@@ -239,10 +237,3 @@ def test_the_border_is_given_back_in_blocks() -> None:
         decoder.add(Tile(Span(0, 20), Span(0, 46)), probability)
         labels, count = decoder.finish()
         assert (count, (np.asarray(labels)[10] == 0).sum()) == (2, border)
-
-
-def test_tiles_of_a_reduced_plane_are_as_many_times_larger() -> None:
-    cpu, light = torch.device("cpu"), NETWORKS["light"]
-    plain = choose_tile(light, cpu, (100 * 256, 100 * 256))
-    assert choose_tile(light, cpu, (400 * 256,) * 2, reduction=4) == 4 * plain
-    assert choose_tile(light, cpu, (600, 700), reduction=4) == 700

@@ -28,7 +28,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.linking import PlaneLinker
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import Planes
-from napari_unet.engine.predictor import Predictor, choose_tile
+from napari_unet.engine.predictor import Predictor
 from napari_unet.engine.tiles import Tile, cut_plane, nearest_first, round_up
 from napari_unet.engine.unet import stride
 
@@ -112,16 +112,8 @@ def segment(
         if number not in resume.finished
     )
     predictor = Predictor(model, planes, device, tiling.rotations)
-    with engine_errors(device):
-        wanted = tiling.tile or choose_tile(
-            model.network,
-            device.torch_device,
-            planes.shape,
-            tiling.rotations,
-            model.reduction or 1,
-        )
     step = stride(model.network.levels)
-    side = round_up(min(wanted, max(planes.shape)), step)
+    side = round_up(min(tiling.tile or predictor.tile_side, max(planes.shape)), step)
     tiles = cut_plane(planes.shape, side, step)
     if focus is not None:
         tiles = nearest_first(tiles, *focus[1:])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_unet.config import NetworkConfig
 from napari_unet.engine.decode import Probabilities, wanted_channels
 from napari_unet.engine.device import DeviceChoice, engine_errors
 from napari_unet.engine.errors import ImageError, OutOfMemoryError
@@ -21,17 +18,10 @@ from napari_unet.engine.overlap import OverlapTiler, network_probabilities, pred
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.reduction import Reduction
 from napari_unet.engine.rotation import rotations
+from napari_unet.engine.tile_side import TileLimits, choose_side, tile_limits
 from napari_unet.engine.tiles import Tile, read_mirrored
-from napari_unet.engine.unet import margin
 
-__all__ = ["Predictor", "choose_tile"]
-
-_CPU_BUDGET = 512 << 20  # bytes of features per tile: small enough to show results and stop soon
-_GPU_SHARE = 0.2  # of the free memory, for the features of a tile
-_SMALLEST_TILE = 64  # pixels
-_LARGEST_TILE = {"cuda": 2048, "mps": 1024}  # pixels
-_LARGEST_CPU_TILE = 336, 4  # pixels, and per pixel of the margin, of which larger tiles repeat less
-_LIVE_FEATURES = 5  # copies of the top level's features that exist at once (measured: 4.4 to 5.0)
+__all__ = ["Predictor"]
 
 
 class Predictor:
@@ -72,6 +62,7 @@ class Predictor:
         self._normalization = measure(self._reduced)
         self._rotations = rotations(self._reduced.shape, count)
         self._tiler: OverlapTiler | None = None
+        self._openvino = False
         try:
             with engine_errors(device):
                 self._tiler = self._new_tiler()
@@ -102,12 +93,24 @@ class Predictor:
             return self._predict(plane, tile)
 
     @property
+    def tile_side(self) -> int:
+        """Side of the tiles that suit the device, pixels of the plane."""
+        with engine_errors(self.device):
+            return choose_side(
+                self.model.network,
+                self._limits,
+                self.planes.shape,
+                len(self._rotations),
+                self.model.reduction or 1,
+            )
+
+    @property
     def shortage(self) -> MemoryShort | None:
         """What is done about too little memory; None: there has been enough."""
         largest = self._tiler.largest if self._tiler else None
         if largest is None and not self._fell_back:
             return None
-        side = largest or _largest_tile(self.model.network, self.device.torch_device)
+        side = largest or self._limits.largest
         return MemoryShort(str(self.device), side * (self.model.reduction or 1))
 
     def _predict(self, plane: int, tile: Tile) -> Probabilities:
@@ -128,6 +131,11 @@ class Predictor:
         self._tiler = None
         free_cached_memory()
 
+    @property
+    def _limits(self) -> TileLimits:
+        device = self.device.torch_device
+        return tile_limits(self.model.network, device, openvino=self._openvino)
+
     def _new_tiler(self) -> OverlapTiler:
         device = self.device.torch_device
         network, channels = self.model.build(device), wanted_channels(self.model.task)
@@ -135,6 +143,7 @@ class Predictor:
         if device.type == "cpu":
             compute = openvino_probabilities(network, channels)
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
+        self._openvino = compute is not None
         compute = compute or network_probabilities(network, device, channels)
         return OverlapTiler(compute, self.model.network.levels)
 
@@ -145,40 +154,6 @@ class Predictor:
         self._fell_back = True
         with engine_errors(self.device):
             self._tiler = self._new_tiler()
-
-
-def choose_tile(
-    network: NetworkConfig,
-    device: torch.device,
-    shape: tuple[int, int],
-    rotations: int = 1,
-    reduction: int = 1,
-) -> int:
-    """Return the side of tiles that suit the device, pixels.
-
-    On a GPU the features of one tile take about a fifth of the free memory. On the CPU they
-    stay small: larger tiles are no faster, and the first one would be long in coming. A plane
-    that is a little larger than a tile becomes one tile instead of a tile and a sliver. Where
-    the image is reduced for the network, a tile of the plane is as many times larger.
-    """
-    free = _CPU_BUDGET
-    if device.type == "cuda":
-        free = int(_GPU_SHARE * torch.cuda.mem_get_info(device)[0])
-    floats = _LIVE_FEATURES * network.base_channels + network.in_channels + 3 * network.classes
-    fitting = math.isqrt(free // (4 * floats))  # side of an input that fits
-    if rotations > 1:
-        fitting = int(fitting / math.sqrt(2))  # a tile that is turned has a larger box
-    side = fitting - 2 * margin(network.levels)
-    side = min(max(side, _SMALLEST_TILE), _largest_tile(network, device)) * reduction
-    longest = max(shape)
-    return math.ceil(longest / max(1, round(longest / side)))
-
-
-def _largest_tile(network: NetworkConfig, device: torch.device) -> int:
-    """Return the side beyond which tiles become no faster, pixels."""
-    base, per_margin = _LARGEST_CPU_TILE
-    on_cpu = base + per_margin * margin(network.levels)
-    return _LARGEST_TILE.get(device.type, on_cpu)
 
 
 def _check_channels(model: Model, planes: Planes) -> None:

@@ -24,7 +24,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import Planes
-from napari_unet.engine.predictor import Predictor, choose_tile
+from napari_unet.engine.predictor import Predictor
 from napari_unet.engine.tiles import Span, Tile, cut_plane, round_up
 from napari_unet.engine.unet import stride
 
@@ -104,12 +104,8 @@ def suggest(
             "layer made for this image."
         )
     predictor = Predictor(model, planes, device)
-    with engine_errors(device):
-        side = choose_tile(
-            model.network, device.torch_device, planes.shape, reduction=model.reduction or 1
-        )
     regions = _regions(planes, 0 if focus is None else focus[0])
-    tiles = [_cut(region, side, stride(model.network.levels)) for region in regions]
+    tiles = [_cut(region, predictor.tile_side, stride(model.network.levels)) for region in regions]
     total, done = sum(map(len, tiles)), 0
     best: list[Place] = []
     stopped = False

@@ -1,0 +1,78 @@
+"""Sides of tiles: no sliver, no more memory than there is, and what each way to compute likes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_unet.config import NETWORKS, NetworkConfig
+from napari_unet.engine import predictor
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.predictor import Predictor
+from napari_unet.engine.tile_side import choose_side, tile_limits
+from napari_unet.engine.unet import margin
+from tests.engine.tiny import CPU, noise, tiny_model
+
+HUGE = 100 * 256, 100 * 256
+ON_CPU = torch.device("cpu")
+
+
+def side_on_cpu(
+    network: NetworkConfig,
+    shape: tuple[int, int],
+    *,
+    openvino: bool = False,
+    reduction: int = 1,
+) -> int:
+    limits = tile_limits(network, ON_CPU, openvino=openvino)
+    return choose_side(network, limits, shape, reduction=reduction)
+
+
+@pytest.mark.parametrize("openvino", [False, True])
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=str)
+@pytest.mark.parametrize("shape", [(512, 512), (520, 696), (1040, 1388), (20_000, 300), (1, 5)])
+def test_tiles_fit_the_cpu_and_leave_no_sliver(
+    network: NetworkConfig, shape: tuple[int, int], *, openvino: bool
+) -> None:
+    longest = max(shape)
+    side = side_on_cpu(network, shape, openvino=openvino)
+    assert side <= (1024 if openvino else 512) * 1.5
+    count = -(-longest // side)
+    assert longest - (count - 1) * side > side / 2
+    features = 4 * 5 * network.base_channels * (side + 2 * margin(network.levels)) ** 2
+    assert features < 1.3 * (1 << 30)
+
+
+def test_openvino_takes_larger_tiles() -> None:
+    light = NETWORKS["light"]
+    assert side_on_cpu(light, HUGE) == 512
+    assert side_on_cpu(light, HUGE, openvino=True) == 1024
+
+
+@pytest.mark.parametrize("openvino", [False, True])
+def test_the_predictor_says_which_tiles_suit_what_computes(
+    monkeypatch: pytest.MonkeyPatch, *, openvino: bool
+) -> None:
+    if openvino:
+        monkeypatch.setattr(predictor, "openvino_probabilities", lambda *_: lambda image: image)
+    model = tiny_model(levels=4)
+    planes = ArrayPlanes(noise(1, 3000, 40))
+    assert Predictor(model, planes, CPU).tile_side == (1000 if openvino else 500)
+
+
+def test_tiles_fit_the_free_memory_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def side(free: int, rotations: int = 1) -> int:
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 80 << 30))
+        limits = tile_limits(NETWORKS["2015"], torch.device("cuda"), openvino=False)
+        return choose_side(NETWORKS["2015"], limits, (10_000, 10_000), rotations)
+
+    assert 64 <= side(1 << 29) < side(4 << 30) < side(64 << 30) <= 2048 * 1.5
+    assert side(4 << 30, rotations=7) < side(4 << 30)
+    for free in (4 << 30, 16 << 30):
+        assert 4 * 5 * 64 * (side(free) + 2 * 92) ** 2 < free / 2
+
+
+def test_tiles_of_a_reduced_plane_are_as_many_times_larger() -> None:
+    light = NETWORKS["light"]
+    assert side_on_cpu(light, (400 * 256,) * 2, reduction=4) == 4 * side_on_cpu(light, HUGE)
+    assert side_on_cpu(light, (600, 700), reduction=4) == 700
