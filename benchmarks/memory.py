@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import psutil  # type: ignore[import-untyped]
 import zarr
+from napari.layers import Labels
 
 from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.model import fresh_model
@@ -88,19 +89,24 @@ def measure(command: list[str], ready: str = "") -> tuple[float, float, dict[str
     start, highest, figures
         Resident memory, MB: when the line `ready` was printed (0 without it), and at most.
     """
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with (
+        tempfile.TemporaryFile() as told,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told) as process,
+    ):
         assert process.stdout is not None
         watched = psutil.Process(process.pid)
-        while ready and process.stdout.readline().decode().strip() != ready:
-            if process.poll() is not None:
-                raise RuntimeError(f"{command[0]} ended before it was ready")
+        while ready and process.poll() is None:
+            if process.stdout.readline().decode().strip() == ready:
+                break
         start = resident(watched) if ready else 0
         highest = 0
         while process.poll() is None:
             highest = max(highest, resident(watched))
             time.sleep(PAUSE)
+        if process.returncode:
+            told.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{told.read().decode()}")
         figures = json.loads(process.stdout.read())
-    assert process.returncode == 0, process.returncode
     return start / MEGABYTE, highest / MEGABYTE, figures
 
 
@@ -135,9 +141,19 @@ def segment_in_window(image: Path, model: str) -> None:
         live(60, window.is_idle)
     seconds = time.perf_counter() - begin
     live(2)
-    result = window.viewer.layers[-1].data
-    found = max(int(np.asarray(result[plane]).max()) for plane in range(len(result)))
+    found = largest_number(window.viewer.layers[-1])
     print(json.dumps({"seconds": seconds, "objects": found}), flush=True)
+
+
+def largest_number(layer: Labels) -> int:
+    """Return the largest number in a layer of labels, reading a few rows at a time."""
+    result = layer.data[0] if layer.multiscale else layer.data
+    planes, height = result.shape[:2]
+    return max(
+        int(np.asarray(result[plane, y : y + BLOCK]).max())
+        for plane in range(planes)
+        for y in range(0, height, BLOCK)
+    )
 
 
 def resident(process: psutil.Process) -> int:

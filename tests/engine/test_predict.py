@@ -18,7 +18,9 @@ from napari_unet.config import (
     Task,
     TilingConfig,
 )
+from napari_unet.engine import predict
 from napari_unet.engine.collect import whole_planes
+from napari_unet.engine.decode import PlaneDecoder, plane_decoder
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.errors import EngineError, ImageError, SettingsError, UnetPaintError
 from napari_unet.engine.events import (
@@ -337,19 +339,25 @@ def test_at_most_five_planes_are_held_while_linking() -> None:
     assert most <= 5
 
 
-@pytest.mark.parametrize("events_seen", [1, 2, 13, 14, 15, 26, 27])
-def test_closing_early_lets_go_of_network_and_image(
-    events_seen: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    built: list[weakref.ref[UNet]] = []
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[UNet]]:
+    """The networks that have been made."""
+    networks: list[weakref.ref[UNet]] = []
     build = Model.build
 
     def remember(model: Model, device: torch.device) -> UNet:
         network = build(model, device)
-        built.append(weakref.ref(network))
+        networks.append(weakref.ref(network))
         return network
 
     monkeypatch.setattr(Model, "build", remember)
+    return networks
+
+
+@pytest.mark.parametrize("events_seen", [1, 2, 13, 14, 15, 26])
+def test_closing_early_lets_go_of_network_and_image(
+    events_seen: int, built: list[weakref.ref[UNet]]
+) -> None:
     run = segment(MODEL, ArrayPlanes(STACK[:2]), device=CPU, tiling=TILES_OF_16)
     for _ in range(events_seen):
         next(run)
@@ -357,6 +365,28 @@ def test_closing_early_lets_go_of_network_and_image(
     run.close()  # type: ignore[attr-defined]
     gc.collect()
     assert built[0]() is None
+
+
+def test_the_network_is_let_go_before_the_last_objects_are_found(
+    built: list[weakref.ref[UNet]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[bool] = []
+
+    def watched(*args: Any, **kwargs: Any) -> PlaneDecoder:
+        decoder = plane_decoder(*args, **kwargs)
+        finish = decoder.finish
+
+        def look_and_finish(missing: Any) -> Any:
+            gc.collect()
+            alive.append(built[0]() is not None)
+            return finish(missing)
+
+        monkeypatch.setattr(decoder, "finish", look_and_finish)
+        return decoder
+
+    monkeypatch.setattr(predict, "plane_decoder", watched)
+    events(STACK[:2], tiling=TILES_OF_16)
+    assert alive == [True, False]
 
 
 def test_memory_of_the_gpu_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

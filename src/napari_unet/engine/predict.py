@@ -97,7 +97,8 @@ def segment(
     -----
     Of a plane only the mask of its foreground is held, one bit per pixel, and its labels as runs;
     four more planes of runs while objects are linked. The next tile is computed while the last one
-    is decoded and taken. The memory of the device is let go when the generator ends or is closed.
+    is decoded and taken. The memory of the device is let go after the last tile, and when the
+    generator is closed.
 
     A plane is linked to the finished planes near it, two before and two after (see
     `linking.link`). Where the work comes from both sides, as it may after a change of focus or in
@@ -194,6 +195,8 @@ class _Run:
             self.stopped = self.stop()
             if self.stopped:
                 break
+        if self.tiles_done == self.tiles_in_all:
+            self.predictor.release()  # the last plane's objects may want the memory
         missing = tuple(tiles)
         with engine_errors(self.predictor.device):
             labels, objects = decoder.finish(missing)

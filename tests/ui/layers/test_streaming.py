@@ -18,8 +18,9 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
-from napari_unet.ui.layers import pyramid, streaming
+from napari_unet.ui.layers import arrays, pyramid, streaming
 from napari_unet.ui.layers.calm import CalmRefresh
+from napari_unet.ui.layers.pyramid import Pyramid
 from napari_unet.ui.layers.results import Result, painted_planes
 from napari_unet.ui.layers.streaming import ResultStream
 from napari_unet.ui.layers.texture import can_show_regions, show_region
@@ -223,7 +224,8 @@ def test_a_layer_that_is_filled_anew_shows_the_new_array(
 def test_a_result_on_disk_is_emptied_and_used_again(
     stream: ResultStream, image: Image, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def on_disk(shape: Any, dtype: Any, name: str) -> Any:
+    def on_disk(shape: Any, dtype: Any, name: str, *, beside: int) -> Any:
+        assert beside == 0
         return zarr.create_array(
             tmp_path / f"{name}.zarr", shape=shape, dtype=dtype, chunks=(1, 32, 32)
         )
@@ -272,6 +274,13 @@ def test_large_planes_are_shown_at_several_resolutions(
     assert not any(level.any() for level in layer.data)
     again.write(whole(2, 5))
     assert all((level[2] == 5).all() for level in layer.data)
+
+
+@pytest.mark.usefixtures("large")
+def test_the_levels_of_a_large_plane_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "_LARGE", 10_000)  # bytes; the levels have 36,864, 9,216, 2,304
+    levels = Pyramid.new((3, *PLANE), np.int32, "cells").levels
+    assert [isinstance(level, np.ndarray) for level in levels] == [False, False, True]
 
 
 @pytest.mark.usefixtures("large")

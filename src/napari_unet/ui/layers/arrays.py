@@ -33,6 +33,7 @@ def new_array(
     name: str,
     *,
     layout: Layout | None = None,
+    beside: int = 0,
 ) -> Any:
     """Return an array of zeros: numpy's, or if it is large zarr's in a folder of the user's data.
 
@@ -47,13 +48,15 @@ def new_array(
         What the folder is called, with the date.
     layout
         Axes and spacing of labels: the folder is then an OME-Zarr, and opens as labels in napari.
+    beside
+        Bytes that are held in memory with it, which count as well.
 
     Raises
     ------
     FileError
         If the folder cannot be made.
     """
-    size = math.prod(shape) * np.dtype(dtype).itemsize
+    size = beside + math.prod(shape) * np.dtype(dtype).itemsize
     if size <= min(_LARGE, psutil.virtual_memory().available // _SHARE):
         return np.zeros(shape, dtype=dtype)
     path = _new_path(name)

@@ -28,12 +28,19 @@ class Pyramid:
 
     @classmethod
     def new(cls, shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> Pyramid:
-        """Return arrays of zeros; see `arrays.new_array`."""
-        levels = [new_array(shape, dtype, name)]
+        """Return arrays of zeros, of which the coarsest are in memory; see `arrays.new_array`."""
+        shapes = [shape]
         if max(shape[-2:]) > _LARGE_SIDE:
             while max(shape[-2:]) > _COARSEST:
                 shape = (*shape[:-2], *(-(-side // 2) for side in shape[-2:]))
-                levels.append(new_array(shape, dtype, f"{name} coarser"))
+                shapes.append(shape)
+        levels: list[Any] = []
+        in_memory = 0  # bytes
+        for level_shape in reversed(shapes):
+            title = name if level_shape == shapes[0] else f"{name} coarser"
+            level = new_array(level_shape, dtype, title, beside=in_memory)
+            in_memory += level.nbytes if isinstance(level, np.ndarray) else 0
+            levels.insert(0, level)
         return cls(tuple(levels))
 
     @classmethod
