@@ -20,6 +20,7 @@ from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.engine.model import Model, fresh_model
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.predictor import Predictor
 from napari_unet.engine.suggest import suggest, uncertainty
 from napari_unet.engine.unet import UNet
 from tests.engine.tiny import CPU, noise, tiny_model
@@ -170,7 +171,7 @@ def test_stopping_gives_the_best_place_so_far() -> None:
 
 
 def test_what_was_not_looked_at_is_not_suggested(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suggest_module, "choose_tile", lambda *_, **__: 32)
+    monkeypatch.setattr(Predictor, "tile_side", 32)
     image = stripes(64, 64)
     image[40:56, 40:56] = GREY  # in the last of four tiles
     image[2:18, 2:18] = GREY + 30
@@ -186,7 +187,7 @@ def test_what_was_not_looked_at_is_not_suggested(monkeypatch: pytest.MonkeyPatch
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     image, model = noise(2, 90, 70), tiny_model()
     whole = places(image, model=model, count=4)
-    monkeypatch.setattr(suggest_module, "choose_tile", lambda *_, **__: 24)
+    monkeypatch.setattr(Predictor, "tile_side", 24)
     tiled = places(image, model=model, count=4)
     assert [corner(place) for place in tiled] == [corner(place) for place in whole]
     np.testing.assert_allclose(
