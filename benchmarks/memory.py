@@ -21,11 +21,11 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil  # type: ignore[import-untyped]
 import zarr
-from napari.layers import Labels
 
 from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.model import fresh_model
@@ -35,6 +35,9 @@ from napari_unet.io.images import open_image
 from napari_unet.io.library import find_model
 from napari_unet.io.samples import synthetic_cells
 from napari_unet.io.write_zarr import ome_metadata
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 BLOCK = 1000  # pixels; the cells repeat
 PLANE_SIDE = 512  # of stacks of many planes, pixels

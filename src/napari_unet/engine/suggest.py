@@ -105,7 +105,8 @@ def suggest(
         )
     predictor = Predictor(model, planes, device)
     regions = _regions(planes, 0 if focus is None else focus[0])
-    tiles = [_cut(region, predictor.tile_side, stride(model.network.levels)) for region in regions]
+    side = predictor.tile_side  # on a GPU it asks for the free memory: once
+    tiles = [_cut(region, side, stride(model.network.levels)) for region in regions]
     total, done = sum(map(len, tiles)), 0
     best: list[Place] = []
     stopped = False
