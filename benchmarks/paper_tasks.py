@@ -150,6 +150,7 @@ def _recipe_2015(config: TrainConfig) -> TrainConfig:
 VARIANTS: dict[str, tuple[str, Callable[[TrainConfig], TrainConfig]]] = {
     "default": ("bundled network, default recipe", lambda config: config),
     "no_pretraining": ("the same network from random weights", lambda config: config),
+    "recipe_2015": ("the same network from random weights, the paper's recipe", _recipe_2015),
     "no_elastic": ("without elastic deformation", _rigid),
     "no_border": ("without border weights", lambda config: replace(config, w0=0.0)),
     "2015": ("the paper's network and recipe", _recipe_2015),
@@ -160,7 +161,7 @@ def start_of(variant: str, bundled: Model) -> Start:
     """Return what a variant starts from."""
     if variant == "2015":
         return NETWORKS["2015"]
-    return bundled.network if variant == "no_pretraining" else bundled
+    return bundled.network if variant in ("no_pretraining", "recipe_2015") else bundled
 
 
 def measure(

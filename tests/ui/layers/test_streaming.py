@@ -224,8 +224,8 @@ def test_a_layer_that_is_filled_anew_shows_the_new_array(
 def test_a_result_on_disk_is_emptied_and_used_again(
     stream: ResultStream, image: Image, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def on_disk(shape: Any, dtype: Any, name: str, *, beside: int) -> Any:
-        assert beside == 0
+    def on_disk(shape: Any, dtype: Any, name: str, *, share: float) -> Any:
+        assert share == 1
         return zarr.create_array(
             tmp_path / f"{name}.zarr", shape=shape, dtype=dtype, chunks=(1, 32, 32)
         )
@@ -278,9 +278,25 @@ def test_large_planes_are_shown_at_several_resolutions(
 
 @pytest.mark.usefixtures("large")
 def test_the_levels_of_a_large_plane_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "_LARGE", 10_000)  # bytes; the levels have 36,864, 9,216, 2,304
-    levels = Pyramid.new((3, *PLANE), np.int32, "cells").levels
-    assert [isinstance(level, np.ndarray) for level in levels] == [False, False, True]
+    def in_memory(share: float = 1) -> list[bool]:
+        levels = Pyramid.new((3, *PLANE), np.int32, "cells", share=share).levels
+        return [isinstance(level, np.ndarray) for level in levels]
+
+    monkeypatch.setattr(arrays, "_LARGE", 50_000)  # bytes; the levels have 36,864, 9,216, 2,304
+    assert in_memory() == [True, True, True]
+    assert in_memory(0.9) == [False, False, True]
+    monkeypatch.setattr(arrays, "_LARGE", 12_000)
+    assert in_memory() == [False, False, False]
+
+
+def test_the_channels_of_a_result_share_the_memory(
+    monkeypatch: pytest.MonkeyPatch, image: Image
+) -> None:
+    monkeypatch.setattr(arrays, "_LARGE", 100_000)  # bytes; a channel has 36,864
+    for channels, in_memory in (("a", "b"), True), (("a", "b", "c"), False):
+        result = Result(image, OutputKind.PROBABILITIES, channels)
+        result.prepare()
+        assert all(isinstance(array, np.ndarray) is in_memory for array in result.arrays)
 
 
 @pytest.mark.usefixtures("large")

@@ -33,7 +33,7 @@ def new_array(
     name: str,
     *,
     layout: Layout | None = None,
-    beside: int = 0,
+    share: float = 1,
 ) -> Any:
     """Return an array of zeros: numpy's, or if it is large zarr's in a folder of the user's data.
 
@@ -48,16 +48,16 @@ def new_array(
         What the folder is called, with the date.
     layout
         Axes and spacing of labels: the folder is then an OME-Zarr, and opens as labels in napari.
-    beside
-        Bytes that are held in memory with it, which count as well.
+    share
+        Part of these limits that it may take, where others are held in memory with it.
 
     Raises
     ------
     FileError
         If the folder cannot be made.
     """
-    size = beside + math.prod(shape) * np.dtype(dtype).itemsize
-    if size <= min(_LARGE, psutil.virtual_memory().available // _SHARE):
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size <= share * min(_LARGE, psutil.virtual_memory().available // _SHARE):
         return np.zeros(shape, dtype=dtype)
     path = _new_path(name)
     try:

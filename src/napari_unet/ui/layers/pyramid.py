@@ -16,6 +16,10 @@ __all__ = ["Pyramid"]
 _LARGE_SIDE = 8192  # pixels; napari shows larger planes only coarsely, and slowly
 _COARSEST = 2048  # pixels; a level that is no larger is the last
 
+# Of the memory for all levels: a level takes three times what those coarser than it do together.
+_OF_FINEST = 3 / 4
+_OF_COARSER = 3 / 4 * (1 - _OF_FINEST)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pyramid:
@@ -27,21 +31,26 @@ class Pyramid:
     levels: tuple[Any, ...]
 
     @classmethod
-    def new(cls, shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> Pyramid:
-        """Return arrays of zeros, of which the coarsest are in memory; see `arrays.new_array`."""
-        shapes = [shape]
-        if max(shape[-2:]) > _LARGE_SIDE:
-            while max(shape[-2:]) > _COARSEST:
-                shape = (*shape[:-2], *(-(-side // 2) for side in shape[-2:]))
-                shapes.append(shape)
-        levels: list[Any] = []
-        in_memory = 0  # bytes
-        for level_shape in reversed(shapes):
-            title = name if level_shape == shapes[0] else f"{name} coarser"
-            level = new_array(level_shape, dtype, title, beside=in_memory)
-            in_memory += level.nbytes if isinstance(level, np.ndarray) else 0
-            levels.insert(0, level)
-        return cls(tuple(levels))
+    def new(
+        cls, shape: tuple[int, ...], dtype: npt.DTypeLike, name: str, *, share: float = 1
+    ) -> Pyramid:
+        """Return arrays of zeros, each in memory or on disk; see `arrays.new_array`.
+
+        Parameters
+        ----------
+        share
+            Part of the memory that all levels together may take.
+        """
+        finest, *coarser = _level_shapes(shape)
+        if not coarser:
+            return cls((new_array(finest, dtype, name, share=share),))
+        title = f"{name} coarser"
+        return cls(
+            (
+                new_array(finest, dtype, name, share=share * _OF_FINEST),
+                *(new_array(each, dtype, title, share=share * _OF_COARSER) for each in coarser),
+            )
+        )
 
     @classmethod
     def of(cls, layer: Layer) -> Pyramid:
@@ -85,3 +94,12 @@ class Pyramid:
         for level in self.levels:
             for position in np.ndindex(level.shape[:-2]):
                 level[position or ...] = 0
+
+
+def _level_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    shapes = [shape]
+    if max(shape[-2:]) > _LARGE_SIDE:
+        while max(shape[-2:]) > _COARSEST:
+            shape = (*shape[:-2], *(-(-side // 2) for side in shape[-2:]))
+            shapes.append(shape)
+    return shapes

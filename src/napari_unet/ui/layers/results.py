@@ -81,8 +81,11 @@ class Result:
             for pyramid in self.pyramids:
                 pyramid.clear()  # on disk: one folder per result is enough
             return
+        names = self._new_names()
         try:
-            self.pyramids = tuple(Pyramid.new(shape, dtype, name) for name in self._new_names())
+            self.pyramids = tuple(
+                Pyramid.new(shape, dtype, name, share=1 / len(names)) for name in names
+            )
         except MemoryError as error:
             raise EngineError(
                 f"There is no memory for the segmentation of '{self.image.name}'. Close other "
