@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -55,6 +57,26 @@ def test_the_paper_s_network_gives_what_pytorch_gives() -> None:
         with torch.inference_mode():
             expected = network(image[None]).softmax(dim=1)[0].numpy()
         np.testing.assert_allclose(compute(image.numpy()), expected, atol=1e-5)
+
+
+_FIRST_USE = """
+import sys
+started = []
+sys.addaudithook(lambda event, _: started.append(event) if event == "os.fork" else None)
+from napari_unet.config import NETWORKS
+from napari_unet.engine.openvino_network import openvino_probabilities
+from napari_unet.engine.unet import UNet
+assert openvino_probabilities(UNet(NETWORKS["light"]).eval(), slice(None)) is not None
+assert not started, "a copy of the process"
+assert "openvino_telemetry" not in sys.modules
+"""
+
+
+def test_nothing_is_reported_to_a_server() -> None:
+    done = subprocess.run(  # where nothing has imported OpenVINO before
+        [sys.executable, "-c", _FIRST_USE], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def probabilities(model: Model, tile: int | None = None, rotations: int = 1) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,6 +23,8 @@ OPENVINO = "openvino"
 
 TOLERANCE = 1e-4
 """Probabilities that differ by more from PyTorch's are not used."""
+
+_TELEMETRY = "openvino_telemetry"
 
 Image = npt.NDArray[np.float32]
 """(C, Y, X)"""
@@ -53,7 +57,8 @@ def openvino_probabilities(network: UNet, channels: slice) -> Callable[[Image], 
 
 
 def _compile(network: UNet, channels: slice) -> Callable[[Image], Image]:
-    openvino = importlib.import_module(OPENVINO)
+    with _no_telemetry():
+        openvino = importlib.import_module(OPENVINO)
     compiled = openvino.Core().compile_model(
         _Graph(network).model(),
         "CPU",
@@ -71,6 +76,23 @@ def _compile(network: UNet, channels: slice) -> Callable[[Image], Image]:
         return probabilities
 
     return compute
+
+
+@contextmanager
+def _no_telemetry() -> Iterator[None]:
+    """Keep OpenVINO, which is imported here, from reporting its use to a server.
+
+    It does that unasked, in a copy of the whole process; where the package that it takes for it
+    cannot be imported, it does without.
+    """
+    if _TELEMETRY in sys.modules:
+        yield
+        return
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        yield
+    finally:
+        del sys.modules[_TELEMETRY]
 
 
 def _agrees(compute: Callable[[Image], Image], network: UNet, channels: slice) -> bool:
