@@ -92,7 +92,7 @@ def _no_telemetry() -> Iterator[None]:
     try:
         yield
     finally:
-        del sys.modules[_TELEMETRY]
+        sys.modules.pop(_TELEMETRY, None)  # another thread may have been here as well
 
 
 def _agrees(compute: Callable[[Image], Image], network: UNet, channels: slice) -> bool:
