@@ -15,12 +15,11 @@ from torch import Tensor
 from napari_unet.engine.device import is_out_of_memory
 from napari_unet.engine.means import free_cached_memory
 from napari_unet.engine.rotation import Rotation
+from napari_unet.engine.tile_side import SMALLEST_SIDE
 from napari_unet.engine.tiles import Span, Tile
 from napari_unet.engine.unet import margin, stride, valid_output_size
 
 __all__ = ["OverlapTiler", "Reader", "network_probabilities", "predict_averaged"]
-
-_SMALLEST = 64  # pixels; a tile this small is not halved
 
 Image = npt.NDArray[np.float32]
 """(C, Y, X)"""
@@ -86,10 +85,10 @@ class OverlapTiler:
             try:
                 return self._predict_at_once(read, tile)
             except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error) or side <= _SMALLEST:
+                if not is_out_of_memory(error) or side <= SMALLEST_SIDE:
                     raise
             free_cached_memory()  # only now, since the error held what had been computed
-            self.largest = max(_SMALLEST, side // 2)
+            self.largest = max(SMALLEST_SIDE, side // 2)
         columns = _halves(tile.x, self.largest)
         rows = [
             np.concatenate([self.predict(read, Tile(y, x)) for x in columns], axis=2)

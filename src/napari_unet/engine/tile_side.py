@@ -10,9 +10,9 @@ import torch
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.unet import margin
 
-__all__ = ["TileLimits", "choose_side", "tile_limits"]
+__all__ = ["SMALLEST_SIDE", "TileLimits", "choose_side", "tile_limits"]
 
-_SMALLEST = 64  # pixels
+SMALLEST_SIDE = 64  # pixels; a smaller tile is mostly margin
 _CPU_MEMORY = 512 << 20  # bytes: small enough to show results and to stop soon
 _OPENVINO_MEMORY = 640 << 20  # bytes
 _GPU_SHARE = 0.2  # of the free memory
@@ -69,6 +69,6 @@ def choose_side(
     fitting = math.isqrt(limits.memory // (4 * floats))  # side of an input that fits
     if rotations > 1:
         fitting = int(fitting / math.sqrt(2))  # a tile that is turned has a larger box
-    side = min(max(fitting - 2 * margin(network.levels), _SMALLEST), limits.largest) * reduction
+    side = min(max(fitting - 2 * margin(network.levels), SMALLEST_SIDE), limits.largest) * reduction
     longest = max(shape)
     return math.ceil(longest / max(1, round(longest / side)))
