@@ -60,8 +60,16 @@ VARIANTS = {
     ),
     "balanced": Variant("always balanced", lambda config: replace(config, balance=Balance.ALWAYS)),
     "unbalanced": Variant("never balanced", lambda config: replace(config, balance=Balance.NEVER)),
+    "float32": Variant(
+        "without products in bfloat16", lambda config: replace(config, mixed_precision=False)
+    ),
     "full_size": Variant("image not reduced", lambda config: replace(config, reduction=1)),
     "scratch": Variant("from random weights", scratch=True),
+    "scratch_float32": Variant(
+        "from random weights, without products in bfloat16",
+        lambda config: replace(config, mixed_precision=False),
+        scratch=True,
+    ),
 }
 
 
@@ -69,7 +77,8 @@ def run(name: str, variant: Variant, bundled: Model, wish: argparse.Namespace) -
     """Train and score one variant on one set."""
     chosen, device = cached_set(name), pick_device("cpu")
     start: Model | NetworkConfig = bundled.network if variant.scratch else bundled
-    config = train_config(start, seconds=wish.seconds, steps=None, seed=wish.seed)
+    seconds = wish.seconds if wish.steps is None else None
+    config = train_config(start, seconds=seconds, steps=wish.steps, seed=wish.seed)
     labels = paint_budget(name, wish.budget, wish.seed).labels
     first_fit = fit_head if variant.fits_head else lambda *_, **__: None
     usual = trainer._pull_to_first_answer  # noqa: SLF001 no setting of people's
@@ -108,14 +117,14 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--budget", type=int, choices=BUDGETS, default=20)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--steps", type=int, help="instead of seconds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default=DEFAULT, help="bundled name or file")
     wish = parser.parse_args()
     bundled = load_model(find_model(wish.model))
     titles = [cached_set(name).title for name in wish.sets]
-    print(
-        f"IoU / SEG / AP at 0.5; {wish.budget} actions, {wish.seconds:g} s, {pick_device('cpu')}\n"
-    )
+    limit = f"{wish.seconds:g} s" if wish.steps is None else f"{wish.steps} steps"
+    print(f"IoU / SEG / AP at 0.5; {wish.budget} actions, {limit}, {pick_device('cpu')}\n")
     print(f"| variant | {' | '.join(titles)} |")
     print("|---" * (len(titles) + 1) + "|")
     for name in wish.variants:

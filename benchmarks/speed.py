@@ -13,7 +13,9 @@ prediction   one plane by a U-Net of 32 channels and five levels (and by `light`
              blending); bioimageio.core's blocks of 576 px with the context cut off; and what the
              arithmetic takes at the speed of a large matrix product
 pixel classifier  one plane to numbered objects, beside features and forest of a pixel classifier
-training     steps of the project beside a bare loop of forward, backward, update on one batch
+training     steps of the project beside a bare loop of forward, backward, update on one batch: with
+             the same products (bfloat16 where the processor has instructions for them), and as
+             PyTorch does by itself
 weight map   eq. 2 for all objects at once, beside one distance transform per object
 elastic      one 572×572 image with its label image, beside MONAI's and scipy's
 """
@@ -24,7 +26,7 @@ import argparse
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -50,8 +52,10 @@ from benchmarks.speed_peers import (
 )
 from napari_unet.config import (
     NETWORKS,
+    RECIPES,
     AugmentConfig,
     NetworkConfig,
+    Optimiser,
     OutputKind,
     Task,
     TrainConfig,
@@ -66,6 +70,7 @@ from napari_unet.engine.model import Model, fresh_model
 from napari_unet.engine.normalize import Normalization, measure
 from napari_unet.engine.painted import PaintedReader
 from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.precision import arrange, multiplies_faster_in_bfloat16
 from napari_unet.engine.predict import segment
 from napari_unet.engine.sampling import patch_context
 from napari_unet.engine.targets import LabelScheme
@@ -104,7 +109,7 @@ Timed = dict[str, float]
 """Median seconds of each way."""
 
 
-def in_turns(ways: dict[str, Callable[[], Any]], repeats: int) -> Timed:
+def in_turns(ways: Mapping[str, Callable[[], Any]], repeats: int) -> Timed:
     """Time each way once per turn, after one turn that does not count; return medians."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
@@ -175,30 +180,55 @@ def pixel_classifier(repeats: int) -> Iterator[Row]:
     yield Row("segmentation", work, "U-Net Paint", peer, times["light"], times["forest"])
 
 
-def training(repeats: int, steps: int = 12) -> Iterator[Row]:
-    """Train on strokes, and on one batch over and over."""
+def training(repeats: int) -> Iterator[Row]:
+    """Train on strokes, and on one batch over and over, with both ways to multiply."""
     sample = synthetic_cells(seed=1, planes=1, shape=(512, 512))
     labels = paint_strokes(sample.truth, planes=[0], cells=8)
-    for network, recipe in (("light", TrainConfig()),):
-        trainer = make_trainer(sample.image, labels, NETWORKS[network], recipe)
-        bare = BareLoop(NETWORKS[network], recipe)
+    for name, steps in (("light", 12), ("2015", 1)):
+        network, recipe = NETWORKS[name], RECIPES[name]
+        precise = replace(recipe, mixed_precision=False)
+        trainers = [make_trainer(sample.image, labels, network, r) for r in (recipe, precise)]
+        loops = [BareLoop(network, r) for r in (recipe, precise)]
+        ways = {
+            "mixed": partial(_advance, trainers[0], steps),
+            "float32": partial(_advance, trainers[1], steps),
+            "patches": partial(_draw, trainers[0], steps),
+            "bare": partial(_loop, loops[0], steps),
+            "bare float32": partial(_loop, loops[1], steps),
+        }
+        times = in_turns(ways, repeats)
+        work = f"{_count(steps, 'step')} of {_count(recipe.batch, 'patch', 'patches')}, {name}"
+        mixed = multiplies_faster_in_bfloat16(torch.device("cpu"))
+        same = "bare loop, bfloat16" if mixed else "bare loop"
+        plain = "bare loop, float32, as PyTorch lays it out"
+        yield Row("training", work, "step loop", same, times["mixed"], times["bare"])
+        yield Row("training", work, "step loop", plain, times["mixed"], times["bare float32"])
+        if mixed:
+            precise_loop = "step loop, float32"
+            yield Row(
+                "training", work, precise_loop, plain, times["float32"], times["bare float32"]
+            )
+        yield Row("training", work, "patches", same, times["patches"], times["bare"])
 
-        def project(trainer: Trainer = trainer) -> None:
-            for step in range(steps):
-                trainer.advance(step / steps)
 
-        def loop(bare: BareLoop = bare) -> None:
-            for _ in range(steps):
-                bare.advance()
+def _advance(trainer: Trainer, steps: int) -> None:
+    for step in range(steps):
+        trainer.advance(step / steps)
 
-        def draw(trainer: Trainer = trainer) -> None:
-            for _ in range(steps):
-                trainer._draw()  # noqa: SLF001 what a step spends on its patches
 
-        times = in_turns({"project": project, "loop": loop, "patches": draw}, repeats)
-        work = f"{steps} steps of {recipe.batch} patches, {network}"
-        yield Row("training", work, "step loop", "bare loop", times["project"], times["loop"])
-        yield Row("training", work, "patches", "bare loop", times["patches"], times["loop"])
+def _draw(trainer: Trainer, steps: int) -> None:
+    """Do what so many steps spend on their patches."""
+    for _ in range(steps):
+        trainer._draw()  # noqa: SLF001 timed by itself
+
+
+def _loop(bare: BareLoop, steps: int) -> None:
+    for _ in range(steps):
+        bare.advance()
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def make_trainer(
@@ -220,9 +250,14 @@ class BareLoop:
     """Forward, backward, update, on the same tensors every time."""
 
     def __init__(self, network: NetworkConfig, recipe: TrainConfig) -> None:
+        device = torch.device("cpu")
         model = fresh_model(network, Normalization((0.0,), (1.0,)), Task.OBJECTS, (0, 1), seed=0)
-        self._network = model.build(torch.device("cpu")).train()
-        self._optimiser = torch.optim.AdamW(self._network.parameters(), lr=recipe.learning_rate)
+        self._mixed = recipe.mixed_precision and multiplies_faster_in_bfloat16(device)
+        self._network = model.build(device).train()
+        if self._mixed:
+            arrange(self._network, device, mixed=True)
+        kind = torch.optim.SGD if recipe.optimiser is Optimiser.SGD else torch.optim.AdamW
+        self._optimiser = kind(self._network.parameters(), lr=recipe.learning_rate)
         size = valid_output_size(recipe.patch, network.levels)
         shape = (recipe.batch, 1, *[size + 2 * margin(network.levels)] * 2)
         self._images = torch.randn(shape)
@@ -232,8 +267,10 @@ class BareLoop:
     def advance(self) -> None:
         """Do one gradient update."""
         self._optimiser.zero_grad(set_to_none=True)
-        logits = self._network(self._images)
-        weighted_cross_entropy(logits, self._classes, self._weights).backward()  # type: ignore[no-untyped-call]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._mixed):
+            logits = self._network(self._images)
+        loss = weighted_cross_entropy(logits.float(), self._classes, self._weights)
+        loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
 
 

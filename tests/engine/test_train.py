@@ -400,7 +400,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
-SHOWN_ELSEWHERE = {"patience", "validate_every"}
+SHOWN_ELSEWHERE = {"patience", "validate_every", "mixed_precision"}
 
 
 def test_no_setting_is_left_untested() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from napari_unet.engine.decode import Probabilities, wanted_channels
 from napari_unet.engine.device import DeviceChoice, engine_errors
@@ -16,6 +15,7 @@ from napari_unet.engine.normalize import measure
 from napari_unet.engine.openvino_network import openvino_probabilities
 from napari_unet.engine.overlap import OverlapTiler, network_probabilities, predict_averaged
 from napari_unet.engine.planes import Planes
+from napari_unet.engine.precision import arrange
 from napari_unet.engine.reduction import Reduction
 from napari_unet.engine.rotation import rotations
 from napari_unet.engine.tile_side import TileLimits, choose_side, tile_limits
@@ -142,7 +142,7 @@ class Predictor:
         compute = None
         if device.type == "cpu":
             compute = openvino_probabilities(network, channels)
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
+        arrange(network, device, mixed=False)
         self._openvino = compute is not None
         compute = compute or network_probabilities(network, device, channels)
         return OverlapTiler(compute, self.model.network.levels)

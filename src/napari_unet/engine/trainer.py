@@ -19,10 +19,11 @@ from napari_unet.engine.means import Means
 from napari_unet.engine.model import Model, adapt
 from napari_unet.engine.overlap import OverlapTiler, network_probabilities
 from napari_unet.engine.planes import Planes
+from napari_unet.engine.precision import arrange, multiplies_faster_in_bfloat16
 from napari_unet.engine.sampling import Batch, PatchSampler, validation_batches
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.tiles import Tile, read_mirrored
-from napari_unet.engine.unet import margin
+from napari_unet.engine.unet import UNet, margin
 
 __all__ = ["Trainer"]
 
@@ -64,9 +65,8 @@ class Trainer:
         self.step = 0
         self.model = model  # as it was at the start, but with today's outputs
         self._config = config
-        self._device = device
-        self._cuda = [device] if device.type == "cuda" else []
-        self._network = model.build(device)
+        self._settle(device)
+        self._network = self._build(model)
         self._optimiser = _optimiser(self._network, config)
         self._rng = np.random.default_rng(config.seed)
         self.teach(lessons)
@@ -85,15 +85,26 @@ class Trainer:
 
     def _move(self, device: torch.device) -> None:
         """Take the network and all that belongs to it to another device."""
+        model = replace(self.model, weights=self.weights())
         optimiser = self._optimiser.state_dict()
-        network = replace(self.model, weights=self.weights()).build(device)
         anchors = [before.to(device) for _, before in self._anchors]
-        self._device = device
-        self._cuda = [device] if device.type == "cuda" else []
-        self._network, self._optimiser = network, _optimiser(network, self._config)
+        self._settle(device)
+        self._network = self._build(model)
+        self._optimiser = _optimiser(self._network, self._config)
         self._optimiser.load_state_dict(optimiser)
         if anchors:
-            self._anchors = list(zip(network.parameters(), anchors, strict=True))
+            self._anchors = list(zip(self._network.parameters(), anchors, strict=True))
+
+    def _settle(self, device: torch.device) -> None:
+        """Compute here from now on."""
+        self._device = device
+        self._cuda = [device] if device.type == "cuda" else []
+        self._mixed = self._config.mixed_precision and multiplies_faster_in_bfloat16(device)
+
+    def _build(self, model: Model) -> UNet:
+        network = model.build(self._device)
+        arrange(network, self._device, mixed=self._mixed)
+        return network
 
     def teach(self, lessons: Lessons) -> None:
         """Draw patches from these lessons from now on, and validate on their held-out blocks."""
@@ -125,7 +136,7 @@ class Trainer:
             return
         old_network, old_state = self._network, self._optimiser.state
         self.model = self.extended(self.weights(), values)
-        self._network = self.model.build(self._device)
+        self._network = self._build(self.model)
         self._optimiser = _optimiser(self._network, self._config)
         if self._anchors:
             self._anchors = self._anchored()
@@ -162,7 +173,7 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         with torch.random.fork_rng(devices=self._cuda):  # dropout repeats, and disturbs nobody else
             torch.manual_seed(int(self._rng.integers(2**31)))
-            loss = _loss(self._network(batch.images), batch)
+            loss = _loss(self._learn_from(batch.images), batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._config.clip_gradient > 0:
             nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_gradient)
@@ -170,6 +181,15 @@ class Trainer:
         self._pull_back(self._pull * rate / self._config.learning_rate)
         self.step += 1
         return float(loss.detach())
+
+    def _learn_from(self, images: Tensor) -> Tensor:
+        """Return float32 logits, by products of bfloat16 numbers where these are faster.
+
+        Weights, gradients, loss and update stay in float32; so does all that is shown or scored.
+        """
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._mixed):
+            logits: Tensor = self._network(images)
+        return logits.float()
 
     @torch.inference_mode()
     def validate(self) -> tuple[float, float]:

@@ -83,6 +83,11 @@ TRAIN = {
     "patience": Words(
         "Patience", "Validations without improvement before training ends; 0: never.", 1
     ),
+    "mixed_precision": Words(
+        "Mixed precision",
+        "Multiply in bfloat16 where the device has instructions for it: faster, as good. "
+        "Predictions are in float32.",
+    ),
     "seed": Words("Seed", "Of all random numbers.", 1, 0, 2**31 - 1),
 }
 
