@@ -104,7 +104,7 @@ def fit(
 
     Notes
     -----
-    With a step limit and no time limit the run repeats exactly for the same seed, labels and
+    With a step limit and no time limit the run repeats exactly for the same seed, labels, device and
     number of threads, if nothing is painted meanwhile. With a time limit the number of steps
     depends on the machine.
 
