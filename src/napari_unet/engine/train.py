@@ -104,9 +104,9 @@ def fit(
 
     Notes
     -----
-    With a step limit and no time limit the run repeats exactly for the same seed, labels, device and
-    number of threads, if nothing is painted meanwhile. With a time limit the number of steps
-    depends on the machine.
+    With a step limit and no time limit the run repeats exactly for the same seed, labels,
+    device and number of threads, if nothing is painted meanwhile. With a time limit the number of
+    steps depends on the machine.
 
     With new strokes, the limits, the falling learning rate and the patience start anew. What was
     held out stays held out, and the best weights so far compete with the later ones on the pixels
