@@ -19,6 +19,7 @@ from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtGui import QColor, QImage, QPalette
 from qtpy.QtWidgets import (
     QAbstractButton,
+    QAbstractSpinBox,
     QApplication,
     QCheckBox,
     QDockWidget,
@@ -114,6 +115,7 @@ def assert_whole(dock: UNetPaint, qtbot: QtBot) -> None:
     with suppress(NeverSeen):
         qtbot.waitUntil(lambda: not cut_off(dock))
     assert cut_off(dock) == []
+    assert numbers_cut_off(dock) == []
 
 
 def cut_off(dock: UNetPaint) -> list[str]:
@@ -126,6 +128,17 @@ def cut_off(dock: UNetPaint) -> list[str]:
         f"{one.text()}: {one.width()}×{one.height()}"
         for one in texts(dock)
         if not _fits(one) or not _is_within(one, viewport if area.isAncestorOf(one) else dock)
+    ]
+
+
+def numbers_cut_off(dock: UNetPaint) -> list[str]:
+    """Return the texts in boxes for numbers that are not seen whole."""
+    boxes = [box for box in dock.findChildren(QAbstractSpinBox) if box.isVisible()]
+    fields = [(box.text(), box.lineEdit()) for box in boxes]
+    return [
+        f"{text}: {field.width()} of {field.fontMetrics().horizontalAdvance(text)}"
+        for text, field in fields
+        if field and field.width() < field.fontMetrics().horizontalAdvance(text)
     ]
 
 

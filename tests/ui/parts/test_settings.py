@@ -102,10 +102,15 @@ def test_zero_is_none_where_a_setting_may_be_none(qtbot: QtBot) -> None:
     assert form.value().tile is None
 
 
-def test_no_size_of_ones_own_is_shown_as_automatic(qtbot: QtBot) -> None:
+def test_choices_are_called_as_in_the_files(qtbot: QtBot) -> None:
+    field = SettingsForm(TrainConfig(), words.TRAIN)._widgets["optimiser"]
+    assert [field.native.itemText(n) for n in range(field.native.count())] == ["sgd", "adam"]
+
+
+def test_no_size_of_ones_own_is_shown_as_auto(qtbot: QtBot) -> None:
     form = SettingsForm(ObjectsConfig(), words.OBJECTS)
     field = form._widgets["min_size"]
-    assert field.native.text() == "automatic"
+    assert field.native.text() == "auto"
     field.value = 24
     assert field.native.text() == "24"
     assert isinstance(form.value().min_size, int)
@@ -119,10 +124,10 @@ def test_another_recipe_becomes_the_defaults(qtbot: QtBot) -> None:
     assert form.value() == RECIPES["2015"]
 
 
-def test_no_reduction_of_ones_own_is_shown_as_automatic(qtbot: QtBot) -> None:
+def test_no_reduction_of_ones_own_is_shown_as_auto(qtbot: QtBot) -> None:
     form = SettingsForm(TrainConfig(), words.TRAIN)
     field = form._widgets["reduction"]
-    assert field.native.text() == "automatic"
+    assert field.native.text() == "auto"
     field.value = 3
     assert field.native.text() == "3"
     field.value = 0

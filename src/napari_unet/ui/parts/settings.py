@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from magicgui.widgets import FloatSpinBox, create_widget
@@ -25,7 +26,7 @@ class SettingWords:
     low: float = 0
     high: float = 99_999
     zero_is_none: bool = False  # 0 in the form is None in the settings
-    zero_text: str = ""  # shown in place of 0
+    zero_text: str = ""  # shown in place of 0; short, since napari's boxes are narrow
 
 
 class SettingsForm(Generic[Config]):
@@ -111,6 +112,8 @@ def _widget(name: str, kind: Any, words: SettingWords) -> Any:
         options |= {"min": kind(words.low), "max": kind(words.high), "step": kind(words.step)}
     if kind is bool:
         options["text"] = " "  # the row has its label
+    if issubclass(kind, Enum):  # "adam", as in the tooltip, not the name in Python, "ADAM"
+        options["choices"] = [(choice.value, choice) for choice in kind]
     widget = create_widget(name=name, annotation=kind, options=options)
     if isinstance(widget, FloatSpinBox):
         widget.native.setDecimals(_decimals(words.step))

@@ -48,11 +48,11 @@ TRAIN = {
     "reduction": Words(
         "Shrink image, ×",
         "The network sees the mean of so many × so many pixels as one; patch and gap count "
-        "these. automatic: a model goes on as it was trained; a new one sees objects at a width "
+        "these. auto: a model goes on as it was trained; a new one sees objects at a width "
         "of about 32 px, judged by the larger painted ones, and classes as they are.",
         high=MAX_REDUCTION,
         zero_is_none=True,
-        zero_text="automatic",
+        zero_text="auto",
     ),
     "patch": Words(
         "Patch, px", "Side of a training patch; rounded up to fit the network.", 16, 4, 4096
@@ -119,7 +119,7 @@ TILING = {
         "Side of a tile. The result is the same.",
         64,
         zero_is_none=True,
-        zero_text="automatic",
+        zero_text="auto",
     ),
     "rotations": Words(
         "Rotations averaged", "7 is as in the paper of 2015, and 7 times slower.", 1, 1, 16
@@ -132,10 +132,10 @@ OBJECTS = {
     ),
     "min_size": Words(
         "Smallest object, px",
-        "Smaller objects are dropped. Automatic: by the size of the painted objects.",
+        "Smaller objects are dropped. auto: by the size of the painted objects.",
         8,
         zero_is_none=True,
-        zero_text="automatic",
+        zero_text="auto",
     ),
     "fill_holes": Words("Fill holes", "Fill holes inside objects."),
     "neck": Words(
