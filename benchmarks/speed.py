@@ -190,11 +190,11 @@ def training(repeats: int) -> Iterator[Row]:
         trainers = [make_trainer(sample.image, labels, network, r) for r in (recipe, precise)]
         loops = [BareLoop(network, r) for r in (recipe, precise)]
         ways = {
-            "mixed": partial(_advance, trainers[0], steps),
-            "float32": partial(_advance, trainers[1], steps),
-            "patches": partial(_draw, trainers[0], steps),
-            "bare": partial(_loop, loops[0], steps),
-            "bare float32": partial(_loop, loops[1], steps),
+            "mixed": partial(_repeat, partial(trainers[0].advance, 0.5), steps),
+            "float32": partial(_repeat, partial(trainers[1].advance, 0.5), steps),
+            "patches": partial(_repeat, trainers[0]._draw, steps),  # noqa: SLF001 timed by itself
+            "bare": partial(_repeat, loops[0].advance, steps),
+            "bare float32": partial(_repeat, loops[1].advance, steps),
         }
         times = in_turns(ways, repeats)
         work = f"{_count(steps, 'step')} of {_count(recipe.batch, 'patch', 'patches')}, {name}"
@@ -204,27 +204,14 @@ def training(repeats: int) -> Iterator[Row]:
         yield Row("training", work, "step loop", same, times["mixed"], times["bare"])
         yield Row("training", work, "step loop", plain, times["mixed"], times["bare float32"])
         if mixed:
-            precise_loop = "step loop, float32"
-            yield Row(
-                "training", work, precise_loop, plain, times["float32"], times["bare float32"]
-            )
+            ours, peers = times["float32"], times["bare float32"]
+            yield Row("training", work, "step loop, float32", plain, ours, peers)
         yield Row("training", work, "patches", same, times["patches"], times["bare"])
 
 
-def _advance(trainer: Trainer, steps: int) -> None:
-    for step in range(steps):
-        trainer.advance(step / steps)
-
-
-def _draw(trainer: Trainer, steps: int) -> None:
-    """Do what so many steps spend on their patches."""
-    for _ in range(steps):
-        trainer._draw()  # noqa: SLF001 timed by itself
-
-
-def _loop(bare: BareLoop, steps: int) -> None:
-    for _ in range(steps):
-        bare.advance()
+def _repeat(action: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        action()
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import AugmentConfig, NetworkConfig, TrainConfig
+from napari_unet.config import AugmentConfig, NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.device import pick_device
+from napari_unet.engine.events import TrainDone, TrainEvent
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.train import fit
 
 TINY = NetworkConfig(name="tiny", base_channels=8, levels=2)
 
@@ -41,3 +48,25 @@ def strokes(truth: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     painted[0, -4:] = np.where(first[-4:] == 0, 1, 0)
     painted[0, :, :3] = np.where(first[:, :3] == 0, 1, 0)
     return painted
+
+
+def run(config: TrainConfig = QUICK, **changes: Any) -> Iterator[TrainEvent]:
+    """Train for a moment on strokes."""
+    image, truth = bright_squares()
+    arguments: dict[str, Any] = {
+        "start": TINY,
+        "task": Task.OBJECTS,
+        "unpainted": Unpainted.IGNORED,
+        "device": pick_device("cpu"),
+        **changes,
+    }
+    labels = arguments.pop("labels", strokes(truth))
+    image = arguments.pop("image", image)
+    return fit(ArrayPlanes(image), ArrayPlanes(labels), config=config, **arguments)
+
+
+def result(config: TrainConfig = QUICK, **changes: Any) -> TrainDone:
+    """Return how that ends."""
+    *_, last = run(config, **changes)
+    assert isinstance(last, TrainDone)
+    return last

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
 import torch
 
-from napari_unet.config import Task, TrainConfig, Unpainted
+from napari_unet.config import TrainConfig
 from napari_unet.engine import trainer
-from napari_unet.engine.device import pick_device
-from napari_unet.engine.events import TrainDone, TrainEvent, Validated
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.events import Validated
 from napari_unet.engine.precision import arrange, multiplies_faster_in_bfloat16
-from napari_unet.engine.train import fit
 from napari_unet.engine.unet import UNet
-from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
+from tests.engine.scenes import QUICK, TINY, result, run
 
 CPU = torch.device("cpu")
-
-
-def run(config: TrainConfig) -> Iterator[TrainEvent]:
-    image, truth = bright_squares()
-    return fit(
-        ArrayPlanes(image),
-        ArrayPlanes(strokes(truth)),
-        start=TINY,
-        task=Task.OBJECTS,
-        unpainted=Unpainted.IGNORED,
-        config=config,
-        device=pick_device("cpu"),
-    )
-
-
-def weights(config: TrainConfig) -> Mapping[str, torch.Tensor]:
-    *_, done = run(config)
-    assert isinstance(done, TrainDone)
-    return done.model.weights
 
 
 def validations(config: TrainConfig) -> list[Validated]:
@@ -76,7 +53,7 @@ def test_validation_stays_in_float32() -> None:
 
 @pytest.mark.usefixtures("has_bfloat16")
 def test_weights_stay_in_float32() -> None:
-    trained = weights(QUICK)
+    trained = result().model.weights
 
     assert {tensor.dtype for tensor in trained.values()} == {torch.float32}
     rounded = [torch.equal(tensor, tensor.bfloat16().float()) for tensor in trained.values()]
@@ -85,7 +62,10 @@ def test_weights_stay_in_float32() -> None:
 
 @pytest.mark.usefixtures("has_no_bfloat16")
 def test_other_devices_multiply_in_float32() -> None:
-    wanted, unwanted = weights(QUICK), weights(replace(QUICK, mixed_precision=False))
+    wanted, unwanted = (
+        result().model.weights,
+        result(replace(QUICK, mixed_precision=False)).model.weights,
+    )
 
     assert all(torch.equal(wanted[name], unwanted[name]) for name in wanted)
 

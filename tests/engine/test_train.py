@@ -28,27 +28,7 @@ from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.smallest import ObjectSizes
 from napari_unet.engine.train import fit
 from napari_unet.engine.trainer import Trainer, _pull_to_first_answer
-from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
-
-
-def run(config: TrainConfig = QUICK, **changes: Any) -> Iterator[TrainEvent]:
-    image, truth = bright_squares()
-    arguments: dict[str, Any] = {
-        "start": TINY,
-        "task": Task.OBJECTS,
-        "unpainted": Unpainted.IGNORED,
-        "device": pick_device("cpu"),
-        **changes,
-    }
-    labels = arguments.pop("labels", strokes(truth))
-    image = arguments.pop("image", image)
-    return fit(ArrayPlanes(image), ArrayPlanes(labels), config=config, **arguments)
-
-
-def result(config: TrainConfig = QUICK, **changes: Any) -> TrainDone:
-    *_, last = run(config, **changes)
-    assert isinstance(last, TrainDone)
-    return last
+from tests.engine.scenes import QUICK, TINY, bright_squares, result, run, strokes
 
 
 def same_weights(first: Model, second: Model) -> bool:
