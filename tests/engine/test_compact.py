@@ -142,6 +142,7 @@ def test_cutting_in_a_moving_window_is_cutting_at_once(
     config = ObjectsConfig(min_size=12, gap=gap, neck=0.8)
     expected, count = cut_objects(mask, config)
     monkeypatch.setattr(finishing, "_WINDOW", 60 * 70)
+    monkeypatch.setattr(finishing, "_BAND", 7 * 70)
     monkeypatch.setattr(compact, "_AT_ONCE", 7 * 70)
     found, found_count = cut_objects(mask, config)
     np.testing.assert_array_equal(found, expected)
@@ -161,6 +162,7 @@ def test_objects_taller_than_the_window_stay_whole(monkeypatch: pytest.MonkeyPat
 
 def test_a_large_plane_of_objects_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finishing, "_WINDOW", 1 << 19)
+    monkeypatch.setattr(finishing, "_BAND", 1 << 17)
     monkeypatch.setattr(compact, "_AT_ONCE", 1 << 18)
     height = width = 4000
     decoder = ObjectDecoder((height, width), ObjectsConfig(neck=0))

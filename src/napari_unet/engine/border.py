@@ -17,13 +17,13 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
+
+from napari_unet.engine.side_by_side import side_by_side
 
 __all__ = ["border_weights"]
 
@@ -72,9 +72,8 @@ def border_weights(objects: Labels, *, w0: float = 10.0, sigma: float = 5.0) -> 
     def fill(top: int) -> None:
         _fill_band(weights, objects, top, reach, weight)
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for _ in pool.map(fill, range(0, len(objects), _BAND)):
-            pass  # errors are raised here
+    for _ in side_by_side(fill, range(0, len(objects), _BAND)):
+        pass  # errors are raised here
     return weights
 
 

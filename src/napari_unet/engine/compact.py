@@ -18,10 +18,13 @@ Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
 
 
-def bands(shape: tuple[int, int]) -> Iterator[slice]:
-    """Yield the rows of a plane (Y, X), from the top, as many at once as are handled well."""
+def bands(shape: tuple[int, int], pixels: int | None = None) -> Iterator[slice]:
+    """Yield the rows of a plane (Y, X), from the top, as many at once as have so many pixels.
+
+    None: as many as are spread out at once.
+    """
     height, width = shape
-    rows = max(1, _AT_ONCE // width)
+    rows = max(1, (pixels or _AT_ONCE) // width)
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
 

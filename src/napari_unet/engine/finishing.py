@@ -11,11 +11,13 @@ from napari_unet.config import ObjectsConfig
 from napari_unet.engine.compact import CompactLabels, LabelCollector, bands
 from napari_unet.engine.necks import cut_necks
 from napari_unet.engine.separation import give_back, reach_of_giving
+from napari_unet.engine.side_by_side import side_by_side
 from napari_unet.engine.tiles import Tile
 
 __all__ = ["finish_objects"]
 
 _WINDOW = 1 << 24  # pixels of a step of the window
+_BAND = 1 << 20  # pixels that the border is given back in at once: they fit into a cache
 
 Labels = npt.NDArray[np.int32]
 
@@ -119,16 +121,21 @@ class _Window:
 
     def _finish_rows(self, stop: int) -> None:
         """Give the border back in the rows down to `stop`, and let them go."""
-        height, width = self._labels.shape
-        for band in bands((stop - self._done, width)):
-            top, bottom = self._done + band.start, self._done + band.stop
-            around = slice(max(0, top - self._reach), min(bottom + self._reach, height))
-            rows = self._window[around.start - self._first : around.stop - self._first].copy()
-            if self._config.gap > 0 and self._count > 1:
-                give_back(rows, self._config.gap)
-            rows = rows[top - around.start : bottom - around.start]
-            for tile in self._missing:
-                y = slice(max(0, tile.y.start - top), max(0, tile.y.stop - top))
-                rows[y, tile.x.as_slice] = 0
+        left = bands((stop - self._done, self._labels.shape[1]), _BAND)
+        wanted = [slice(self._done + band.start, self._done + band.stop) for band in left]
+        for rows in side_by_side(self._finished, wanted):
             self._collector.add(rows)
         self._done = stop
+
+    def _finished(self, band: slice) -> Labels:
+        """Return some rows of the plane, with the border given back and the missing tiles 0."""
+        top = max(0, band.start - self._reach)
+        around = slice(top - self._first, band.stop + self._reach - self._first)
+        rows = self._window[around].copy()
+        if self._config.gap > 0 and self._count > 1:
+            give_back(rows, self._config.gap)
+        rows = rows[band.start - top : band.stop - top]
+        for tile in self._missing:
+            y = slice(max(0, tile.y.start - band.start), max(0, tile.y.stop - band.start))
+            rows[y, tile.x.as_slice] = 0
+        return rows

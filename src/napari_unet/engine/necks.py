@@ -4,7 +4,7 @@ A separation border that the network draws with a gap of a few pixels leaves two
 a narrow bridge. The bridge shows in the distance to the background: it is low between two peaks.
 
 Most objects are small and have no bridge: so many are looked at together, and only those with two
-peaks that may have a bridge between them are looked at closer.
+peaks that may have a bridge between them are looked at closer, one by one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from napari_unet.engine.renumber import renumber
+from napari_unet.engine.side_by_side import side_by_side
 
 __all__ = ["cut_necks"]
 
@@ -67,9 +68,13 @@ def cut_necks(
     """
     if neck == 0:
         return count
+
+    def parts_of(together: Sequence[int]) -> dict[int, Labels]:
+        return _Sheet.of(labels, together, boxes).parts(neck, smallest)
+
     found: dict[int, Labels] = {}
-    for sheet in _sheets(labels, boxes):
-        found.update(sheet.parts(neck, smallest))
+    for of_sheet in side_by_side(parts_of, _groups(boxes)):
+        found.update(of_sheet)
     for number, box in boxes.items():
         if number in found:
             parts = found[number]
@@ -79,20 +84,20 @@ def cut_necks(
     return count
 
 
-def _sheets(labels: Labels, boxes: Mapping[int, Box]) -> Iterator[_Sheet]:
-    """Yield the objects on sheets of about the same size; those of like width share one."""
-    sheet: list[int] = []
+def _groups(boxes: Mapping[int, Box]) -> Iterator[list[int]]:
+    """Yield the objects of each sheet; sheets are of like size, and objects on it of like width."""
+    group: list[int] = []
     height = 0
     for number in sorted(boxes, key=lambda number: boxes[number][1].stop - boxes[number][1].start):
         y, x = boxes[number]
         rows, columns = y.stop - y.start + 2 * _AROUND, x.stop - x.start + 2 * _AROUND
-        if sheet and (height + rows) * columns > _SHEET:
-            yield _Sheet.of(labels, sheet, boxes)
-            sheet, height = [], 0
-        sheet.append(number)
+        if group and (height + rows) * columns > _SHEET:
+            yield group
+            group, height = [], 0
+        group.append(number)
         height += rows
-    if sheet:
-        yield _Sheet.of(labels, sheet, boxes)
+    if group:
+        yield group
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,32 +130,29 @@ class _Sheet:
 
     def parts(self, neck: float, smallest: int) -> dict[int, Labels]:
         """Return the parts, numbered from 1, of each object that has several."""
-        doubtful = self._doubtful(neck)
-        if not doubtful:
-            return {}
-        distance = np.zeros_like(self.distance)
-        for index in doubtful:
-            distance[self.boxes[index]] = self.distance[self.boxes[index]]
-        parts = _flood(distance, _seeds(distance, neck), smallest)
         found = {}
-        for index in doubtful:
-            own = parts[self.boxes[index]]
-            last = int(own.max())
-            first = int(own[own > 0].min(initial=last))
-            if last > first:
-                found[self.numbers[index]] = np.where(own > 0, own - (first - 1), 0)
+        for index in self._doubtful(neck):
+            distance = self.distance[self.boxes[index]]
+            parts = _flood(distance, _seeds(distance, neck), smallest)
+            if parts.max() > 1:
+                found[self.numbers[index]] = parts
         return found
 
     def _doubtful(self, neck: float) -> list[int]:
-        """Return which of the objects may have several parts, by their place on the sheet."""
+        """Return which of the objects may have several parts, by their place on the sheet.
+
+        None has where a straight line joins each of its peaks to its highest one without a pass.
+        """
         peaks = self._peaks()
+        heights = self.distance[*peaks.T]
         tops = [box[0].start for box in self.boxes]
-        until = np.searchsorted(peaks[:, 0], [*tops[1:], len(self.distance)]).tolist()
-        return [
-            index
-            for index, (first, last) in enumerate(zip([0, *until], until, strict=False))
-            if last - first > 1 and not _is_whole(self.distance, peaks[first:last], neck)
-        ]
+        owners = np.searchsorted(tops, peaks[:, 0], "right") - 1
+        highest = np.zeros((len(self.boxes), 2), dtype=np.intp)
+        rising = np.argsort(heights)
+        highest[owners[rising]] = peaks[rising]  # the last one stays
+        lowest = _lowest_between(self.distance, peaks, highest[owners])
+        found: list[int] = np.unique(owners[lowest < neck * heights]).tolist()
+        return found
 
     def _peaks(self) -> Points:
         """Return (n, 2) pixels from top to bottom, at least one of each regional maximum."""
@@ -158,24 +160,15 @@ class _Sheet:
         return np.argwhere(highest & (self.distance > _SMALLEST_PEAK))
 
 
-def _is_whole(distance: Distance, peaks: Points, neck: float) -> bool:
-    """Return whether a straight line joins each peak of an object to the highest, without a pass.
-
-    There may be none even so, on a way that is not straight.
-    """
-    heights = distance[peaks[:, 0], peaks[:, 1]]
-    highest = peaks[heights.argmax()]
-    return all(
-        _lowest_between(distance, peak, highest) >= neck * height
-        for peak, height in zip(peaks, heights, strict=True)
-    )
-
-
-def _lowest_between(distance: Distance, start: Points, end: Points) -> float:
-    """Return the smallest distance on the straight, 8-connected line between two pixels."""
-    length = int(np.abs(end - start).max()) + 1
-    y, x = np.linspace(start, end, length).round().astype(np.intp).T
-    return float(distance[y, x].min())
+def _lowest_between(distance: Distance, starts: Points, ends: Points) -> Distance:
+    """Return the smallest distance on each straight, 8-connected line between two pixels, (n,)."""
+    lengths = np.abs(ends - starts).max(axis=1, initial=0) + 1
+    firsts = np.cumsum(lengths) - lengths
+    line = np.repeat(np.arange(len(lengths)), lengths)
+    share = (np.arange(len(line)) - firsts[line]) / np.maximum(lengths - 1, 1)[line]
+    points = starts[line] + share[:, np.newaxis] * (ends - starts)[line]
+    values = distance[*points.round().astype(np.intp).T]
+    return np.minimum.reduceat(values, firsts) if len(firsts) else values
 
 
 def _seeds(distance: Distance, neck: float) -> Labels:

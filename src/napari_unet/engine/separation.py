@@ -8,7 +8,6 @@ from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 __all__ = ["give_back", "reach_of_giving", "separate"]
 
@@ -155,7 +154,22 @@ def _extremes(objects: Labels, reach: int) -> tuple[Labels, Labels]:
 
     Without an object there, the lowest is the largest number that there is, the highest 0.
     """
-    size = 2 * reach + 1
-    lowest: Labels = ndimage.minimum_filter(np.where(objects == 0, _FAR, objects), size)
-    highest: Labels = ndimage.maximum_filter(objects, size)
-    return lowest, highest
+    around = np.pad(objects, reach)
+    lowest = _extreme(np.minimum, np.where(around == 0, _FAR, around), 2 * reach + 1)
+    return lowest, _extreme(np.maximum, around, 2 * reach + 1)
+
+
+def _extreme(of_two: np.ufunc, values: Labels, size: int) -> Labels:
+    """Return the extreme of each `size` x `size` pixels, (Y - size + 1, X - size + 1).
+
+    That of twice as many neighbours is that of two of them, along each axis.
+    """
+    for axis in (0, 1):
+        values = np.moveaxis(values, axis, 0)
+        reached = 1
+        while reached < size:
+            step = min(reached, size - reached)
+            values = of_two(values[:-step], values[step:])
+            reached += step
+        values = np.moveaxis(values, 0, axis)
+    return values
