@@ -303,9 +303,9 @@ def elastic(repeats: int) -> Iterator[Row]:
 
     def ours() -> None:
         deformation, _ = augment.draw(rng, config)
-        coordinates = deformation.coordinates(IMAGE) + (IMAGE - 1) / 2
+        positions = augment.coordinates([deformation], IMAGE) + (IMAGE - 1) / 2
         for values, mode in zip(tensors, ("bilinear", "nearest"), strict=True):
-            augment.sample(values, coordinates, mode=mode)
+            augment.sample(values, positions, mode=mode)
 
     ways = {
         "ours": ours,

@@ -86,8 +86,8 @@ class LessonPlan:
         deformation, _ = augment.draw(rng, _AUGMENT)
         half = self._size / 2
         centre = torch.tensor([rng.uniform(half, side - half) for side in example.image.shape])
-        offsets = deformation.coordinates(self._size + 2 * self._margin)
-        coordinates = offsets + centre[:, None, None]
+        offsets = augment.coordinates([deformation], self._size + 2 * self._margin)
+        positions = offsets + centre[:, None, None]
         inner = slice(self._margin, self._margin + self._size)
         image = torch.from_numpy(example.image.astype(np.float32))[None]
         targets = torch.from_numpy(
@@ -99,8 +99,9 @@ class LessonPlan:
             )
         )
         return (
-            sign * grey.apply(augment.sample(image, coordinates, mode="bilinear")),
-            augment.sample(targets, coordinates[:, inner, inner], mode="nearest"),
+            sign
+            * augment.change_grey(augment.sample(image, positions, mode="bilinear"), [grey])[0],
+            augment.sample(targets, positions[..., inner, inner], mode="nearest")[0],
         )
 
 

@@ -46,7 +46,8 @@ def test_displacement_vectors_have_the_stated_standard_deviation() -> None:
 def test_the_same_seed_draws_the_same_augmentation() -> None:
     first, second = (augment.draw(np.random.default_rng(4), AugmentConfig()) for _ in range(2))
 
-    np.testing.assert_array_equal(first[0].coordinates(9), second[0].coordinates(9))
+    positions = [augment.coordinates([each[0]], 9) for each in (first, second)]
+    assert torch.equal(*positions)
     assert first[1] == second[1]
 
 
@@ -55,27 +56,28 @@ def test_everything_switched_off_changes_nothing() -> None:
     image = torch.rand(1, 7, 7)
 
     axis = np.arange(-3, 4)
-    np.testing.assert_allclose(deformation.coordinates(7)[0], axis[:, None] + 0 * axis)
-    assert torch.equal(grey.apply(image), image)
+    positions = augment.coordinates([deformation], 7)
+    np.testing.assert_allclose(positions[0, 0], axis[:, None] + 0 * axis)
+    assert torch.equal(augment.change_grey(image[None], [grey])[0], image)
 
 
 def test_a_quarter_turn_is_numpys_rot90() -> None:
     image = torch.rand(1, 8, 8)
-    turned = augment.Deformation(angle=np.pi / 2).coordinates(8) + 3.5
+    turned = augment.coordinates([augment.Deformation(angle=np.pi / 2)], 8) + 3.5
 
     sampled = augment.sample(image, turned, mode="bilinear")
 
     expected = [np.rot90(image[0].numpy(), k) for k in (1, -1)]
-    assert any(np.allclose(sampled[0].numpy(), e, atol=1e-4) for e in expected)
+    assert any(np.allclose(sampled[0, 0].numpy(), e, atol=1e-4) for e in expected)
 
 
 def test_a_mirrored_patch_is_flipped_left_right() -> None:
     image = torch.rand(1, 8, 8)
-    mirrored = augment.Deformation(mirror=True).coordinates(8) + 3.5
+    mirrored = augment.coordinates([augment.Deformation(mirror=True)], 8) + 3.5
 
     sampled = augment.sample(image, mirrored, mode="nearest")
 
-    assert torch.equal(sampled, image.flip(-1))
+    assert torch.equal(sampled[0], image.flip(-1))
 
 
 @given(
@@ -88,7 +90,7 @@ def test_a_mirrored_patch_is_flipped_left_right() -> None:
 def test_beyond_the_border_the_image_is_mirrored(height: int, width: int, y: int, x: int) -> None:
     image = np.random.default_rng(0).random((height, width), dtype=np.float32)
     padded = np.pad(image, ((20, 20), (20, 20)), mode="reflect")
-    position = torch.tensor([[[float(y)]], [[float(x)]]])
+    position = torch.tensor([[[[float(y)]], [[float(x)]]]])
 
     sampled = augment.sample(torch.from_numpy(image[None]), position, mode="bilinear")
 
@@ -99,7 +101,7 @@ def test_an_image_of_one_pixel_width_can_be_sampled() -> None:
     image = torch.full((1, 5, 1), 3.0)
     deformation = augment.Deformation(angle=0.3)
 
-    sampled = augment.sample(image, deformation.coordinates(6), mode="bilinear")
+    sampled = augment.sample(image, augment.coordinates([deformation], 6), mode="bilinear")
 
     assert torch.allclose(sampled, torch.tensor(3.0))
 
@@ -109,27 +111,46 @@ def test_between_pixels_grey_values_are_interpolated_linearly() -> None:
     positions = np.random.default_rng(2).uniform(0, 15, (2, 5, 5)).astype(np.float32)
 
     sampled = augment.sample(
-        torch.from_numpy(image[None]), torch.from_numpy(positions), mode="bilinear"
+        torch.from_numpy(image[None]), torch.from_numpy(positions[None]), mode="bilinear"
     )
 
     expected = ndimage.map_coordinates(image, positions, order=1)
-    np.testing.assert_allclose(sampled[0], expected, atol=1e-5)
+    np.testing.assert_allclose(sampled[0, 0], expected, atol=1e-5)
 
 
 def test_grey_changes_follow_their_formula() -> None:
-    image = torch.tensor([[[-1.0, 0.0, 1.0]]])
+    images = torch.tensor([-1.0, 0.0, 1.0]).expand(2, 1, 1, 3)
     grey = augment.GreyChange(contrast=2.0, brightness=0.1, gamma=2.0)
 
-    changed = grey.apply(image)
+    changed, same = augment.change_grey(images, [grey, augment.GreyChange()])
 
     assert changed.flatten().tolist() == pytest.approx([-1.9, -0.9, 2.1])
+    assert same.flatten().tolist() == pytest.approx([-1.0, 0.0, 1.0])
 
 
 def test_noise_has_the_stated_strength_and_repeats() -> None:
     grey = augment.GreyChange(noise=0.5, seed=3)
-    image = torch.zeros(1, 100, 100)
+    images = torch.zeros(3, 1, 100, 100)
 
-    first, second = grey.apply(image), grey.apply(image)
+    first, second, quiet = augment.change_grey(images, [grey, grey, augment.GreyChange(seed=3)])
 
     assert torch.equal(first, second)
     assert float(first.std()) == pytest.approx(0.5, rel=0.05)
+    assert not quiet.any()
+
+
+def test_patches_of_a_batch_are_changed_as_each_alone() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [augment.draw(rng, AugmentConfig(noise=0.2)) for _ in range(4)]
+    source = torch.rand(2, 40, 30)
+
+    def changed(some: list[tuple[augment.Deformation, augment.GreyChange]]) -> torch.Tensor:
+        deformations, changes = zip(*some, strict=True)
+        positions = augment.coordinates(deformations, 21) + 15
+        return augment.change_grey(augment.sample(source, positions, mode="bilinear"), changes)
+
+    together = changed(drawn)
+
+    assert together.shape == (4, 2, 21, 21)
+    for number, each in enumerate(drawn):
+        torch.testing.assert_close(together[number], changed([each])[0], atol=1e-5, rtol=0)

@@ -12,7 +12,7 @@ import torch
 from napari_unet.config import AugmentConfig
 from napari_unet.engine import augment
 from napari_unet.engine.painted import PaintedPlane, PaintedStack
-from napari_unet.engine.sampling import PatchCutter, PatchSampler, validation_batches
+from napari_unet.engine.sampling import Cut, PatchCutter, PatchSampler, validation_batches
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.unet import margin
 from napari_unet.engine.validation import Split
@@ -41,7 +41,8 @@ def test_an_unchanged_patch_is_a_crop_with_mirrored_context() -> None:
     cutter = PatchCutter((plane,), size=20, levels=LEVELS, device=CPU)
     half = (cutter.size - 1) / 2
 
-    image, classes, weights = cutter.cut(0, (half, half), *augment.unchanged())
+    batch = cutter.cut([Cut(0, (half, half), *augment.unchanged())])
+    image, classes, weights = batch.images[0], batch.classes[0], batch.weights[0]
 
     context, size = margin(LEVELS), cutter.size
     padded = np.pad(plane.image[0], context, mode="reflect")
@@ -50,6 +51,25 @@ def test_an_unchanged_patch_is_a_crop_with_mirrored_context() -> None:
     )
     np.testing.assert_array_equal(classes, plane.classes[:size, :size])
     np.testing.assert_array_equal(weights, plane.weights[:size, :size])
+
+
+def test_each_patch_of_a_batch_comes_from_its_plane() -> None:
+    planes = tuple(
+        replace(plane_where_image_tells_the_class(seed), number=seed) for seed in range(2)
+    )
+    cutter = PatchCutter(planes, size=20, levels=LEVELS, device=CPU)
+    draw = np.random.default_rng(0)
+    cuts = [
+        Cut(plane, (30.0, 40.0), *augment.draw(draw, AugmentConfig())) for plane in (1, 0, 0, 1)
+    ]
+
+    together = cutter.cut(cuts)
+
+    for number, cut in enumerate(cuts):
+        alone = cutter.cut([cut])
+        torch.testing.assert_close(together.images[number], alone.images[0], atol=1e-4, rtol=0)
+        assert torch.equal(together.classes[number], alone.classes[0])
+        assert torch.equal(together.weights[number], alone.weights[0])
 
 
 def test_image_classes_and_weights_are_deformed_alike() -> None:

@@ -1,4 +1,6 @@
-"""Random changes of a training patch: drawn once, then applied to image and labels alike.
+"""Random changes of training patches: drawn one by one, applied to image and labels alike.
+
+A batch of patches is changed at once, on its device.
 
 Elastic deformation follows section 3.1 of the paper: random displacement vectors on a coarse
 3x3 grid, Gaussian with 10 px standard deviation, interpolated bicubically for each pixel; with
@@ -8,6 +10,7 @@ shift, rotation and grey-value variation.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +23,16 @@ from torch.nn import functional
 
 from napari_unet.config import AugmentConfig
 
-__all__ = ["Deformation", "GreyChange", "displacement_field", "draw", "sample", "unchanged"]
+__all__ = [
+    "Deformation",
+    "GreyChange",
+    "change_grey",
+    "coordinates",
+    "displacement_field",
+    "draw",
+    "sample",
+    "unchanged",
+]
 
 _CPU = torch.device("cpu")
 
@@ -34,31 +46,6 @@ class Deformation:
     mirror: bool = False
     displacements: npt.NDArray[np.float32] | None = None  # (2, grid, grid) pixels; None: rigid
 
-    def coordinates(self, size: int, device: torch.device = _CPU) -> Tensor:
-        """Return the source position of each patch pixel, relative to the centre of the patch.
-
-        Parameters
-        ----------
-        size
-            Side of the patch, pixels.
-        device
-            Where they are computed.
-
-        Returns
-        -------
-        (2, size, size) float32
-            Row and column offsets in pixels.
-        """
-        axis = torch.arange(size, dtype=torch.float32, device=device) - (size - 1) / 2
-        y, x = torch.meshgrid(axis, axis, indexing="ij")
-        if self.displacements is not None:
-            dy, dx = displacement_field(self.displacements, size, device)
-            y, x = y + dy, x + dx
-        if self.mirror:
-            x = -x
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
-        return torch.stack([cos * y - sin * x + self.shift[0], sin * y + cos * x + self.shift[1]])
-
 
 @dataclass(frozen=True, slots=True)
 class GreyChange:
@@ -69,18 +56,6 @@ class GreyChange:
     gamma: float = 1.0  # exponent
     noise: float = 0.0  # standard deviation
     seed: int = 0  # of the noise
-
-    def apply(self, image: Tensor) -> Tensor:
-        """Return the changed image; normalised grey values, mostly within -1 to 1."""
-        if self.gamma != 1:
-            unit = (image + 1) / 2
-            image = unit.sign() * unit.abs().pow(self.gamma) * 2 - 1
-        image = image * self.contrast + self.brightness
-        if self.noise > 0:
-            generator = torch.Generator(image.device).manual_seed(self.seed)
-            noise = torch.randn(image.shape, generator=generator, device=image.device)
-            image = image + self.noise * noise
-        return image
 
 
 def unchanged() -> tuple[Deformation, GreyChange]:
@@ -111,6 +86,65 @@ def draw(rng: np.random.Generator, config: AugmentConfig) -> tuple[Deformation, 
     return deformation, grey
 
 
+def coordinates(
+    deformations: Sequence[Deformation], size: int, device: torch.device = _CPU
+) -> Tensor:
+    """Return the source position of each pixel of some patches, relative to a patch's centre.
+
+    Parameters
+    ----------
+    deformations
+        Of B patches; either all or none have displacement vectors, as `draw` gives them.
+    size
+        Side of a patch, pixels.
+    device
+        Where they are computed.
+
+    Returns
+    -------
+    (B, 2, size, size) float32
+        Row and column offsets in pixels.
+    """
+    axis = torch.arange(size, dtype=torch.float32, device=device) - (size - 1) / 2
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    vectors = [d.displacements for d in deformations if d.displacements is not None]
+    if vectors:
+        field = displacement_field(np.stack(vectors), size, device)  # (B, 2, size, size)
+        y, x = y + field[:, 0], x + field[:, 1]
+    cos, sin, sign, down, right = _columns(
+        [
+            (math.cos(d.angle), math.sin(d.angle), -1.0 if d.mirror else 1.0, *d.shift)
+            for d in deformations
+        ],
+        device,
+    )
+    x = sign * x
+    return torch.stack([cos * y - sin * x + down, sin * y + cos * x + right], dim=1)
+
+
+def change_grey(images: Tensor, changes: Sequence[GreyChange]) -> Tensor:
+    """Return B changed images (B, C, Y, X); normalised grey values, mostly within -1 to 1."""
+    numbers = [(change.gamma, change.contrast, change.brightness) for change in changes]
+    gamma, contrast, brightness = (n.unsqueeze(1) for n in _columns(numbers, images.device))
+    if any(change.gamma != 1 for change in changes):
+        unit = (images + 1) / 2
+        images = unit.sign() * unit.abs().pow(gamma) * 2 - 1
+    images = images * contrast + brightness
+    if any(change.noise > 0 for change in changes):
+        images = images + torch.stack([_noise(change, images[0]) for change in changes])
+    return images
+
+
+def _columns(numbers: Sequence[tuple[float, ...]], device: torch.device) -> tuple[Tensor, ...]:
+    """Return each number of B patches as (B, 1, 1), taken to the device together."""
+    return torch.tensor(numbers, device=device)[..., None, None].unbind(1)
+
+
+def _noise(change: GreyChange, like: Tensor) -> Tensor:
+    generator = torch.Generator(like.device).manual_seed(change.seed)
+    return change.noise * torch.randn(like.shape, generator=generator, device=like.device)
+
+
 def displacement_field(
     displacements: npt.NDArray[np.float32], size: int, device: torch.device = _CPU
 ) -> Tensor:
@@ -119,7 +153,7 @@ def displacement_field(
     Parameters
     ----------
     displacements
-        (2, grid, grid) vectors in pixels; the outer ones sit on the corners of the patch.
+        (..., grid, grid) vectors in pixels; the outer ones sit on the corners of the patch.
     size
         Side of the patch, pixels.
     device
@@ -127,7 +161,7 @@ def displacement_field(
 
     Returns
     -------
-    (2, size, size) float32
+    (..., size, size) float32
         The cubic B-spline through the vectors. Along each axis it is a fixed linear map, so the
         field is two small matrix products.
     """
@@ -145,25 +179,29 @@ def _spline_basis(grid: int, size: int, device: torch.device) -> Tensor:
     return torch.from_numpy(np.stack(columns, axis=1).astype(np.float32)).to(device)
 
 
-def sample(source: Tensor, coordinates: Tensor, *, mode: str) -> Tensor:
+def sample(source: Tensor, positions: Tensor, *, mode: str) -> Tensor:
     """Read an image at real-valued positions; beyond its border it is mirrored.
 
     Parameters
     ----------
     source
         (C, Y, X) float32.
-    coordinates
-        (2, y, x) float32, rows and columns in pixels.
+    positions
+        (B, 2, y, x) float32, rows and columns in pixels.
     mode
         "bilinear" for grey values, "nearest" for classes and weights.
 
     Returns
     -------
-    (C, y, x) float32
+    (B, C, y, x) float32
     """
     height, width = source.shape[-2:]
-    scale = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=coordinates.device)
-    grid = coordinates.flip(0).permute(1, 2, 0) * scale - 1  # (y, x, 2), X first, -1 to 1
+    scale = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=positions.device)
+    grid = positions.flip(1).permute(0, 2, 3, 1) * scale - 1  # (B, y, x, 2), X first, -1 to 1
     return functional.grid_sample(
-        source[None], grid[None], mode=mode, padding_mode="reflection", align_corners=True
-    )[0]
+        source.expand(len(grid), *source.shape),
+        grid,
+        mode=mode,
+        padding_mode="reflection",
+        align_corners=True,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_unet.engine.painted import PaintedPlane, PaintedStack
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.unet import margin, valid_output_size
 
-__all__ = ["Batch", "PatchCutter", "PatchSampler", "patch_context", "validation_batches"]
+__all__ = ["Batch", "Cut", "PatchCutter", "PatchSampler", "patch_context", "validation_batches"]
 
 _MAX_POSITIONS = 1 << 18  # painted pixels of a class remembered per plane
 
@@ -36,6 +37,16 @@ def patch_context(config: TrainConfig, levels: int) -> int:
     half = valid_output_size(config.patch, levels) / 2 + margin(levels)
     elastic = 4 * config.augment.elastic_sigma
     return math.ceil(half * math.sqrt(2) + config.augment.shift + elastic)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a patch comes from, and how it is changed."""
+
+    plane: int  # index into the painted planes
+    centre: tuple[float, float]  # in the arrays of that plane, pixels
+    deformation: augment.Deformation
+    grey: augment.GreyChange
 
 
 class PatchCutter:
@@ -63,34 +74,37 @@ class PatchCutter:
             for plane in planes
         ]  # (2, y, x): classes and weights, warped together
 
-    def cut(
-        self,
-        plane: int,
-        centre: tuple[float, float],
-        deformation: augment.Deformation,
-        grey: augment.GreyChange,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return image (C, size + 2 margin, …), classes (size, size) and weights (size, size).
-
-        Parameters
-        ----------
-        plane
-            Index into the painted planes.
-        centre
-            Of the patch, in the arrays of that plane, pixels.
-        """
-        around = torch.tensor(centre, device=self._device)[:, None, None]
-        coordinates = deformation.coordinates(self.size + 2 * self._margin, self._device) + around
+    def cut(self, cuts: Sequence[Cut]) -> Batch:
+        """Return one patch for each cut."""
+        size = self.size + 2 * self._margin
+        centres = torch.tensor([cut.centre for cut in cuts], device=self._device)
+        positions = augment.coordinates([cut.deformation for cut in cuts], size, self._device)
+        positions = positions + centres[..., None, None]
+        planes = [cut.plane for cut in cuts]
         inner = slice(self._margin, self._margin + self.size)
-        image = grey.apply(augment.sample(self._images[plane], coordinates, mode="bilinear"))
-        targets = augment.sample(self._targets[plane], coordinates[:, inner, inner], mode="nearest")
-        return image, targets[0].long(), targets[1]
+        images = _sample(self._images, planes, positions, mode="bilinear")
+        targets = _sample(self._targets, planes, positions[..., inner, inner], mode="nearest")
+        return Batch(
+            augment.change_grey(images, [cut.grey for cut in cuts]),
+            targets[:, 0].long(),
+            targets[:, 1],
+        )
 
 
-def _as_batch(patches: list[tuple[Tensor, Tensor, Tensor]]) -> Batch:
-    """Put patches of one size into a batch."""
-    images, classes, weights = zip(*patches, strict=True)
-    return Batch(torch.stack(images), torch.stack(classes), torch.stack(weights))
+def _sample(sources: list[Tensor], planes: list[int], positions: Tensor, *, mode: str) -> Tensor:
+    """Read each patch (C, y, x) from its plane, all patches of a plane at once."""
+    parts = {
+        plane: [index for index, other in enumerate(planes) if other == plane]
+        for plane in dict.fromkeys(planes)
+    }
+    if len(parts) == 1:
+        return augment.sample(sources[planes[0]], positions, mode=mode)
+    patches = torch.empty(
+        (len(planes), len(sources[0]), *positions.shape[2:]), device=positions.device
+    )
+    for plane, chosen in parts.items():
+        patches[chosen] = augment.sample(sources[plane], positions[chosen], mode=mode)
+    return patches
 
 
 class PatchSampler:
@@ -120,13 +134,12 @@ class PatchSampler:
 
     def draw(self, rng: np.random.Generator, count: int) -> Batch:
         """Return `count` patches, each around a painted pixel of a class drawn evenly."""
-        return _as_batch([self._draw_one(rng) for _ in range(count)])
+        return self._cutter.cut([self._draw_one(rng) for _ in range(count)])
 
-    def _draw_one(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _draw_one(self, rng: np.random.Generator) -> Cut:
         positions = self._painted[rng.integers(len(self._painted))]
         plane, y, x = positions[rng.integers(len(positions))]
-        deformation, grey = augment.draw(rng, self._config)
-        return self._cutter.cut(int(plane), (float(y), float(x)), deformation, grey)
+        return Cut(int(plane), (float(y), float(x)), *augment.draw(rng, self._config))
 
 
 def _positions(planes: tuple[PaintedPlane, ...], value: int) -> npt.NDArray[np.int32]:
@@ -164,22 +177,23 @@ def validation_batches(
     side = max(max(block.y[1] - block.y[0], block.x[1] - block.x[0]) for block in held_out)
     cutter = PatchCutter(stack.planes, size=side, levels=levels, device=device)
     at_once = max(1, pixels // (cutter.size + 2 * margin(levels)) ** 2)
-    patches = [_validation_patch(stack, cutter, block) for block in held_out]
     return [
-        _as_batch(patches[first : first + at_once]) for first in range(0, len(patches), at_once)
+        _validation_batch(stack, cutter, held_out[first : first + at_once])
+        for first in range(0, len(held_out), at_once)
     ]
 
 
-def _validation_patch(
-    stack: PaintedStack, cutter: PatchCutter, block: HeldOut
-) -> tuple[Tensor, Tensor, Tensor]:
-    index = next(i for i, plane in enumerate(stack.planes) if plane.number == block.plane)
-    origin = stack.planes[index].origin
-    start = (block.y[0] - origin[0], block.x[0] - origin[1])
-    half = (cutter.size - 1) / 2
-    image, classes, weights = cutter.cut(
-        index, (start[0] + half, start[1] + half), *augment.unchanged()
-    )
-    classes[block.y[1] - block.y[0] :] = IGNORED
-    classes[:, block.x[1] - block.x[0] :] = IGNORED
-    return image, classes, weights
+def _validation_batch(stack: PaintedStack, cutter: PatchCutter, blocks: Sequence[HeldOut]) -> Batch:
+    numbers = [plane.number for plane in stack.planes]
+    cuts = []
+    for block in blocks:
+        index = numbers.index(block.plane)
+        top, left = stack.planes[index].origin
+        half = (cutter.size - 1) / 2
+        centre = (block.y[0] - top + half, block.x[0] - left + half)
+        cuts.append(Cut(index, centre, *augment.unchanged()))
+    batch = cutter.cut(cuts)
+    for classes, block in zip(batch.classes, blocks, strict=True):
+        classes[block.y[1] - block.y[0] :] = IGNORED
+        classes[:, block.x[1] - block.x[0] :] = IGNORED
+    return batch

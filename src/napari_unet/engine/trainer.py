@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -169,10 +170,10 @@ class Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         batch = self._draw()
-        self._network.train()
+        if not self._network.training:  # after a validation or a preview
+            self._network.train()
         self._optimiser.zero_grad(set_to_none=True)
-        with torch.random.fork_rng(devices=self._cuda):  # dropout repeats, and disturbs nobody else
-            torch.manual_seed(int(self._rng.integers(2**31)))
+        with self._repeatable_dropout():
             loss = _loss(self._learn_from(batch.images), batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._config.clip_gradient > 0:
@@ -181,6 +182,17 @@ class Trainer:
         self._pull_back(self._pull * rate / self._config.learning_rate)
         self.step += 1
         return float(loss.detach())
+
+    @contextmanager
+    def _repeatable_dropout(self) -> Iterator[None]:
+        """Let dropout repeat with the seed, and disturb nobody else's random numbers."""
+        seed = int(self._rng.integers(2**31))  # drawn by every network: patches depend on it, too
+        if self._network.config.dropout == 0:
+            yield
+            return
+        with torch.random.fork_rng(devices=self._cuda):
+            torch.manual_seed(seed)
+            yield
 
     def _learn_from(self, images: Tensor) -> Tensor:
         """Return float32 logits, by products of bfloat16 numbers where these are faster.
@@ -229,9 +241,7 @@ class Trainer:
 
         self._network.eval()
         compute = network_probabilities(self._network, self._device, slice(None))
-        probabilities = OverlapTiler(compute, self.model.network.levels).predict(read, tile)
-        self._network.train()
-        return probabilities
+        return OverlapTiler(compute, self.model.network.levels).predict(read, tile)
 
     def weights(self) -> Mapping[str, Tensor]:
         """Return a copy of the weights, on the CPU."""
@@ -277,7 +287,8 @@ def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer
     if config.optimiser is Optimiser.SGD:
         return torch.optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay)
     betas = (config.momentum, 0.999)
-    return torch.optim.AdamW(weights, lr=rate, betas=betas, weight_decay=decay)
+    # One kernel for all that is done to a weight: the other two ways go over the memory many times.
+    return torch.optim.AdamW(weights, lr=rate, betas=betas, weight_decay=decay, fused=True)
 
 
 def _confusion(
