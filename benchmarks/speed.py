@@ -85,6 +85,7 @@ WIDE = NetworkConfig(name="32 channels, 5 levels", base_channels=32, levels=5)
 SIDE = 2048  # of the plane that is predicted, pixels
 TILE = 388  # as fig. 1 of the paper
 MATRIX = 2048  # side of the matrices whose product tells the speed of arithmetic
+CPU = torch.device("cpu")
 IMAGE = 572  # side of the image that is deformed, pixels
 
 
@@ -127,7 +128,7 @@ def prediction(repeats: int) -> Iterator[Row]:
     for config in (WIDE, NETWORKS["light"]):
         model = fresh_model(config, measure(ArrayPlanes(image)), Task.OBJECTS, (0, 1), seed=0)
         values = np.random.default_rng(0).standard_normal((1, 1, SIDE, SIDE), dtype=np.float32)
-        network = model.build(torch.device("cpu"))
+        network = model.build(CPU)
         ways: dict[str, Callable[[], Any]] = {
             "U-Net Paint": partial(predict, model, image),
             "U-Net Paint, PyTorch": partial(predict, model, image, use_openvino=False),
@@ -190,15 +191,15 @@ def training(repeats: int) -> Iterator[Row]:
         trainers = [make_trainer(sample.image, labels, network, r) for r in (recipe, precise)]
         loops = [BareLoop(network, r) for r in (recipe, precise)]
         ways = {
-            "mixed": partial(_repeat, partial(trainers[0].advance, 0.5), steps),
-            "float32": partial(_repeat, partial(trainers[1].advance, 0.5), steps),
-            "patches": partial(_repeat, trainers[0]._draw, steps),  # noqa: SLF001 timed by itself
-            "bare": partial(_repeat, loops[0].advance, steps),
-            "bare float32": partial(_repeat, loops[1].advance, steps),
+            "mixed": partial(repeat, partial(trainers[0].advance, 0.5), steps),
+            "float32": partial(repeat, partial(trainers[1].advance, 0.5), steps),
+            "patches": partial(repeat, trainers[0]._draw, steps),  # noqa: SLF001 timed by itself
+            "bare": partial(repeat, loops[0].advance, steps),
+            "bare float32": partial(repeat, loops[1].advance, steps),
         }
         times = in_turns(ways, repeats)
-        work = f"{_count(steps, 'step')} of {_count(recipe.batch, 'patch', 'patches')}, {name}"
-        mixed = multiplies_faster_in_bfloat16(torch.device("cpu"))
+        work = f"{count(steps, 'step')} of {count(recipe.batch, 'patch', 'patches')}, {name}"
+        mixed = multiplies_faster_in_bfloat16(CPU)
         same = "bare loop, bfloat16" if mixed else "bare loop"
         plain = "bare loop, float32, as PyTorch lays it out"
         yield Row("training", work, "step loop", same, times["mixed"], times["bare"])
@@ -209,17 +210,21 @@ def training(repeats: int) -> Iterator[Row]:
         yield Row("training", work, "patches", same, times["patches"], times["bare"])
 
 
-def _repeat(action: Callable[[], object], times: int) -> None:
+def repeat(action: Callable[[], object], times: int) -> None:
     for _ in range(times):
         action()
 
 
-def _count(number: int, one: str, many: str = "") -> str:
+def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def make_trainer(
-    image: npt.NDArray[Any], labels: npt.NDArray[Any], network: NetworkConfig, recipe: TrainConfig
+    image: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+    network: NetworkConfig,
+    recipe: TrainConfig,
+    device: torch.device = CPU,
 ) -> Trainer:
     """Return a trainer for painted labels, as `fit` makes it."""
     planes, painted = ArrayPlanes(image), ArrayPlanes(labels)
@@ -230,14 +235,16 @@ def make_trainer(
     split = Split(planes.shape, recipe.validation_share, np.random.default_rng(0))
     lessons = Lessons(reader, split, planes.count, scheme.unpainted)
     model = fresh_model(network, grey, Task.OBJECTS, (0, 1), seed=0)
-    return Trainer(model, recipe, lessons=lessons, device=torch.device("cpu"))
+    return Trainer(model, recipe, lessons=lessons, device=device)
 
 
 class BareLoop:
     """Forward, backward, update, on the same tensors every time."""
 
-    def __init__(self, network: NetworkConfig, recipe: TrainConfig) -> None:
-        device = torch.device("cpu")
+    def __init__(
+        self, network: NetworkConfig, recipe: TrainConfig, device: torch.device = CPU
+    ) -> None:
+        self._device = device
         model = fresh_model(network, Normalization((0.0,), (1.0,)), Task.OBJECTS, (0, 1), seed=0)
         self._mixed = recipe.mixed_precision and multiplies_faster_in_bfloat16(device)
         self._network = model.build(device).train()
@@ -247,14 +254,14 @@ class BareLoop:
         self._optimiser = kind(self._network.parameters(), lr=recipe.learning_rate)
         size = valid_output_size(recipe.patch, network.levels)
         shape = (recipe.batch, 1, *[size + 2 * margin(network.levels)] * 2)
-        self._images = torch.randn(shape)
-        self._classes = torch.randint(0, 2, (recipe.batch, size, size))
-        self._weights = torch.ones(recipe.batch, size, size)
+        self._images = torch.randn(shape, device=device)
+        self._classes = torch.randint(0, 2, (recipe.batch, size, size), device=device)
+        self._weights = torch.ones(recipe.batch, size, size, device=device)
 
     def advance(self) -> None:
         """Do one gradient update."""
         self._optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._mixed):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._mixed):
             logits = self._network(self._images)
         loss = weighted_cross_entropy(logits.float(), self._classes, self._weights)
         loss.backward()  # type: ignore[no-untyped-call]

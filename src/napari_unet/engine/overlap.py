@@ -17,6 +17,7 @@ from napari_unet.engine.means import free_cached_memory
 from napari_unet.engine.rotation import Rotation
 from napari_unet.engine.tile_side import SMALLEST_SIDE
 from napari_unet.engine.tiles import Span, Tile
+from napari_unet.engine.transfer import to_device, to_host
 from napari_unet.engine.unet import margin, stride, valid_output_size
 
 __all__ = ["OverlapTiler", "Reader", "network_probabilities", "predict_averaged"]
@@ -43,12 +44,11 @@ def network_probabilities(
 
     @torch.inference_mode()
     def compute(image: Image) -> Image:
-        batch = torch.from_numpy(image)[None].to(device, memory_format=torch.channels_last)
+        batch = to_device(image, device)[None]
         # TensorFloat-32 would make the result depend on the tile's size by more than 1e-5.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             logits: Tensor = network(batch)  # (1, K, y, x)
-        probabilities: Image = logits.softmax(dim=1)[0, channels].cpu().numpy()
-        return probabilities
+        return to_host(logits.softmax(dim=1)[0, channels])
 
     return compute
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
-from napari_unet.engine.ahead import one_ahead
+from napari_unet.engine.ahead import ahead
 from napari_unet.engine.decode import Probabilities, plane_decoder
 from napari_unet.engine.device import DeviceChoice, engine_errors
 from napari_unet.engine.errors import SettingsError
@@ -166,7 +166,7 @@ class _Run:
         return len(self.order) * len(self.tiles)
 
     def segment_planes(self) -> Generator[SegmentEvent, None, FinishReason]:
-        work = one_ahead(self._predict, product(self.order, self.tiles))
+        work = ahead(self._predict, product(self.order, self.tiles), self.predictor.at_once)
         with closing(work) as predicted:
             for plane in self.order:
                 yield from self._segment_plane(plane, predicted)

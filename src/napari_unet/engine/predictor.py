@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from threading import Lock
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +23,7 @@ from napari_unet.engine.reduction import Reduction
 from napari_unet.engine.rotation import rotations
 from napari_unet.engine.tile_side import TileLimits, choose_side, tile_limits
 from napari_unet.engine.tiles import Tile, read_mirrored
+from napari_unet.engine.transfer import own_stream
 
 __all__ = ["Predictor"]
 
@@ -49,6 +53,7 @@ class Predictor:
     Notes
     -----
     Where memory is short, tiles are computed in parts, and if nothing else helps on the CPU.
+    Several threads may predict at the same time; they read one after the other.
     """
 
     def __init__(self, model: Model, planes: Planes, device: DeviceChoice, count: int = 1) -> None:
@@ -61,16 +66,17 @@ class Predictor:
         self._reduced = self._reduction.image(planes)
         self._normalization = measure(self._reduced)
         self._rotations = rotations(self._reduced.shape, count)
-        self._tiler: OverlapTiler | None = None
-        self._openvino = False
+        self._reading = Lock()
+        self._falling_back = Lock()
+        self._computer: _Computer | None = None
         try:
             with engine_errors(device):
-                self._tiler = self._new_tiler()
+                self._computer = _Computer.of(model, device)
         except OutOfMemoryError:
             if device.device == "cpu":
                 raise
-        if self._tiler is None:
-            self._fall_back()
+        if self._computer is None:
+            self._fall_back(None)
 
     def predict(self, plane: int, tile: Tile) -> Probabilities:
         """Return the probabilities of one tile, (K, y, x); of objects, the foreground only.
@@ -82,15 +88,15 @@ class Predictor:
         EngineError
             If the device fails; too little memory is no failure, unless it is the CPU's.
         """
+        computer = self._computer
+        assert computer is not None, "released"
         try:
-            with engine_errors(self.device):
-                return self._predict(plane, tile)
+            return self._predict(computer, plane, tile)
         except OutOfMemoryError:
-            if self.device.device == "cpu":
+            if computer.device.device == "cpu":
                 raise
-        self._fall_back()  # only now, since the error held what had been computed
-        with engine_errors(self.device):
-            return self._predict(plane, tile)
+        # Only now, since the error held what had been computed.
+        return self._predict(self._fall_back(computer), plane, tile)
 
     @property
     def tile_side(self) -> int:
@@ -105,55 +111,80 @@ class Predictor:
             )
 
     @property
+    def at_once(self) -> int:
+        """How many tiles are predicted at the same time, so that the device need not wait.
+
+        While a GPU computes one, the next is read and copied to it.
+        """
+        return 2 if self.device.torch_device.type == "cuda" else 1
+
+    @property
     def shortage(self) -> MemoryShort | None:
         """What is done about too little memory; None: there has been enough."""
-        largest = self._tiler.largest if self._tiler else None
+        largest = self._computer.tiler.largest if self._computer else None
         if largest is None and not self._fell_back:
             return None
         side = largest or self._limits.largest
         return MemoryShort(str(self.device), side * (self.model.reduction or 1))
 
-    def _predict(self, plane: int, tile: Tile) -> Probabilities:
+    def _predict(self, computer: _Computer, plane: int, tile: Tile) -> Probabilities:
         def read(wanted: Tile) -> npt.NDArray[np.float32]:
+            with self._reading:
+                values = read_mirrored(self._reduced, plane, wanted)
             try:
-                return self._normalization.apply(read_mirrored(self._reduced, plane, wanted))
+                return self._normalization.apply(values)
             except ImageError as error:
                 raise ImageError(f"Plane {plane}: {error}") from error
 
         def predict_blocks(wanted: Tile) -> Probabilities:
-            assert self._tiler is not None, "released"
-            return predict_averaged(self._tiler, read, wanted, self._rotations)
+            return predict_averaged(computer.tiler, read, wanted, self._rotations)
 
-        return self._reduction.predict(predict_blocks, tile)
+        with engine_errors(computer.device), own_stream(computer.device.torch_device):
+            return self._reduction.predict(predict_blocks, tile)
 
     def release(self) -> None:
         """Let go of the network and of the device's memory."""
-        self._tiler = None
+        self._computer = None
         free_cached_memory()
 
     @property
     def _limits(self) -> TileLimits:
-        device = self.device.torch_device
-        return tile_limits(self.model.network, device, openvino=self._openvino)
+        assert self._computer is not None, "released"
+        device, openvino = self.device.torch_device, self._computer.openvino
+        return tile_limits(self.model.network, device, openvino=openvino)
 
-    def _new_tiler(self) -> OverlapTiler:
-        device = self.device.torch_device
-        network, channels = self.model.build(device), wanted_channels(self.model.task)
-        compute = None
-        if device.type == "cpu":
-            compute = openvino_probabilities(network, channels)
+    def _fall_back(self, failed: _Computer | None) -> _Computer:
+        """Go on on the CPU, unless another thread has begun to already."""
+        with self._falling_back:
+            if self._computer is not failed:
+                assert self._computer is not None, "released"
+                return self._computer
+            self.release()
+            self.device = fallback(self.device)
+            self._fell_back = True
+            with engine_errors(self.device):
+                self._computer = _Computer.of(self.model, self.device)
+            return self._computer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Computer:
+    """The network on a device."""
+
+    device: DeviceChoice
+    tiler: OverlapTiler
+    openvino: bool  # computes
+
+    @classmethod
+    def of(cls, model: Model, choice: DeviceChoice) -> _Computer:
+        """Build the network; on the CPU OpenVINO computes, if it can."""
+        device = choice.torch_device
+        network, channels = model.build(device), wanted_channels(model.task)
+        compute = openvino_probabilities(network, channels) if device.type == "cpu" else None
+        openvino = compute is not None
         arrange(network, device, mixed=False)
-        self._openvino = compute is not None
         compute = compute or network_probabilities(network, device, channels)
-        return OverlapTiler(compute, self.model.network.levels)
-
-    def _fall_back(self) -> None:
-        """Go on on the CPU."""
-        self.release()
-        self.device = fallback(self.device)
-        self._fell_back = True
-        with engine_errors(self.device):
-            self._tiler = self._new_tiler()
+        return cls(choice, OverlapTiler(compute, model.network.levels), openvino)
 
 
 def _check_channels(model: Model, planes: Planes) -> None:
