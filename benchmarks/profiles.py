@@ -3,6 +3,9 @@
     python -m benchmarks.profiles [--repeats 3]
     python -m benchmarks.profiles --before 54239da^       # beside the code of an older commit
 
+`segment` is from grey values to objects, `objects` from probabilities that are at hand, as if the
+network took no time: what a fast GPU leaves to the processor; `train` is a short training.
+
 Every 5 ms a second thread looks where the caller's thread is, and counts the time for the module of
 `napari_unet` that is innermost there: what it calls in other libraries is its own time. What runs
 in other threads meanwhile counts for nobody. Each figure is the median of the repeats, each in a
@@ -28,15 +31,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from unittest import mock
 
 import numpy as np
+import numpy.typing as npt
 
 import napari_unet
 from napari_unet.cli.settings import train_config
-from napari_unet.config import Task, Unpainted
+from napari_unet.config import OutputKind, Task, Unpainted
+from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
+from napari_unet.engine.predictor import Predictor
+from napari_unet.engine.tiles import Tile
 from napari_unet.engine.train import fit
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
@@ -59,6 +67,24 @@ def segment_plane() -> Callable[[], object]:
     model = load_model(find_model("light"))
     planes = ArrayPlanes(synthetic_cells(seed=1, planes=1, shape=(SIDE, SIDE)).image)
     return lambda: sum(1 for _ in segment(model, planes, device=pick_device("cpu")))
+
+
+def cut_objects() -> Callable[[], object]:
+    """Return the work of cutting probabilities into objects, as if the network took no time."""
+    model = load_model(find_model("light"))
+    planes = ArrayPlanes(synthetic_cells(seed=1, planes=1, shape=(SIDE, SIDE)).image)
+    device = pick_device("cpu")
+    events = segment(model, planes, device=device, kind=OutputKind.PROBABILITIES)
+    ((_, probabilities),) = whole_planes(events)
+
+    def predict(_: Predictor, _plane: int, tile: Tile) -> npt.NDArray[np.float32]:
+        return np.asarray(probabilities[:, tile.y.as_slice, tile.x.as_slice])
+
+    def cut() -> int:
+        with mock.patch.object(Predictor, "predict", predict):
+            return sum(1 for _ in segment(model, planes, device=device))
+
+    return cut
 
 
 def train() -> Callable[[], object]:
@@ -85,6 +111,7 @@ def train() -> Callable[[], object]:
 
 WORKS: dict[str, tuple[str, Callable[[], Callable[[], object]]]] = {
     "segment": (f"`light` segments {SIDE}×{SIDE} px into objects", segment_plane),
+    "objects": (f"{SIDE}×{SIDE} px of probabilities become objects", cut_objects),
     "train": (f"`light` trains {STEPS} steps on {TRAINED_SIDE}×{TRAINED_SIDE} px", train),
 }
 

@@ -134,3 +134,19 @@ def test_validation_patches_label_the_held_out_pixels_once_each(levels: int) -> 
     assert held_out
     for value in (0, 1):
         assert int((shown == value).sum()) == int((expected == value).sum())
+
+
+def test_patches_are_made_on_their_device() -> None:
+    """On one without numbers, where mixing with the CPU fails as it does on a GPU."""
+    device = torch.device("meta")
+    planes = tuple(
+        replace(plane_where_image_tells_the_class(seed), number=seed) for seed in range(2)
+    )
+    stack = PaintedStack(planes, (0, 1))
+    sampler = PatchSampler(stack, AugmentConfig(), size=20, levels=LEVELS, device=device)
+
+    batch = sampler.draw(np.random.default_rng(0), 8)
+
+    side = sampler.size + 2 * margin(LEVELS)
+    assert batch.images.shape == (8, 1, side, side)
+    assert {batch.images.device, batch.classes.device, batch.weights.device} == {device}
