@@ -84,6 +84,7 @@ def test_threads_that_run_out_of_memory_together_fall_back_once(
 
     def remember(model: Any, choice: DeviceChoice) -> Any:
         built.append(choice)
+        time.sleep(0.1)  # the other thread comes meanwhile
         return build(model, choice)
 
     monkeypatch.setattr(predictor._Computer, "of", remember)
@@ -92,6 +93,23 @@ def test_threads_that_run_out_of_memory_together_fall_back_once(
     assert [choice.device for choice in built] == ["cpu:0", "cpu"]
     assert len(told) == 1
     assert asked
+
+
+def test_asking_for_a_shortage_while_another_thread_falls_back_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[MemoryShort | None] = []
+    work = Predictor(MODEL, ArrayPlanes(STACK), CPU)
+    build = predictor._Computer.of
+
+    def ask_meanwhile(model: Any, choice: DeviceChoice) -> Any:
+        asked.append(work.shortage)
+        return build(model, choice)
+
+    monkeypatch.setattr(predictor._Computer, "of", ask_meanwhile)
+    work._fall_back(work._computer)
+    assert asked == [None]
+    assert work.shortage is not None
 
 
 def test_what_goes_to_a_device_comes_back() -> None:

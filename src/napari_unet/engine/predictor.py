@@ -88,7 +88,8 @@ class Predictor:
         EngineError
             If the device fails; too little memory is no failure, unless it is the CPU's.
         """
-        computer = self._computer
+        with self._falling_back:  # another thread may be about it
+            computer = self._computer
         assert computer is not None, "released"
         try:
             return self._predict(computer, plane, tile)
@@ -101,10 +102,12 @@ class Predictor:
     @property
     def tile_side(self) -> int:
         """Side of the tiles that suit the device, pixels of the plane."""
-        with engine_errors(self.device):
+        computer = self._computer
+        assert computer is not None, "released"
+        with engine_errors(computer.device):
             return choose_side(
                 self.model.network,
-                self._limits,
+                self._limits(computer),
                 self.planes.shape,
                 len(self._rotations),
                 self.model.reduction or 1,
@@ -120,11 +123,17 @@ class Predictor:
 
     @property
     def shortage(self) -> MemoryShort | None:
-        """What is done about too little memory; None: there has been enough."""
-        largest = self._computer.tiler.largest if self._computer else None
+        """What is done about too little memory; None: there has been enough.
+
+        While another thread falls back, nothing is told yet.
+        """
+        computer = self._computer
+        if computer is None:
+            return None
+        largest = computer.tiler.largest
         if largest is None and not self._fell_back:
             return None
-        side = largest or self._limits.largest
+        side = largest or self._limits(computer).largest
         return MemoryShort(str(self.device), side * (self.model.reduction or 1))
 
     def _predict(self, computer: _Computer, plane: int, tile: Tile) -> Probabilities:
@@ -147,11 +156,9 @@ class Predictor:
         self._computer = None
         free_cached_memory()
 
-    @property
-    def _limits(self) -> TileLimits:
-        assert self._computer is not None, "released"
-        device, openvino = self.device.torch_device, self._computer.openvino
-        return tile_limits(self.model.network, device, openvino=openvino)
+    def _limits(self, computer: _Computer) -> TileLimits:
+        device = computer.device.torch_device
+        return tile_limits(self.model.network, device, openvino=computer.openvino)
 
     def _fall_back(self, failed: _Computer | None) -> _Computer:
         """Go on on the CPU, unless another thread has begun to already."""
