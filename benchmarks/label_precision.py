@@ -25,17 +25,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.microscopy_sets import SETS, MicroscopySet
-from benchmarks.stroke_budgets import cached_set, paint_budget
-from napari_unet.cli.settings import train_config
-from napari_unet.config import ObjectsConfig, OutputKind, Task, Unpainted
+from benchmarks.stroke_budgets import cached_set, train_steps
+from napari_unet.config import ObjectsConfig, OutputKind, Task
 from napari_unet.engine import openvino_network
 from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
-from napari_unet.engine.events import TrainDone
 from napari_unet.engine.model import Model
-from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
-from napari_unet.engine.train import fit
 from napari_unet.engine.unet import UNet
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
@@ -148,22 +144,6 @@ def decide(probabilities: Probabilities, task: Task) -> npt.NDArray[np.intp]:
     return np.asarray(probabilities.argmax(axis=0))
 
 
-def train(name: str, start: Model, steps: int) -> Model:
-    """Train on the strokes of a simulated person."""
-    chosen = cached_set(name)
-    *_, done = fit(
-        chosen.planes,
-        ArrayPlanes(paint_budget(name, BUDGET, 0).labels),
-        start=start,
-        task=chosen.task,
-        unpainted=Unpainted.IGNORED,
-        config=train_config(start, seconds=None, steps=steps, seed=0),
-        device=pick_device("cpu"),
-    )
-    assert isinstance(done, TrainDone)
-    return done.model
-
-
 def compare(exact: list[Probabilities], other: list[Probabilities], task: Task) -> str:
     """Return planes with equal labels, other pixels per million, and the largest difference."""
     differing = [
@@ -191,7 +171,7 @@ def main() -> None:
     print(f"| set | {' | '.join(titles)} |")
     print("|---" * (len(titles) + 1) + "|")
     for name in wish.sets:
-        chosen, model = cached_set(name), train(name, start, wish.steps)
+        chosen, model = cached_set(name), train_steps(name, start, wish.steps, budget=BUDGET)
         exact = predict(model, chosen)
         cells = [compare(exact, predict(model, chosen, a), chosen.task) for a in ARITHMETICS]
         print(f"| {chosen.title} | {' | '.join(cells)} |", flush=True)

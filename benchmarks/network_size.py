@@ -20,16 +20,13 @@ import numpy as np
 import torch
 
 from benchmarks.microscopy_sets import SETS
-from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, run_network
+from benchmarks.stroke_budgets import BUDGETS, cached_set, run_network, train_steps
 from benchmarks.stroke_cells import Cell
-from napari_unet.cli.settings import train_config
-from napari_unet.config import OutputKind, Unpainted
+from napari_unet.config import OutputKind
 from napari_unet.engine.device import pick_device
-from napari_unet.engine.events import TrainDone
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
-from napari_unet.engine.train import fit
 from napari_unet.engine.unet import margin
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
@@ -51,20 +48,10 @@ class Quality:
 
 def step_seconds(model: Model) -> float:
     """Return the seconds of one training step, without the first answer."""
-    chosen, paint = cached_set(_TIMED_SET), paint_budget(_TIMED_SET, 20, 0)
 
     def spend(steps: int) -> float:
         begun = time.perf_counter()
-        *_, done = fit(
-            chosen.planes,
-            ArrayPlanes(paint.labels),
-            start=model,
-            task=chosen.task,
-            unpainted=Unpainted.IGNORED,
-            config=train_config(model, seconds=None, steps=steps, seed=0),
-            device=pick_device("cpu"),
-        )
-        assert isinstance(done, TrainDone)
+        train_steps(_TIMED_SET, model, steps, budget=20)
         return time.perf_counter() - begun
 
     return (spend(1 + _TIMED_STEPS) - spend(1)) / _TIMED_STEPS

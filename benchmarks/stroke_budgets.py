@@ -61,6 +61,7 @@ __all__ = [
     "paint_budget",
     "read_cells",
     "score",
+    "train_steps",
 ]
 
 BUDGETS: dict[int, tuple[int, ...]] = {
@@ -110,6 +111,22 @@ def paint_budget(name: str, budget: int, seed: int) -> Paint:
         done += _correct(chosen, labels, budget - done)
     share = float((labels[list(chosen.painted[: len(planned)])] > 0).mean())
     return Paint(labels, done, share)
+
+
+def train_steps(name: str, start: Model, steps: int, *, budget: int) -> Model:
+    """Return the model after some steps of training on the paint of a budget."""
+    chosen = cached_set(name)
+    *_, done = fit(
+        chosen.planes,
+        ArrayPlanes(paint_budget(name, budget, 0).labels),
+        start=start,
+        task=chosen.task,
+        unpainted=Unpainted.IGNORED,
+        config=train_config(start, seconds=None, steps=steps, seed=0),
+        device=pick_device("cpu"),
+    )
+    assert isinstance(done, TrainDone)
+    return done.model
 
 
 @cache
