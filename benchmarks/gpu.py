@@ -29,7 +29,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.documents import put_into
 from benchmarks.label_precision import ARITHMETICS, Arithmetic, emulate
@@ -38,6 +38,7 @@ from benchmarks.speed import BareLoop, count, make_trainer, repeat
 from benchmarks.speed_peers import count_operations
 from napari_unet.config import NETWORKS, RECIPES, Task
 from napari_unet.engine.device import DEVICES, DeviceChoice, pick_device
+from napari_unet.engine.folded import FoldedUNet
 from napari_unet.engine.model import fresh_model
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.overlap import network_probabilities
@@ -65,13 +66,16 @@ class Way:
     layout: torch.memory_format = torch.channels_last
     tf32: bool = False
     products: Arithmetic | None = None  # each convolution in several
+    folded: bool = False
     graph: bool = False
     compiled: bool = False
 
 
 WAYS = (
-    Way("float32, as the project", torch.float32, torch.contiguous_format),
+    Way("float32", torch.float32, torch.contiguous_format),
     Way("float32, channels last", torch.float32),
+    Way("float32, folded", torch.float32, torch.contiguous_format, folded=True),
+    Way("float32, folded, channels last", torch.float32, folded=True),
     Way("float32, CUDA graph", torch.float32, torch.contiguous_format, graph=True),
     Way("float32, compiled", torch.float32, torch.contiguous_format, compiled=True),
     Way("TensorFloat-32, channels last", torch.float32, tf32=True),
@@ -130,14 +134,15 @@ def tile(choice: DeviceChoice, side: int, wish: argparse.Namespace) -> Iterator[
             f"| {off:.0e} |"
         )
     seconds = seconds_of(partial(exact, image), device, wish.repeats)
-    yield f"| float32, as the project, and back | {1e3 * seconds:.2f} | | | |"
+    yield f"| float32, copied there and back | {1e3 * seconds:.2f} | | | |"
 
 
-def way_of(way: Way, network: UNet, image: Tensor) -> tuple[Work, Callable[[], Tensor]]:
+def way_of(way: Way, unet: UNet, image: Tensor) -> tuple[Work, Callable[[], Tensor]]:
     """Return the work of predicting an image (1, C, Y, X), and what gives its logits."""
-    device = next(network.parameters()).device
+    device = next(unet.parameters()).device
     if way.products is not None:
-        emulate(network, way.products)
+        emulate(unet, way.products)
+    network: nn.Module = FoldedUNet(unet) if way.folded else unet
     network.to(dtype=way.dtype, memory_format=way.layout)  # type: ignore[call-overload]
     values = image.to(device, way.dtype).contiguous(memory_format=way.layout)
     forward: Callable[[Tensor], Tensor] = torch.compile(network) if way.compiled else network

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from benchmarks.gpu import WAYS, way_of
-from benchmarks.label_precision import ARITHMETICS, Arithmetic, compare, emulate, tf32
-from napari_unet.config import NetworkConfig, Task
+from benchmarks.label_precision import (
+    ARITHMETICS,
+    Arithmetic,
+    compare,
+    computed_in,
+    emulate,
+    tf32,
+)
+from napari_unet.config import NetworkConfig, OutputKind, Task
 from napari_unet.engine.unet import UNet, initialise
+from tests.engine.tiny import noise, segmented, tiny_model
 
 BFLOAT16, FLOAT16, TF32, THREE_PRODUCTS = ARITHMETICS
 IMAGE = torch.randn(1, 1, 60, 60, generator=torch.Generator().manual_seed(1))
@@ -61,7 +70,22 @@ def test_labels_that_differ_are_counted() -> None:
     assert compare(exact, other, Task.OBJECTS) == "1 of 2, 10000, 2e-01"
 
 
-@pytest.mark.parametrize("title", ["float32, channels last", "three products of TensorFloat-32"])
+def test_a_segmentation_is_computed_in_an_arithmetic() -> None:
+    def foreground(arithmetic: Arithmetic | None) -> npt.NDArray[np.float32]:
+        with computed_in(arithmetic):
+            return segmented(model, noise(60, 60), kind=OutputKind.PROBABILITIES)
+
+    model = tiny_model(levels=3)
+    exact = foreground(None)
+
+    assert 1e-5 < np.abs(foreground(TF32) - exact).max() < 1e-2
+    assert np.abs(foreground(THREE_PRODUCTS) - exact).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["float32, channels last", "float32, folded", "three products of TensorFloat-32"],
+)
 def test_the_ways_of_the_gpu_benchmark_give_the_same_logits(title: str) -> None:
     (way,) = (way for way in WAYS if way.title == title)
     with torch.no_grad():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 
@@ -11,30 +9,25 @@ from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.model import Model
 from napari_unet.engine.unet import UNet
 
-Forward = Callable[[UNet, torch.Tensor], torch.Tensor]
-
 
 def short_of_memory(
     monkeypatch: pytest.MonkeyPatch, side: int, *, only: DeviceChoice | None = None
 ) -> list[int]:
     """Let networks fail on inputs beyond a side, on one device or any; return the sides asked."""
     asked: list[int] = []
-    small: list[UNet] = []
-    features: Forward = UNet.features
     build = Model.build
 
-    def remember(model: Model, device: torch.device) -> UNet:
+    def build_small(model: Model, device: torch.device) -> UNet:
         network = build(model, device)
-        if only is None or device == only.torch_device:
-            small.append(network)
+        is_small = only is None or device == only.torch_device
+
+        def fail(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            asked.append(max(inputs[0].shape[-2:]))
+            if is_small and asked[-1] > side:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+        network.down[0].register_forward_pre_hook(fail)
         return network
 
-    def fail(network: UNet, x: torch.Tensor) -> torch.Tensor:
-        asked.append(max(x.shape[-2:]))
-        if asked[-1] > side and any(network is other for other in small):
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-        return features(network, x)
-
-    monkeypatch.setattr(Model, "build", remember)
-    monkeypatch.setattr(UNet, "features", fail)
+    monkeypatch.setattr(Model, "build", build_small)
     return asked

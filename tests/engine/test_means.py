@@ -15,6 +15,7 @@ from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import MemoryShort, StepDone, TrainDone, TrainEvent
 from napari_unet.engine.means import Means
+from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.train import fit
@@ -70,16 +71,14 @@ def test_what_does_not_fit_at_all_goes_to_the_cpu(monkeypatch: pytest.MonkeyPatc
 
 def test_a_network_that_does_not_fit_goes_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     expected, _ = segmented()
-    move = UNet.to
-    tried: list[Any] = []
+    build = Model.build
 
-    def fail(network: UNet, *arguments: Any, **options: Any) -> UNet:
-        tried.append(arguments)
-        if len(tried) == 1:
+    def fail(model: Model, device: torch.device) -> UNet:
+        if device == NOT_THE_CPU.torch_device:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return move(network, *arguments, **options)
+        return build(model, device)
 
-    monkeypatch.setattr(UNet, "to", fail)
+    monkeypatch.setattr(Model, "build", fail)
     values, told = segmented(NOT_THE_CPU)
     np.testing.assert_allclose(values, expected, atol=1e-5)
     assert len(told) == 1

@@ -32,6 +32,7 @@ from napari_unet.engine.events import (
     SegmentStarted,
     TileDone,
 )
+from napari_unet.engine.folded import FoldedUNet
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
@@ -340,14 +341,14 @@ def test_at_most_five_planes_are_held_while_linking() -> None:
 
 
 @pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[UNet]]:
-    """The networks that have been made."""
-    networks: list[weakref.ref[UNet]] = []
+def built(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[torch.nn.Module]]:
+    """A layer of each network that has been made, which every form of the network keeps."""
+    networks: list[weakref.ref[torch.nn.Module]] = []
     build = Model.build
 
     def remember(model: Model, device: torch.device) -> UNet:
         network = build(model, device)
-        networks.append(weakref.ref(network))
+        networks.append(weakref.ref(network.head))
         return network
 
     monkeypatch.setattr(Model, "build", remember)
@@ -356,7 +357,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[UNet]]:
 
 @pytest.mark.parametrize("events_seen", [1, 2, 13, 14, 15, 26])
 def test_closing_early_lets_go_of_network_and_image(
-    events_seen: int, built: list[weakref.ref[UNet]]
+    events_seen: int, built: list[weakref.ref[torch.nn.Module]]
 ) -> None:
     run = segment(MODEL, ArrayPlanes(STACK[:2]), device=CPU, tiling=TILES_OF_16)
     for _ in range(events_seen):
@@ -368,7 +369,7 @@ def test_closing_early_lets_go_of_network_and_image(
 
 
 def test_the_network_is_let_go_before_the_last_objects_are_found(
-    built: list[weakref.ref[UNet]], monkeypatch: pytest.MonkeyPatch
+    built: list[weakref.ref[torch.nn.Module]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[bool] = []
 
@@ -428,7 +429,7 @@ def test_failures_of_the_device_become_one_error_with_a_cure(
     def fail(*_: Any) -> None:
         raise failure
 
-    monkeypatch.setattr(UNet, "forward", fail)
+    monkeypatch.setattr(FoldedUNet, "forward", fail)
     with pytest.raises(EngineError, match=r"choose|start the program again"):
         events()
 

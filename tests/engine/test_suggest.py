@@ -283,12 +283,12 @@ def test_bad_input_gets_one_sentence() -> None:
 
 def test_closing_early_lets_go_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_model()
-    built: list[weakref.ref[UNet]] = []
+    built: list[weakref.ref[torch.nn.Module]] = []
     build = Model.build
 
     def remember(model: Model, device: torch.device) -> UNet:
         network = build(model, device)
-        built.append(weakref.ref(network))
+        built.append(weakref.ref(network.head))
         return network
 
     monkeypatch.setattr(Model, "build", remember)

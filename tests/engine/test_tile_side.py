@@ -13,7 +13,7 @@ from napari_unet.engine.tile_side import choose_side, tile_limits
 from napari_unet.engine.unet import margin
 from tests.engine.tiny import CPU, noise, tiny_model
 
-HUGE = 100 * 256, 100 * 256
+HUGE = 11 * 512 * 4, 8 * 704 * 4
 ON_CPU = torch.device("cpu")
 
 
@@ -36,7 +36,7 @@ def test_tiles_fit_the_cpu_and_leave_no_sliver(
 ) -> None:
     longest = max(shape)
     side = side_on_cpu(network, shape, openvino=openvino)
-    assert side <= (1024 if openvino else 512) * 1.5
+    assert side <= (704 if openvino else 512) * 1.5
     count = -(-longest // side)
     assert longest - (count - 1) * side > side / 2
     copies = 4 if openvino else 5
@@ -47,7 +47,7 @@ def test_tiles_fit_the_cpu_and_leave_no_sliver(
 def test_openvino_takes_larger_tiles() -> None:
     light = NETWORKS["light"]
     assert side_on_cpu(light, HUGE) == 512
-    assert side_on_cpu(light, HUGE, openvino=True) == 1024
+    assert side_on_cpu(light, HUGE, openvino=True) == 704
 
 
 @pytest.mark.parametrize("openvino", [False, True])
@@ -58,7 +58,7 @@ def test_the_predictor_says_which_tiles_suit_what_computes(
         monkeypatch.setattr(predictor, "openvino_probabilities", lambda *_: lambda image: image)
     model = tiny_model(levels=4)
     planes = ArrayPlanes(noise(1, 3000, 40))
-    assert Predictor(model, planes, CPU).tile_side == (1000 if openvino else 500)
+    assert Predictor(model, planes, CPU).tile_side == (750 if openvino else 500)
 
 
 def test_tiles_fit_the_free_memory_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,5 +75,5 @@ def test_tiles_fit_the_free_memory_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -
 
 def test_tiles_of_a_reduced_plane_are_as_many_times_larger() -> None:
     light = NETWORKS["light"]
-    assert side_on_cpu(light, (400 * 256,) * 2, reduction=4) == 4 * side_on_cpu(light, HUGE)
+    assert side_on_cpu(light, (4 * max(HUGE),) * 2, reduction=4) == 4 * side_on_cpu(light, HUGE)
     assert side_on_cpu(light, (600, 700), reduction=4) == 700

@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_unet.engine.unet import UNet, margin, stride
+from napari_unet.engine.folded import FoldedUNet
+from napari_unet.engine.unet import UNet, margin, stride, valid_output_size
 
 __all__ = ["OPENVINO", "TOLERANCE", "openvino_probabilities"]
 
@@ -25,6 +26,8 @@ TOLERANCE = 1e-4
 """Probabilities that differ by more from PyTorch's are not used."""
 
 _TELEMETRY = "openvino_telemetry"
+_CONVOLUTION_LOSS = 4  # pixels per side: two convolutions, at half the size
+_STRIDES = 2**20  # of the network, to the largest image
 
 Image = npt.NDArray[np.float32]
 """(C, Y, X)"""
@@ -60,7 +63,7 @@ def _compile(network: UNet, channels: slice) -> Callable[[Image], Image]:
     with _no_telemetry():
         openvino = importlib.import_module(OPENVINO)
     compiled = openvino.Core().compile_model(
-        _Graph(network).model(),
+        _Graph(FoldedUNet(network)).model(),
         "CPU",
         {
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -98,7 +101,7 @@ def _no_telemetry() -> Iterator[None]:
 def _agrees(compute: Callable[[Image], Image], network: UNet, channels: slice) -> bool:
     """Return whether a small image of noise has the probabilities that PyTorch gives."""
     levels = network.config.levels
-    side = 2 * margin(levels) + 4 + 4 * stride(levels)
+    side = valid_output_size(8, levels) + 2 * margin(levels)
     shape = (network.config.in_channels, side, side + stride(levels))
     image = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
     with torch.inference_mode():
@@ -107,52 +110,62 @@ def _agrees(compute: Callable[[Image], Image], network: UNet, channels: slice) -
 
 
 class _Graph:
-    """The network as OpenVINO's operations, for images of any size."""
+    """The network as OpenVINO's operations, for images of any size that it can compute."""
 
-    def __init__(self, network: UNet) -> None:
+    def __init__(self, network: FoldedUNet) -> None:
         self._network = network
+        self._openvino: Any = importlib.import_module(OPENVINO)
         self._ops: Any = importlib.import_module(f"{OPENVINO}.opset13")
 
     def model(self) -> Any:
         """Return the model: (1, C, Y, X) → (1, K, y, x) probabilities."""
         ops, network = self._ops, self._network
-        image = ops.parameter([1, network.config.in_channels, -1, -1], np.float32)
-        x = image
+        size = self._sizes()
+        image = ops.parameter([1, network.config.in_channels, size, size], np.float32)
+        first, *others = network.down
+        x = self._double_convolution(image, first)
         skips = []
-        for level, block in enumerate(network.down):
+        for block in others:
+            skips.append(x)
+            x = ops.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)
             x = self._double_convolution(x, block)
-            if level < len(network.down) - 1:
-                skips.append(x)
-                x = ops.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)
-        lost = 4  # pixels per side: two convolutions, at half the size
-        for up, merge in zip(network.up, network.merge, strict=True):
-            assert isinstance(up, nn.ConvTranspose2d)
-            x = ops.convolution_backprop_data(x, self._constant(up.weight), strides=[2, 2])
-            x = self._merge(self._crop(skips.pop(), lost), self._add_bias(x, up), merge)
-            lost = 2 * (lost + 4)
+        lost = _CONVOLUTION_LOSS  # pixels per side of the skipped features
+        for merge in network.merge:
+            x = self._merge(self._crop(skips.pop(), lost), x, merge)
+            lost = 2 * (lost + _CONVOLUTION_LOSS)
         logits = self._convolution(x, network.head)
-        return importlib.import_module(OPENVINO).Model([ops.softmax(logits, 1)], [image], "U-Net")
+        return self._openvino.Model([ops.softmax(logits, 1)], [image], "U-Net")
+
+    def _sizes(self) -> Any:
+        """Return the smallest and the largest side of an image.
+
+        Both can be computed, so that OpenVINO finds the same bounds for all features that are
+        added, and adds them in place; without bounds it copies them first.
+        """
+        levels = self._network.config.levels
+        smallest = valid_output_size(1, levels) + 2 * margin(levels)
+        return self._openvino.Dimension(smallest, smallest + _STRIDES * stride(levels))
 
     def _double_convolution(self, x: Any, block: Any) -> Any:
         for layer in block:
             x = self._ops.relu(x) if isinstance(layer, nn.ReLU) else self._convolution(x, layer)
         return x
 
-    def _merge(self, skip: Any, x: Any, block: Any) -> Any:
-        """Convolve each half of the channels by itself: both side by side take more memory."""
-        first, *rest = block
-        of_skip, of_x = first.weight.split(first.in_channels // 2, dim=1)
-        total = self._ops.add(self._convolved(skip, of_skip), self._convolved(x, of_x))
-        return self._double_convolution(self._add_bias(total, first), rest)
+    def _merge(self, skip: Any, x: Any, merge: Any) -> Any:
+        ops = self._ops
+        up = ops.depth_to_space(self._convolved(x, merge.up), "blocks_first", 2)
+        skip = self._add_bias(self._convolved(skip, merge.skip), merge.bias)
+        x = ops.relu(ops.add(skip, up))
+        return ops.relu(self._convolution(x, merge.second))
 
     def _convolution(self, x: Any, layer: Any) -> Any:
-        return self._add_bias(self._convolved(x, layer.weight), layer)
+        return self._add_bias(self._convolved(x, layer.weight), layer.bias)
 
     def _convolved(self, x: Any, weight: Tensor) -> Any:
         return self._ops.convolution(x, self._constant(weight), [1, 1], [0, 0], [0, 0], [1, 1])
 
-    def _add_bias(self, x: Any, layer: Any) -> Any:
-        return self._ops.add(x, self._constant(layer.bias[None, :, None, None]))
+    def _add_bias(self, x: Any, bias: Tensor) -> Any:
+        return self._ops.add(x, self._constant(bias[None, :, None, None]))
 
     def _crop(self, x: Any, pixels: int) -> Any:
         edges = [[pixels] * 2, [-pixels] * 2, [1, 1], [2, 3]]  # start, stop, step, axes

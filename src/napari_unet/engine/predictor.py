@@ -7,11 +7,14 @@ from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import nn
 
 from napari_unet.engine.decode import Probabilities, wanted_channels
 from napari_unet.engine.device import DeviceChoice, engine_errors
 from napari_unet.engine.errors import ImageError, OutOfMemoryError
 from napari_unet.engine.events import MemoryShort
+from napari_unet.engine.folded import FoldedUNet
 from napari_unet.engine.means import fallback, free_cached_memory
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalize import measure
@@ -24,6 +27,7 @@ from napari_unet.engine.rotation import rotations
 from napari_unet.engine.tile_side import TileLimits, choose_side, tile_limits
 from napari_unet.engine.tiles import Tile, read_mirrored
 from napari_unet.engine.transfer import own_stream
+from napari_unet.engine.unet import UNet
 
 __all__ = ["Predictor"]
 
@@ -185,13 +189,23 @@ class _Computer:
     @classmethod
     def of(cls, model: Model, choice: DeviceChoice) -> _Computer:
         """Build the network; on the CPU OpenVINO computes, if it can."""
-        device = choice.torch_device
-        network, channels = model.build(device), wanted_channels(model.task)
-        compute = openvino_probabilities(network, channels) if device.type == "cpu" else None
+        device, channels = choice.torch_device, wanted_channels(model.task)
+        network, compute = model.build(device), None
+        if device.type == "cpu":
+            compute = openvino_probabilities(network, channels)
         openvino = compute is not None
-        arrange(network, device, mixed=False)
-        compute = compute or network_probabilities(network, device, channels)
+        if compute is None:
+            compute = network_probabilities(_arranged(network, device), device, channels)
         return cls(choice, OverlapTiler(compute, model.network.levels), openvino)
+
+
+def _arranged(network: UNet, device: torch.device) -> nn.Module:
+    """Return the network as the device computes it fastest."""
+    if device.type != "cpu":
+        return network
+    folded = FoldedUNet(network)
+    arrange(folded, device, mixed=False)
+    return folded
 
 
 def _check_channels(model: Model, planes: Planes) -> None:

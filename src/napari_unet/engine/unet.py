@@ -8,13 +8,14 @@ and 2).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from napari_unet.config import NetworkConfig
 
-__all__ = ["UNet", "initialise", "margin", "output_size", "stride", "valid_output_size"]
+__all__ = ["UNet", "crop", "initialise", "margin", "output_size", "stride", "valid_output_size"]
 
 _CONVOLUTION_LOSS = 4  # pixels that two valid 3x3 convolutions take off a side length
 
@@ -80,11 +81,11 @@ def _double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-def _crop(features: Tensor, like: Tensor) -> Tensor:
-    """Cut the centre of `features` to the height and width of `like`."""
-    top = (features.shape[-2] - like.shape[-2]) // 2
-    left = (features.shape[-1] - like.shape[-1]) // 2
-    return features[..., top : top + like.shape[-2], left : left + like.shape[-1]]
+def crop(features: Tensor, size: Sequence[int]) -> Tensor:
+    """Cut the centre of the features (…, Y, X) to a height and width."""
+    height, width = size
+    top, left = (features.shape[-2] - height) // 2, (features.shape[-1] - width) // 2
+    return features[..., top : top + height, left : left + width]
 
 
 class UNet(nn.Module):
@@ -136,7 +137,7 @@ class UNet(nn.Module):
                 x = self.pool(x)  # (B, C 2^level, Y'/2, X'/2)
         for up, merge in zip(self.up, self.merge, strict=True):
             x = up(x)  # (B, C/2, 2Y', 2X')
-            x = torch.cat([_crop(skips.pop(), x), x], dim=1)  # (B, C, 2Y', 2X')
+            x = torch.cat([crop(skips.pop(), x.shape[-2:]), x], dim=1)  # (B, C, 2Y', 2X')
             x = merge(x)  # (B, C/2, 2Y' - 4, 2X' - 4)
         return x
 
