@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -46,11 +47,36 @@ SIDE = 2048  # of the large planes, pixels
 PLANES = 24  # of them; their labels stay in memory
 
 
+class Collections:
+    """Looks at Python's garbage collections: while one lasts, no thread runs Python."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._seen: list[tuple[float, float]] = []  # when, and how long, seconds
+
+    def start(self) -> None:
+        """Look from now on."""
+        gc.callbacks.append(self._note)
+
+    def stop(self) -> tuple[float, float]:
+        """Look no more; return when the longest began (as `time.perf_counter`), and its seconds."""
+        gc.callbacks.remove(self._note)
+        return max(self._seen, key=lambda seen: seen[1], default=(0.0, 0.0))
+
+    def _note(self, phase: str, _: object) -> None:
+        now = time.perf_counter()
+        if phase == "start":
+            self._began = now
+        else:
+            self._seen.append((self._began, now - self._began))
+
+
 class Heartbeat(QObject):
     """Beats every 10 ms, as long as nothing keeps the event loop."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._collections = Collections()
         self._beats: list[float] = []  # seconds
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -58,12 +84,14 @@ class Heartbeat(QObject):
 
     def start(self) -> None:
         """Beat from now on."""
+        self._collections.start()
         self._beats = [time.perf_counter()]
         self._timer.start(BEAT)
 
     def stop(self) -> Figures:
         """Beat no more; return how late the beats were, ms."""
         self._timer.stop()
+        collected, lasted = self._collections.stop()
         late = 1000 * np.diff(self._beats) - BEAT
         since = np.array(self._beats[:-1]) - self._beats[0]
         worst = np.argsort(late)[: -5 - 1 : -1]
@@ -78,6 +106,7 @@ class Heartbeat(QObject):
             "late_99.9_ms": float(p999),
             "longest_ms": float(late.max()),
             "longest": [{"at_s": float(since[i]), "late_ms": float(late[i])} for i in worst],
+            "collection": {"at_s": collected - self._beats[0], "ms": 1000 * lasted},
         }
 
 

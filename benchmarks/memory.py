@@ -168,17 +168,21 @@ def resident(process: psutil.Process) -> int:
         return 0
 
 
-def row(name: str, image: Path, start: float, arguments: argparse.Namespace) -> str:
-    """Segment an image into both kinds of files, and return a line of the table."""
-    cells = []
+def print_row(name: str, image: Path, start: float, arguments: argparse.Namespace) -> None:
+    """Segment an image into both kinds of files, and print a line of the table as it comes."""
+    print(f"| {name} |", end="", flush=True)
     for suffix in (".tif", ".zarr"):
         output = image.with_name(f"result{suffix}")
         _, highest, figures = measure(on_command_line(image, output, arguments))
-        cells.append(f"{highest - start:.0f} MB, {float(str(figures['seconds'])):.0f} s")
+        print_cell(highest - start, figures)
     if arguments.window:
         own_start, highest, figures = measure(in_window(image, arguments), READY)
-        cells.append(f"{highest - own_start:.0f} MB, {float(str(figures['seconds'])):.0f} s")
-    return f"| {name} | {' | '.join(cells)} | {figures.get('objects', '')} |"
+        print_cell(highest - own_start, figures)
+    print(f" {figures.get('objects', '')} |", flush=True)
+
+
+def print_cell(megabytes: float, figures: dict[str, object]) -> None:
+    print(f" {megabytes:.0f} MB, {float(str(figures['seconds'])):.0f} s |", end="", flush=True)
 
 
 def main() -> None:
@@ -207,7 +211,7 @@ def main() -> None:
         sizes += [(planes, PLANE_SIDE) for planes in arguments.planes]
         for planes, side in sizes:
             image = make_image(folder, planes, side)
-            print(row(f"{planes:,} × {side:,}²", image, start, arguments), flush=True)
+            print_row(f"{planes:,} × {side:,}²", image, start, arguments)
 
 
 if __name__ == "__main__":
