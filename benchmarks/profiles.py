@@ -39,7 +39,6 @@ import numpy.typing as npt
 import napari_unet
 from napari_unet.cli.settings import train_config
 from napari_unet.config import OutputKind, Task, Unpainted
-from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
@@ -71,6 +70,9 @@ def segment_plane() -> Callable[[], object]:
 
 def cut_objects() -> Callable[[], object]:
     """Return the work of cutting probabilities into objects, as if the network took no time."""
+    # Older code, which `--before` sets beside today's, has no such module.
+    from napari_unet.engine.collect import whole_planes  # noqa: PLC0415
+
     model = load_model(find_model("light"))
     planes = ArrayPlanes(synthetic_cells(seed=1, planes=1, shape=(SIDE, SIDE)).image)
     device = pick_device("cpu")
