@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +69,31 @@ def test_what_does_not_fit_at_all_goes_to_the_cpu(monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(values, expected, atol=1e-5)
     assert told.device.startswith("CPU")
     assert "Small GPU has too little memory" in told.device
+
+
+def test_the_network_on_the_gpu_is_let_go_before_the_cpu_computes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built: list[weakref.ref[torch.nn.Module]] = []
+    alive: list[bool] = []
+    short_of_memory(monkeypatch, 0, only=NOT_THE_CPU)
+    build = Model.build
+
+    def remember(model: Model, device: torch.device) -> UNet:
+        network = build(model, device)
+        built.append(weakref.ref(network.head))
+        if len(built) == 2:
+            network.head.register_forward_pre_hook(look)
+        return network
+
+    def look(*_: Any) -> None:
+        gc.collect()
+        alive.append(built[0]() is not None)
+
+    monkeypatch.setattr(Model, "build", remember)
+    segmented(NOT_THE_CPU)
+    assert alive
+    assert not any(alive)
 
 
 def test_a_network_that_does_not_fit_goes_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,9 @@ class Predictor:
             if computer.device.device == "cpu":
                 raise
         # Only now, since the error held what had been computed.
-        return self._predict(self._fall_back(computer), plane, tile)
+        on_cpu = self._fall_back(computer)
+        del computer  # and with it the network on the device that failed
+        return self._predict(on_cpu, plane, tile)
 
     @property
     def tile_side(self) -> int:
