@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import MemoryShort, StepDone, TrainDone, TrainEvent
+from napari_unet.engine.folded import FoldedUNet
 from napari_unet.engine.means import Means
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
@@ -23,6 +23,7 @@ from napari_unet.engine.predict import segment
 from napari_unet.engine.train import fit
 from napari_unet.engine.trainer import Trainer
 from napari_unet.engine.unet import UNet
+from tests.engine.conftest import BuiltNetworks
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
 from tests.engine.short_memory import short_of_memory
 from tests.engine.tiny import CPU, noise, tiny_model
@@ -72,28 +73,21 @@ def test_what_does_not_fit_at_all_goes_to_the_cpu(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_network_on_the_gpu_is_let_go_before_the_cpu_computes(
-    monkeypatch: pytest.MonkeyPatch,
+    built: BuiltNetworks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    built: list[weakref.ref[torch.nn.Module]] = []
     alive: list[bool] = []
-    short_of_memory(monkeypatch, 0, only=NOT_THE_CPU)
-    build = Model.build
+    forward = FoldedUNet.forward
 
-    def remember(model: Model, device: torch.device) -> UNet:
-        network = build(model, device)
-        built.append(weakref.ref(network.head))
-        if len(built) == 2:
-            network.head.register_forward_pre_hook(look)
-        return network
-
-    def look(*_: Any) -> None:
+    def look(network: FoldedUNet, x: torch.Tensor) -> torch.Tensor:
         gc.collect()
         alive.append(built[0]() is not None)
+        return forward(network, x)
 
-    monkeypatch.setattr(Model, "build", remember)
+    short_of_memory(monkeypatch, 0, only=NOT_THE_CPU)
+    monkeypatch.setattr(FoldedUNet, "forward", look)
     segmented(NOT_THE_CPU)
-    assert alive
-    assert not any(alive)
+    assert alive[0]
+    assert not alive[-1]
 
 
 def test_a_network_that_does_not_fit_goes_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

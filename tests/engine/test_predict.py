@@ -38,6 +38,7 @@ from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.smallest import ObjectSizes
 from napari_unet.engine.unet import UNet
+from tests.engine.conftest import BuiltNetworks
 from tests.engine.tiny import CPU, noise, plane_values, probabilities, segmented, tiny_model
 
 MODEL = tiny_model()
@@ -340,25 +341,8 @@ def test_at_most_five_planes_are_held_while_linking() -> None:
     assert most <= 5
 
 
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[torch.nn.Module]]:
-    """A layer of each network that has been made, which every form of the network keeps."""
-    networks: list[weakref.ref[torch.nn.Module]] = []
-    build = Model.build
-
-    def remember(model: Model, device: torch.device) -> UNet:
-        network = build(model, device)
-        networks.append(weakref.ref(network.head))
-        return network
-
-    monkeypatch.setattr(Model, "build", remember)
-    return networks
-
-
 @pytest.mark.parametrize("events_seen", [1, 2, 13, 14, 15, 26])
-def test_closing_early_lets_go_of_network_and_image(
-    events_seen: int, built: list[weakref.ref[torch.nn.Module]]
-) -> None:
+def test_closing_early_lets_go_of_network_and_image(events_seen: int, built: BuiltNetworks) -> None:
     run = segment(MODEL, ArrayPlanes(STACK[:2]), device=CPU, tiling=TILES_OF_16)
     for _ in range(events_seen):
         next(run)
@@ -369,7 +353,7 @@ def test_closing_early_lets_go_of_network_and_image(
 
 
 def test_the_network_is_let_go_before_the_last_objects_are_found(
-    built: list[weakref.ref[torch.nn.Module]], monkeypatch: pytest.MonkeyPatch
+    built: BuiltNetworks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[bool] = []
 

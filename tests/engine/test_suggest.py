@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +21,7 @@ from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predictor import Predictor
 from napari_unet.engine.suggest import suggest, uncertainty
-from napari_unet.engine.unet import UNet
+from tests.engine.conftest import BuiltNetworks
 from tests.engine.tiny import CPU, noise, tiny_model
 
 DARK, GREY, BRIGHT = 0, 100, 200
@@ -281,17 +280,9 @@ def test_bad_input_gets_one_sentence() -> None:
         places(np.zeros((64, 64), np.uint8))
 
 
-def test_closing_early_lets_go_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_early_lets_go_of_the_network(built: BuiltNetworks) -> None:
     model = tiny_model()
-    built: list[weakref.ref[torch.nn.Module]] = []
-    build = Model.build
-
-    def remember(model: Model, device: torch.device) -> UNet:
-        network = build(model, device)
-        built.append(weakref.ref(network.head))
-        return network
-
-    monkeypatch.setattr(Model, "build", remember)
+    built.clear()  # it was used to make the model
     run = suggest(model, ArrayPlanes(noise(3, 40, 40)), None, device=CPU, focus=None)
     next(run)
     assert built[0]() is not None

@@ -26,7 +26,7 @@ TOLERANCE = 1e-4
 """Probabilities that differ by more from PyTorch's are not used."""
 
 _TELEMETRY = "openvino_telemetry"
-_CONVOLUTION_LOSS = 4  # pixels per side: two convolutions, at half the size
+_LOST_BELOW = 4  # pixels per side: by two convolutions of the level below, at half the size
 _STRIDES = 2**20  # of the network, to the largest image
 
 Image = npt.NDArray[np.float32]
@@ -129,10 +129,10 @@ class _Graph:
             skips.append(x)
             x = ops.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)
             x = self._double_convolution(x, block)
-        lost = _CONVOLUTION_LOSS  # pixels per side of the skipped features
+        lost = _LOST_BELOW  # pixels per side of the skipped features
         for merge in network.merge:
             x = self._merge(self._crop(skips.pop(), lost), x, merge)
-            lost = 2 * (lost + _CONVOLUTION_LOSS)
+            lost = 2 * (lost + _LOST_BELOW)
         logits = self._convolution(x, network.head)
         return self._openvino.Model([ops.softmax(logits, 1)], [image], "U-Net")
 
