@@ -310,7 +310,7 @@ def elastic(repeats: int) -> Iterator[Row]:
 
     def ours() -> None:
         deformation, _ = augment.draw(rng, config)
-        positions = augment.coordinates([deformation], IMAGE) + (IMAGE - 1) / 2
+        positions = augment.coordinates([deformation], [((IMAGE - 1) / 2,) * 2], IMAGE)
         for values, mode in zip(tensors, ("bilinear", "nearest"), strict=True):
             augment.sample(values, positions, mode=mode)
 

@@ -85,9 +85,9 @@ class LessonPlan:
     ) -> tuple[Tensor, Tensor]:
         deformation, _ = augment.draw(rng, _AUGMENT)
         half = self._size / 2
-        centre = torch.tensor([rng.uniform(half, side - half) for side in example.image.shape])
-        offsets = augment.coordinates([deformation], self._size + 2 * self._margin)
-        positions = offsets + centre[:, None, None]
+        y, x = (float(rng.uniform(half, side - half)) for side in example.image.shape)
+        size = self._size + 2 * self._margin
+        positions = augment.coordinates([deformation], [(y, x)], size)
         inner = slice(self._margin, self._margin + self._size)
         image = torch.from_numpy(example.image.astype(np.float32))[None]
         targets = torch.from_numpy(

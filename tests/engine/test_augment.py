@@ -17,11 +17,20 @@ STILL = AugmentConfig(
 )
 
 
+ORIGIN = (0.0, 0.0)
+
+
+def positions_of(deformation: augment.Deformation, size: int) -> torch.Tensor:
+    """Return where the pixels of a patch about the origin come from, (2, size, size)."""
+    return augment.coordinates([deformation], [ORIGIN], size)[0]
+
+
 @pytest.mark.parametrize(("grid", "size"), [(3, 64), (3, 101), (4, 50), (2, 33)])
 def test_the_elastic_field_is_scipys_bicubic_spline(grid: int, size: int) -> None:
     displacements = np.random.default_rng(0).normal(0, 10, (2, grid, grid)).astype(np.float32)
 
-    field = augment.displacement_field(displacements, size)
+    deformation = augment.Deformation(displacements=displacements)
+    field = positions_of(deformation, size) - positions_of(augment.Deformation(), size)
 
     points = np.linspace(0, grid - 1, size)
     positions = np.stack(np.meshgrid(points, points, indexing="ij"))
@@ -46,7 +55,7 @@ def test_displacement_vectors_have_the_stated_standard_deviation() -> None:
 def test_the_same_seed_draws_the_same_augmentation() -> None:
     first, second = (augment.draw(np.random.default_rng(4), AugmentConfig()) for _ in range(2))
 
-    positions = [augment.coordinates([each[0]], 9) for each in (first, second)]
+    positions = [positions_of(each[0], 9) for each in (first, second)]
     assert torch.equal(*positions)
     assert first[1] == second[1]
 
@@ -56,14 +65,14 @@ def test_everything_switched_off_changes_nothing() -> None:
     image = torch.rand(1, 7, 7)
 
     axis = np.arange(-3, 4)
-    positions = augment.coordinates([deformation], 7)
-    np.testing.assert_allclose(positions[0, 0], axis[:, None] + 0 * axis)
+    positions = positions_of(deformation, 7)
+    np.testing.assert_allclose(positions[0], axis[:, None] + 0 * axis)
     assert torch.equal(augment.change_grey(image[None], [grey])[0], image)
 
 
 def test_a_quarter_turn_is_numpys_rot90() -> None:
     image = torch.rand(1, 8, 8)
-    turned = augment.coordinates([augment.Deformation(angle=np.pi / 2)], 8) + 3.5
+    turned = augment.coordinates([augment.Deformation(angle=np.pi / 2)], [(3.5, 3.5)], 8)
 
     sampled = augment.sample(image, turned, mode="bilinear")
 
@@ -73,7 +82,7 @@ def test_a_quarter_turn_is_numpys_rot90() -> None:
 
 def test_a_mirrored_patch_is_flipped_left_right() -> None:
     image = torch.rand(1, 8, 8)
-    mirrored = augment.coordinates([augment.Deformation(mirror=True)], 8) + 3.5
+    mirrored = augment.coordinates([augment.Deformation(mirror=True)], [(3.5, 3.5)], 8)
 
     sampled = augment.sample(image, mirrored, mode="nearest")
 
@@ -97,11 +106,27 @@ def test_beyond_the_border_the_image_is_mirrored(height: int, width: int, y: int
     assert float(sampled) == pytest.approx(padded[y + 20, x + 20], abs=1e-4)
 
 
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_patch_is_displaced_mirrored_turned_and_shifted_in_this_order(mirror: bool) -> None:
+    rng = np.random.default_rng(0)
+    displacements = rng.normal(0, 10, (2, 3, 3)).astype(np.float32)
+    angle, shift, centre = 0.7, (3.0, -5.0), (400.0, 1000.0)
+
+    deformation = augment.Deformation(shift, angle, mirror, displacements)
+    positions = augment.coordinates([deformation], [centre], 50)[0].numpy()
+
+    y, x = positions_of(augment.Deformation(displacements=displacements), 50).numpy()
+    x = -x if mirror else x
+    expected = [np.cos(angle) * y - np.sin(angle) * x, np.sin(angle) * y + np.cos(angle) * x]
+    for found, turned, *offset in zip(positions, expected, shift, centre, strict=True):
+        np.testing.assert_allclose(found, turned + sum(offset), atol=2e-4)
+
+
 def test_an_image_of_one_pixel_width_can_be_sampled() -> None:
     image = torch.full((1, 5, 1), 3.0)
     deformation = augment.Deformation(angle=0.3)
 
-    sampled = augment.sample(image, augment.coordinates([deformation], 6), mode="bilinear")
+    sampled = augment.sample(image, positions_of(deformation, 6)[None], mode="bilinear")
 
     assert torch.allclose(sampled, torch.tensor(3.0))
 
@@ -146,7 +171,7 @@ def test_patches_of_a_batch_are_changed_as_each_alone() -> None:
 
     def changed(some: list[tuple[augment.Deformation, augment.GreyChange]]) -> torch.Tensor:
         deformations, changes = zip(*some, strict=True)
-        positions = augment.coordinates(deformations, 21) + 15
+        positions = augment.coordinates(deformations, [(15.0, 15.0)] * len(some), 21)
         return augment.change_grey(augment.sample(source, positions, mode="bilinear"), changes)
 
     together = changed(drawn)

@@ -28,7 +28,6 @@ __all__ = [
     "GreyChange",
     "change_grey",
     "coordinates",
-    "displacement_field",
     "draw",
     "sample",
     "unchanged",
@@ -87,14 +86,19 @@ def draw(rng: np.random.Generator, config: AugmentConfig) -> tuple[Deformation, 
 
 
 def coordinates(
-    deformations: Sequence[Deformation], size: int, device: torch.device = _CPU
+    deformations: Sequence[Deformation],
+    centres: Sequence[tuple[float, float]],
+    size: int,
+    device: torch.device = _CPU,
 ) -> Tensor:
-    """Return the source position of each pixel of some patches, relative to a patch's centre.
+    """Return where the pixels of some patches come from.
 
     Parameters
     ----------
     deformations
         Of B patches; either all or none have displacement vectors, as `draw` gives them.
+    centres
+        Of the patches in the source, before they are shifted, pixels (Y, X).
     size
         Side of a patch, pixels.
     device
@@ -103,23 +107,47 @@ def coordinates(
     Returns
     -------
     (B, 2, size, size) float32
-        Row and column offsets in pixels.
+        Rows and columns of the source, pixels.
+
+    Notes
+    -----
+    Displacements are the bicubic spline through vectors u on a grid, a fixed linear map along each
+    axis; so is all else. Pixel p comes from R (p + spline of u) + shift + centre, with R the
+    rotation and mirroring, which is the spline of R u, and the linear function R p + shift +
+    centre. Together they are B M Bᵀ, where the columns of B are the splines, the axis and 1, and M
+    is small: two matrix products, and no image is ever added or multiplied.
     """
-    axis = torch.arange(size, dtype=torch.float32, device=device) - (size - 1) / 2
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    vectors = [d.displacements for d in deformations if d.displacements is not None]
-    if vectors:
-        field = displacement_field(np.stack(vectors), size, device)  # (B, 2, size, size)
-        y, x = y + field[:, 0], x + field[:, 1]
-    cos, sin, sign, down, right = _columns(
-        [
-            (math.cos(d.angle), math.sin(d.angle), -1.0 if d.mirror else 1.0, *d.shift)
-            for d in deformations
-        ],
-        device,
-    )
-    x = sign * x
-    return torch.stack([cos * y - sin * x + down, sin * y + cos * x + right], dim=1)
+    grid = 0 if deformations[0].displacements is None else len(deformations[0].displacements[0])
+    maps = [_linear_map(*each, grid) for each in zip(deformations, centres, strict=True)]
+    basis = _basis(grid, size, device)
+    return basis @ torch.from_numpy(np.stack(maps)).to(device) @ basis.T
+
+
+def _linear_map(
+    deformation: Deformation, centre: tuple[float, float], grid: int
+) -> npt.NDArray[np.float32]:
+    """Return M, (2, grid + 2, grid + 2), of one patch."""
+    cos, sin = math.cos(deformation.angle), math.sin(deformation.angle)
+    sign = -1.0 if deformation.mirror else 1.0
+    turn = np.array([[cos, -sin * sign], [sin, cos * sign]])
+    axis, one = grid, grid + 1  # the columns of B after the splines
+    result = np.zeros((2, grid + 2, grid + 2), dtype=np.float32)
+    if deformation.displacements is not None:
+        result[:, :grid, :grid] = np.tensordot(turn, deformation.displacements, axes=1)
+    result[:, axis, one], result[:, one, axis] = turn.T
+    result[:, one, one] = np.add(deformation.shift, centre)
+    return result
+
+
+@lru_cache(maxsize=16)
+def _basis(grid: int, size: int, device: torch.device) -> Tensor:
+    """Return B, (size, grid + 2): splines through `grid` unit vectors, the axis about 0, and 1."""
+    points = np.linspace(0, grid - 1, size)[np.newaxis]
+    splines = [
+        ndimage.map_coordinates(unit, points, order=3, mode="mirror") for unit in np.eye(grid)
+    ]
+    columns = [*splines, np.arange(size) - (size - 1) / 2, np.ones(size)]
+    return torch.from_numpy(np.stack(columns, axis=1).astype(np.float32)).to(device)
 
 
 def change_grey(images: Tensor, changes: Sequence[GreyChange]) -> Tensor:
@@ -143,40 +171,6 @@ def _columns(numbers: Sequence[tuple[float, ...]], device: torch.device) -> tupl
 def _noise(change: GreyChange, like: Tensor) -> Tensor:
     generator = torch.Generator(like.device).manual_seed(change.seed)
     return change.noise * torch.randn(like.shape, generator=generator, device=like.device)
-
-
-def displacement_field(
-    displacements: npt.NDArray[np.float32], size: int, device: torch.device = _CPU
-) -> Tensor:
-    """Interpolate displacement vectors on a coarse grid bicubically at every pixel.
-
-    Parameters
-    ----------
-    displacements
-        (..., grid, grid) vectors in pixels; the outer ones sit on the corners of the patch.
-    size
-        Side of the patch, pixels.
-    device
-        Where it is computed.
-
-    Returns
-    -------
-    (..., size, size) float32
-        The cubic B-spline through the vectors. Along each axis it is a fixed linear map, so the
-        field is two small matrix products.
-    """
-    basis = _spline_basis(displacements.shape[-1], size, device)  # (size, grid)
-    return basis @ torch.from_numpy(displacements).to(device) @ basis.T
-
-
-@lru_cache(maxsize=16)
-def _spline_basis(grid: int, size: int, device: torch.device) -> Tensor:
-    """Return the values at `size` points of the splines through the `grid` unit vectors."""
-    points = np.linspace(0, grid - 1, size)[np.newaxis]
-    columns = [
-        ndimage.map_coordinates(unit, points, order=3, mode="mirror") for unit in np.eye(grid)
-    ]
-    return torch.from_numpy(np.stack(columns, axis=1).astype(np.float32)).to(device)
 
 
 def sample(source: Tensor, positions: Tensor, *, mode: str) -> Tensor:

@@ -77,9 +77,8 @@ class PatchCutter:
     def cut(self, cuts: Sequence[Cut]) -> Batch:
         """Return one patch for each cut."""
         size = self.size + 2 * self._margin
-        centres = torch.tensor([cut.centre for cut in cuts], device=self._device)
-        positions = augment.coordinates([cut.deformation for cut in cuts], size, self._device)
-        positions = positions + centres[..., None, None]
+        deformations, centres = [cut.deformation for cut in cuts], [cut.centre for cut in cuts]
+        positions = augment.coordinates(deformations, centres, size, self._device)
         planes = [cut.plane for cut in cuts]
         inner = slice(self._margin, self._margin + self.size)
         images = _sample(self._images, planes, positions, mode="bilinear")
