@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from benchmarks.microscopy_sets import SETS, MicroscopySet
 from benchmarks.stroke_budgets import cached_set, train_steps
 from napari_unet.config import ObjectsConfig, OutputKind, Task
-from napari_unet.engine import openvino_network, predictor
+from napari_unet.engine import computer, openvino_network
 from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.model import Model
@@ -118,7 +118,7 @@ def computed_in(arithmetic: Arithmetic | None) -> Iterator[None]:
     with (
         mock.patch.object(Model, "build", emulating),
         mock.patch.object(openvino_network, "find_spec", return_value=None),
-        mock.patch.object(predictor, "FoldedUNet", lambda network: network),  # as on a GPU
+        mock.patch.object(computer, "FoldedUNet", lambda network: network),  # as on a GPU
     ):
         yield
 

@@ -61,6 +61,7 @@ def user_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.getbasetemp() / f"user data {uuid4().hex}"
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder / "models"))  # in other processes, too
     monkeypatch.setattr(platformdirs, "user_data_path", lambda app, *_: folder / app)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda app, *_: folder / "cache" / app)
     return folder
 
 

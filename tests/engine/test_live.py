@@ -221,7 +221,7 @@ def test_what_is_newly_painted_is_really_learned() -> None:
     image[0][truth[0] == 3] -= np.minimum(image[0][truth[0] == 3], 60)  # taken for background
     user = User(paints={30: third_square})
 
-    events = list(train(user, replace(QUICK, steps=80, patience=0), image=image))
+    events = list(train(user, replace(QUICK, steps=120, patience=0), image=image))
 
     (corrected,) = of_type(events, Corrected)
     (labels,) = plane_values(

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from napari_unet.config import NETWORKS, OutputKind, Task, TilingConfig
-from napari_unet.engine import openvino_network, predictor
+from napari_unet.engine import computer, openvino_network
 from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.model import Model
@@ -43,7 +43,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         served.append(compute is not None)
         return compute
 
-    monkeypatch.setattr(predictor, "openvino_probabilities", remember)
+    monkeypatch.setattr(computer, "openvino_probabilities", remember)
     return served
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_unet.config import NETWORKS, NetworkConfig
-from napari_unet.engine import predictor
+from napari_unet.engine import computer
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predictor import Predictor
 from napari_unet.engine.tile_side import choose_side, tile_limits
@@ -24,7 +24,7 @@ def side_on_cpu(
     openvino: bool = False,
     reduction: int = 1,
 ) -> int:
-    limits = tile_limits(network, ON_CPU, openvino=openvino)
+    limits = tile_limits(ON_CPU, openvino=openvino)
     return choose_side(network, limits, shape, reduction=reduction)
 
 
@@ -55,7 +55,7 @@ def test_the_predictor_says_which_tiles_suit_what_computes(
     monkeypatch: pytest.MonkeyPatch, *, openvino: bool
 ) -> None:
     if openvino:
-        monkeypatch.setattr(predictor, "openvino_probabilities", lambda *_: lambda image: image)
+        monkeypatch.setattr(computer, "openvino_probabilities", lambda *_: lambda image: image)
     model = tiny_model(levels=4)
     planes = ArrayPlanes(noise(1, 3000, 40))
     assert Predictor(model, planes, CPU).tile_side == (750 if openvino else 500)
@@ -64,7 +64,7 @@ def test_the_predictor_says_which_tiles_suit_what_computes(
 def test_tiles_fit_the_free_memory_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     def side(free: int, rotations: int = 1) -> int:
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 80 << 30))
-        limits = tile_limits(NETWORKS["2015"], torch.device("cuda"), openvino=False)
+        limits = tile_limits(torch.device("cuda"), openvino=False)
         return choose_side(NETWORKS["2015"], limits, (10_000, 10_000), rotations)
 
     assert 64 <= side(1 << 29) < side(4 << 30) < side(64 << 30) <= 2048 * 1.5

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from napari_unet.config import OutputKind, TilingConfig
-from napari_unet.engine import predictor, transfer
+from napari_unet.engine import computer, transfer
 from napari_unet.engine.ahead import ahead
 from napari_unet.engine.collect import whole_planes
+from napari_unet.engine.computer import Computer
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.events import MemoryShort
 from napari_unet.engine.planes import ArrayPlanes
@@ -59,7 +60,7 @@ def segmented(planes: ArrayPlanes, device: DeviceChoice = CPU) -> tuple[Any, lis
 
 
 def test_a_gpu_computes_one_tile_while_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor, "openvino_probabilities", lambda *_: None)
+    monkeypatch.setattr(computer, "openvino_probabilities", lambda *_: None)
     work = Predictor(MODEL, ArrayPlanes(STACK), CPU)
     assert work.at_once == 1
     work.device = DeviceChoice("cuda", "GPU", "test")
@@ -80,14 +81,14 @@ def test_threads_that_run_out_of_memory_together_fall_back_once(
     expected, _ = segmented(ArrayPlanes(STACK))
     asked = short_of_memory(monkeypatch, 0, only=(small := DeviceChoice("cpu:0", "Small", "test")))
     built: list[DeviceChoice] = []
-    build = predictor._Computer.of
+    build = Computer.of
 
     def remember(model: Any, choice: DeviceChoice) -> Any:
         built.append(choice)
         time.sleep(0.1)  # the other thread comes meanwhile
         return build(model, choice)
 
-    monkeypatch.setattr(predictor._Computer, "of", remember)
+    monkeypatch.setattr(Computer, "of", remember)
     values, told = segmented(ArrayPlanes(STACK), small)
     np.testing.assert_allclose(values, expected, atol=1e-5)
     assert [choice.device for choice in built] == ["cpu:0", "cpu"]
@@ -100,13 +101,13 @@ def test_asking_for_a_shortage_while_another_thread_falls_back_is_no_failure(
 ) -> None:
     asked: list[MemoryShort | None] = []
     work = Predictor(MODEL, ArrayPlanes(STACK), CPU)
-    build = predictor._Computer.of
+    build = Computer.of
 
     def ask_meanwhile(model: Any, choice: DeviceChoice) -> Any:
         asked.append(work.shortage)
         return build(model, choice)
 
-    monkeypatch.setattr(predictor._Computer, "of", ask_meanwhile)
+    monkeypatch.setattr(Computer, "of", ask_meanwhile)
     work._fall_back(work._computer)
     assert asked == [None]
     assert work.shortage is not None

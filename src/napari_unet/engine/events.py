@@ -186,6 +186,15 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class SideTried:
+    """Before long work, a tile is computed to find the fastest side of tiles."""
+
+    side: int  # pixels of the network's image
+    done: int  # tiles before it
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentStarted:
     """Planes and tiles are laid out and the first tile begins."""
 
@@ -266,5 +275,5 @@ TrainEvent = (
     | MemoryShort
     | TrainDone
 )
-SegmentEvent = SegmentStarted | TileDone | PlaneDone | MemoryShort | SegmentDone
+SegmentEvent = SideTried | SegmentStarted | TileDone | PlaneDone | MemoryShort | SegmentDone
 SuggestEvent = PlaceLookedAt | Suggested

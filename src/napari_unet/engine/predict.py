@@ -29,6 +29,7 @@ from napari_unet.engine.linking import PlaneLinker
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.predictor import Predictor
+from napari_unet.engine.tile_trial import KnownSides
 from napari_unet.engine.tiles import Tile, cut_plane, nearest_first, round_up
 from napari_unet.engine.unet import stride
 
@@ -47,6 +48,7 @@ def segment(
     focus: tuple[int, int, int] | None = None,
     resume: Resume | None = None,
     stop: Stop = never,
+    known_sides: KnownSides | None = None,
 ) -> Iterator[SegmentEvent]:
     """Segment a stack with a trained model.
 
@@ -73,16 +75,21 @@ def segment(
         What an earlier run has finished; None: nothing.
     stop
         Asked after each tile; True ends the work, and finished tiles stay.
+    known_sides
+        The sides of tiles that have been found to be fastest. Before long work (see
+        `tile_trial.sides_to_try`) some are tried, and the fastest is added. None: tiles have the
+        usual side. Nothing is tried where `tiling` gives a side.
 
     Yields
     ------
     SegmentEvent
-        `SegmentStarted`, per plane its `TileDone` and `PlaneDone`, and `SegmentDone` at last.
-        Values are labels as int32, classes as uint8, probabilities as (K, Y, X) float32; for
-        objects K is 1, the foreground. Object numbers are final with `PlaneDone`, and consecutive
-        in the order in which planes are done; no two planes share one, unless they are linked:
-        then an object has one number on all the planes that it reaches through. `MemoryShort`
-        where memory ran out and the work goes on in smaller parts or on the CPU.
+        `SideTried` where sides are tried; then `SegmentStarted`, per plane its `TileDone` and
+        `PlaneDone`, and `SegmentDone` at last. Values are labels as int32, classes as uint8,
+        probabilities as (K, Y, X) float32; for objects K is 1, the foreground. Object numbers are
+        final with `PlaneDone`, and consecutive in the order in which planes are done; no two
+        planes share one, unless they are linked: then an object has one number on all the planes
+        that it reaches through. `MemoryShort` where memory ran out and the work goes on in smaller
+        parts or on the CPU.
 
     Raises
     ------
@@ -113,14 +120,19 @@ def segment(
         if number not in resume.finished
     )
     predictor = Predictor(model, planes, device, tiling.rotations)
-    step = stride(model.network.levels)
-    side = round_up(min(tiling.tile or predictor.tile_side, max(planes.shape)), step)
-    tiles = cut_plane(planes.shape, side, step)
-    if focus is not None:
-        tiles = nearest_first(tiles, *focus[1:])
     links = objects.link and kind is OutputKind.LABELS and model.task is Task.OBJECTS
     linker = PlaneLinker(order, planes.run, resume) if links else None
     try:
+        if known_sides is not None and tiling.tile is None:
+            for event in predictor.find_fastest_side(known_sides, len(order)):
+                yield event
+                if stop():
+                    break
+        step = stride(model.network.levels)
+        side = round_up(min(tiling.tile or predictor.tile_side, max(planes.shape)), step)
+        tiles = cut_plane(planes.shape, side, step)
+        if focus is not None:
+            tiles = nearest_first(tiles, *focus[1:])
         yield SegmentStarted(str(device), order, len(order) * len(tiles), side)
         run = _Run(predictor, kind, objects, order, tiles, linker, stop, resume.largest)
         reason = yield from run.segment_planes()

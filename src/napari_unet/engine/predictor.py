@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
-from napari_unet.engine.decode import Probabilities, wanted_channels
+from napari_unet.engine.computer import Computer
+from napari_unet.engine.decode import Probabilities
 from napari_unet.engine.device import DeviceChoice, engine_errors
 from napari_unet.engine.errors import ImageError, OutOfMemoryError
-from napari_unet.engine.events import MemoryShort
-from napari_unet.engine.folded import FoldedUNet
+from napari_unet.engine.events import MemoryShort, SideTried
 from napari_unet.engine.means import fallback, free_cached_memory
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalize import measure
-from napari_unet.engine.openvino_network import openvino_probabilities
-from napari_unet.engine.overlap import OverlapTiler, network_probabilities, predict_averaged
+from napari_unet.engine.overlap import predict_averaged
 from napari_unet.engine.planes import Planes
-from napari_unet.engine.precision import arrange
 from napari_unet.engine.reduction import Reduction
 from napari_unet.engine.rotation import rotations
-from napari_unet.engine.tile_side import TileLimits, choose_side, tile_limits
+from napari_unet.engine.tile_side import TileLimits, choose_side, fitting_side
+from napari_unet.engine.tile_trial import KnownSides, fastest_side, sides_to_try
 from napari_unet.engine.tiles import Tile, read_mirrored
-from napari_unet.engine.transfer import own_stream
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.unet import stride
 
 __all__ = ["Predictor"]
 
@@ -66,16 +64,17 @@ class Predictor:
         self.planes = planes
         self.device = device
         self._fell_back = False
+        self._fastest_side: int | None = None  # of the network's image, pixels; None: not tried
         self._reduction = Reduction(model.reduction or 1, planes.shape)
         self._reduced = self._reduction.image(planes)
         self._normalization = measure(self._reduced)
         self._rotations = rotations(self._reduced.shape, count)
         self._reading = Lock()
         self._falling_back = Lock()
-        self._computer: _Computer | None = None
+        self._computer: Computer | None = None
         try:
             with engine_errors(device):
-                self._computer = _Computer.of(model, device)
+                self._computer = Computer.of(model, device)
         except OutOfMemoryError:
             if device.device == "cpu":
                 raise
@@ -104,6 +103,40 @@ class Predictor:
         on_cpu = self._fall_back(computer)
         del computer  # and with it the network on the device that failed
         return self._predict(on_cpu, plane, tile)
+
+    def find_fastest_side(self, known: KnownSides, planes: int) -> Iterator[SideTried]:
+        """Take tiles of the side that is known to be fastest; before long work, find it.
+
+        Parameters
+        ----------
+        known
+            Is added to.
+        planes
+            How many are going to be predicted.
+        """
+        computer = self._computer
+        assert computer is not None, "released"
+        if computer.way not in known:
+            pixels = planes * math.prod(self._reduced.shape) * len(self._rotations)
+            side = yield from self._try_sides(computer, pixels)
+            if side is None:
+                return
+            known[computer.way] = side
+        self._fastest_side = known[computer.way]
+
+    def _try_sides(self, computer: Computer, pixels: int) -> Generator[SideTried, None, int | None]:
+        network, limits = self.model.network, computer.tile_limits()
+        fitting = fitting_side(network, limits)
+        usual = min(limits.largest, fitting)
+        sides = sides_to_try(usual, fitting, stride(network.levels), pixels)
+        if not sides:
+            return None
+        try:
+            # A network of its own, since it keeps the memory of the largest tile.
+            trial = Computer.of(self.model, computer.device)
+            return (yield from fastest_side(trial.predict_black, sides))
+        except OutOfMemoryError:
+            return None  # the usual side is a safe one
 
     @property
     def tile_side(self) -> int:
@@ -142,7 +175,7 @@ class Predictor:
         side = largest or self._limits(computer).largest
         return MemoryShort(str(self.device), side * (self.model.reduction or 1))
 
-    def _predict(self, computer: _Computer, plane: int, tile: Tile) -> Probabilities:
+    def _predict(self, computer: Computer, plane: int, tile: Tile) -> Probabilities:
         def read(wanted: Tile) -> npt.NDArray[np.float32]:
             with self._reading:
                 values = read_mirrored(self._reduced, plane, wanted)
@@ -154,7 +187,7 @@ class Predictor:
         def predict_blocks(wanted: Tile) -> Probabilities:
             return predict_averaged(computer.tiler, read, wanted, self._rotations)
 
-        with engine_errors(computer.device), own_stream(computer.device.torch_device):
+        with computer.computing():
             return self._reduction.predict(predict_blocks, tile)
 
     def release(self) -> None:
@@ -162,11 +195,11 @@ class Predictor:
         self._computer = None
         free_cached_memory()
 
-    def _limits(self, computer: _Computer) -> TileLimits:
-        device = computer.device.torch_device
-        return tile_limits(self.model.network, device, openvino=computer.openvino)
+    def _limits(self, computer: Computer) -> TileLimits:
+        limits = computer.tile_limits()
+        return replace(limits, largest=self._fastest_side or limits.largest)
 
-    def _fall_back(self, failed: _Computer | None) -> _Computer:
+    def _fall_back(self, failed: Computer | None) -> Computer:
         """Go on on the CPU, unless another thread has begun to already."""
         with self._falling_back:
             if self._computer is not failed:
@@ -174,40 +207,10 @@ class Predictor:
                 return self._computer
             self.release()
             self.device = fallback(self.device)
-            self._fell_back = True
+            self._fell_back, self._fastest_side = True, None
             with engine_errors(self.device):
-                self._computer = _Computer.of(self.model, self.device)
+                self._computer = Computer.of(self.model, self.device)
             return self._computer
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Computer:
-    """The network on a device."""
-
-    device: DeviceChoice
-    tiler: OverlapTiler
-    openvino: bool  # computes
-
-    @classmethod
-    def of(cls, model: Model, choice: DeviceChoice) -> _Computer:
-        """Build the network; on the CPU OpenVINO computes, if it can."""
-        device, channels = choice.torch_device, wanted_channels(model.task)
-        network, compute = model.build(device), None
-        if device.type == "cpu":
-            compute = openvino_probabilities(network, channels)
-        openvino = compute is not None
-        if compute is None:
-            compute = network_probabilities(_arranged(network, device), device, channels)
-        return cls(choice, OverlapTiler(compute, model.network.levels), openvino)
-
-
-def _arranged(network: UNet, device: torch.device) -> nn.Module:
-    """Return the network as the device computes it fastest."""
-    if device.type != "cpu":
-        return network
-    folded = FoldedUNet(network)
-    arrange(folded, device, mixed=False)
-    return folded
 
 
 def _check_channels(model: Model, planes: Planes) -> None:

@@ -10,15 +10,14 @@ import torch
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.unet import margin
 
-__all__ = ["SMALLEST_SIDE", "TileLimits", "choose_side", "tile_limits"]
+__all__ = ["SMALLEST_SIDE", "TileLimits", "choose_side", "fitting_side", "tile_limits"]
 
 SMALLEST_SIDE = 64  # pixels; a smaller tile is mostly margin
 _CPU_MEMORY = 512 << 20  # bytes: small enough to show results and to stop soon
 _OPENVINO_MEMORY = 640 << 20  # bytes
 _GPU_SHARE = 0.2  # of the free memory
-_LARGEST = {"cuda": 2048, "mps": 1024}  # pixels
+_LARGEST = {"cuda": 2048, "mps": 1024, "cpu": 512}  # pixels
 _LARGEST_OPENVINO = 704  # pixels
-_LARGEST_CPU = 336, 4  # pixels, and per pixel of the margin, of which larger tiles repeat less
 _COPIES = 5  # by PyTorch (measured: 2.6 to 4.6; on a GPU not folded, up to 5.0)
 _OPENVINO_COPIES = 4  # measured: 3.2 to 4.0
 
@@ -35,7 +34,7 @@ class TileLimits:
     """Side beyond which tiles become no faster, pixels."""
 
 
-def tile_limits(network: NetworkConfig, device: torch.device, *, openvino: bool) -> TileLimits:
+def tile_limits(device: torch.device, *, openvino: bool) -> TileLimits:
     """Return what a device allows.
 
     On a GPU the features of one tile take about a fifth of the free memory. On the CPU they stay
@@ -45,12 +44,19 @@ def tile_limits(network: NetworkConfig, device: torch.device, *, openvino: bool)
     """
     if openvino:
         return TileLimits(_OPENVINO_MEMORY, _OPENVINO_COPIES, _LARGEST_OPENVINO)
-    base, per_margin = _LARGEST_CPU
-    largest = _LARGEST.get(device.type, base + per_margin * margin(network.levels))
     memory = _CPU_MEMORY
     if device.type == "cuda":
         memory = int(_GPU_SHARE * torch.cuda.mem_get_info(device)[0])
-    return TileLimits(memory, _COPIES, largest)
+    return TileLimits(memory, _COPIES, _LARGEST[device.type])
+
+
+def fitting_side(network: NetworkConfig, limits: TileLimits, rotations: int = 1) -> int:
+    """Return the side of the largest tile that fits into memory, pixels."""
+    floats = limits.copies * network.base_channels + network.in_channels + 3 * network.classes
+    fitting = math.isqrt(limits.memory // (4 * floats))  # side of an input that fits
+    if rotations > 1:
+        fitting = int(fitting / math.sqrt(2))  # a tile that is turned has a larger box
+    return max(fitting - 2 * margin(network.levels), SMALLEST_SIDE)
 
 
 def choose_side(
@@ -65,10 +71,6 @@ def choose_side(
     A plane that is a little larger than a tile becomes one tile instead of a tile and a sliver.
     Where the image is reduced for the network, a tile of the plane is as many times larger.
     """
-    floats = limits.copies * network.base_channels + network.in_channels + 3 * network.classes
-    fitting = math.isqrt(limits.memory // (4 * floats))  # side of an input that fits
-    if rotations > 1:
-        fitting = int(fitting / math.sqrt(2))  # a tile that is turned has a larger box
-    side = min(max(fitting - 2 * margin(network.levels), SMALLEST_SIDE), limits.largest) * reduction
+    side = min(fitting_side(network, limits, rotations), limits.largest) * reduction
     longest = max(shape)
     return math.ceil(longest / max(1, round(longest / side)))

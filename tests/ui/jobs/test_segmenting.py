@@ -1,11 +1,70 @@
-"""How far a segmentation is, in words."""
+"""Segmenting one image after the other, and how far it is, in words."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from napari_unet.engine.events import MemoryShort, TileDone
-from napari_unet.ui.jobs.segmenting import TurnStarted, TurnTimer
+from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.engine import tile_trial
+from napari_unet.engine.events import (
+    MemoryShort,
+    PlaneDone,
+    Resume,
+    SegmentDone,
+    SideTried,
+    TileDone,
+    never,
+)
+from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.ui.jobs.segmenting import Turn, TurnStarted, TurnTimer, segment_images
+from tests.engine.tiny import CPU, noise, tiny_model
+
+
+class Nowhere:
+    """Takes what is finished, and forgets it."""
+
+    def prepare(self) -> None:
+        """Nothing to do."""
+
+    def write(self, event: TileDone | PlaneDone) -> None:
+        """Forget it."""
+
+
+def turn() -> Turn:
+    return Turn(
+        model=tiny_model(),
+        planes=ArrayPlanes(noise(1, 60, 60)),
+        device=CPU,
+        tiling=TilingConfig(),
+        objects=ObjectsConfig(),
+        kind=OutputKind.LABELS,
+        numbers=None,
+        focus=(0, 0, 0),
+        resume=Resume(),
+        sink=Nowhere(),
+    )
+
+
+def test_the_fastest_side_of_tiles_is_found_once_and_said_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tile_trial, "_WORTH", 0)
+    turns = [turn(), turn()]
+    timer = TurnTimer(len(turns))
+
+    kinds = []
+    for event in segment_images(turns)(never):
+        kinds.append(type(event))
+        progress = timer.tell(event)
+        if isinstance(event, SideTried):
+            assert progress is not None
+            assert progress.text == "Finding the fastest tile size…"
+
+    assert kinds[0] is SideTried
+    assert kinds.count(SegmentDone) == 2
+    assert SideTried not in kinds[kinds.index(TurnStarted) :]
+    assert SideTried not in [type(event) for event in segment_images(turns)(never)]
 
 
 def test_too_little_memory_stays_in_the_line_until_the_next_image() -> None:
