@@ -2,9 +2,9 @@
 
     python -m benchmarks.tile_sides [--repeats 5] [--rounds 3]
 
-For networks of some sizes, with OpenVINO and with PyTorch: the usual side, the sides that are found
-in some trials, how long a trial takes, and the time of a plane of 2048×2048 px with the usual side
-beside that with the side found most often, in turns, as medians. Needs `pip install openvino`.
+For networks of some sizes, with OpenVINO and with PyTorch: how long a plane of 2048×2048 px takes
+in tiles of each side tried, in turns, as medians, the usual side first; which side some trials
+find; and how long a trial takes. Needs `pip install openvino`.
 """
 
 from __future__ import annotations
@@ -41,10 +41,9 @@ class Row:
 
     network: str
     library: str
-    usual: int  # pixels
+    seconds: dict[int, float]  # per megapixel of a plane, by the side of its tiles
     found: Counter[int]  # side: trials
     trial: float  # seconds
-    seconds: tuple[float, float]  # of a plane, with the usual side and with the one found
 
 
 def rows(repeats: int, trials: int) -> Iterator[Row]:
@@ -65,28 +64,27 @@ def hidden() -> AbstractContextManager[object]:
 
 
 def row(model: Model, name: str, library: str, repeats: int, trials: int) -> Row:
-    """Find the fastest side some times, and compare it with the usual one."""
-    usual = Predictor(model, PLANES, pick_device("cpu")).tile_side
-    seconds, sides = [], []
+    """Find the fastest side some times, and predict a plane with all that are tried."""
+    seconds, found = [], []
+    sides: tuple[int, ...] = ()
     for _ in range(trials):
         begin = time.perf_counter()
-        sides.append(find(model))
+        sides, side = try_sides(model)
         seconds.append(time.perf_counter() - begin)
-    found = Counter(sides)
-    ((best, _),) = found.most_common(1)
-    ways = {str(side): partial(predict, model, side) for side in {usual, best}}
-    times = in_turns(ways, repeats)
-    pair = times[str(usual)], times[str(best)]
-    return Row(name, library, usual, found, statistics.median(seconds), pair)
+        found.append(side)
+    times = in_turns({str(side): partial(predict, model, side) for side in sides}, repeats)
+    per_megapixel = {side: times[str(side)] / SIDE**2 * 1e6 for side in sides}
+    return Row(name, library, per_megapixel, Counter(found), statistics.median(seconds))
 
 
-def find(model: Model) -> int:
-    """Return the side of the plane's tiles after a trial."""
+def try_sides(model: Model) -> tuple[tuple[int, ...], int]:
+    """Return the sides that a trial takes, the usual one first, and the one that it finds."""
     predictor = Predictor(model, PLANES, pick_device("cpu"))
+    known: tile_trial.KnownSides = {}
     with mock.patch.object(tile_trial, "_WORTH", 0):
-        for _ in predictor.find_fastest_side({}, planes=1):
-            pass
-    return predictor.tile_side
+        events = list(predictor.find_fastest_side(known, planes=1))
+    (found,) = known.values()
+    return tuple(dict.fromkeys(event.side for event in events)), found
 
 
 def predict(model: Model, side: int) -> None:
@@ -103,14 +101,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3, help="trials for each row")
     options = parser.parse_args()
-    print("| network | library | usual side | found (trials) | a trial | usual | found | ratio |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| network | library | seconds per megapixel in tiles of | found | a trial |")
+    print("|---|---|---|---|---|")
     for each in rows(options.repeats, options.rounds):
-        found = ", ".join(f"{side} ({times})" for side, times in each.found.most_common())
-        before, after = each.seconds
+        times = ", ".join(f"{side} px: {seconds:.2f}" for side, seconds in each.seconds.items())
+        found = ", ".join(f"{side} px ({times}×)" for side, times in each.found.most_common())
         print(
-            f"| {each.network} | {each.library} | {each.usual} | {found} | {each.trial:.1f} s | "
-            f"{before:.2f} s | {after:.2f} s | {before / after:.2f} |",
+            f"| {each.network} | {each.library} | {times} | {found} | {each.trial:.1f} s |",
             flush=True,
         )
 
