@@ -310,9 +310,10 @@ def elastic(repeats: int) -> Iterator[Row]:
 
     def ours() -> None:
         deformation, _ = augment.draw(rng, config)
-        positions = augment.coordinates([deformation], [((IMAGE - 1) / 2,) * 2], IMAGE)
+        centre = (IMAGE - 1) / 2
+        grid = augment.sampling_grid([deformation], [(centre, centre)], [(IMAGE, IMAGE)], IMAGE)
         for values, mode in zip(tensors, ("bilinear", "nearest"), strict=True):
-            augment.sample(values, positions, mode=mode)
+            augment.sample(values, grid, mode=mode)
 
     ways = {
         "ours": ours,

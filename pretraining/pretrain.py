@@ -87,7 +87,7 @@ class LessonPlan:
         half = self._size / 2
         y, x = (float(rng.uniform(half, side - half)) for side in example.image.shape)
         size = self._size + 2 * self._margin
-        positions = augment.coordinates([deformation], [(y, x)], size)
+        grid = augment.sampling_grid([deformation], [(y, x)], [example.image.shape], size)
         inner = slice(self._margin, self._margin + self._size)
         image = torch.from_numpy(example.image.astype(np.float32))[None]
         targets = torch.from_numpy(
@@ -99,9 +99,8 @@ class LessonPlan:
             )
         )
         return (
-            sign
-            * augment.change_grey(augment.sample(image, positions, mode="bilinear"), [grey])[0],
-            augment.sample(targets, positions[..., inner, inner], mode="nearest")[0],
+            sign * augment.change_grey(augment.sample(image, grid, mode="bilinear"), [grey])[0],
+            augment.sample(targets, grid[..., inner, inner], mode="nearest")[0],
         )
 
 

@@ -17,12 +17,25 @@ STILL = AugmentConfig(
 )
 
 
-ORIGIN = (0.0, 0.0)
+SOURCE = (1001, 801)
 
 
-def positions_of(deformation: augment.Deformation, size: int) -> torch.Tensor:
-    """Return where the pixels of a patch about the origin come from, (2, size, size)."""
-    return augment.coordinates([deformation], [ORIGIN], size)[0]
+def positions_of(
+    deformation: augment.Deformation, size: int, centre: tuple[float, float] = (0.0, 0.0)
+) -> torch.Tensor:
+    """Return which pixels a patch comes from, rows and columns (2, size, size)."""
+    (grid,) = augment.sampling_grid([deformation], [centre], [SOURCE], size)
+    return pixels(grid, SOURCE)
+
+
+def pixels(grid: torch.Tensor, source: tuple[int, int]) -> torch.Tensor:
+    """Return rows and columns in pixels for columns and rows from -1 to 1."""
+    return (grid.flip(-3) + 1) / 2 * (torch.tensor(source) - 1)[:, None, None]
+
+
+def at(rows_and_columns: torch.Tensor, source: tuple[int, int]) -> torch.Tensor:
+    """Return columns and rows from -1 to 1 for rows and columns in pixels."""
+    return (rows_and_columns / (torch.tensor(source) - 1)[:, None, None] * 2 - 1).flip(-3)
 
 
 @pytest.mark.parametrize(("grid", "size"), [(3, 64), (3, 101), (4, 50), (2, 33)])
@@ -66,13 +79,15 @@ def test_everything_switched_off_changes_nothing() -> None:
 
     axis = np.arange(-3, 4)
     positions = positions_of(deformation, 7)
-    np.testing.assert_allclose(positions[0], axis[:, None] + 0 * axis)
+    np.testing.assert_allclose(positions[0], axis[:, None] + 0 * axis, atol=2e-4)
     assert torch.equal(augment.change_grey(image[None], [grey])[0], image)
 
 
 def test_a_quarter_turn_is_numpys_rot90() -> None:
     image = torch.rand(1, 8, 8)
-    turned = augment.coordinates([augment.Deformation(angle=np.pi / 2)], [(3.5, 3.5)], 8)
+    turned = augment.sampling_grid(
+        [augment.Deformation(angle=np.pi / 2)], [(3.5, 3.5)], [(8, 8)], 8
+    )
 
     sampled = augment.sample(image, turned, mode="bilinear")
 
@@ -82,7 +97,7 @@ def test_a_quarter_turn_is_numpys_rot90() -> None:
 
 def test_a_mirrored_patch_is_flipped_left_right() -> None:
     image = torch.rand(1, 8, 8)
-    mirrored = augment.coordinates([augment.Deformation(mirror=True)], [(3.5, 3.5)], 8)
+    mirrored = augment.sampling_grid([augment.Deformation(mirror=True)], [(3.5, 3.5)], [(8, 8)], 8)
 
     sampled = augment.sample(image, mirrored, mode="nearest")
 
@@ -99,9 +114,9 @@ def test_a_mirrored_patch_is_flipped_left_right() -> None:
 def test_beyond_the_border_the_image_is_mirrored(height: int, width: int, y: int, x: int) -> None:
     image = np.random.default_rng(0).random((height, width), dtype=np.float32)
     padded = np.pad(image, ((20, 20), (20, 20)), mode="reflect")
-    position = torch.tensor([[[[float(y)]], [[float(x)]]]])
+    grid = at(torch.tensor([[[[float(y)]], [[float(x)]]]]), (height, width))
 
-    sampled = augment.sample(torch.from_numpy(image[None]), position, mode="bilinear")
+    sampled = augment.sample(torch.from_numpy(image[None]), grid, mode="bilinear")
 
     assert float(sampled) == pytest.approx(padded[y + 20, x + 20], abs=1e-4)
 
@@ -113,7 +128,7 @@ def test_a_patch_is_displaced_mirrored_turned_and_shifted_in_this_order(mirror: 
     angle, shift, centre = 0.7, (3.0, -5.0), (400.0, 1000.0)
 
     deformation = augment.Deformation(shift, angle, mirror, displacements)
-    positions = augment.coordinates([deformation], [centre], 50)[0].numpy()
+    positions = positions_of(deformation, 50, centre).numpy()
 
     y, x = positions_of(augment.Deformation(displacements=displacements), 50).numpy()
     x = -x if mirror else x
@@ -124,9 +139,9 @@ def test_a_patch_is_displaced_mirrored_turned_and_shifted_in_this_order(mirror: 
 
 def test_an_image_of_one_pixel_width_can_be_sampled() -> None:
     image = torch.full((1, 5, 1), 3.0)
-    deformation = augment.Deformation(angle=0.3)
+    grid = augment.sampling_grid([augment.Deformation(angle=0.3)], [(2.0, 0.0)], [(5, 1)], 6)
 
-    sampled = augment.sample(image, positions_of(deformation, 6)[None], mode="bilinear")
+    sampled = augment.sample(image, grid, mode="bilinear")
 
     assert torch.allclose(sampled, torch.tensor(3.0))
 
@@ -135,9 +150,8 @@ def test_between_pixels_grey_values_are_interpolated_linearly() -> None:
     image = np.random.default_rng(1).random((16, 16), dtype=np.float32)
     positions = np.random.default_rng(2).uniform(0, 15, (2, 5, 5)).astype(np.float32)
 
-    sampled = augment.sample(
-        torch.from_numpy(image[None]), torch.from_numpy(positions[None]), mode="bilinear"
-    )
+    grid = at(torch.from_numpy(positions[None]), (16, 16))
+    sampled = augment.sample(torch.from_numpy(image[None]), grid, mode="bilinear")
 
     expected = ndimage.map_coordinates(image, positions, order=1)
     np.testing.assert_allclose(sampled[0, 0], expected, atol=1e-5)
@@ -171,8 +185,11 @@ def test_patches_of_a_batch_are_changed_as_each_alone() -> None:
 
     def changed(some: list[tuple[augment.Deformation, augment.GreyChange]]) -> torch.Tensor:
         deformations, changes = zip(*some, strict=True)
-        positions = augment.coordinates(deformations, [(15.0, 15.0)] * len(some), 21)
-        return augment.change_grey(augment.sample(source, positions, mode="bilinear"), changes)
+        several = len(some)
+        grid = augment.sampling_grid(
+            deformations, [(15.0, 15.0)] * several, [(40, 30)] * several, 21
+        )
+        return augment.change_grey(augment.sample(source, grid, mode="bilinear"), changes)
 
     together = changed(drawn)
 

@@ -27,9 +27,9 @@ __all__ = [
     "Deformation",
     "GreyChange",
     "change_grey",
-    "coordinates",
     "draw",
     "sample",
+    "sampling_grid",
     "unchanged",
 ]
 
@@ -85,9 +85,10 @@ def draw(rng: np.random.Generator, config: AugmentConfig) -> tuple[Deformation, 
     return deformation, grey
 
 
-def coordinates(
+def sampling_grid(
     deformations: Sequence[Deformation],
     centres: Sequence[tuple[float, float]],
+    sources: Sequence[tuple[int, int]],
     size: int,
     device: torch.device = _CPU,
 ) -> Tensor:
@@ -98,16 +99,18 @@ def coordinates(
     deformations
         Of B patches; either all or none have displacement vectors, as `draw` gives them.
     centres
-        Of the patches in the source, before they are shifted, pixels (Y, X).
+        Of the patches in their sources, before they are shifted, pixels (Y, X).
+    sources
+        Shapes of the images that the patches are read from, pixels (Y, X).
     size
         Side of a patch, pixels.
     device
-        Where they are computed.
+        Where it is computed.
 
     Returns
     -------
     (B, 2, size, size) float32
-        Rows and columns of the source, pixels.
+        Columns and rows of the source: -1 is its first pixel, 1 its last one.
 
     Notes
     -----
@@ -118,25 +121,28 @@ def coordinates(
     is small: two matrix products, and no image is ever added or multiplied.
     """
     grid = 0 if deformations[0].displacements is None else len(deformations[0].displacements[0])
-    maps = [_linear_map(*each, grid) for each in zip(deformations, centres, strict=True)]
+    maps = [_linear_map(*each, grid) for each in zip(deformations, centres, sources, strict=True)]
     basis = _basis(grid, size, device)
     return basis @ torch.from_numpy(np.stack(maps)).to(device) @ basis.T
 
 
 def _linear_map(
-    deformation: Deformation, centre: tuple[float, float], grid: int
+    deformation: Deformation, centre: tuple[float, float], source: tuple[int, int], grid: int
 ) -> npt.NDArray[np.float32]:
     """Return M, (2, grid + 2, grid + 2), of one patch."""
     cos, sin = math.cos(deformation.angle), math.sin(deformation.angle)
     sign = -1.0 if deformation.mirror else 1.0
     turn = np.array([[cos, -sin * sign], [sin, cos * sign]])
     axis, one = grid, grid + 1  # the columns of B after the splines
-    result = np.zeros((2, grid + 2, grid + 2), dtype=np.float32)
+    result = np.zeros((2, grid + 2, grid + 2))  # rows and columns, pixels
     if deformation.displacements is not None:
         result[:, :grid, :grid] = np.tensordot(turn, deformation.displacements, axes=1)
     result[:, axis, one], result[:, one, axis] = turn.T
     result[:, one, one] = np.add(deformation.shift, centre)
-    return result
+    half = (np.maximum(source, 2) - 1) / 2
+    result /= half[:, np.newaxis, np.newaxis]
+    result[:, one, one] -= 1
+    return result[::-1].astype(np.float32)
 
 
 @lru_cache(maxsize=16)
@@ -155,9 +161,9 @@ def change_grey(images: Tensor, changes: Sequence[GreyChange]) -> Tensor:
     numbers = [(change.gamma, change.contrast, change.brightness) for change in changes]
     gamma, contrast, brightness = (n.unsqueeze(1) for n in _columns(numbers, images.device))
     if any(change.gamma != 1 for change in changes):
-        unit = (images + 1) / 2
-        images = unit.sign() * unit.abs().pow(gamma) * 2 - 1
-    images = images * contrast + brightness
+        unit = images.add(1).mul_(0.5)
+        images = unit.abs().pow_(gamma).copysign_(unit).mul_(2).sub_(1)
+    images = torch.addcmul(brightness, images, contrast)
     if any(change.noise > 0 for change in changes):
         images = images + torch.stack([_noise(change, images[0]) for change in changes])
     return images
@@ -173,15 +179,15 @@ def _noise(change: GreyChange, like: Tensor) -> Tensor:
     return change.noise * torch.randn(like.shape, generator=generator, device=like.device)
 
 
-def sample(source: Tensor, positions: Tensor, *, mode: str) -> Tensor:
+def sample(source: Tensor, grid: Tensor, *, mode: str) -> Tensor:
     """Read an image at real-valued positions; beyond its border it is mirrored.
 
     Parameters
     ----------
     source
         (C, Y, X) float32.
-    positions
-        (B, 2, y, x) float32, rows and columns in pixels.
+    grid
+        (B, 2, y, x) float32, as `sampling_grid` gives it.
     mode
         "bilinear" for grey values, "nearest" for classes and weights.
 
@@ -189,12 +195,9 @@ def sample(source: Tensor, positions: Tensor, *, mode: str) -> Tensor:
     -------
     (B, C, y, x) float32
     """
-    height, width = source.shape[-2:]
-    scale = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=positions.device)
-    grid = positions.flip(1).permute(0, 2, 3, 1) * scale - 1  # (B, y, x, 2), X first, -1 to 1
     return functional.grid_sample(
         source.expand(len(grid), *source.shape),
-        grid,
+        grid.permute(0, 2, 3, 1),
         mode=mode,
         padding_mode="reflection",
         align_corners=True,

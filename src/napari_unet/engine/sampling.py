@@ -73,16 +73,22 @@ class PatchCutter:
             torch.from_numpy(np.stack([plane.classes.astype(np.float32), plane.weights])).to(device)
             for plane in planes
         ]  # (2, y, x): classes and weights, warped together
+        self._shapes = [plane.classes.shape for plane in planes]
 
     def cut(self, cuts: Sequence[Cut]) -> Batch:
         """Return one patch for each cut."""
         size = self.size + 2 * self._margin
-        deformations, centres = [cut.deformation for cut in cuts], [cut.centre for cut in cuts]
-        positions = augment.coordinates(deformations, centres, size, self._device)
         planes = [cut.plane for cut in cuts]
+        grid = augment.sampling_grid(
+            [cut.deformation for cut in cuts],
+            [cut.centre for cut in cuts],
+            [self._shapes[plane] for plane in planes],
+            size,
+            self._device,
+        )
         inner = slice(self._margin, self._margin + self.size)
-        images = _sample(self._images, planes, positions, mode="bilinear")
-        targets = _sample(self._targets, planes, positions[..., inner, inner], mode="nearest")
+        images = _sample(self._images, planes, grid, mode="bilinear")
+        targets = _sample(self._targets, planes, grid[..., inner, inner], mode="nearest")
         return Batch(
             augment.change_grey(images, [cut.grey for cut in cuts]),
             targets[:, 0].long(),
@@ -90,19 +96,17 @@ class PatchCutter:
         )
 
 
-def _sample(sources: list[Tensor], planes: list[int], positions: Tensor, *, mode: str) -> Tensor:
+def _sample(sources: list[Tensor], planes: list[int], grid: Tensor, *, mode: str) -> Tensor:
     """Read each patch (C, y, x) from its plane, all patches of a plane at once."""
     parts = {
         plane: [index for index, other in enumerate(planes) if other == plane]
         for plane in dict.fromkeys(planes)
     }
     if len(parts) == 1:
-        return augment.sample(sources[planes[0]], positions, mode=mode)
-    patches = torch.empty(
-        (len(planes), len(sources[0]), *positions.shape[2:]), device=positions.device
-    )
+        return augment.sample(sources[planes[0]], grid, mode=mode)
+    patches = torch.empty((len(planes), len(sources[0]), *grid.shape[2:]), device=grid.device)
     for plane, chosen in parts.items():
-        patches[chosen] = augment.sample(sources[plane], positions[chosen], mode=mode)
+        patches[chosen] = augment.sample(sources[plane], grid[chosen], mode=mode)
     return patches
 
 
