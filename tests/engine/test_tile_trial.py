@@ -7,15 +7,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from napari_unet.config import TilingConfig
 from napari_unet.engine import tile_trial
 from napari_unet.engine.computer import Computer
 from napari_unet.engine.errors import OutOfMemoryError
 from napari_unet.engine.events import SegmentDone, SegmentStarted, SideTried
+from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.tile_trial import KnownSides, fastest_side, sides_to_try
+from napari_unet.engine.unet import UNet
+from tests.engine.conftest import BuiltNetworks
 from tests.engine.tiny import CPU, noise, plane_values, tiny_model
 
 MODEL = tiny_model()
@@ -164,13 +168,22 @@ def test_a_stop_ends_the_trial() -> None:
 
 
 @pytest.mark.usefixtures("always_worth_it")
+@pytest.mark.parametrize("networks_that_fit", [1, 2])
 def test_a_trial_that_does_not_fit_into_memory_ends_no_run(
-    monkeypatch: pytest.MonkeyPatch,
+    networks_that_fit: int, built: BuiltNetworks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(computer: Computer, side: int) -> None:
         raise OutOfMemoryError("none left")
 
+    build = Model.build
+
+    def build_some(model: Model, device: torch.device) -> UNet:
+        if len(built) == networks_that_fit:
+            raise MemoryError
+        return build(model, device)
+
     monkeypatch.setattr(Computer, "predict_black", fail)
+    monkeypatch.setattr(Model, "build", build_some)
     known: KnownSides = {}
 
     events = list(segment(MODEL, ArrayPlanes(STACK), device=CPU, known_sides=known))

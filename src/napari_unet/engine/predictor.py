@@ -132,8 +132,9 @@ class Predictor:
         if not sides:
             return None
         try:
-            # A network of its own, since it keeps the memory of the largest tile.
-            trial = Computer.of(self.model, computer.device)
+            with engine_errors(computer.device):
+                # A network of its own, since it keeps the memory of the largest tile.
+                trial = Computer.of(self.model, computer.device)
             return (yield from fastest_side(trial.predict_black, sides))
         except OutOfMemoryError:
             return None  # the usual side is a safe one
