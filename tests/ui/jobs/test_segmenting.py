@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from napari_unet.engine.events import (
     never,
 )
 from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.ui.jobs import segmenting
 from napari_unet.ui.jobs.segmenting import Turn, TurnStarted, TurnTimer, segment_images
 from tests.engine.tiny import CPU, noise, tiny_model
 
@@ -65,6 +68,21 @@ def test_the_fastest_side_of_tiles_is_found_once_and_said_so(
     assert kinds.count(SegmentDone) == 2
     assert SideTried not in kinds[kinds.index(TurnStarted) :]
     assert SideTried not in [type(event) for event in segment_images(turns)(never)]
+
+
+def test_finding_the_size_of_tiles_does_not_count_for_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(segmenting, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    timer = TurnTimer(turns=1)
+
+    begun = {1.0: SideTried(512, 0, 12), 9.0: SideTried(352, 1, 12), 21.0: TurnStarted(0)}
+    for clock.now, event in begun.items():
+        timer.tell(event)
+    clock.now = 23.0
+
+    assert timer.seconds == 3
 
 
 def test_too_little_memory_stays_in_the_line_until_the_next_image() -> None:

@@ -118,7 +118,7 @@ class TurnTimer:
 
     @property
     def seconds(self) -> float:
-        """Time worked, without the pauses."""
+        """Time worked, without the pauses and without what finds the size of tiles."""
         return (self._paused_at or time.monotonic()) - self._began
 
     def lap(self) -> float:
@@ -141,10 +141,12 @@ class TurnTimer:
         """Return what to show for this event, None to leave the line as it is."""
         match event:
             case TurnStarted():
+                self.resume()
                 self._turn, self._shortage = event.number, ""
             case MemoryShort():
                 self._shortage = str(event)
             case SideTried():
+                self.pause()  # it says nothing about the time that is left
                 fraction = self._turn / self._turns
                 return Progress("Finding the fastest tile size…", fraction)
             case TileDone():
