@@ -25,9 +25,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.microscopy_sets import SETS, MicroscopySet
+from benchmarks.speed import openvino_hidden
 from benchmarks.stroke_budgets import cached_set, train_steps
 from napari_unet.config import ObjectsConfig, OutputKind, Task
-from napari_unet.engine import computer, openvino_network
+from napari_unet.engine import computer
 from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.model import Model
@@ -117,7 +118,7 @@ def computed_in(arithmetic: Arithmetic | None) -> Iterator[None]:
 
     with (
         mock.patch.object(Model, "build", emulating),
-        mock.patch.object(openvino_network, "find_spec", return_value=None),
+        openvino_hidden(),
         mock.patch.object(computer, "FoldedUNet", lambda network: network),  # as on a GPU
     ):
         yield

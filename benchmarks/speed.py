@@ -28,7 +28,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -59,6 +59,7 @@ from napari_unet.config import (
     Optimiser,
     OutputKind,
     Task,
+    TilingConfig,
     TrainConfig,
     Unpainted,
 )
@@ -150,14 +151,21 @@ def prediction(repeats: int) -> Iterator[Row]:
                     yield Row("prediction", work, name, peer, times[name], times[peer])
 
 
-def predict(model: Model, image: npt.NDArray[Any], *, use_openvino: bool = True) -> None:
+def predict(
+    model: Model, image: npt.NDArray[Any], *, use_openvino: bool = True, tile: int | None = None
+) -> None:
     """Predict the probabilities of a plane as the command line does."""
-    hidden = mock.patch.object(openvino_network, "find_spec", return_value=None)
-    with nullcontext() if use_openvino else hidden:
+    tiling, kind = TilingConfig(tile=tile), OutputKind.PROBABILITIES
+    with nullcontext() if use_openvino else openvino_hidden():
         for _ in segment(
-            model, ArrayPlanes(image), device=pick_device("cpu"), kind=OutputKind.PROBABILITIES
+            model, ArrayPlanes(image), device=pick_device("cpu"), tiling=tiling, kind=kind
         ):
             pass
+
+
+def openvino_hidden() -> AbstractContextManager[object]:
+    """Let PyTorch compute what OpenVINO would."""
+    return mock.patch.object(openvino_network, "find_spec", return_value=None)
 
 
 def pixel_classifier(repeats: int) -> Iterator[Row]:

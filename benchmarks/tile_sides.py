@@ -14,25 +14,25 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from unittest import mock
 
 import numpy as np
 
-from benchmarks.speed import SIDE, in_turns
-from napari_unet.config import NETWORKS, NetworkConfig, OutputKind, Task, TilingConfig
-from napari_unet.engine import openvino_network, tile_trial
+from benchmarks.speed import SIDE, in_turns, openvino_hidden, predict
+from napari_unet.config import NETWORKS, NetworkConfig, Task
+from napari_unet.engine import tile_trial
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.model import Model, fresh_model
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predict import segment
 from napari_unet.engine.predictor import Predictor
 
 SHAPES = ((16, 4), (32, 4), (16, 5), (32, 5))  # channels, levels
-PLANES = ArrayPlanes(np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE)).astype(np.uint8))
+IMAGE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE)).astype(np.uint8)
+PLANES = ArrayPlanes(IMAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,8 @@ def rows(repeats: int, trials: int) -> Iterator[Row]:
         name += f" (`{NETWORKS['light'].name}`)" if (channels, levels) == (16, 4) else ""
         model = fresh_model(config, measure(PLANES), Task.OBJECTS, (0, 1))
         for library in ("OpenVINO", "PyTorch"):
-            with nullcontext() if library == "OpenVINO" else hidden():
+            with nullcontext() if library == "OpenVINO" else openvino_hidden():
                 yield row(model, name, library, repeats, trials)
-
-
-def hidden() -> AbstractContextManager[object]:
-    """Hide OpenVINO."""
-    return mock.patch.object(openvino_network, "find_spec", return_value=None)
 
 
 def row(model: Model, name: str, library: str, repeats: int, trials: int) -> Row:
@@ -72,7 +67,9 @@ def row(model: Model, name: str, library: str, repeats: int, trials: int) -> Row
         sides, side = try_sides(model)
         seconds.append(time.perf_counter() - begin)
         found.append(side)
-    times = in_turns({str(side): partial(predict, model, side) for side in sides}, repeats)
+    times = in_turns(
+        {str(side): partial(predict, model, IMAGE, tile=side) for side in sides}, repeats
+    )
     per_megapixel = {side: times[str(side)] / SIDE**2 * 1e6 for side in sides}
     return Row(name, library, per_megapixel, Counter(found), statistics.median(seconds))
 
@@ -85,14 +82,6 @@ def try_sides(model: Model) -> tuple[tuple[int, ...], int]:
         events = list(predictor.find_fastest_side(known, planes=1))
     (found,) = known.values()
     return tuple(dict.fromkeys(event.side for event in events)), found
-
-
-def predict(model: Model, side: int) -> None:
-    """Predict the plane in tiles of a side."""
-    tiling = TilingConfig(tile=side)
-    kind = OutputKind.PROBABILITIES
-    for _ in segment(model, PLANES, device=pick_device("cpu"), tiling=tiling, kind=kind):
-        pass
 
 
 def main() -> None:

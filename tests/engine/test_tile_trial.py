@@ -142,8 +142,10 @@ def test_sides_that_were_found_are_kept_apart_by_network_and_device() -> None:
 @pytest.mark.usefixtures("always_worth_it")
 def test_real_tiles_are_tried_and_the_labels_stay_the_same() -> None:
     usual = plane_values(segment(MODEL, ArrayPlanes(STACK), device=CPU))
-    events = segment(MODEL, ArrayPlanes(STACK), device=CPU, known_sides={})
+    known: KnownSides = {}
+    events = segment(MODEL, ArrayPlanes(STACK), device=CPU, known_sides=known)
     np.testing.assert_array_equal(plane_values(events), usual)
+    assert known
 
 
 @pytest.mark.usefixtures("always_worth_it")
