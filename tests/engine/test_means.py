@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from napari_unet.config import OutputKind, Task, TilingConfig, Unpainted
+from napari_unet.engine import tile_side
 from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.errors import EngineError
@@ -22,7 +23,7 @@ from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.train import fit
 from napari_unet.engine.trainer import Trainer
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.unet import UNet, margin, stride
 from tests.engine.conftest import BuiltNetworks
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
 from tests.engine.short_memory import short_of_memory
@@ -70,6 +71,15 @@ def test_what_does_not_fit_at_all_goes_to_the_cpu(monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(values, expected, atol=1e-5)
     assert told.device.startswith("CPU")
     assert "Small GPU has too little memory" in told.device
+
+
+def test_the_cpu_takes_no_tiles_as_large_as_the_gpu_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = short_of_memory(monkeypatch, 0, only=NOT_THE_CPU)
+    monkeypatch.setitem(tile_side._LARGEST, "cpu", 72)
+    segmented(NOT_THE_CPU)
+    on_gpu = asked.index(min(asked)) + 1  # until nothing smaller was left
+    assert asked[on_gpu:]
+    assert max(asked[on_gpu:]) <= 72 + 2 * margin(MODEL.network.levels) + stride(3)
 
 
 def test_the_network_on_the_gpu_is_let_go_before_the_cpu_computes(

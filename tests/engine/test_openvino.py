@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,13 +16,17 @@ from napari_unet.config import NETWORKS, OutputKind, Task, TilingConfig
 from napari_unet.engine import computer, openvino_network
 from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import DeviceChoice
+from napari_unet.engine.events import Previewed, Suggested, TrainDone, View
 from napari_unet.engine.model import Model
 from napari_unet.engine.openvino_network import OPENVINO, openvino_probabilities
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.predictor import Predictor
+from napari_unet.engine.suggest import suggest
 from napari_unet.engine.unet import UNet
-from tests.engine.tiny import CPU, noise, tiny_model
+from tests.engine.scenes import bright_squares, run, strokes
+from tests.engine.short_memory import short_of_memory
+from tests.engine.tiny import CPU, noise, plane_values, tiny_model
 
 pytestmark = pytest.mark.skipif(find_spec(OPENVINO) is None, reason="needs OpenVINO")
 
@@ -140,3 +145,68 @@ def test_a_gpu_computes_by_itself(used: list[bool], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Model, "build", lambda model, _: UNet(model.network))
     Predictor(tiny_model(), ArrayPlanes(IMAGE), DeviceChoice("cuda", "GPU", "test"))
     assert used == []
+
+
+def test_threads_that_predict_at_once_get_their_own_probabilities() -> None:
+    network = tiny_model(levels=3).build(torch.device("cpu"))
+    compute = openvino_probabilities(network, slice(None))
+    assert compute is not None
+    images = [noise(1, 92, 92 + 8 * n, seed=n).astype(np.float32) / 255 for n in range(8)]
+    alone = [compute(image) for image in images]
+    with ThreadPoolExecutor(2) as threads:
+        together = list(threads.map(compute, images * 10))
+    for found, expected in zip(together, alone * 10, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_tiles_that_fall_back_to_the_cpu_together_are_right(
+    used: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a GPU, for which two tiles are predicted at once, runs out of memory half-way."""
+    model, kind = tiny_model(levels=3), OutputKind.PROBABILITIES
+    planes, tiling = ArrayPlanes(noise(3, 150, 171)), TilingConfig(tile=24)
+    expected = plane_values(segment(model, planes, device=CPU, tiling=tiling, kind=kind))
+    gpu = DeviceChoice("cpu:0", "Small GPU", "test")
+    short_of_memory(monkeypatch, 0, only=gpu)
+    monkeypatch.setattr(Predictor, "at_once", 2)
+    found = plane_values(segment(model, planes, device=gpu, tiling=tiling, kind=kind))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert used == [True, False, True]
+
+
+class Watcher:
+    """Looks at a plane while the network is trained."""
+
+    def view(self) -> View | None:
+        return View(1, slice(0, 64), slice(0, 64))
+
+    def take_painted(self) -> frozenset[int]:
+        return frozenset()
+
+
+def session() -> tuple[Any, Any, list[tuple[int, slice, slice]]]:
+    """Train with previews, segment and look for what to paint; return what is seen of each."""
+    image, truth = bright_squares()
+    planes, labels = ArrayPlanes(image), ArrayPlanes(strokes(truth))
+    *events, end = run(image=image, live=Watcher(), device=CPU)
+    assert isinstance(end, TrainDone)
+    tiling = TilingConfig(tile=24, rotations=2)
+    segmented = plane_values(segment(end.model, planes, device=CPU, tiling=tiling))
+    *_, suggested = suggest(end.model, planes, labels, device=CPU, focus=None, count=3)
+    assert isinstance(suggested, Suggested)
+    preview = next(event.values for event in events if isinstance(event, Previewed))
+    return preview, segmented, [(place.plane, place.y, place.x) for place in suggested.places]
+
+
+def test_all_that_a_user_sees_is_the_same_with_openvino(
+    used: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview, segmented, places = session()
+    assert used == [True, True]
+    assert len(np.unique(segmented)) > 4
+    monkeypatch.setattr(openvino_network, "find_spec", lambda _: None)
+    expected = session()
+    assert used == [True, True, False, False]
+    np.testing.assert_array_equal(preview, expected[0])
+    np.testing.assert_array_equal(segmented, expected[1])
+    assert places == expected[2]

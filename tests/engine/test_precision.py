@@ -10,7 +10,11 @@ import torch
 from napari_unet.config import TrainConfig
 from napari_unet.engine import trainer
 from napari_unet.engine.events import Validated
-from napari_unet.engine.precision import arrange, multiplies_faster_in_bfloat16
+from napari_unet.engine.precision import (
+    arrange,
+    multiplies_faster_in_bfloat16,
+    without_tensor_float,
+)
 from napari_unet.engine.unet import UNet
 from tests.engine.scenes import QUICK, TINY, result, run
 
@@ -115,3 +119,23 @@ def test_a_network_that_is_arranged_gives_the_same() -> None:
     inner = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)][1]
     assert inner.weight.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(after, before, atol=1e-5, rtol=0)
+
+
+def test_tensor_float_stays_off_while_any_thread_predicts() -> None:
+    """It is one switch for the process, and the first thread to begin is the first to end."""
+    flags = torch.backends.cudnn
+    assert flags.allow_tf32  # as PyTorch has it
+    found: list[bool] = []
+    first, second = without_tensor_float(), without_tensor_float()
+    for change in (first.__enter__, second.__enter__, lambda: first.__exit__(None, None, None)):
+        change()
+        found.append(flags.allow_tf32)
+    second.__exit__(None, None, None)
+    assert found == [False] * 3
+    assert flags.allow_tf32
+
+
+def test_an_error_leaves_tensor_float_as_it_was() -> None:
+    with pytest.raises(RuntimeError, match="failed"), without_tensor_float():
+        raise RuntimeError("failed")
+    assert torch.backends.cudnn.allow_tf32

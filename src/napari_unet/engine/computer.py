@@ -20,7 +20,7 @@ from napari_unet.engine.model import Model
 from napari_unet.engine.openvino_network import openvino_probabilities
 from napari_unet.engine.overlap import OverlapTiler, network_probabilities
 from napari_unet.engine.precision import arrange
-from napari_unet.engine.tile_side import TileLimits, tile_limits
+from napari_unet.engine.tile_side import TileLimits, fitting_side, tile_limits
 from napari_unet.engine.tiles import Span, Tile
 from napari_unet.engine.transfer import own_stream
 from napari_unet.engine.unet import UNet
@@ -59,6 +59,12 @@ class Computer:
     def tile_limits(self) -> TileLimits:
         """Return what the device allows now."""
         return tile_limits(self.device.torch_device, openvino=self.openvino)
+
+    @property
+    def usual_side(self) -> int:
+        """Side of the tiles that are taken without a trial, pixels of the network's image."""
+        limits = self.tile_limits()
+        return min(limits.largest, fitting_side(self.network, limits))
 
     @contextmanager
     def computing(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ def openvino_probabilities(network: UNet, channels: slice) -> Callable[[Image], 
     -------
     Callable or None
         None if OpenVINO is not installed, cannot run the network here, or gives other
-        probabilities than PyTorch for a small image of noise.
+        probabilities than PyTorch for a small image of noise. Threads that call the function at
+        the same time wait for each other.
     """
     if find_spec(OPENVINO) is None:
         return None
@@ -72,10 +74,12 @@ def _compile(network: UNet, channels: slice) -> Callable[[Image], Image]:
         },
     )
     request = compiled.create_infer_request()
+    computing = Lock()  # a request holds one image; with one more nothing would be faster
 
     def compute(image: Image) -> Image:
-        result = request.infer([np.ascontiguousarray(image[np.newaxis])], share_inputs=True)
-        probabilities: Image = result[0][0, channels].copy()
+        with computing:
+            result = request.infer([np.ascontiguousarray(image[np.newaxis])], share_inputs=True)
+            probabilities: Image = result[0][0, channels].copy()
         return probabilities
 
     return compute

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from napari_unet.engine.device import is_out_of_memory
 from napari_unet.engine.means import free_cached_memory
+from napari_unet.engine.precision import without_tensor_float
 from napari_unet.engine.rotation import Rotation
 from napari_unet.engine.tile_side import SMALLEST_SIDE
 from napari_unet.engine.tiles import Span, Tile
@@ -46,7 +47,7 @@ def network_probabilities(
     def compute(image: Image) -> Image:
         batch = to_device(image, device)[None]
         # TensorFloat-32 would make the result depend on the tile's size by more than 1e-5.
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with without_tensor_float():
             logits: Tensor = network(batch)  # (1, K, y, x)
         return to_host(logits.softmax(dim=1)[0, channels])
 

@@ -125,9 +125,8 @@ class Predictor:
         self._fastest_side = known[computer.way]
 
     def _try_sides(self, computer: Computer, pixels: int) -> Generator[SideTried, None, int | None]:
-        network, limits = self.model.network, computer.tile_limits()
-        fitting = fitting_side(network, limits)
-        usual = min(limits.largest, fitting)
+        network, usual = self.model.network, computer.usual_side
+        fitting = fitting_side(network, computer.tile_limits())
         sides = sides_to_try(usual, fitting, stride(network.levels), pixels)
         if not sides:
             return None
@@ -210,8 +209,11 @@ class Predictor:
             self.device = fallback(self.device)
             self._fell_back, self._fastest_side = True, None
             with engine_errors(self.device):
-                self._computer = Computer.of(self.model, self.device)
-            return self._computer
+                on_cpu = Computer.of(self.model, self.device)
+                if failed is not None:  # the tiles are as large as suited the GPU
+                    on_cpu.tiler.largest = on_cpu.usual_side
+            self._computer = on_cpu
+            return on_cpu
 
 
 def _check_channels(model: Model, planes: Planes) -> None:
