@@ -72,6 +72,24 @@ def test_the_name_people_know_is_shown(machine: Machine) -> None:
     assert pick_device("cuda").reason == "chosen by hand"
 
 
+def test_a_gpu_that_fails_leaves_the_cpu_and_says_why(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> str:
+        raise RuntimeError("CUDA unknown error\nand more")
+
+    machine(cuda=True, cuda_build="13.0")
+    monkeypatch.setattr(torch.cuda, "get_device_name", fail)
+    choice = pick_device()
+    assert choice.device == "cpu"
+    assert choice.reason == "the NVIDIA GPU fails: CUDA unknown error"
+    assert available_devices() == ("cpu",)
+    with pytest.raises(
+        SettingsError, match=r"'cuda' .* \(the NVIDIA GPU fails: CUDA unknown error"
+    ):
+        pick_device("cuda")
+
+
 @pytest.mark.parametrize(("wish", "cuda", "mps"), [("cuda", False, True), ("mps", True, False)])
 def test_a_missing_device_is_an_error_with_a_cure(
     machine: Machine, wish: str, cuda: bool, mps: bool

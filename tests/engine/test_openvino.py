@@ -130,11 +130,12 @@ def test_other_probabilities_are_not_used(
     assert used == [True, False]
 
 
+@pytest.mark.parametrize("failure", [ImportError, OSError, AttributeError, TypeError, ValueError])
 def test_a_broken_installation_is_left_alone(
-    used: list[bool], monkeypatch: pytest.MonkeyPatch
+    failure: type[Exception], used: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(name: str) -> Any:
-        raise ImportError(f"{name}: a library is missing")
+        raise failure(f"{name}: a library is missing")
 
     monkeypatch.setattr("napari_unet.engine.openvino_network.importlib.import_module", broken)
     assert probabilities(tiny_model(levels=2)).shape == (1, 150, 171)
@@ -151,7 +152,7 @@ def test_threads_that_predict_at_once_get_their_own_probabilities() -> None:
     network = tiny_model(levels=3).build(torch.device("cpu"))
     compute = openvino_probabilities(network, slice(None))
     assert compute is not None
-    images = [noise(1, 92, 92 + 8 * n, seed=n).astype(np.float32) / 255 for n in range(8)]
+    images = [np.asarray(noise(1, 92, 92 + 8 * n, seed=n), np.float32) for n in range(8)]
     alone = [compute(image) for image in images]
     with ThreadPoolExecutor(2) as threads:
         together = list(threads.map(compute, images * 10))

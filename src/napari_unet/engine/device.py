@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from napari_unet.engine.errors import EngineError, OutOfMemoryError, SettingsError
+from napari_unet.engine.torch_missing import first_line
 
 __all__ = [
     "DEVICES",
@@ -67,16 +68,18 @@ def pick_device(wish: str = "auto") -> DeviceChoice:
     if wish not in DEVICES:
         raise SettingsError(f"Device '{wish}' is unknown; choose one of {', '.join(DEVICES)}.")
     chosen_by = "chosen by hand" if wish != "auto" else "fastest found"
-    if wish in ("auto", "cuda") and torch.cuda.is_available():
-        return DeviceChoice("cuda", torch.cuda.get_device_name(), chosen_by)
+    nvidia, fault = _nvidia_gpu() if wish in ("auto", "cuda") else (None, None)
+    if nvidia is not None:
+        return DeviceChoice("cuda", nvidia, chosen_by)
     if wish in ("auto", "mps") and torch.backends.mps.is_available():
         return DeviceChoice("mps", "Apple GPU", chosen_by)
     if wish in ("cuda", "mps"):
+        why = f" ({fault})" if fault else ""
         raise SettingsError(
-            f"Device '{wish}' is not available here; choose 'auto' or 'cpu', or run "
+            f"Device '{wish}' is not available here{why}; choose 'auto' or 'cpu', or run "
             "'napari-unet doctor' to see why."
         )
-    reason, cure = ("chosen by hand", None) if wish == "cpu" else _why_cpu()
+    reason, cure = ("chosen by hand", None) if wish == "cpu" else _why_cpu(fault)
     threads = torch.get_num_threads()
     name = f"CPU, {threads} thread{'s' * (threads != 1)}"
     return DeviceChoice("cpu", name, reason, cure)
@@ -84,11 +87,24 @@ def pick_device(wish: str = "auto") -> DeviceChoice:
 
 def available_devices() -> tuple[str, ...]:
     """Return the devices of this machine that can be insisted on, the fastest first."""
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    found = {"cuda": _nvidia_gpu()[0] is not None, "mps": torch.backends.mps.is_available()}
     return (*(device for device, there in found.items() if there), "cpu")
 
 
-def _why_cpu() -> tuple[str, str | None]:
+def _nvidia_gpu() -> tuple[str | None, str | None]:
+    """Return the name of the GPU that torch can use, and what is wrong with one that fails."""
+    if not torch.cuda.is_available():
+        return None, None
+    try:
+        return torch.cuda.get_device_name(), None
+    except RuntimeError as error:  # it is there, but ill, taken, or too old for this torch
+        return None, f"the NVIDIA GPU fails: {first_line(error)}"
+
+
+def _why_cpu(fault: str | None) -> tuple[str, str | None]:
+    """Return why there is no GPU to use and what would mend it."""
+    if fault:
+        return (fault, None)
     if shutil.which("nvidia-smi"):
         return _why_no_cuda()
     if platform.system() == "Darwin" and platform.machine() == "arm64":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "LIBRARY_FAILURES",
     "CheckpointError",
     "EngineError",
     "FileError",
@@ -12,6 +13,13 @@ __all__ = [
     "SettingsError",
     "UnetPaintError",
 ]
+
+
+LIBRARY_FAILURES = (
+    *(ImportError, OSError, AttributeError, LookupError, NameError),
+    *(RuntimeError, SystemError, TypeError, ValueError),
+)
+"""What a library raises that is broken, or made for other versions of those that it needs."""
 
 
 class UnetPaintError(Exception):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from napari_unet.engine.errors import LIBRARY_FAILURES
 from napari_unet.engine.folded import FoldedUNet
 from napari_unet.engine.unet import UNet, margin, stride, valid_output_size
 
@@ -56,7 +57,7 @@ def openvino_probabilities(network: UNet, channels: slice) -> Callable[[Image], 
     try:
         compute = _compile(network, channels)
         is_equal = _agrees(compute, network, channels)
-    except (ImportError, OSError, RuntimeError):  # what OpenVINO raises where it cannot run
+    except LIBRARY_FAILURES:  # it cannot run here
         return None
     return compute if is_equal else None
 

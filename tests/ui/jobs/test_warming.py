@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
+
+import pytest
+
+from napari_unet.engine.events import never
+from napari_unet.ui.jobs import devices, warming
 
 FEW = 100  # modules; without warming there are two thousand
 
@@ -28,3 +35,45 @@ def test_labels_and_optimisers_load_little_afterwards() -> None:
         [sys.executable, "-c", LOADED], check=True, capture_output=True, text=True, timeout=120
     )
     assert int(done.stdout) < FEW
+
+
+@pytest.fixture
+def cold() -> Iterator[None]:
+    """Nothing has been loaded beforehand."""
+    warming.warm_up.cache_clear()
+    yield
+    warming.warm_up.cache_clear()
+
+
+@pytest.mark.usefixtures("cold")
+@pytest.mark.parametrize("step", ["_load_training", "_load_tables", "_load_compiler"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("libgomp.so: not found"),
+        ValueError("numpy.dtype size changed, may indicate binary incompatibility"),
+        AttributeError("module 'numpy' has no attribute 'long'"),
+        RuntimeError("no locator available"),
+        SystemError("initialization of _internal failed"),
+        KeyError("dash"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_library_that_is_broken_keeps_no_device_from_being_found(
+    step: str,
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise error
+
+    loaded: list[str] = []
+    for name in ("_load_training", "_load_tables", "_load_compiler", "_load_lines"):
+        monkeypatch.setattr(warming, name, lambda name=name: loaded.append(name))
+    monkeypatch.setattr(warming, step, fail)
+    with caplog.at_level(logging.WARNING):
+        (found,) = devices.find_device()(never)
+    assert isinstance(found, devices.DeviceFound)
+    assert len(loaded) == 3  # what comes after it is loaded all the same
+    assert str(error) in caplog.text

@@ -193,6 +193,7 @@ def test_this_machine_is_found() -> None:
     [
         (ModuleNotFoundError("No module named 'torch'"), "Linux", "pip install torch"),
         (ImportError("libcudart.so: not found"), "Linux", "--force-reinstall"),
+        (AttributeError("module 'torch' has no attribute"), "Linux", "--force-reinstall"),
         (OSError("[WinError 126] c10.dll\nand more"), "Windows", "VCRedist"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.errors import LIBRARY_FAILURES
 from napari_unet.engine.events import Stop
 from napari_unet.engine.torch_missing import first_line, torch_cure
 from napari_unet.ui.jobs.runner import Job
@@ -42,11 +43,10 @@ def find_device(wish: str = "auto") -> Job:
             # On Windows torch's libraries load only if Qt's have not been loaded before them
             # (some versions). napari starts Qt, so all that can be done is to say what helps.
             from napari_unet.engine.device import available_devices, pick_device  # noqa: PLC0415
-
-            warm_up()
-        except (ImportError, OSError) as error:
+        except LIBRARY_FAILURES as error:
             yield TorchMissing(first_line(error), torch_cure(error))
             return
+        warm_up()
         yield DeviceFound(pick_device(wish), wish, available_devices())
 
     return run
