@@ -159,6 +159,14 @@ def viewer(image: Image, labels: Labels) -> ViewerModel:
 
 
 @pytest.fixture
+def painted(labels: Labels) -> Labels:
+    """The labels with enough paint to train on."""
+    labels.data[1, :4] = 1
+    labels.data[1, 8:12, 8:12] = 2
+    return labels
+
+
+@pytest.fixture
 def no_bundled_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training starts from a new network, whatever models come with the package."""
     monkeypatch.setattr(models, "bundled_models", list)
@@ -199,8 +207,10 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, str, Job], Ca
 
 
 @pytest.fixture
-def dock(viewer: ViewerModel, qtbot: QtBot, device_at_once: None) -> Iterator[UNetPaint]:
-    """A dock that is ready, in no window."""
+def dock(
+    viewer: ViewerModel, painted: Labels, qtbot: QtBot, device_at_once: None
+) -> Iterator[UNetPaint]:
+    """A dock that is ready, in no window, with labels to train on."""
     dock = open_dock(viewer, qtbot)
     qtbot.addWidget(dock)
     yield dock

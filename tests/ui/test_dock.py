@@ -14,8 +14,11 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.notifications import Notification, notification_manager
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QCoreApplication, QPointF
+from qtpy.QtGui import QEnterEvent
 from qtpy.QtWidgets import QFileDialog
 
+from napari_unet.config import Task
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import StepDone, TrainDone
 from napari_unet.ui.dock import UNetPaint
@@ -70,14 +73,40 @@ def test_with_nothing_open_there_is_an_example(dock: UNetPaint, viewer: ViewerMo
 
 
 def test_with_an_image_labels_can_be_made(
-    dock: UNetPaint, viewer: ViewerModel, labels: Labels
+    dock: UNetPaint, viewer: ViewerModel, labels: Labels, qtbot: QtBot
 ) -> None:
     viewer.layers.remove(labels)
     assert can_press(dock) == {"new labels"}
     assert step(dock, TrainStep).action.hint.text() == "Press New labels and paint."
     step(dock, LabelsStep).new.click()
     assert dock.workbench.choices.labels is viewer.layers.selection.active
-    assert can_press(dock) == PAINTED
+    qtbot.waitUntil(lambda: can_press(dock) == PAINTED - {"train", "inspect"})
+
+
+def test_training_waits_for_enough_paint_and_says_for_what(
+    dock: UNetPaint, labels: Labels, qtbot: QtBot
+) -> None:
+    train = step(dock, TrainStep).action
+
+    def says(reason: str) -> bool:
+        in_sight = train.hint.text(), train.button.toolTip()
+        return not train.button.isEnabled() and all(reason in text for text in in_sight)
+
+    labels.data[:] = 0
+    labels.refresh()
+    qtbot.waitUntil(lambda: says("Nothing is painted yet: paint some background (1)"))
+    assert not buttons(dock)["inspect"].isEnabled()
+    labels.paint((0, 10, 10), 2)
+    qtbot.waitUntil(lambda: says("Paint some background as 1, too."))
+    labels.data[1, :5] = 1  # by a script, without a word
+    QCoreApplication.sendEvent(dock, QEnterEvent(*[QPointF(5, 5)] * 3))
+    qtbot.waitUntil(lambda: can_press(dock) == PAINTED)
+    assert train.hint.text() == "You can go on painting meanwhile."
+    step(dock, LabelsStep).task.value = Task.CLASSES
+    assert train.button.isEnabled()
+    labels.data[0] = 0
+    labels.refresh()
+    qtbot.waitUntil(lambda: says("Paint another class, too."))
 
 
 def test_with_labels_training_can_begin(dock: UNetPaint) -> None:
@@ -161,6 +190,7 @@ def test_stopped_planes_are_kept_and_the_next_press_goes_on(
     assert can_press(with_model) == WITH_MODEL | {"take", "compare"}
 
 
+@pytest.mark.usefixtures("painted")
 def test_without_torch_it_says_why_and_how_to_mend_it(
     viewer: ViewerModel, qtbot: QtBot, fake: Fake
 ) -> None:

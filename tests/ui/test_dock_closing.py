@@ -30,7 +30,7 @@ from tests.ui.pressing import begin, buttons, can_press, open_dock, press
 STEP = StepDone(120, 0.25, 10.0, 0.25)
 Fake = Callable[..., Calls]
 
-pytestmark = pytest.mark.usefixtures("device_at_once")
+pytestmark = pytest.mark.usefixtures("device_at_once", "painted")
 
 
 class Endless:

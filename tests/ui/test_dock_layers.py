@@ -104,6 +104,9 @@ def test_two_docks_do_not_mix(
     begin(with_model, "segment", qtbot)
     assert can_press(other) == {"new labels"}
     step(other, LabelsStep).new.click()
+    yeast = other.workbench.choices.labels
+    assert yeast is not None
+    yeast.data[0, :4, :2] = 1, 2
     fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     press(other, "train", qtbot)  # both run
     assert with_model.workbench.runner.state is JobState.RUNNING

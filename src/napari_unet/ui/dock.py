@@ -8,7 +8,7 @@ from typing import Protocol
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtGui import QCloseEvent
+from qtpy.QtGui import QCloseEvent, QEnterEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.ui.control.comparing import Comparing
@@ -148,6 +148,11 @@ class UNetPaint(QWidget):
         """Stop and let go."""
         self._let_go()
         super().closeEvent(event)
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:  # noqa: N802 Qt
+        """Tell that people turn to it."""
+        self.workbench.entered.emit()
+        super().enterEvent(event)
 
     def event(self, event: QEvent | None) -> bool:
         """Close when napari takes the widget out of its dock: Qt sends no close event then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_unet.ui.jobs.runner import JobState
+from napari_unet.ui.layers.counting import PaintCount, why_not_enough
 from napari_unet.ui.layers.inputs import why_no_image, why_no_labels
 from napari_unet.ui.workbench import Choices, Workbench
 
@@ -19,13 +20,15 @@ class Readiness:
     job: str  # what runs, in words
     choices: Choices
     has_device: bool
+    painted: PaintCount | None = None  # None: not counted yet
 
     @staticmethod
     def of(workbench: Workbench) -> Readiness:
         """Return how things stand now."""
         runner = workbench.runner
+        has_device = workbench.device is not None
         return Readiness(
-            runner.state, runner.job_name, workbench.choices, workbench.device is not None
+            runner.state, runner.job_name, workbench.choices, has_device, workbench.painted
         )
 
     def why_not_start(self) -> str | None:
@@ -44,9 +47,16 @@ class Readiness:
         """Use the chosen labels with the chosen image."""
         return self.why_no_image() or why_no_labels(self.choices.labels, self.choices.images)
 
+    def why_no_paint(self) -> str | None:
+        """Learn from the chosen labels; what is not counted yet is no hindrance."""
+        choices, reason = self.choices, self.why_no_labels()
+        if reason or self.painted is None:
+            return reason
+        return why_not_enough(self.painted, choices.task, choices.unpainted)
+
     def why_not_train(self) -> str | None:
         """Train on labels."""
-        return self.why_not_start() or self._no_device() or self.why_no_labels()
+        return self.why_not_start() or self._no_device() or self.why_no_paint()
 
     def why_not_segment(self) -> str | None:
         """Segment with the chosen model."""

@@ -18,6 +18,7 @@ from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.ui.jobs.progress import Progress
 from napari_unet.ui.jobs.runner import Job, JobRunner
+from napari_unet.ui.layers.counting import PaintCount
 
 if TYPE_CHECKING:
     from napari_unet.engine.device import DeviceChoice
@@ -65,6 +66,7 @@ class Workbench(QObject):
     """
 
     changed = Signal()
+    entered = Signal()  # people turn to the dock
     progressed = Signal(object)  # Progress
     failed = Signal(str)  # what is wrong and what to do
     ended = Signal(object)  # JobEnd
@@ -75,6 +77,7 @@ class Workbench(QObject):
         self.runner = JobRunner()
         self.device: DeviceChoice | None = None
         self.choices = Choices()
+        self.painted: PaintCount | None = None  # on the chosen labels; None: not counted yet
         self.runner.state_changed.connect(self.changed)
         self.runner.failed.connect(self._on_failed)
         self.runner.finished.connect(self.ended)
@@ -86,6 +89,11 @@ class Workbench(QObject):
         if chosen != self.choices:
             self.choices = chosen
             self.changed.emit()
+
+    def tell_painted(self, count: PaintCount) -> None:
+        """Tell what is painted on the chosen labels."""
+        self.painted = count
+        self.changed.emit()
 
     def use_device(self, device: DeviceChoice) -> None:
         """Compute there from now on."""

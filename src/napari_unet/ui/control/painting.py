@@ -10,7 +10,7 @@ from napari_unet.config import MAX_CLASSES, Task, Unpainted
 from napari_unet.engine.errors import FileError, LabelsError
 from napari_unet.engine.events import LabelsTaken, TrainStarted
 from napari_unet.ui.layers.class_names import class_names
-from napari_unet.ui.layers.counting import PaintCount, PaintCounter
+from napari_unet.ui.layers.counting import PaintCount, PaintCounter, why_not_enough
 from napari_unet.ui.layers.inputs import why_no_labels
 from napari_unet.ui.layers.new_labels import fit_brush, new_labels, start_painting
 from napari_unet.ui.workbench import Workbench
@@ -26,7 +26,7 @@ class Painting(QObject):
     It writes into no layer: what is painted is the user's, and so is undo.
     """
 
-    changed = Signal()  # the count, or what is held out
+    changed = Signal()  # classes, or what is held out; the workbench tells of the count
 
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
@@ -37,6 +37,7 @@ class Painting(QObject):
         self._added = 0  # classes that there are to be at least
         self._wants_next = False  # a new number, when the numbers in use have been counted
         workbench.changed.connect(self._follow)
+        workbench.entered.connect(self._look_again)
         workbench.runner.reported.connect(self._on_reported)
         self._follow()
 
@@ -131,6 +132,7 @@ class Painting(QObject):
     def release(self) -> None:
         """Let go of the layer, the workbench and its jobs."""
         self._workbench.changed.disconnect(self._follow)
+        self._workbench.entered.disconnect(self._look_again)
         self._workbench.runner.reported.disconnect(self._on_reported)
         self._count(None)
 
@@ -144,14 +146,22 @@ class Painting(QObject):
         if self._counter is not None:
             self._counter.counted.disconnect(self._on_counted)
             self._counter.release()
-        self._labels, self._counter = labels, None
+        self._labels, self._counter, self._workbench.painted = labels, None, None
         self._added, self._wants_next, self.held_out = 0, False, None
         if labels is not None:
             self._counter = PaintCounter(labels, self._workbench.viewer)
             self._counter.counted.connect(self._on_counted)
 
-    def _on_counted(self) -> None:
-        self.changed.emit()
+    def _look_again(self) -> None:
+        """See whether there is paint by now that nobody has told of, as a script's may be."""
+        count, choices = self.count, self._workbench.choices
+        if self._counter is None or count is None:
+            return
+        if why_not_enough(count, choices.task, choices.unpainted) is not None:
+            self._counter.look_again()
+
+    def _on_counted(self, count: PaintCount) -> None:
+        self._workbench.tell_painted(count)
         if self._wants_next:
             self.paint_next_object()
 

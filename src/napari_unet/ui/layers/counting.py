@@ -13,17 +13,23 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from superqt.utils import create_worker, qdebounced
 
-from napari_unet.config import Task, Unpainted
+from napari_unet.config import MAX_CLASSES, Task, Unpainted
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint import PaintedPlanesTracker, bands
 
-__all__ = ["PaintCount", "PaintCounter"]
+__all__ = ["PaintCount", "PaintCounter", "why_not_enough"]
 
 _log = logging.getLogger(__name__)
 
 _SETTLE_MS = 300  # after the last change; a count then begins
 _SMALL = 1 << 16  # numbers below this are counted in a table, others are sorted
+_HOW_TO_START = {
+    (Task.OBJECTS, Unpainted.IGNORED): "paint some background (1) and some objects (2, 3, …).",
+    (Task.OBJECTS, Unpainted.BACKGROUND): "paint all objects of a plane or more (1, 2, …).",
+    (Task.CLASSES, Unpainted.IGNORED): "paint some of each class (1, 2, …).",
+    (Task.CLASSES, Unpainted.BACKGROUND): "paint all of each class on a plane or more (1, 2, …).",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,10 +58,29 @@ class PaintCount:
         return len(self.numbers) + (not ignored and self.unpainted > 0)
 
 
+def why_not_enough(count: PaintCount, task: Task, unpainted: Unpainted) -> str | None:
+    """Return what is still to be painted before training can begin, None if it can."""
+    if count.planes == 0:
+        return f"Nothing is painted yet: {_HOW_TO_START[task, unpainted]}"
+    kinds, ignored = count.kinds(task, unpainted), unpainted is Unpainted.IGNORED
+    cures = [(bool(count.numbers[0] < 0), "Labels below 0 have no meaning: erase them.")]
+    if task is Task.CLASSES:
+        too_many = f"{MAX_CLASSES} classes are the most: if each object has a number, take Objects."
+        cures += [(kinds < 2, "Paint another class, too."), (kinds > MAX_CLASSES, too_many)]
+    else:
+        background = "Paint some background as 1, too." if ignored else "Leave some unpainted."
+        cures += [
+            (kinds == 0, "Paint at least one object (2, 3, …), too."),
+            (count.background(unpainted) == 0, background),
+        ]
+    return next((cure for needed, cure in cures if needed), None)
+
+
 class PaintCounter(QObject):
     """Counts what is painted, again and again, in the background.
 
-    A count begins when the layer has not changed for 0.3 s, and reads the planes that have.
+    The first count begins at once; another one when the layer has not changed for 0.3 s, which
+    reads the planes that have.
     """
 
     counted = Signal(object)  # PaintCount
@@ -71,13 +96,18 @@ class PaintCounter(QObject):
         self._again = False
         self._soon = qdebounced(self._count, timeout=_SETTLE_MS)
         layer.events.paint.connect(self._on_paint)
-        self._tracker.changed.connect(self._soon)
         self._tracker.doubt_all()
+        self._tracker.changed.connect(self._soon)
+        self._count()
 
     @property
     def largest(self) -> int:
         """The largest number in use, strokes that are not yet counted included."""
         return max(self._number, self.latest.largest if self.latest else 0)
+
+    def look_again(self) -> None:
+        """Count anew: something may have been written into the layer's array without a word."""
+        self._tracker.doubt_all()
 
     def release(self) -> None:
         """Let go of the layer and count no more."""
