@@ -99,7 +99,8 @@ def test_training_waits_for_enough_paint_and_says_for_what(
     labels.paint((0, 10, 10), 2)
     qtbot.waitUntil(lambda: says("Paint some background as 1, too."))
     labels.data[1, :5] = 1  # by a script, without a word
-    QCoreApplication.sendEvent(dock, QEnterEvent(*[QPointF(5, 5)] * 3))
+    place = QPointF(5, 5)
+    QCoreApplication.sendEvent(dock, QEnterEvent(place, place, place))
     qtbot.waitUntil(lambda: can_press(dock) == PAINTED)
     assert train.hint.text() == "You can go on painting meanwhile."
     step(dock, LabelsStep).task.value = Task.CLASSES

@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_unet.ui.layers import paint
-from napari_unet.ui.layers.paint import PaintedPlanesTracker
+from napari_unet.ui.layers.paint import PaintedPlanesTracker, is_painted_in
 
 INDEX = np.array([2, 2]), np.array([4, 5]), np.array([6, 6])
 
@@ -188,3 +189,19 @@ def test_a_released_tracker_hears_nothing_and_is_held_by_nobody(
     del tracker
     gc.collect()
     assert held() is None
+
+
+def test_a_stroke_is_only_where_its_pixels_are(labels: Labels) -> None:
+    told: list[Any] = []
+    labels.events.paint.connect(lambda event: told.append(event.value))
+    labels.paint_polygon([(1, 0, 0), (1, 40, 0), (1, 0, 40)], 2)  # half of its box
+    (changes,) = told
+
+    def painted(plane: int, y: slice, x: slice) -> bool:
+        return is_painted_in(changes, (slice(plane, plane + 1), y, x))
+
+    assert painted(1, slice(0, 8), slice(0, 8))
+    assert painted(1, slice(16, 30), slice(16, 30))  # its edge
+    assert not painted(1, slice(30, 64), slice(30, 48))  # in the box
+    assert not painted(1, slice(50, 64), slice(0, 48))
+    assert not painted(0, slice(0, 8), slice(0, 8))

@@ -22,6 +22,7 @@ from napari_unet.ui.control.correcting import Correcting
 from napari_unet.ui.control.suggesting import Suggesting
 from napari_unet.ui.jobs import suggesting as jobs
 from napari_unet.ui.jobs.runner import Job
+from napari_unet.ui.layers.results import painted_planes
 from napari_unet.ui.steps.correct import CorrectStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from tests.ui.conftest import CPU, endless_job, failing_job, job_of
@@ -181,6 +182,83 @@ def test_leaving_in_the_middle_finishes_what_is_half_painted(
     assert not labels.data.any()
 
 
+def _stroke(labels: Labels, take_on: Any) -> None:
+    labels.paint((1, 40, 40), 3)
+    take_on()
+
+
+def _drag(labels: Labels, take_on: Any) -> None:
+    """Paint as napari's brush does: the step of a drag is open for as long as it lasts."""
+    with labels.block_history():
+        labels.paint((1, 40, 40), 3)
+        take_on()
+        labels.paint((1, 42, 42), 3)
+
+
+@pytest.mark.parametrize("paint", [_stroke, _drag])
+@pytest.mark.parametrize("bands_before", [0, 5])
+def test_a_stroke_meanwhile_and_what_is_taken_are_a_step_each(
+    step: CorrectStep,
+    labels: Labels,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    paint: Any,
+    bands_before: int,
+) -> None:
+    monkeypatch.setattr("napari_unet.ui.layers.take_over._AT_ONCE", 48)  # a row
+    labels.paint((1, 60, 40), 7)  # stays, whatever is undone below
+    mine = labels.data.copy()
+    add_result(step)
+    correcting = step.correcting
+    monkeypatch.setattr(correcting._timer, "start", lambda: None)  # time goes on by hand
+    step.take.click()
+    qtbot.waitUntil(lambda: correcting._painting is not None)
+
+    def take_on(bands: int = 3) -> None:
+        for _ in range(bands):
+            if correcting.is_taking:
+                correcting._paint_on()
+
+    take_on(bands_before)
+    paint(labels, take_on)
+    while correcting.is_taking:
+        take_on()
+    assert labels.data[1].all()
+    after = labels.data.copy()
+    labels.undo()
+    left = 1 if bands_before else 3  # what is taken, or the stroke: the earlier of the two
+    assert set(np.unique(labels.data)) - {8} == {0, 7, left}
+    labels.undo()
+    np.testing.assert_array_equal(labels.data, mine)
+    labels.redo()
+    labels.redo()
+    np.testing.assert_array_equal(labels.data, after)
+
+
+def test_an_undo_meanwhile_takes_back_what_is_taken(
+    step: CorrectStep, labels: Labels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet.ui.layers.take_over._AT_ONCE", 48)
+    add_result(step)
+    step.take.click()
+    qtbot.waitUntil(lambda: bool(labels.data.any()))
+    labels.undo()
+    qtbot.waitUntil(lambda: not step.correcting.is_taking)
+    assert not labels.data.any()
+    assert step.status.text() == "Nothing was taken into 'strokes': it was undone."
+
+
+def test_those_who_follow_the_paint_are_told_of_all_that_was_taken(
+    step: CorrectStep, labels: Labels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet.ui.layers.take_over._AT_ONCE", 480)
+    told: list[Any] = []
+    labels.events.paint.connect(lambda event: told.append(painted_planes(event.value, (3,))))
+    add_result(step)
+    take(step, qtbot)
+    assert told[-1] == ({1}, 2)
+
+
 # Suggest where to paint next
 
 
@@ -252,9 +330,9 @@ def test_the_next_place_needs_no_search(
     assert len(asked) == 2
 
 
-def _paint(step: CorrectStep) -> None:
+def _replace(step: CorrectStep) -> None:
     assert step.workbench.choices.labels is not None
-    step.workbench.choices.labels.paint((1, 10, 10), 5)
+    step.workbench.choices.labels.data = step.workbench.choices.labels.data.copy()
 
 
 def _train(step: CorrectStep) -> None:
@@ -263,14 +341,55 @@ def _train(step: CorrectStep) -> None:
     step.workbench.choose(start=CurrentModel("better", replace(model)))
 
 
-@pytest.mark.parametrize("change", [_paint, _train])
-def test_places_are_outdated_when_model_or_labels_change(
+@pytest.mark.parametrize("change", [_replace, _train])
+def test_places_are_outdated_when_the_model_or_all_labels_change(
     step: CorrectStep, qtbot: QtBot, asked: list[Any], change: Any
 ) -> None:
     suggest(step, qtbot)
     assert step.suggesting.left == 1
     change(step)
     assert step.suggesting.left == 0
+
+
+def _set_items(labels: Labels, plane: int, y: int, x: int) -> None:
+    labels.data_setitem((np.array([plane]), np.array([y]), np.array([x])), 5)
+
+
+def _paint(labels: Labels, plane: int, y: int, x: int) -> None:
+    labels.brush_size = 3
+    labels.paint((plane, y, x), 5)
+
+
+@pytest.mark.parametrize("paint", [_paint, _set_items])
+@pytest.mark.parametrize(
+    ("plane", "y", "x", "unpainted", "left"),
+    [
+        (2, 40, 20, Unpainted.IGNORED, 1),  # the place that is shown
+        (1, 8, 8, Unpainted.IGNORED, 1),  # another plane
+        (0, 8, 30, Unpainted.IGNORED, 1),  # beside the place
+        (0, 8, 8, Unpainted.IGNORED, 0),
+        (0, 8, 30, Unpainted.BACKGROUND, 0),  # all of that plane is painted now
+        (1, 8, 8, Unpainted.BACKGROUND, 1),
+    ],
+)
+def test_a_stroke_settles_only_the_place_that_it_paints(
+    step: CorrectStep,
+    labels: Labels,
+    viewer: ViewerModel,
+    qtbot: QtBot,
+    asked: list[Any],
+    paint: Any,
+    plane: int,
+    y: int,
+    x: int,
+    unpainted: Unpainted,
+    left: int,
+) -> None:
+    step.workbench.choose(unpainted=unpainted)
+    suggest(step, qtbot)
+    viewer.dims.set_current_step(0, plane)
+    paint(labels, plane, y, x)
+    assert step.suggesting.left == left
 
 
 def test_places_stay_when_something_else_changes(

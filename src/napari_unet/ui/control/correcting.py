@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, NamedTuple
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QGuiApplication
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
@@ -53,8 +54,7 @@ class Correcting(QObject):
         self.workbench = workbench
         self._worker: Any = None  # works out what to paint
         self._request: _Request | None = None
-        self._values: Values = np.zeros((0, 0), int)
-        self._painting: Iterator[None] | None = None
+        self._painting: Generator[bool, None, int | None] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_STEP_MS)
         self._timer.timeout.connect(self._paint_on)
@@ -119,13 +119,14 @@ class Correcting(QObject):
         self._worker.start()
 
     def release(self) -> None:
-        """Finish what is half painted, and tell nothing more."""
+        """Finish what is half painted, unless a stroke is in the way, and tell nothing more."""
         if self._worker is not None:
             self._worker.returned.disconnect(self._on_worked_out)
             self._worker.errored.disconnect(self._on_errored)
         self._timer.stop()
-        for _ in self._painting or ():
-            pass
+        for has_begun in self._painting or ():
+            if not has_begun:
+                break
         self._worker, self._request, self._painting = None, None, None
 
     def _add_labels(self, image: Image) -> Labels:
@@ -137,16 +138,17 @@ class Correcting(QObject):
     def _on_worked_out(self, values: Values) -> None:
         self._worker = None
         assert self._request is not None
-        self._values = values
         self._painting = paint_in(self._request.labels, self._request.overlap, values)
         self._timer.start()
 
     def _paint_on(self) -> None:
         assert self._painting is not None
+        if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return  # perhaps a stroke, which it must not become a part of
         try:
             next(self._painting)
-        except StopIteration:
-            self._end(self._in_words())
+        except StopIteration as end:
+            self._end(self._in_words(end.value))
         except UnetPaintError as error:
             self._end("")
             self.workbench.fail(error)
@@ -158,18 +160,19 @@ class Correcting(QObject):
             error = EngineError(f"The prediction cannot be read ({error}). Please report it.")
         self.workbench.fail(error)
 
-    def _in_words(self) -> str:
+    def _in_words(self, pixels: int | None) -> str:
+        """Return what was done; `pixels` were painted, None: it was undone meanwhile."""
         assert self._request is not None
-        labels = self._request.labels
-        pixels = int(np.count_nonzero(self._values))
+        name = self._request.labels.name
+        if pixels is None:
+            return f"Nothing was taken into '{name}': it was undone."
         if not pixels:
-            return f"All of this plane is painted already in '{labels.name}'."
-        return f"Took {count(pixels, 'pixel')} into '{labels.name}'; undo takes them back."
+            return f"All of this plane is painted already in '{name}'."
+        return f"Took {count(pixels, 'pixel')} into '{name}'; undo takes them back."
 
     def _end(self, line: str) -> None:
         self._timer.stop()
         self._request, self._painting = None, None
-        self._values = self._values[:0]
         self.told.emit(line)
 
 

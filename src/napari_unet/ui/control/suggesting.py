@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_unet.config import Unpainted
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.ui.jobs import suggesting
-from napari_unet.ui.layers.geometry import looked_at
+from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, labels_planes
 from napari_unet.ui.layers.jumping import jump_to
+from napari_unet.ui.layers.paint import is_painted_in
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import Choices, Workbench
 
@@ -21,7 +24,7 @@ _AT_ONCE = 5  # places that one search brings
 
 
 class Suggesting(QObject):
-    """Looks for places, and shows one after the other until model or labels change."""
+    """Looks for places, and shows one after the other; a model that changes outdates them."""
 
     told = Signal(str)  # where the user is now
 
@@ -111,19 +114,36 @@ class Suggesting(QObject):
             self._follow(now.labels)
 
     def _follow(self, labels: Labels | None) -> None:
-        for event in _edits(self._followed):
-            event.disconnect(self._on_edited)
+        for event, slot in self._edits():
+            event.disconnect(slot)
         self._followed = labels
-        for event in _edits(labels):
-            event.connect(self._on_edited)
+        for event, slot in self._edits():
+            event.connect(slot)
 
-    def _on_edited(self) -> None:
+    def _edits(self) -> tuple[tuple[Any, Any], ...]:
+        if self._followed is None:
+            return ()
+        events = self._followed.events
+        return (events.paint, self._on_painted), (events.data, self._on_replaced)
+
+    def _on_painted(self, event: Any) -> None:
+        """Forget the places that were painted; the network is as unsure of the others."""
+        left = [place for place in self._places if not self._is_painted(place, event.value)]
+        self._places = left
+
+    def _is_painted(self, place: Place, changes: Any) -> bool:
+        """Return True if these changes painted the place; if 0 is background, all of its plane."""
+        assert self._followed is not None
+        shape = spatial_shape(self._followed)
+        position = np.unravel_index(place.plane, shape[:-2]) if shape[:-2] else ()
+        plane = tuple(slice(int(at), int(at) + 1) for at in position)
+        whole = slice(0, shape[-2]), slice(0, shape[-1])
+        partly = self.workbench.choices.unpainted is Unpainted.IGNORED
+        return is_painted_in(changes, (*plane, *((place.y, place.x) if partly else whole)))
+
+    def _on_replaced(self) -> None:
         self._places = []
 
 
 def _what_counts(choices: Choices) -> tuple[object, ...]:
     return choices.images, choices.labels, choices.unpainted, choices.start
-
-
-def _edits(labels: Labels | None) -> tuple[Any, ...]:
-    return (labels.events.paint, labels.events.data) if labels is not None else ()

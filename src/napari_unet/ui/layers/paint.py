@@ -17,7 +17,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.ui.layers.inputs import labels_planes
 
-__all__ = ["PaintedPlanesTracker", "bands"]
+__all__ = ["PaintedPlanesTracker", "bands", "is_painted_in"]
 
 _BAND = 1 << 20  # pixels read in one go: the thread that paints is never held up for long
 
@@ -171,3 +171,35 @@ def _painted_planes(changes: Any, planes: ArrayPlanes) -> set[int] | None:
         else:
             return None
     return painted
+
+
+def is_painted_in(changes: Any, region: tuple[slice, ...]) -> bool:
+    """Return True if a stroke has changed something in a region, or if napari does not say.
+
+    Parameters
+    ----------
+    changes
+        Value of the layer's event `paint`, as above.
+    region
+        One slice per axis of the layer, each with a start and a stop.
+    """
+    return any(_changes_in(change, region) for change in changes)
+
+
+def _changes_in(change: Any, region: tuple[slice, ...]) -> bool:
+    if hasattr(change, "slice_key"):
+        pairs = list(zip(region, change.slice_key, strict=True))
+        both = [(max(r.start, b.start), min(r.stop, b.stop)) for r, b in pairs]
+        if any(start >= stop for start, stop in both):
+            return False
+        part = tuple(
+            slice(start - box.start, stop - box.start)
+            for (start, stop), box in zip(both, change.slice_key, strict=True)
+        )
+        return change.mask is None or bool(np.asarray(change.mask)[part].any())
+    if isinstance(change, tuple) and len(change) == 3 and isinstance(change[0], tuple):
+        inside = np.ones(np.shape(change[0][0]), dtype=bool)
+        for at, axis in zip(change[0], region, strict=True):
+            inside &= (np.asarray(at) >= axis.start) & (np.asarray(at) < axis.stop)
+        return bool(inside.any())
+    return True

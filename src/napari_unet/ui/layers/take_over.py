@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,11 @@ from napari_unet.engine.errors import LabelsError
 from napari_unet.ui.layers.geometry import full_resolution
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint import bands
+from napari_unet.ui.layers.undo import UndoStep
 
 __all__ = ["Overlap", "find_overlap", "largest_number", "paint_in", "to_paint"]
 
-_AT_ONCE = 1 << 17  # pixels; `data_setitem` takes 4 to 8 ms for them in memory
+_AT_ONCE = 1 << 17  # pixels; painting them takes 4 to 8 ms in memory
 _AT_ONCE_ON_DISK = 1 << 15  # and 20 to 30 ms for these in zarr's chunks
 
 Values = npt.NDArray[Any]
@@ -126,11 +127,22 @@ def largest_number(labels: Labels) -> int:
     )
 
 
-def paint_in(labels: Labels, overlap: Overlap, values: Values) -> Iterator[None]:
+def paint_in(labels: Labels, overlap: Overlap, values: Values) -> Generator[bool, None, int | None]:
     """Paint the values that are not 0 where nothing is painted; one step of the undo history.
 
-    To be run on the main thread; yields between parts that take some milliseconds, so that the
-    event loop can go on. (All of 2048×2048 pixels at once take 0.2 to 0.8 s.)
+    To be run on the main thread, between strokes; yields between parts that take some
+    milliseconds, so that the event loop can go on. (All of 2048×2048 pixels at once take 0.2 to
+    0.8 s.) What people paint meanwhile stays, as steps of its own.
+
+    Yields
+    ------
+    bool
+        Whether it has begun; not while a stroke is under way.
+
+    Returns
+    -------
+    int or None
+        Number of pixels painted; None: people have undone it meanwhile.
 
     Raises
     ------
@@ -146,16 +158,27 @@ def paint_in(labels: Labels, overlap: Overlap, values: Values) -> Iterator[None]
             "try again."
         )
     at_once = _AT_ONCE if isinstance(data, np.ndarray) else _AT_ONCE_ON_DISK
-    rows = max(1, at_once // values.shape[1])
-    with labels.block_history():
-        for start in range(0, len(values), rows):
-            band = values[start : start + rows]
-            top = overlap.y.start + start
-            now = data[(*overlap.position, slice(top, top + len(band)), overlap.x)]
-            y, x = np.nonzero((band != 0) & (np.asarray(now) == 0))
-            if len(y):
-                leading = (np.full(len(y), i) for i in overlap.position)
-                where = (*leading, y + top, x + overlap.x.start)
-                labels.data_setitem(where, band[y, x].astype(data.dtype), refresh=False)
-            yield
-    labels.refresh(extent=False)
+    rows, step, painted = max(1, at_once // values.shape[1]), UndoStep(labels), 0
+    for start in range(0, len(values), rows):
+        where, new = _free(labels, overlap, values, slice(start, start + rows))
+        while len(new) and not step.paint(where, new):
+            yield False
+            where, new = _free(labels, overlap, values, slice(start, start + rows))
+        painted += len(new)
+        yield step.has_begun
+        if step.was_undone:
+            return None
+    step.end()
+    return painted
+
+
+def _free(
+    labels: Labels, overlap: Overlap, values: Values, rows: slice
+) -> tuple[tuple[Values, ...], Values]:
+    """Return the indices of a band's pixels to paint, those free now, and what to paint there."""
+    data, band = full_resolution(labels), values[rows]
+    top = overlap.y.start + rows.start
+    now = data[(*overlap.position, slice(top, top + len(band)), overlap.x)]
+    y, x = np.nonzero((band != 0) & (np.asarray(now) == 0))
+    leading = (np.full(len(y), i) for i in overlap.position)
+    return (*leading, y + top, x + overlap.x.start), band[y, x].astype(data.dtype)

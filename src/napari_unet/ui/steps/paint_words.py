@@ -8,6 +8,7 @@ from napari_unet.ui.layers.counting import PaintCount, why_not_enough
 
 __all__ = ["describe_paint"]
 
+
 def describe_paint(
     count: PaintCount | None, task: Task, unpainted: Unpainted, held_out: int | None = None
 ) -> str:
@@ -32,4 +33,3 @@ def describe_paint(
     if held_out is not None:
         facts.append(f"{several(held_out, 'block')} held out to validate")
     return " · ".join(facts) + (f". {missing}" if missing else "")
-
