@@ -130,9 +130,15 @@ def _segment(
 @pytest.mark.parametrize("output", ["out.tif", "out.zarr"])
 @pytest.mark.parametrize("tiles", [6, 7])
 def test_a_plane_that_is_half_done_counts_as_not_done(
-    folder: Path, kind: OutputKind, output: str, tiles: int
+    folder: Path,
+    kind: OutputKind,
+    output: str,
+    tiles: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     figures = _segment(folder, _After(tiles=tiles), kind, output)
+    told = capsys.readouterr().err
+    assert f"Planes 1–3 are not segmented to their end and 0 in '{output}'" in told
     assert (figures["planes"], figures["empty_planes"]) == (1, 3)
     written = np.asarray(open_image(folder / output).array)
     assert written[0].any()

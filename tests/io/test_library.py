@@ -73,7 +73,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(
         find_model("nuclei")
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a\\b", "c:d", "*"])
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a\\b", "c:d", "*", "x" * 250])
 def test_a_name_cannot_leave_the_folder(name: str) -> None:
     with pytest.raises(SettingsError, match="cannot name"):
         model_path(name)
@@ -106,6 +106,13 @@ def test_a_name_that_is_free_is_much_like_the_wish() -> None:
     assert free_name("cells (1)", ["Cells 1", "cells 1 2"]) == "cells 1 3"
     assert free_name("../μ-scope: day 2.5", []) == "μ-scope day 2.5"
     assert free_name("***", ["model"]) == "model 2"
+
+
+def test_a_name_that_is_too_long_for_a_file_is_shortened() -> None:
+    first = free_name("細" * 300, [])
+    second = free_name("細" * 300, [first])
+    assert first != second
+    assert all(len(model_path(name).name.encode()) < 255 for name in (first, second))
 
 
 def test_a_renamed_model_is_found_under_its_new_name_only(folder: Path, file: Path) -> None:

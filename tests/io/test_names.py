@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unet.io.names import natural_key, pair_names, pair_numbers
+from napari_unet.io.names import file_stem, natural_key, pair_names, pair_numbers
 
 FRAMES = [f"t{i:03}" for i in range(12)]
 
@@ -64,3 +64,21 @@ def test_numbers_pair_whatever_the_padding(numbers: set[int], digits: int) -> No
 def test_natural_order_is_the_order_of_the_numbers(numbers: list[int]) -> None:
     files = sorted((Path(f"plane {n}.tif") for n in numbers), key=natural_key)
     assert [int(file.stem.split()[1]) for file in files] == sorted(numbers)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("cells", "cells"),
+        (" a/b: 1*2? .", "a_b_ 1_2_"),
+        ("...", "labels"),
+        ("", "labels"),
+        ("NUL", "NUL_"),
+        ("com1.x", "com1.x_"),
+        ("x" * 400, "x" * 150),
+        ("é" * 400, "é" * 75),
+        ("細" * 99, "細" * 50),
+    ],
+)
+def test_a_file_is_named_as_every_system_allows(name: str, stem: str) -> None:
+    assert file_stem(name, "labels") == stem

@@ -37,6 +37,7 @@ from napari_unet.io.labels import (
     open_probability_writer,
 )
 from napari_unet.io.library import find_model
+from napari_unet.io.unfinished import tell_unfinished
 
 __all__ = ["segment_stack"]
 
@@ -92,6 +93,9 @@ def segment_stack(
             say("Stopped before the first plane was finished; nothing is written.")
             stop.exit_if_requested()
         filling.fill(planes.count)
+    left = set(begun.planes).difference(done.planes)
+    if left:
+        say(f"{tell_unfinished(left)} and 0 in '{output.name}'; segment them with --planes.")
     return {
         "output": str(output),
         "kind": kind.value,

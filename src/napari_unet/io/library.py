@@ -46,6 +46,8 @@ DAYS_KEPT = 30
 _SUFFIX = ".safetensors"
 _NAME = re.compile(r"\w[\w .+-]*")
 _NOT_IN_NAMES = re.compile(r"[^\w .+-]+")
+_LONGEST = 255  # bytes of a file's name
+_PROPOSED = 60  # letters at most, of up to four bytes each
 
 
 def models_folder() -> Path:
@@ -71,7 +73,10 @@ def model_path(name: str) -> Path:
         raise SettingsError(
             f"'{name}' cannot name a model; use letters, digits, spaces and . + - _ only."
         )
-    return models_folder() / f"{name.removesuffix(_SUFFIX)}{_SUFFIX}"
+    file = f"{name.removesuffix(_SUFFIX)}{_SUFFIX}"
+    if len(file.encode()) > _LONGEST:
+        raise SettingsError(f"'{name}' cannot name a model, it is too long; use a shorter name.")
+    return models_folder() / file
 
 
 def new_model_path(name: str) -> Path:
@@ -100,7 +105,8 @@ def free_name(wish: str, taken: Collection[str]) -> str:
     >>> free_name("cells (1)", ["Cells 1"])
     'cells 1 2'
     """
-    name = " ".join(_NOT_IN_NAMES.sub(" ", wish).split()).lstrip(" .+-") or "model"
+    name = " ".join(_NOT_IN_NAMES.sub(" ", wish).split()).lstrip(" .+-")
+    name = name[:_PROPOSED].strip() or "model"
     used = {other.casefold() for other in taken}  # some file systems see no difference
     number, free = 2, name
     while free.casefold() in used:

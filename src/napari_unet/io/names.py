@@ -1,4 +1,4 @@
-"""What file names say: their natural order, and which plane a file belongs to."""
+"""What file names say: their natural order, and which plane a file belongs to; and new ones."""
 
 from __future__ import annotations
 
@@ -6,10 +6,33 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["frame_axis", "natural_key", "pair_names", "pair_numbers"]
+__all__ = ["file_stem", "frame_axis", "natural_key", "pair_names", "pair_numbers"]
 
 _DIGITS = re.compile(r"(\d+)")
 _TIME = re.compile(r"(?:^|[^a-z])(?:t|time|frame)[ _-]?\d+$", re.IGNORECASE)
+_NOT_IN_FILES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')  # on one system or another
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
+_LONGEST = 150  # bytes: 255 are allowed, and numbers, dates and endings are put behind it
+
+
+def file_stem(name: str, otherwise: str) -> str:
+    """Return a name for a file, without its ending, as much like `name` as every system allows.
+
+    Parameters
+    ----------
+    name
+        Of a layer, for example: any text.
+    otherwise
+        What it is called if nothing is left of the name.
+
+    Examples
+    --------
+    >>> file_stem("cells: day 1/2", "labels")
+    'cells_ day 1_2'
+    """
+    safe = _NOT_IN_FILES.sub("_", name).strip(" .")
+    short = safe.encode()[:_LONGEST].decode(errors="ignore").strip(" .")
+    return f"{short}_" if _DEVICES.fullmatch(short) else short or otherwise
 
 
 def natural_key(path: Path) -> tuple[tuple[str | int, ...], str]:

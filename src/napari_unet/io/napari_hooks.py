@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import numpy.typing as npt
 
 from napari_unet.engine.compact import bands
 from napari_unet.io.images import open_image
-from napari_unet.io.labels import write_labels
+from napari_unet.io.labels import open_label_writer
 from napari_unet.io.names import natural_key
 from napari_unet.io.read_folder import list_planes, open_planes
 from napari_unet.io.read_zarr import is_zarr
-from napari_unet.io.stack import ImageStack, name_axes
+from napari_unet.io.stack import ImageStack, Layout, name_axes
+from napari_unet.io.unfinished import tell_unfinished, unfinished_in
 from napari_unet.io.units import to_micrometres, to_seconds
 
 __all__ = ["get_reader", "write_labels_layer"]
@@ -76,6 +78,8 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
 def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Save a labels layer as TIFF or OME-Zarr with its scale, units and axis labels.
 
+    Warns of planes whose segmentation is not finished.
+
     Returns
     -------
     list of str
@@ -91,7 +95,12 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     shape = tuple(int(n) for n in data.shape)
     axes = _axes(meta.get("axis_labels"), len(shape))
     spacing = _spacing(axes, meta.get("scale"), meta.get("units"))
-    write_labels(path, _rows(data), shape=shape, axes=axes, spacing=spacing)
+    unfinished = unfinished_in(meta.get("metadata", {}))
+    with open_label_writer(path, Layout(shape, axes, spacing, unfinished)) as writer:
+        for rows in _rows(data):
+            writer.write(rows)
+    if unfinished:  # napari shows warnings as it shows errors
+        warnings.warn(f"{tell_unfinished(unfinished)} in '{Path(path).name}'.", stacklevel=2)
     return [path]
 
 

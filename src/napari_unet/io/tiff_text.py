@@ -12,6 +12,7 @@ import tifffile
 
 from napari_unet import __version__
 from napari_unet.io.stack import SOFTWARE, Layout
+from napari_unet.io.unfinished import tell_unfinished
 from napari_unet.io.units import MICROMETRE
 
 __all__ = ["TiffText", "choose_text"]
@@ -70,6 +71,8 @@ class TiffText:
         if "T" in spacing:
             lines.append(f"finterval={spacing['T']!r}")
         lines += ["loop=false", "min=0.0", f"max={float(highest)!r}"]
+        if self.layout.unfinished:
+            lines.append(f"unfinished={' '.join(map(str, self.layout.unfinished))}")
         return "\n".join([*lines, ""])
 
     def _ome(self) -> str:
@@ -82,6 +85,8 @@ class TiffText:
         if "T" in self.layout.spacing:
             keys["TimeIncrement"] = self.layout.spacing["T"]
             keys["TimeIncrementUnit"] = "s"
+        if self.layout.unfinished:
+            keys["Description"] = f"{tell_unfinished(self.layout.unfinished)}."
         creator = f"{SOFTWARE} {__version__}"
         xml = tifffile.OmeXml(Creator=creator, UUID=str(uuid.uuid4()))
         stored = (self.layout.count, 1, 1, height, width, 1)

@@ -16,6 +16,7 @@ from napari_unet.io.checks import check_labels, check_rows
 from napari_unet.io.read_zarr import has_zarr_marks
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
+from napari_unet.io.unfinished import UNFINISHED
 
 __all__ = ["PlaneZarr", "ome_metadata", "plane_zarr"]
 
@@ -46,6 +47,8 @@ class PlaneZarr:
         shape = tuple(length[axis] for axis in self._axes)
         group = zarr.open_group(str(path), mode="w-", zarr_format=3)
         group.attrs["ome"] = ome_metadata(self._axes, layout.spacing, name, is_labels=is_labels)
+        if layout.unfinished:
+            group.attrs[UNFINISHED] = list(layout.unfinished)
         self._array = group.create_array(
             "0",
             shape=shape,

@@ -27,6 +27,7 @@ from napari_unet.engine.events import (
     TileDone,
 )
 from napari_unet.engine.model import Model
+from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.control.segmentation import Scope, Segmentation
 from napari_unet.ui.jobs import segmenting
 from napari_unet.ui.jobs.runner import JobState
@@ -511,3 +512,50 @@ def test_nothing_is_held_after_release(
     del control
     gc.collect()
     assert seen() is None
+
+
+# What is not finished
+
+
+def unfinished(layer: Any) -> tuple[int, ...]:
+    return unfinished_in(layer.metadata)
+
+
+def test_layers_say_which_planes_are_not_finished(
+    run: Any, engine: FakeEngine, viewer: ViewerModel
+) -> None:
+    stop_after(engine, 1)
+    run()
+    (layer,) = results(viewer)
+    assert unfinished(layer) == (1, 2)
+    layer.paint((2, 5, 5), 9)  # as a person may do it instead
+    assert unfinished(layer) == (1,)
+    stop_after(engine, None)
+    run()
+    assert unfinished(layer) == ()
+    stop_after(engine, 0)
+    run(Scope.PLANE)  # once more, stopped at once
+    assert unfinished(layer) == (int(viewer.dims.current_step[0]),)
+
+
+def test_a_plane_of_another_model_leaves_the_others_as_they_are(
+    run: Any, viewer: ViewerModel, workbench: Workbench, model: Model
+) -> None:
+    run()
+    workbench.choose(start=CurrentModel("another", replace(model)))
+    run(Scope.PLANE)
+    (layer,) = results(viewer)
+    assert layer.data.all()
+    assert unfinished(layer) == ()
+
+
+def test_all_layers_of_probabilities_say_it(
+    run: Any, engine: FakeEngine, viewer: ViewerModel, workbench: Workbench, model: Model
+) -> None:
+    three = replace(
+        model, task=Task.CLASSES, values=(1, 2, 5), network=replace(model.network, classes=3)
+    )
+    workbench.choose(start=CurrentModel("classes", three))
+    stop_after(engine, 2)
+    run(Scope.STACK, OutputKind.PROBABILITIES, *SETTINGS[1:])
+    assert [unfinished(layer) for layer in results(viewer)] == [(2,)] * 3

@@ -37,6 +37,7 @@ def run(
     unpainted: Unpainted = Unpainted.BACKGROUND,
     planes: Any = range(6),
     stop: Any = never,
+    unfinished: frozenset[int] = frozenset(),
 ) -> tuple[list[Any], Stack]:
     """Return what was told, and the mistakes."""
     mistakes = np.zeros(truth.shape, np.uint8)
@@ -47,6 +48,7 @@ def run(
         task=task,
         unpainted=unpainted,
         planes=list(planes),
+        unfinished=unfinished,
     )
     return list(job(stop)), mistakes
 
@@ -151,3 +153,15 @@ def test_the_end_names_no_more_than_was_compared() -> None:
     told, _ = run(RESULT, TRUTH, planes=[1])
     assert isinstance(told[-1], CompareDone)
     assert comparing.tell_plane(told[0]).fraction == 1
+
+
+def test_planes_that_are_not_segmented_are_not_scored() -> None:
+    (*told, done), mistakes = run(RESULT, TRUTH, unfinished=frozenset({0, 5}))  # 0 has no truth
+    assert [event.judged for event in told] == [False, True, False, False, False, False]
+    assert done.scores == evaluate_objects([Comparison(RESULT[0, 1], TRUTH[0, 1])])
+    assert not mistakes[1].any()
+    assert comparing.tell_end(done) == (
+        "Compared 1 plane. Left out, as not segmented to the end: 1 plane."
+    )
+    with pytest.raises(LabelsError, match="not segmented to its end; segment it first"):
+        run(RESULT, TRUTH, planes=[5], unfinished=frozenset({5}))

@@ -128,8 +128,12 @@ def test_a_folder_that_does_not_exist_is_one_sentence(array: Any, tmp_path: Path
 
 
 def test_the_end_in_words(tmp_path: Path) -> None:
-    one, two = tmp_path / "a.tif", tmp_path / "b.tif"
+    one, two = Exported(tmp_path / "a.tif"), Exported(tmp_path / "b.tif")
     assert describe_end([one], 1) == f"Saved a.tif in {tmp_path}."
     assert describe_end([one, two], 2) == f"Saved 2 files in {tmp_path}."
     assert describe_end([one], 2) == f"Saved 1 of 2 files in {tmp_path}."
     assert describe_end([], 2) == "Nothing was written."
+    part = Exported(tmp_path / "c.tif", (1, 2, 3))
+    gaps = "Planes 1–3 are not segmented to their end in c.tif."
+    assert describe_end([part], 1) == f"Saved c.tif in {tmp_path}. {gaps}"
+    assert describe_end([one, part], 2) == f"Saved 2 files in {tmp_path}. {gaps}"

@@ -18,6 +18,7 @@ from napari_unet.config import NETWORKS, Task, Unpainted
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.engine.model import Model
+from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.control.correcting import Correcting
 from napari_unet.ui.control.suggesting import Suggesting
 from napari_unet.ui.jobs import suggesting as jobs
@@ -100,6 +101,20 @@ def test_the_prediction_of_the_shown_plane_is_painted(
     assert step.status.text().endswith("into 'strokes'; undo takes them back.")
     labels.undo()
     np.testing.assert_array_equal(labels.data[1] > 0, mine)
+
+
+def test_a_plane_that_is_not_segmented_is_not_taken_for_background(
+    step: CorrectStep, labels: Labels, qtbot: QtBot
+) -> None:
+    result = add_result(step)
+    result.metadata[UNFINISHED] = (1,)
+    before, said = labels.data.copy(), failures(step)
+    take(step, qtbot)
+    assert "This plane of 'result' is not segmented to its end; segment it first" in said[0]
+    np.testing.assert_array_equal(labels.data, before)
+    result.metadata[UNFINISHED] = (0, 2)
+    take(step, qtbot)
+    assert labels.data[1].all()
 
 
 def test_task_and_unpainted_reach_it(step: CorrectStep, labels: Labels, qtbot: QtBot) -> None:

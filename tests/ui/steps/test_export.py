@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.config import OutputKind
 from napari_unet.engine.errors import FileError
+from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.control.exporting import Exporting
 from napari_unet.ui.jobs import exporting as jobs
 from napari_unet.ui.layers.results import Result
@@ -150,6 +151,56 @@ def test_selected_results_go_to_a_file_each(
     assert tifffile.imread(tmp_path / "strokes (2).tif").shape == labels.data.shape
     assert (tifffile.imread(tmp_path / "a_b.tif") == 3).all()
     assert step.status.text() == f"Saved 2 files in {tmp_path}."
+
+
+def test_what_is_not_finished_is_said_before_and_after(
+    step: ExportStep,
+    viewer: ViewerModel,
+    image: Image,
+    labels: Labels,
+    qtbot: QtBot,
+    asked: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    part = viewer.add_labels(np.zeros(image.data.shape, np.int32), name="part")
+    part.metadata[UNFINISHED] = (1, 2)
+    step.result.value = part
+    step.refresh()
+    assert step.export.hint.text() == (
+        "Planes 1–2 are not segmented to their end, and what is missing is 0 in the file. To "
+        "finish, press Continue in the step Segment first."
+    )
+    asked["answer"] = tmp_path / "out.tif"
+    press(step, qtbot)
+    gaps = "Planes 1–2 are not segmented to their end in"
+    assert step.status.text() == f"Saved out.tif in {tmp_path}. {gaps} out.tif."
+    viewer.layers.selection = {part, labels}
+    assert f"\n{gaps} 'part', and" in step.export.hint.text()
+    asked["answer"] = tmp_path
+    press(step, qtbot)
+    assert step.status.text() == f"Saved 2 files in {tmp_path}. {gaps} part.tif."
+    del part.metadata[UNFINISHED]
+    step.refresh()
+    assert step.export.hint.text() == "Those selected in the layer list, each to its own file."
+
+
+def test_a_name_too_long_for_a_file_is_shortened(
+    step: ExportStep,
+    viewer: ViewerModel,
+    labels: Labels,
+    qtbot: QtBot,
+    asked: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    others = [viewer.add_labels(labels.data, name="long " * 100 + end) for end in "ab"]
+    viewer.layers.selection = {labels, *others}
+    asked["answer"] = tmp_path
+    press(step, qtbot)
+    short = ("long " * 30).strip()
+    expected = ["strokes.tif", f"{short}.tif", f"{short} (2).tif"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(expected)
+    ask_export_path(step, others[0], None)
+    assert Path(asked["proposal"]) == Path.home() / f"{short}.tif"
 
 
 def test_probabilities_of_a_result_go_into_one_file(

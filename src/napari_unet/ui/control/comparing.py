@@ -6,8 +6,9 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import Unpainted
+from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.jobs import comparing as jobs
-from napari_unet.ui.jobs.progress import Progress, count
+from napari_unet.ui.jobs.progress import Progress
 from napari_unet.ui.layers.geometry import focus, spatial_shape
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.mistakes import MistakesLayer, blank_mistakes
@@ -72,6 +73,7 @@ class Comparing(QObject):
             task=task,
             unpainted=unpainted,
             planes=numbers if all_planes else [shown],
+            unfinished=frozenset(unfinished_in(result.metadata)),
         )
         self._mistakes.begin(array, result, jobs.KINDS[task])
         self.began.emit()
@@ -88,10 +90,8 @@ class Comparing(QObject):
                 if judged:
                     self._mistakes.show(position)
                 self._workbench.progressed.emit(jobs.tell_plane(event))
-            case jobs.CompareDone(scores=scores, complete=complete):
-                planes = count(scores.planes, "plane")
-                line = f"Compared {planes}." if complete else f"Stopped; {planes} compared so far."
-                self._workbench.progressed.emit(Progress(line, 1))
+            case jobs.CompareDone():
+                self._workbench.progressed.emit(Progress(jobs.tell_end(event), 1))
                 self.compared.emit(event)
 
 

@@ -13,6 +13,7 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
+from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.jobs.progress import count
 from napari_unet.ui.jobs.runner import JobState
 from napari_unet.ui.layers.geometry import focus, full_resolution
@@ -104,6 +105,11 @@ class Correcting(QObject):
                 raise LabelsError(
                     f"'{prediction.name}' shows nothing on this plane; segment it first, or "
                     "choose another result."
+                )
+            if overlap.plane_in(prediction) in unfinished_in(prediction.metadata):
+                raise LabelsError(
+                    f"This plane of '{prediction.name}' is not segmented to its end; segment it "
+                    "first, as what is missing would be taken for background."
                 )
         except UnetPaintError as error:
             self.workbench.fail(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import count as numbers
 from pathlib import Path
@@ -10,6 +9,8 @@ from pathlib import Path
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_unet.io.names import file_stem
+from napari_unet.io.unfinished import tell_unfinished, unfinished_in
 from napari_unet.ui.jobs import exporting
 from napari_unet.ui.jobs.progress import Progress
 from napari_unet.ui.layers.geometry import file_layout, full_resolution
@@ -37,7 +38,7 @@ class Exporting(QObject):
         super().__init__()
         self.workbench = workbench
         self._asked = 0  # files; 0: nothing is being exported
-        self._written: list[Path] = []
+        self._written: list[exporting.Exported] = []
         workbench.runner.reported.connect(self._on_reported)
         workbench.runner.finished.connect(self._on_finished)
 
@@ -56,6 +57,21 @@ class Exporting(QObject):
         if reason or self.wanted(picked):
             return reason
         return "Nothing to export yet: segment, or make a labels layer."
+
+    def warning(self, picked: Layer | None) -> str:
+        """Return which planes of what would be exported are not finished; empty: none."""
+        layers = [layers[0] for layers in self.wanted(picked)]
+        gaps = [(layer, planes) for layer in layers if (planes := unfinished_in(layer.metadata))]
+        if not gaps:
+            return ""
+        named = [
+            tell_unfinished(planes) + (f" in '{layer.name}'" if len(layers) > 1 else "")
+            for layer, planes in gaps
+        ]
+        return (
+            f"{'; '.join(named)}, and what is missing is 0 in the file. To finish, press Continue "
+            "in the step Segment first."
+        )
 
     def export(self, results: Sequence[ResultLayers], paths: Sequence[Path]) -> None:
         """Write each result to its own file, TIFF or OME-Zarr by its name."""
@@ -100,8 +116,8 @@ class Exporting(QObject):
         match event:
             case exporting.PlaneWritten():
                 self.workbench.progressed.emit(exporting.tell_plane(event))
-            case exporting.Exported(path):
-                self._written.append(path)
+            case exporting.Exported():
+                self._written.append(event)
                 if len(self._written) == self._asked:
                     line = exporting.describe_end(self._written, self._asked)
                     self.workbench.progressed.emit(Progress(line, 1))
@@ -114,7 +130,7 @@ class Exporting(QObject):
 
 def _free_path(folder: Path, layer: Layer, taken: Sequence[Path]) -> Path:
     """Return a name that no file has: "cells.tif", "cells (2).tif"."""
-    name = re.sub(r'[<>:"/\\|?*\x00-\x1f]+', "_", layer.name).strip(" .") or "labels"
+    name = file_stem(layer.name, "labels")
     endings = ("" if number == 1 else f" ({number})" for number in numbers(1))
     paths = (folder / f"{name}{ending}.tif" for ending in endings)
     return next(path for path in paths if path not in taken and not path.exists())

@@ -71,6 +71,10 @@ class Record:
     objects: dict[int, int] = field(default_factory=dict)  # plane → new objects
     largest: int = 0  # object number in use
     seconds: float = 0  # of work
+    unfinished: set[int] = field(init=False)  # planes that hold no result, or a part of one
+
+    def __post_init__(self) -> None:
+        self.unfinished = set(range(self.recipe.planes))
 
     @property
     def missing(self) -> int:
@@ -95,13 +99,15 @@ class Record:
         return Resume(frozenset(kept - {plane}), self.largest, labels)
 
     def begin(self, recipe: Recipe, plane: int | None) -> None:
-        """Take note of a run that begins."""
+        """Take note of a run that begins; its layers are there."""
         if not self.recipe.makes_same(recipe):
             self.recipe = recipe
             self.finished.clear()
             self.objects.clear()
         if plane is not None:
             self.finished.discard(plane)
+            self.unfinished.add(plane)
+        self._note_unfinished()
 
     def finish(self, event: PlaneDone) -> None:
         """Take note of a plane, whole or not."""
@@ -110,11 +116,18 @@ class Record:
             self.objects[event.plane] = event.objects
         if event.complete:
             self.finished.add(event.plane)
+            self.unfinished.discard(event.plane)
+            self._note_unfinished()
 
     def correct(self, planes: frozenset[int], largest: int) -> None:
         """Take note of what was painted by hand."""
         self.result.edited |= planes
         self.largest = max(self.largest, largest)
+        self.unfinished -= planes
+        self._note_unfinished()
+
+    def _note_unfinished(self) -> None:
+        self.result.note_unfinished(self.unfinished)
 
 
 def channel_names(model: Model, kind: OutputKind) -> tuple[str, ...]:

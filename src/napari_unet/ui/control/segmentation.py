@@ -220,11 +220,11 @@ class Segmentation(QObject):
     def _begin(self, asked: _Asked) -> None:
         record, recipe, plane = asked
         self._stream.end()  # of the image before
-        record.begin(recipe, plane)
         for other in list(self._records):  # whose layers are filled anew
             if other is not record and set(other.result.layers) & set(record.result.layers):
                 self._forget(other)
         self._stream.begin(record.result)
+        record.begin(recipe, plane)
         if record not in self._records:
             self._records.append(record)
             for layer in record.result.layers:

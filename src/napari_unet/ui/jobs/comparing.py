@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "Figure",
     "compare",
     "figures",
+    "tell_end",
     "tell_mistakes",
     "tell_plane",
 ]
@@ -37,6 +38,12 @@ KINDS = {
 }
 """What the numbers of the layer of mistakes mean; see `napari_unet.engine.disagreement`."""
 
+_NO_TRUTH = (
+    "There is no truth on what was compared; paint or open some there, or compare all planes."
+)
+_NOT_SEGMENTED = (
+    "What was compared is not segmented to its end; segment it first, or compare all planes."
+)
 _PAINTED_BACKGROUND = 1  # of a truth for objects whose zeros are unlabelled
 
 
@@ -47,7 +54,7 @@ class ComparePlane:
     position: tuple[int, ...]  # along the leading axes
     done: int
     total: int
-    judged: bool  # False: there is no truth on it
+    judged: bool  # False: there is no truth on it, or no result
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class CompareDone:
     task: Task
     mistakes: Mapping[int, int]  # objects of each kind, or pixels of a wrong class
     complete: bool  # False: stopped, the planes so far count
+    unfinished: int = 0  # planes that were left out, as their segmentation is not finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +92,9 @@ def compare(
     task: Task,
     unpainted: Unpainted,
     planes: Sequence[int],
+    unfinished: Collection[int] = (),
 ) -> Job:
-    """Score a result and mark what is wrong; planes without truth are left out.
+    """Score a result and mark what is wrong; planes without truth or result are left out.
 
     Parameters
     ----------
@@ -97,6 +106,8 @@ def compare(
         How both, and how the zeros of the truth, are read.
     planes
         Numbers of the planes, in the order in which they are looked at.
+    unfinished
+        Planes of the result that were not segmented to their end.
     """
 
     def run(stop: Stop) -> Iterator[ComparePlane | CompareDone]:
@@ -104,9 +115,11 @@ def compare(
 
         sums = ObjectSums() if task is Task.OBJECTS else ClassSums()
         found: Counter[int] = Counter(dict.fromkeys(KINDS[task], 0))
-        judged = done = 0
+        judged = done = left_out = 0
         for done, number in enumerate(planes, start=1):
             plane = _read(result, truth, number, task, unpainted)
+            if plane is not None and number in unfinished:
+                plane, left_out = None, left_out + 1
             position = result.position(number)
             if plane is not None:
                 sums.add(plane)
@@ -117,11 +130,8 @@ def compare(
             if stop():
                 break
         if not judged:
-            raise LabelsError(
-                "There is no truth on what was compared; paint or open some there, or compare all "
-                "planes."
-            )
-        yield CompareDone(sums.scores(), task, dict(found), done == len(planes))
+            raise LabelsError(_NOT_SEGMENTED if left_out else _NO_TRUTH)
+        yield CompareDone(sums.scores(), task, dict(found), done == len(planes), left_out)
 
     return run
 
@@ -165,6 +175,15 @@ def _mark(plane: Comparison, task: Task) -> tuple[Any, dict[int, int]]:
 def tell_plane(event: ComparePlane) -> Progress:
     """Return how far the comparison is."""
     return Progress(f"Compared plane {event.done:,} of {event.total:,}", event.done / event.total)
+
+
+def tell_end(event: CompareDone) -> str:
+    """Return how many planes were compared, and how many were left out."""
+    planes = count(event.scores.planes, "plane")
+    line = f"Compared {planes}." if event.complete else f"Stopped; {planes} compared so far."
+    if event.unfinished:
+        line += f" Left out, as not segmented to the end: {count(event.unfinished, 'plane')}."
+    return line
 
 
 def tell_mistakes(mistakes: Mapping[int, int], task: Task) -> dict[int, str]:

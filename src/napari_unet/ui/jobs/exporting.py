@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import Stop
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.io.stack import Layout
+from napari_unet.io.unfinished import tell_unfinished
 from napari_unet.ui.jobs.progress import Progress, count
 from napari_unet.ui.jobs.runner import Job
 
@@ -60,8 +61,10 @@ class Export:
             raise FileError(
                 f"'{self.path.name}' would have two channel axes; export labels or classes instead."
             )
-        layout = Layout(
-            (*shape[:-2], len(self.arrays), *shape[-2:]), f"{axes[:-2]}CYX", self.layout.spacing
+        layout = replace(
+            self.layout,
+            shape=(*shape[:-2], len(self.arrays), *shape[-2:]),
+            axes=f"{axes[:-2]}CYX",
         )
         return open_probability_writer(self.path, layout)
 
@@ -79,6 +82,7 @@ class Exported:
     """A file is whole."""
 
     path: Path
+    unfinished: tuple[int, ...] = ()  # planes whose segmentation is not finished
 
 
 def export_files(exports: Sequence[Export]) -> Job:
@@ -97,7 +101,7 @@ def export_files(exports: Sequence[Export]) -> Job:
                         if ends_plane:
                             done += 1
                             yield PlaneWritten(done, total)
-                yield Exported(export.path)
+                yield Exported(export.path, export.layout.unfinished)
 
     return run
 
@@ -107,16 +111,26 @@ def tell_plane(event: PlaneWritten) -> Progress:
     return Progress(f"Writing plane {event.done:,} of {event.total:,}", event.done / event.total)
 
 
-def describe_end(written: Sequence[Path], asked: int) -> str:
-    """Return which files there are."""
+def describe_end(written: Sequence[Exported], asked: int) -> str:
+    """Return which files there are, and what is missing in them."""
     if not written:
         return "Nothing was written."
+    return " ".join([_describe_files(written, asked), *_describe_gaps(written)])
+
+
+def _describe_files(written: Sequence[Exported], asked: int) -> str:
+    first = written[0].path
     if asked == 1:
-        return f"Saved {written[0].name} in {written[0].parent}."
-    folder = written[0].parent
+        return f"Saved {first.name} in {first.parent}."
     if len(written) < asked:
-        return f"Saved {len(written)} of {count(asked, 'file')} in {folder}."
-    return f"Saved {count(asked, 'file')} in {folder}."
+        return f"Saved {len(written)} of {count(asked, 'file')} in {first.parent}."
+    return f"Saved {count(asked, 'file')} in {first.parent}."
+
+
+def _describe_gaps(written: Sequence[Exported]) -> Iterator[str]:
+    for file in written:
+        if file.unfinished:
+            yield f"{tell_unfinished(file.unfinished)} in {file.path.name}."
 
 
 class _Stopped(Exception):  # noqa: N818 no error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import psutil  # type: ignore[import-untyped]  # napari brings it
 import zarr
 
 from napari_unet.engine.errors import FileError
+from napari_unet.io.names import file_stem
 from napari_unet.io.stack import Layout
 from napari_unet.io.write_zarr import ome_metadata
 
@@ -99,5 +99,4 @@ def _folder() -> Path:
 
 def _new_path(name: str) -> Path:
     """Return the path of a folder that is not there yet."""
-    safe = re.sub(r"[^\w .()-]+", "_", name).strip(" .") or "labels"
-    return _folder() / f"{safe} {datetime.now():%Y-%m-%d %H-%M-%S.%f}.zarr"
+    return _folder() / f"{file_stem(name, 'labels')} {datetime.now():%Y-%m-%d %H-%M-%S.%f}.zarr"

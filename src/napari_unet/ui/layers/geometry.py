@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_unet.io.stack import Layout, name_axes
+from napari_unet.io.unfinished import unfinished_in
 
 __all__ = [
     "file_layout",
@@ -65,7 +66,7 @@ def pixel_size(layer: Layer) -> tuple[float, float] | None:
 
 
 def file_layout(layer: Layer) -> Layout:
-    """Return shape, axes and spacing for a file of the layer.
+    """Return shape, axes and spacing for a file of the layer, and which planes are unfinished.
 
     The last two axes are Y and X. Others are taken from their labels ("t", "z", "c"), or from
     their unit (a time); what is left without a name, as in "-3", is Z, then T.
@@ -76,7 +77,7 @@ def file_layout(layer: Layer) -> Layout:
         distance = _in_unit(layer, index, _SECONDS if axis == "T" else _METRES)
         if distance is not None and axis in "TZYX":
             spacing[axis] = distance
-    return Layout(spatial_shape(layer), axes, spacing)
+    return Layout(spatial_shape(layer), axes, spacing, unfinished_in(layer.metadata))
 
 
 def _axis_letter(layer: Layer, axis: int) -> str:

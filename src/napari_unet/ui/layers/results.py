@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -15,6 +15,7 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
 from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.layers.arrays import pieces
 from napari_unet.ui.layers.geometry import placement, same_placement, spatial_shape
 from napari_unet.ui.layers.purpose import Purpose, made_for, purpose
@@ -110,6 +111,15 @@ class Result:
         else:
             for pyramid, (y, x) in product(self.pyramids, event.missing):
                 pyramid.write(at, y, x, 0)
+
+    def note_unfinished(self, planes: Iterable[int]) -> None:
+        """Note in the layers which planes are not done, or only in part."""
+        noted = tuple(sorted(planes))
+        for layer in self.layers:
+            if noted:
+                layer.metadata[UNFINISHED] = noted
+            else:
+                layer.metadata.pop(UNFINISHED, None)
 
     def position(self, plane: int) -> tuple[int, ...]:
         """Return the plane's indices along the leading axes."""

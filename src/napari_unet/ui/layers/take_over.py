@@ -36,6 +36,12 @@ class Overlap:
     x: slice
     source: tuple[int | slice, ...]  # index of the same pixels in the prediction's array
 
+    def plane_in(self, prediction: Labels) -> int:
+        """Return the number of the plane that is taken from."""
+        position = tuple(i for i in self.source if isinstance(i, int))
+        leading = full_resolution(prediction).shape[:-2]
+        return int(np.ravel_multi_index(position, leading)) if leading else 0
+
 
 def find_overlap(prediction: Labels, labels: Labels, position: tuple[int, ...]) -> Overlap | None:
     """Return where `prediction` lies on a plane of `labels`, None if it does not.

@@ -7,6 +7,8 @@ from pathlib import Path
 from napari.layers import Labels, Layer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_unet.io.names import file_stem
+
 __all__ = ["ask_export_folder", "ask_export_path", "ask_model_to_open"]
 
 _EXPORTS = "TIFF, for Fiji and napari (*.tif *.tiff);;OME-Zarr, for large stacks (*.zarr)"
@@ -22,9 +24,9 @@ def ask_export_path(parent: QWidget, layer: Layer, image: Layer | None) -> Path 
     word = "labels" if isinstance(layer, Labels) else "probabilities"
     source = image.source.path if image is not None else None
     if source:
-        proposal = Path(source).with_name(f"{Path(source).stem} {word}.tif")
+        proposal = Path(source).with_name(f"{file_stem(Path(source).stem, '')} {word}.tif")
     else:
-        proposal = Path.home() / f"{layer.name}.tif"
+        proposal = Path.home() / f"{file_stem(layer.name, word)}.tif"
     return _ask_save(parent, f"Export {word}", proposal, _EXPORTS, ".tif")
 
 

@@ -52,7 +52,8 @@ class ExportStep(Step):
             text = "Export probabilities"
             ready = f"{len(wanted[0])} classes go into one file." if len(wanted[0]) > 1 else ""
         self.export.button.setText(text)
-        self.export.show_readiness(self.exporting.why_not(self.result.value), ready)
+        lines = filter(None, [ready, self.exporting.warning(self.result.value)])
+        self.export.show_readiness(self.exporting.why_not(self.result.value), "\n".join(lines))
 
     def release(self) -> None:
         """Let go of the viewer."""
