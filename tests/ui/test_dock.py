@@ -128,13 +128,14 @@ def test_while_training_and_stopping(
 ) -> None:
     fake(training, "train_on_labels", endless_training(STEP, last=trained))
     begin(dock, "train", qtbot)
-    assert can_press(dock) == {"new labels", "take", "stop"}
+    assert can_press(dock) == {"new labels", "stop"}
     with qtbot.waitSignal(dock.workbench.ended):
         dock.progress.stop.click()
         assert dock.workbench.runner.state is JobState.CANCELLING
-        assert can_press(dock) == {"new labels", "take"}
+        assert can_press(dock) == {"new labels"}
+        assert step(dock, TrainStep).action.hint.text() == "Training… it is being stopped."
         assert "being finished" in dock.progress.stop.toolTip()
-    assert can_press(dock) == WITH_MODEL | {"keep", "take"}  # of the preview
+    assert can_press(dock) == WITH_MODEL | {"keep"}
 
 
 def test_after_training_the_model_is_the_one_that_segments(
@@ -149,7 +150,7 @@ def test_after_training_the_model_is_the_one_that_segments(
 
     monkeypatch.setattr(segmenting, "segment_images", segment)
     press(dock, "train", qtbot)
-    assert can_press(dock) == WITH_MODEL | {"keep", "take"}  # of the preview
+    assert can_press(dock) == WITH_MODEL | {"keep"}
     assert dock.progress.status.text().startswith("Trained 9 steps")
     press(dock, "segment", qtbot)
     assert turns[0].model is trained.model

@@ -19,13 +19,15 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_unet.config import Unpainted
 from napari_unet.engine.events import StepDone, Stop, TrainDone
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import segmenting, training
 from napari_unet.ui.jobs.runner import JobState
 from napari_unet.ui.jobs.training import TrainingBegins
+from napari_unet.ui.steps.model import ModelStep
 from tests.ui.conftest import Calls, endless_training, job_of, segmenting_job
-from tests.ui.pressing import begin, buttons, can_press, open_dock, press
+from tests.ui.pressing import begin, buttons, can_press, open_dock, press, step
 
 STEP = StepDone(120, 0.25, 10.0, 0.25)
 Fake = Callable[..., Calls]
@@ -218,3 +220,25 @@ def test_it_opens_again_after_it_was_closed_in_mid_training(
     assert [layer.name for layer in viewer.layers].count("preview") == 1
     assert buttons(again)["segment"].isEnabled()
     again.close()
+
+
+def test_it_opens_again_with_the_model_that_was_trained_last(
+    viewer: ViewerModel, fake: Fake, trained: TrainDone, qtbot: QtBot
+) -> None:
+    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
+    first = open_dock(viewer, qtbot)
+    qtbot.addWidget(first)
+    press(first, "train", qtbot)
+    first.workbench.choose(unpainted=Unpainted.BACKGROUND)
+    first.close()
+    again = open_dock(viewer, qtbot)
+    qtbot.addWidget(again)
+    assert again.workbench.choices.model is trained.model
+    assert again.workbench.choices.unpainted is Unpainted.BACKGROUND
+    assert can_press(again) >= {"keep", "segment"}
+    assert step(again, ModelStep).picker.currentText() == "Trained, not kept"
+    again.close()
+    other = open_dock(ViewerModel(), qtbot)
+    qtbot.addWidget(other)
+    assert other.workbench.choices.model is None  # another viewer's, another image
+    other.close()

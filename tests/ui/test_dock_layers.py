@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
-from napari_unet.engine.events import StepDone, TrainDone
+from napari_unet.engine.events import Previewed, StepDone, TrainDone, View
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import segmenting, training
 from napari_unet.ui.jobs.runner import JobState
@@ -59,6 +59,63 @@ def test_layers_that_are_renamed_or_replaced_while_it_trains(
     press(dock, "stop", qtbot)
     assert "train" not in can_press(dock)
     assert "2×64×48" in step(dock, TrainStep).action.hint.text()
+
+
+def test_the_preview_goes_with_its_image(
+    dock: UNetPaint,
+    viewer: ViewerModel,
+    image: Image,
+    fake: Fake,
+    trained: TrainDone,
+    qtbot: QtBot,
+) -> None:
+    view = View(1, slice(8, 24), slice(4, 20))
+    preview = Previewed(view, np.ones((16, 16), np.int32), 3, 1.0)
+    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, preview, trained))
+    press(dock, "train", qtbot)
+    assert can_press(dock) >= {"take"}
+    other = Image(image.data.copy(), name="other", scale=image.scale, translate=image.translate)
+    viewer.add_layer(other)
+    viewer.layers.selection = {image, viewer.layers["preview"]}
+    viewer.layers.remove_selected()  # both at once
+    assert dock.workbench.choices.image is other
+    press(dock, "train", qtbot)
+    viewer.layers.remove(other)
+    qtbot.waitUntil(lambda: "preview" not in viewer.layers)
+    viewer.add_layer(image)
+    assert "take" not in can_press(dock)
+
+
+def test_nothing_that_was_never_shown_is_taken_for_a_preview(
+    dock: UNetPaint, viewer: ViewerModel, fake: Fake, trained: TrainDone, qtbot: QtBot
+) -> None:
+    fake(training, "train_on_labels", endless_training(STEP, last=trained))
+    begin(dock, "train", qtbot)
+    qtbot.waitUntil(lambda: "preview" in viewer.layers)
+    assert "take" not in can_press(dock)
+    press(dock, "stop", qtbot)
+    assert "preview" not in viewer.layers
+
+
+def test_it_says_which_strokes_a_training_takes_in(
+    dock: UNetPaint,
+    viewer: ViewerModel,
+    labels: Labels,
+    fake: Fake,
+    trained: TrainDone,
+    qtbot: QtBot,
+) -> None:
+    fake(training, "train_on_labels", endless_training(STEP, last=trained))
+    begin(dock, "train", qtbot)
+    hint = step(dock, TrainStep).action.hint
+    assert hint.text().endswith("press Stop. New strokes are taken in as you paint.")
+    step(dock, LabelsStep).new.click()
+    assert hint.text().endswith("press Stop. New strokes on 'strokes' are taken in.")
+    viewer.layers.remove(labels)
+    assert hint.text().endswith(
+        "press Stop. Its labels were deleted; it goes on with what was painted on them."
+    )
+    press(dock, "stop", qtbot)
 
 
 def test_a_result_that_is_removed_ends_its_segmentation(
@@ -115,5 +172,5 @@ def test_two_docks_do_not_mix(
     assert with_model.workbench.choices.model is not trained.model
     other.close()
     press(with_model, "stop", qtbot)
-    assert {layer.name for layer in other_viewer.layers} == {"yeast", "yeast labels", "preview"}
+    assert {layer.name for layer in other_viewer.layers} == {"yeast", "yeast labels"}
     assert "yeast labels" not in viewer.layers

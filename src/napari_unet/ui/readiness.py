@@ -35,6 +35,8 @@ class Readiness:
         """Start any job."""
         if self.state is JobState.IDLE:
             return None
+        if self.state is JobState.CANCELLING:
+            return f"{self.job}… it is being stopped."
         return f"{self.job}… wait, or press Stop."
 
     def why_no_image(self) -> str | None:

@@ -71,7 +71,8 @@ class Correcting(QObject):
         chosen, runner = self.workbench.choices, self.workbench.runner
         result = chosen.result if isinstance(chosen.result, Labels) else None
         layers = self.workbench.viewer.layers
-        previews = [layer for layer in layers if purpose(layer) is Purpose.PREVIEW]
+        # One that is not visible has perhaps nothing to show yet.
+        previews = [la for la in layers if purpose(la) is Purpose.PREVIEW and la.visible]
         preview = next((layer for layer in previews if isinstance(layer, Labels)), None)
         is_training = runner.state is not JobState.IDLE and runner.job_name == "Training"
         return (preview or result) if is_training else (result or preview)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
+from napari.components import ViewerModel
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_unet.config import NetworkConfig
+from napari_unet.config import NetworkConfig, Task, Unpainted
 from napari_unet.io.bundled import DEFAULT
 from napari_unet.ui.control.errands import Errands
 from napari_unet.ui.control.library import Library
@@ -26,11 +28,25 @@ __all__ = ["Models"]
 _OPENING = "Opening a model"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Left:
+    """What a dock that was closed leaves to the next one of its viewer."""
+
+    trained: CurrentModel | None
+    start: NetworkConfig | CurrentModel
+    task: Task
+    unpainted: Unpainted
+
+
+_left: WeakKeyDictionary[ViewerModel, _Left] = WeakKeyDictionary()
+
+
 class Models(QObject):
     """Puts the chosen model on the workbench, and remembers the one that was trained.
 
     A model that is asked for while another job runs is opened when that has ended. At the start
-    the default bundled model is chosen, if it is there and nobody has chosen yet.
+    the default bundled model is chosen, if it is there and nobody has chosen yet. A dock that is
+    opened again goes on with what was trained or chosen last.
     """
 
     changed = Signal()  # what there is to choose from
@@ -48,6 +64,7 @@ class Models(QObject):
         self.library.changed.connect(self.changed)
         workbench.changed.connect(self._on_workbench_changed)
         workbench.runner.reported.connect(self._on_reported)
+        self._take_over(_left.get(workbench.viewer))
 
     def why_not_choose(self) -> str | None:
         """Return why no other model can be chosen now; looking at files is no hindrance."""
@@ -70,11 +87,20 @@ class Models(QObject):
             self.library.keep(self.trained.model, name)
 
     def release(self) -> None:
-        """Let go of the workbench."""
+        """Let go of the workbench, and leave to the next dock what was trained and chosen."""
+        chosen = self._workbench.choices
+        if not self._unchosen:
+            left = _Left(self.trained, chosen.start, chosen.task, chosen.unpainted)
+            _left[self._workbench.viewer] = left
         self._workbench.changed.disconnect(self._on_workbench_changed)
         self._workbench.runner.reported.disconnect(self._on_reported)
         self.library.release()
         self._errands.release()
+
+    def _take_over(self, left: _Left | None) -> None:
+        if left is not None:
+            self.trained, self._unchosen = left.trained, False
+            self._workbench.choose(start=left.start, task=left.task, unpainted=left.unpainted)
 
     def _open(self, path: Path | None) -> None:
         """Open this file, and none that was asked for before."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from napari.layers import Labels
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import UnetPaintError
@@ -88,9 +88,13 @@ class Training(QObject):
         self._end: JobEnd | None = None  # of the last run; None: there was none
         self._workbench = workbench
         self._run: _Run | None = None
+        self._orphan = QTimer(self)  # napari may be in the midst of removing several layers
+        self._orphan.setSingleShot(True)
+        self._orphan.timeout.connect(self._remove_orphan)
         self._painted: WeakKeyDictionary[Labels, _Painted] = WeakKeyDictionary()
         workbench.runner.reported.connect(self._on_reported)
         workbench.runner.finished.connect(self._on_finished)
+        workbench.viewer.layers.events.removed.connect(self._on_layer_removed)
 
     @property
     def is_running(self) -> bool:
@@ -104,6 +108,17 @@ class Training(QObject):
         if self._end is JobEnd.FAILED:
             return "Training failed."
         return self._words.where() if self._words.has_ended else "Not trained yet"
+
+    def takes_in(self) -> str:
+        """Return in one sentence which strokes the run that is on learns from; empty: none is."""
+        if self._run is None or self._workbench.runner.state is not JobState.RUNNING:
+            return ""
+        labels, layers = self._run.choices.labels, self._workbench.viewer.layers
+        if labels is None or labels not in layers:
+            return "Its labels were deleted; it goes on with what was painted on them."
+        if labels == self._workbench.choices.labels:
+            return "New strokes are taken in as you paint."
+        return f"New strokes on '{labels.name}' are taken in."
 
     def start(
         self,
@@ -164,6 +179,8 @@ class Training(QObject):
         """Let go of the workbench, the labels and the preview, which stays."""
         self._workbench.runner.reported.disconnect(self._on_reported)
         self._workbench.runner.finished.disconnect(self._on_finished)
+        self._workbench.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self._orphan.stop()
         self._end_run()
         self.preview.release()
 
@@ -227,11 +244,23 @@ class Training(QObject):
         if self._run is None:
             return
         self._end_run()
+        self.preview.end()
         self._end = end
         if end is JobEnd.STOPPED and not self._words.has_ended:
             self._workbench.progressed.emit(Progress("Stopped before the first step."))
         self.ended.emit(end)
         self._workbench.changed.emit()
+
+    def _on_layer_removed(self) -> None:
+        """Let the preview go with its image, and tell which strokes are taken in now."""
+        if self.preview.is_orphan:
+            self._orphan.start(0)
+        if self._run is not None:
+            self._workbench.changed.emit()
+
+    def _remove_orphan(self) -> None:
+        if self.preview.is_orphan:  # not if the image is back already
+            self.preview.remove()
 
     def _end_run(self) -> None:
         run, self._run = self._run, None

@@ -78,6 +78,11 @@ class PreviewLayer:
         """The layer, None if there is none."""
         return self._layer if self._layer in self._viewer.layers else None
 
+    @property
+    def is_orphan(self) -> bool:
+        """Whether the image that is previewed has left the viewer."""
+        return self._image is not None and self._image not in self._viewer.layers
+
     def begin(self, image: Layer) -> None:
         """Show previews of this image from now on; the last one of another goes."""
         if image is not self._image:
@@ -114,11 +119,16 @@ class PreviewLayer:
                 self._layer.visible = True
         self._shown, self._hidden = (view.plane, view.y, view.x), False
 
+    def end(self) -> None:
+        """Leave what is shown; a layer on which nothing ever was goes."""
+        if self._hidden:
+            self.remove()
+
     def remove(self) -> None:
         """Take the layer out of the viewer."""
         if self.layer is not None:
             self._viewer.layers.remove(self.layer)
-        self._layer, self._image = None, None
+        self._layer, self._image, self._hidden = None, None, False
 
     def release(self) -> None:
         """Let go of the layer; it stays in the viewer."""

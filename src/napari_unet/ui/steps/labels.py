@@ -85,6 +85,8 @@ class LabelsStep(Step):
     def _build(self) -> None:
         self.task.offer(_TASKS)
         self.unpainted.offer(_UNPAINTED)
+        self.task.value = self.workbench.choices.task
+        self.unpainted.value = self.workbench.choices.unpainted
         self.picker.setAccessibleName("Labels")
         self.caption.setWordWrap(True)
         font = self.caption.font()

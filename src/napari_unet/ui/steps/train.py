@@ -125,8 +125,8 @@ class TrainStep(Step):
         """Show the settings of the chosen network, and whether training can begin."""
         self.settings.follow(self.workbench.choices.start)
         reason = Readiness.of(self.workbench).why_not_train()
-        if self._training.is_running:
-            reason = f"{reason} New strokes are taken in as you paint."
+        if reason is not None:
+            reason = f"{reason} {self._training.takes_in()}".rstrip()
         self.action.show_readiness(reason, "You can go on painting meanwhile.")
         self._tell_where()
 
