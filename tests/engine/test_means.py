@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet.config import OutputKind, Task, TilingConfig, Unpainted
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig, Unpainted
 from napari_unet.engine import tile_side
 from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.errors import EngineError
-from napari_unet.engine.events import MemoryShort, StepDone, TrainDone, TrainEvent
+from napari_unet.engine.events import MemoryShort, Previewed, StepDone, TrainDone, TrainEvent, View
 from napari_unet.engine.folded import FoldedUNet
 from napari_unet.engine.means import Means
 from napari_unet.engine.model import Model
@@ -195,6 +195,43 @@ def test_training_goes_on_from_where_it_was_when_memory_runs_out(
     assert list(weights) == ["cpu:0", "cpu"]
     sides = [event.side for event in events if isinstance(event, MemoryShort)]
     assert sides == [32, 40]  # the CPU has the patch that was wanted
+
+
+def test_a_preview_has_no_holes_where_memory_was_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, Any] = {
+        "config": replace(QUICK, steps=1, patch=32),
+        "objects": ObjectsConfig(threshold=0.1),  # a network that knows nothing sees objects
+        "live": Watcher(),
+    }
+    expected = first_preview(trained(CPU, **options))
+    assert expected.any()
+    predict = Trainer.predict
+    failed: list[Any] = []
+
+    def fail_once(trainer: Trainer, *place: Any) -> Any:
+        if not failed:
+            failed.append(place)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return predict(trainer, *place)
+
+    monkeypatch.setattr(Trainer, "predict", fail_once)
+    events = trained(NOT_THE_CPU, **options)
+    np.testing.assert_array_equal(first_preview(events), expected)
+    assert [event.side for event in events if isinstance(event, MemoryShort)] == [32]
+
+
+class Watcher:
+    """Looks at a plane while the network is trained."""
+
+    def view(self) -> View | None:
+        return View(1, slice(0, 64), slice(0, 64))
+
+    def take_painted(self) -> frozenset[int]:
+        return frozenset()
+
+
+def first_preview(events: list[TrainEvent]) -> Any:
+    return next(event.values for event in events if isinstance(event, Previewed))
 
 
 def test_a_cpu_without_memory_to_train_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unet.config import ObjectsConfig, Task
-from napari_unet.engine.errors import ImageError
+from napari_unet.engine.errors import ImageError, OutOfMemoryError
 from napari_unet.engine.events import View
 from napari_unet.engine.instances import cut_objects
 from napari_unet.engine.preview import Previewer, keep_numbers
@@ -58,7 +58,7 @@ class Network:
             "objects": EXACT,
             **changes,
         }
-        return Previewer(self, **arguments)
+        return Previewer(arguments.pop("predict", self), **arguments)
 
 
 def view(plane: int = 0, y: tuple[int, int] = (0, 512), x: tuple[int, int] = (0, 512)) -> View:
@@ -98,6 +98,27 @@ def test_the_first_preview_is_computed_at_once() -> None:
     shown, values = done
     assert shown == view(1)
     np.testing.assert_array_equal(values, cut_objects(planes[1] == 1, EXACT)[0])
+
+
+def test_a_tile_that_memory_was_too_short_for_is_tried_again() -> None:
+    planes = squares()
+    network = Network(planes)
+    failing = iter([False, True, True, False, True])
+
+    def predict(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
+        if next(failing, False):
+            raise OutOfMemoryError("full")
+        return network(plane, tile)
+
+    previewer, failed, done = network.previewer(predict=predict), 0, None
+    while done is None:
+        try:
+            done = previewer.advance(view(1), 0.0)
+        except OutOfMemoryError:  # training goes on with smaller means
+            failed += 1
+
+    assert failed == 3
+    np.testing.assert_array_equal(done[1], cut_objects(planes[1] == 1, EXACT)[0])
 
 
 def test_classes_are_shown_by_their_label_values() -> None:

@@ -124,9 +124,10 @@ class Previewer:
         """Compute the tiles that there is time for; return whether all are done."""
         moved = canvas.wanted != self._wanted
         while canvas.tiles and self._budget.allows(canvas.tiles[-1], elapsed, moved=moved):
-            tile = canvas.tiles.pop()
+            tile = canvas.tiles[-1]
             with self._budget.spend(tile):
                 canvas.put(tile, self._decode(self._predict(canvas.wanted.plane, tile)))
+            canvas.tiles.pop()  # only now: a tile that memory was too short for is tried again
             if not self._budget.is_free:
                 break  # a training step in between
         return not canvas.tiles
