@@ -1,12 +1,11 @@
-"""Grey values → float32, with statistics measured once per stack.
+"""Grey values → float32, by one range per stack.
 
-Statistics of a tile or of one plane would make tiles and planes disagree, so they are measured
-over the whole stack and stored with the model.
+A range of each tile or plane would make tiles and planes disagree, so it is measured over the
+whole stack, and stored with the model: what it was trained on tells how dark an empty field is.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.engine.errors import ImageError
+from napari_unet.engine.grey_range import GreyRange, measure_ranges
 from napari_unet.engine.planes import Planes
 
 __all__ = ["Normalization", "measure"]
 
-_PLANES = 32  # planes looked at, evenly spaced through the stack
-_PIXELS = 1 << 18  # pixels looked at per plane and channel
-_BANDS = 8  # of rows that they come in: each one may cost the reading of a whole plane
-_PERCENTILES = (0.5, 99.5)
+# Shares of the range that a model was trained with.
+_ALIKE = 0.2  # by which either end may differ
+_EMPTY = 0.5  # that noise alone may cover
+_VISIBLE = 0.4  # that the 5 or 95 percentile must reach, to tell that the rest is as it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,48 +49,65 @@ class Normalization:
         return ((region - low) * (2 / span) - 1).astype(np.float32)
 
 
-def measure(planes: Planes, *, name: str = "image") -> Normalization:
-    """Measure the grey value range of a stack (0.5 and 99.5 percentiles per channel).
+def measure(
+    planes: Planes, *, trained: Normalization | None = None, name: str = "image"
+) -> Normalization:
+    """Measure the grey value range of a stack, per channel; see `measure_ranges`.
 
-    Up to 32 planes, evenly spaced, and about 2^18 pixels of each are looked at, always the
-    same ones, so that the same stack always gives the same numbers.
+    Parameters
+    ----------
+    planes
+        The stack.
+    trained
+        That of the stack on which a model was trained; it is taken again for a channel that looks
+        like it, that holds nothing but noise, or that differs by a few odd pixels only.
+    name
+        How errors call the stack.
 
     Raises
     ------
     ImageError
-        If a channel is constant, or holds NaN or infinite values.
+        If the stack is constant, or holds NaN or infinite values.
     """
-    numbers = np.unique(np.linspace(0, planes.count - 1, min(planes.count, _PLANES)).astype(int))
-    height, width = planes.shape
-    rows = _bands(height, width)
-    samples = []
-    for plane in numbers:
-        bands = [planes.read(int(plane), band, slice(0, width)) for band in rows]
-        values = np.concatenate([band.reshape(planes.channels, -1) for band in bands], axis=1)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ImageError(
-                f"Plane {plane} of '{name}' holds NaN or infinite values; replace them (for "
-                "example with numpy.nan_to_num) and open it again."
-            )
-        half_precision = values.dtype == np.float16  # percentiles would overflow
-        samples.append(values.astype(np.float32) if half_precision else values)
-    stacked = np.concatenate(samples, axis=1)  # (C, samples)
-    low, high = np.percentile(stacked, _PERCENTILES, axis=1)
-    # A few bright pixels on an even background are a picture too, but lie beyond the percentiles.
-    flat = high <= low
-    low, high = np.where(flat, stacked.min(axis=1), low), np.where(flat, stacked.max(axis=1), high)
-    if (high <= low).any():
+    ranges = measure_ranges(planes, name=name)
+    if all(found.width <= 0 for found in ranges):
         raise ImageError(
             f"'{name}' is constant: every pixel looked at has the same grey value. "
             "Check that the right file and channel are open."
         )
-    return Normalization(tuple(map(float, low)), tuple(map(float, high)))
+    if trained is None or len(trained.low) != len(ranges):
+        ends = [_own_ends(found) for found in ranges]
+    else:
+        known = zip(trained.low, trained.high, strict=True)
+        ends = [
+            known_ends if _is_seen_alike(found, *known_ends) else _own_ends(found)
+            for found, known_ends in zip(ranges, known, strict=True)
+        ]
+    low, high = zip(*ends, strict=True)
+    return Normalization(low, high)
 
 
-def _bands(height: int, width: int) -> list[slice]:
-    """Return bands of rows, spread over the plane, that hold about `_PIXELS` pixels in all."""
-    rows = math.ceil(_PIXELS / width / _BANDS)
-    if rows * _BANDS >= height:
-        return [slice(0, height)]
-    starts = np.linspace(0, height - rows, _BANDS).astype(int)
-    return [slice(int(start), int(start) + rows) for start in starts]
+def _own_ends(found: GreyRange) -> tuple[float, float]:
+    """Return the ends of the range; those of an empty channel make its one value dark."""
+    return found.low, found.high if found.width > 0 else found.low + 1
+
+
+def _is_seen_alike(found: GreyRange, low: float, high: float) -> bool:
+    """Return whether the range that a model was trained with fits a channel.
+
+    Dim images are not empty ones: with another exposure, the own range is the right one.
+    """
+    width = high - low
+    if found.width <= 0 or found.is_empty:
+        inside = low - _ALIKE * width <= found.low and found.high <= high + _ALIKE * width
+        return inside and found.width < _EMPTY * width
+    is_low_alike = abs(found.low - low) <= _ALIKE * width
+    is_high_alike = abs(found.high - high) <= _ALIKE * width
+    if is_low_alike and is_high_alike:
+        return True
+    # Something odd shines or is dark, and the rest lies where it lay in training.
+    if is_low_alike and found.high > high:
+        return _VISIBLE * width <= found.inner_high - low <= (1 + _ALIKE) * width
+    if is_high_alike and found.low < low:
+        return _VISIBLE * width <= high - found.inner_low <= (1 + _ALIKE) * width
+    return False

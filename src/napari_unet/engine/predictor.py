@@ -67,7 +67,7 @@ class Predictor:
         self._fastest_side: int | None = None  # of the network's image, pixels; None: not tried
         self._reduction = Reduction(model.reduction or 1, planes.shape)
         self._reduced = self._reduction.image(planes)
-        self._normalization = measure(self._reduced)
+        self._normalization = measure(self._reduced, trained=model.normalization)
         self._rotations = rotations(self._reduced.shape, count)
         self._reading = Lock()
         self._falling_back = Lock()

@@ -226,7 +226,8 @@ def _prepare(
 ) -> tuple[Lessons, Model]:
     """Read what is painted, and make the model to start from."""
     network = start.network if isinstance(start, Model) else start
-    normalization = measure(planes)
+    trained = start.normalization if isinstance(start, Model) else None
+    normalization = measure(planes, trained=trained)
     reader = PaintedReader(
         planes,
         labels,
