@@ -31,6 +31,7 @@ from napari_unet.cli.options import (
     TileWish,
     UnpaintedWish,
 )
+from napari_unet.cli.usage import Commands
 from napari_unet.config import ObjectsConfig, OutputKind, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
 
@@ -48,7 +49,7 @@ class _Sentences(TyperGroup):
             raise typer.Exit(1) from error
 
 
-app = typer.Typer(
+app = Commands(
     cls=_Sentences,
     help="U-Net Paint: segment microscopy by painting. Results go to standard output, all else to "
     "standard error. Exit status: 0 done; 1 failed, with a sentence that says why; 2 wrong usage; "
@@ -58,7 +59,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-models = typer.Typer(
+models = Commands(
     cls=_Sentences,
     help="List, show, import, export, rename and delete your models.",
     no_args_is_help=True,
@@ -75,8 +76,10 @@ def main() -> None:
 @app.command()
 def demo(
     *,
-    output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("unet-paint-demo"),
-    seconds: Annotated[float, typer.Option(help="Time limit of the training.")] = 90,
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = Path(
+        "unet-paint-demo"
+    ),
+    seconds: Annotated[float, typer.Option(metavar="S", help="Time limit of the training.")] = 90,
     viewer: Annotated[bool, typer.Option("--viewer", help="Open the layers in napari.")] = False,
     device: DeviceWish = DeviceName.AUTO,
     json: AsJson = False,
@@ -96,7 +99,11 @@ def train(
     image: ImagePath,
     labels: Annotated[
         Path,
-        typer.Argument(help=f"Painted labels, which may lack planes: {STACK}.", show_default=False),
+        typer.Argument(
+            metavar="LABELS",
+            help=f"Painted labels, which may lack planes: {STACK}.",
+            show_default=False,
+        ),
     ],
     *,
     model: Annotated[
@@ -118,12 +125,15 @@ def train(
     unpainted: UnpaintedWish = Unpainted.IGNORED,
     planes: PlaneWish = None,
     seconds: Annotated[
-        float | None, typer.Option(help="Time limit; default: 60, with --steps none.")
+        float | None,
+        typer.Option(metavar="S", help="Time limit, seconds; default: 60, or none with --steps."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Limit in gradient updates.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Limit in gradient updates.")
+    ] = None,
     reduction: ReductionWish = "auto",
     device: DeviceWish = DeviceName.AUTO,
-    seed: Annotated[int, typer.Option(help="Of every random choice.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of every random choice.", min=0)] = 0,
     json: AsJson = False,
 ) -> None:
     """Train a model on painted labels.
@@ -226,7 +236,7 @@ def evaluate(
 
 @app.command()
 def doctor(*, json: AsJson = False) -> None:
-    """Say what computes and what is wrong, with cures."""
+    """Say what computes here, and what is wrong and how to mend it."""
     from napari_unet.cli.doctor import run_doctor
 
     run_doctor(as_json=json)
@@ -254,7 +264,9 @@ def import_model(
         Path, typer.Argument(metavar="FILE", help="A model's file.", show_default=False)
     ],
     *,
-    name: Annotated[str | None, typer.Option(help="Default: the file's name.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Default: the file's name.")
+    ] = None,
 ) -> None:
     """Copy a model among your own, to be used by its name."""
     from napari_unet.cli.models import import_file
@@ -284,7 +296,9 @@ OwnName = Annotated[
 @models.command("rename")
 def rename_model(
     name: OwnName,
-    new_name: Annotated[str, typer.Argument(metavar="NEW-NAME", show_default=False)],
+    new_name: Annotated[
+        str, typer.Argument(metavar="NEW-NAME", help="Its name from now on.", show_default=False)
+    ],
 ) -> None:
     """Give one of your models another name."""
     from napari_unet.cli.models import rename_file

@@ -19,6 +19,7 @@ from napari_unet.cli.segment import segment_stack
 from napari_unet.cli.settings import choose_start, train_config
 from napari_unet.cli.train import train_model
 from napari_unet.config import OutputKind, Task, TilingConfig, Unpainted
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.labels import write_labels
@@ -51,7 +52,7 @@ def run_demo(output: Path, *, seconds: float, device: str, stop: Interruption) -
     sample = synthetic_cells()
     strokes = paint_strokes(sample.truth)
     _save_inputs(files, sample, strokes)
-    say(f"Made {len(sample.image)} planes of touching cells and painted on some of them.")
+    say(f"Made {count(len(sample.image), 'plane')} of touching cells and painted on some of them.")
     trained = train_model(
         files["image"],
         files["strokes"],
@@ -136,8 +137,9 @@ def _draw(
     draw_overview(
         files["overview"],
         "U-Net Paint on touching cells",
-        f"{int(strokes.max()) - 1} cells painted on {len(painted)} of {len(strokes)} planes; "
-        f"{trained['seconds']:.0f} s of training on {trained['device']}.  "
+        f"{count(int(strokes.max()) - 1, 'cell')} painted on {len(painted)} of "
+        f"{count(len(strokes), 'plane')}; {trained['seconds']:.0f} s of training on "
+        f"{trained['device']}.  "
         f"{score} over the whole stack.",
         [
             Row(f"plane {z}: {how}", sample.image[z], strokes[z], segmentation[z], sample.truth[z])

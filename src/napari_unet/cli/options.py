@@ -143,10 +143,14 @@ PlaneWish = Annotated[
     ),
 ]
 TileWish = Annotated[
-    int | None, typer.Option(help="Side of a tile, pixels; default: what suits the device.")
+    int | None,
+    typer.Option(metavar="N", help="Side of a tile, pixels; default: what suits the device."),
 ]
 RotationsWish = Annotated[
-    int, typer.Option(help="Rotated versions of the image that are averaged; the paper: 7.")
+    int,
+    typer.Option(
+        metavar="N", help="Rotated versions of the image that are averaged; the paper: 7."
+    ),
 ]
 LinkWish = Annotated[
     bool, typer.Option("--link", help="Keep an object's number from plane to plane (z or t).")
@@ -154,7 +158,9 @@ LinkWish = Annotated[
 SmallestWish = Annotated[
     int | None,
     typer.Option(
-        min=0, help="Smaller objects are dropped, pixels; default: by the size of the painted ones."
+        min=0,
+        metavar="N",
+        help="Smaller objects are dropped, pixels; default: by the size of the painted ones.",
     ),
 ]
 ReductionWish = Annotated[

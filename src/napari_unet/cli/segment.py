@@ -15,6 +15,7 @@ from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.settings import require_folder
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.compact import bands
+from napari_unet.engine.counts import count
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import (
@@ -194,7 +195,7 @@ def _follow(
                     update(0, "finding the fastest tile size")
                 case SegmentStarted():
                     begun = event
-                    say(f"Segmenting {len(event.planes)} planes on {event.device}")
+                    say(f"Segmenting {count(len(event.planes), 'plane')} on {event.device}")
                 case TileDone():
                     update(event.done / event.total, f"plane {event.plane}")
                     if not numbered:

@@ -15,6 +15,7 @@ from napari_unet.cli.console import progress_bar, say
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.settings import require_folder
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.counts import count
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import CheckpointError, FileError, LabelsError
 from napari_unet.engine.events import (
@@ -127,11 +128,13 @@ def _follow(events: Iterator[TrainEvent]) -> tuple[TrainStarted, TrainDone]:
 
 def _describe(begun: TrainStarted) -> str:
     planes = ", ".join(map(str, begun.planes[:10])) + (", …" if len(begun.planes) > 10 else "")
-    held_out = f"{len(begun.held_out)} blocks" if begun.held_out else "too few to hold any"
+    word = "plane" if len(begun.planes) == 1 else "planes"
+    labelled = count(begun.labelled_pixels, "labelled pixel")
+    held_out = count(len(begun.held_out), "block") if begun.held_out else "too few to hold any"
     reduced = f"; {begun.reduction}×{begun.reduction} pixels seen as one"
     reduced = reduced if begun.reduction > 1 else ""
     return (
-        f"Training on {begun.device}: {begun.labelled_pixels} labelled pixels on plane {planes}; "
+        f"Training on {begun.device}: {labelled} on {word} {planes}; "
         f"held out for validation: {held_out}{reduced}"
     )
 
@@ -173,4 +176,4 @@ def for_people(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures with the held-out blocks counted, not listed."""
     blocks = figures["held_out"]
     pixels = sum(block["pixels"] for block in blocks)
-    return {**figures, "held_out": f"{pixels} pixels in {len(blocks)} blocks"}
+    return {**figures, "held_out": f"{count(pixels, 'pixel')} in {count(len(blocks), 'block')}"}

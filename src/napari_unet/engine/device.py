@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError, OutOfMemoryError, SettingsError
 from napari_unet.engine.torch_missing import first_line
 
@@ -81,7 +82,7 @@ def pick_device(wish: str = "auto") -> DeviceChoice:
         )
     reason, cure = ("chosen by hand", None) if wish == "cpu" else _why_cpu(fault)
     threads = torch.get_num_threads()
-    name = f"CPU, {threads} thread{'s' * (threads != 1)}"
+    name = f"CPU, {count(threads, 'thread')}"
     return DeviceChoice("cpu", name, reason, cure)
 
 

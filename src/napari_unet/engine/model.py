@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_unet.config import NetworkConfig, Task
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.smallest import ObjectSizes
@@ -120,7 +121,7 @@ def adapt(
     channels = len(normalization.low)
     if model.network.in_channels not in (1, channels):
         raise ImageError(
-            f"The image has {channels} channels, but the model was trained on "
+            f"The image has {count(channels, 'channel')}, but the model was trained on "
             f"{model.network.in_channels}; choose another image, or train from scratch."
         )
     known = model.values if task is model.task else ()

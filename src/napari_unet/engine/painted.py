@@ -11,6 +11,7 @@ import numpy.typing as npt
 from napari_unet.config import MAX_CLASSES, Task, TrainConfig
 from napari_unet.engine.border import border_weights
 from napari_unet.engine.boxes import PaintedBox, find_painted_box
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.normalize import Normalization
@@ -201,8 +202,8 @@ def require_labels_of(planes: Planes, labels: Planes) -> None:
     """
     if (labels.count, *labels.shape) != (planes.count, *planes.shape):
         raise LabelsError(
-            f"The labels have {labels.count} planes of {_size(labels)} px, but the image has "
-            f"{planes.count} of {_size(planes)} px; use a labels layer made for this image."
+            f"The labels have {count(labels.count, 'plane')} of {_size(labels)} px, but the image "
+            f"has {planes.count} of {_size(planes)} px; use a labels layer made for this image."
         )
 
 

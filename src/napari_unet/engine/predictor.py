@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.engine.computer import Computer
+from napari_unet.engine.counts import count
 from napari_unet.engine.decode import Probabilities
 from napari_unet.engine.device import DeviceChoice, engine_errors
 from napari_unet.engine.errors import ImageError, OutOfMemoryError
@@ -226,6 +227,6 @@ def _check_channels(model: Model, planes: Planes) -> None:
             "one; choose one channel or convert the image to grey, or train a new model on it."
         )
     raise ImageError(
-        f"The image has {has} channel{'s' * (has != 1)}, but the model was trained on {wants}; "
+        f"The image has {count(has, 'channel')}, but the model was trained on {wants}; "
         "open the image with the same channels, or train a new model on it."
     )

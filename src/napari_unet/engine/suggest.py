@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.special import entr
 
 from napari_unet.config import Unpainted
+from napari_unet.engine.counts import count as several
 from napari_unet.engine.decode import Probabilities
 from napari_unet.engine.device import DeviceChoice, engine_errors
 from napari_unet.engine.errors import LabelsError
@@ -99,9 +100,9 @@ def suggest(
     """
     if labels is not None and (labels.count, labels.shape) != (planes.count, planes.shape):
         raise LabelsError(
-            f"The labels have {labels.count} planes of {labels.shape[0]}×{labels.shape[1]} px, but "
-            f"the image has {planes.count} of {planes.shape[0]}×{planes.shape[1]} px; use a labels "
-            "layer made for this image."
+            f"The labels have {several(labels.count, 'plane')} of "
+            f"{labels.shape[0]}×{labels.shape[1]} px, but the image has {planes.count} of "
+            f"{planes.shape[0]}×{planes.shape[1]} px; use a labels layer made for this image."
         )
     predictor = Predictor(model, planes, device)
     regions = _regions(planes, 0 if focus is None else focus[0])

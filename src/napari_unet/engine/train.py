@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_unet import __version__
 from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.counts import count
 from napari_unet.engine.course import Course
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.events import (
@@ -258,4 +259,4 @@ def _describe(start: NetworkConfig | Model) -> str:
     if isinstance(start, NetworkConfig):
         return f"{start.name}, from scratch"
     record = start.record
-    return f"{start.network.name}, after {record.steps} steps ({record.started})"
+    return f"{start.network.name}, after {count(record.steps, 'step')} ({record.started})"

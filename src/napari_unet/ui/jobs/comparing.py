@@ -192,10 +192,7 @@ def tell_mistakes(mistakes: Mapping[int, int], task: Task) -> dict[int, str]:
         return {
             kind: f"{count(pixels, 'pixel')} of a wrong class" for kind, pixels in mistakes.items()
         }
-    return {
-        kind: count(number, KINDS[task][kind]).replace("misss", "misses")
-        for kind, number in mistakes.items()
-    }
+    return {kind: count(number, KINDS[task][kind]) for kind, number in mistakes.items()}
 
 
 def figures(scores: ObjectScores | ClassScores) -> list[Figure]:

@@ -291,7 +291,7 @@ def tell_story(model: Model | CheckpointHeader) -> str:
 
 def kinds_of(model: Model | CheckpointHeader) -> str:
     """Return what the model tells apart: "objects", "3 classes"."""
-    return "objects" if model.task is Task.OBJECTS else f"{len(model.values)} classes"
+    return "objects" if model.task is Task.OBJECTS else count(len(model.values), "class")
 
 
 def score_of(model: Model | CheckpointHeader) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_unet.engine.counts import count
+
 __all__ = ["Progress", "count", "duration", "time_left"]
 
 _SOON = 2.0  # seconds of work before a time left is told
@@ -15,11 +17,6 @@ class Progress:
 
     text: str
     fraction: float | None = None  # 0 to 1; None: nobody knows
-
-
-def count(number: int, thing: str) -> str:
-    """Return "1 plane", "1,204 planes"."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 from napari.layers import Image, Labels, Layer
 
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes, Planes
 from napari_unet.ui.layers.geometry import full_resolution, same_placement, spatial_shape
@@ -91,7 +92,7 @@ def _why_no_fit(labels: Labels, image: Layer) -> str | None:
     have, want = spatial_shape(labels), spatial_shape(image)
     if len(have) != len(want):
         return (
-            f"'{labels.name}' has {len(have)} axes, but '{image.name}' has {len(want)}. "
+            f"'{labels.name}' has {count(len(have), 'axis')}, but '{image.name}' has {len(want)}. "
             "Press New labels to make labels that fit the image."
         )
     if have != want:

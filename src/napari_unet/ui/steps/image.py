@@ -134,7 +134,7 @@ def describe_images(images: Sequence[Image]) -> str:
     if images[0].rgb:
         facts.append(f"RGB as {planes.channels} channels")
     elif planes.channels > 1:
-        facts.append(f"{planes.channels} channels")
+        facts.append(count(planes.channels, "channel"))
     facts.append(planes.dtype.name)
     size = pixel_size(images[0])
     if size is not None:

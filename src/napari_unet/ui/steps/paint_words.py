@@ -29,7 +29,7 @@ def describe_paint(
     if task is Task.OBJECTS:
         facts += [f"background {count.background(unpainted):,} px", several(kinds, "object")]
     else:
-        facts.append(f"{kinds:,} class" + ("" if kinds == 1 else "es"))
+        facts.append(several(kinds, "class"))
     if held_out is not None:
         facts.append(f"{several(held_out, 'block')} held out to validate")
     return " · ".join(facts) + (f". {missing}" if missing else "")
