@@ -29,6 +29,7 @@ from napari_unet.cli.options import (
     SmallestWish,
     TaskWish,
     TileWish,
+    UnpaintedGuess,
     UnpaintedWish,
 )
 from napari_unet.cli.usage import Commands
@@ -122,7 +123,7 @@ def train(
         NetworkName | None, typer.Option(help="Network and recipe to start with from scratch.")
     ] = None,
     task: TaskWish = Task.OBJECTS,
-    unpainted: UnpaintedWish = Unpainted.IGNORED,
+    unpainted: UnpaintedGuess = None,
     planes: PlaneWish = None,
     seconds: Annotated[
         float | None,

@@ -29,6 +29,7 @@ __all__ = [
     "SmallestWish",
     "TaskWish",
     "TileWish",
+    "UnpaintedGuess",
     "UnpaintedWish",
     "parse_planes",
     "parse_reduction",
@@ -132,6 +133,13 @@ ModelName = Annotated[
 TaskWish = Annotated[Task, typer.Option(help="Separate things, or kinds of region.")]
 UnpaintedWish = Annotated[
     Unpainted, typer.Option(help="What 0 means: unlabelled (then 1 = background), or background.")
+]
+UnpaintedGuess = Annotated[
+    Unpainted | None,
+    typer.Option(
+        help="What 0 means: unlabelled (then 1 = background), or background, as in a label image "
+        "or mask; default: ignored, unless that is plainly not meant.",
+    ),
 ]
 ImagePath = Annotated[Path, typer.Argument(metavar="IMAGE", help=f"{STACK}.", show_default=False)]
 PlaneWish = Annotated[

@@ -27,10 +27,13 @@ from napari_unet.engine.events import (
     TrainStarted,
     Validated,
 )
+from napari_unet.engine.label_image import looks_like_label_image
 from napari_unet.engine.model import Model
+from napari_unet.engine.planes import Planes
+from napari_unet.engine.targets import LabelScheme
 from napari_unet.engine.train import fit
 from napari_unet.io.checkpoints import save_model
-from napari_unet.io.images import open_image
+from napari_unet.io.images import ImageStack, open_image
 from napari_unet.io.pairing import LabelPlanes, open_labels_for
 
 __all__ = ["for_people", "train_model"]
@@ -43,13 +46,18 @@ def train_model(
     output: Path,
     start: NetworkConfig | Model,
     task: Task,
-    unpainted: Unpainted,
+    unpainted: Unpainted | None,
     config: TrainConfig,
     device: str,
     selection: PlaneSelection | None,
     stop: Stop,
 ) -> dict[str, Any]:
     """Train, save the best weights and return the figures.
+
+    Parameters
+    ----------
+    unpainted
+        None: ignored, unless the labels are plainly a usual label image.
 
     Raises
     ------
@@ -60,13 +68,13 @@ def train_model(
     choice = pick_device(device)
     stack = open_image(image)
     planes = stack.planes()
-    painted = open_labels_for(stack, labels)
+    painted = _labels(stack, labels, selection)
     events = fit(
         planes,
-        painted if selection is None else _OnlyPlanes(painted, selection),
+        painted,
         start=start,
         task=task,
-        unpainted=unpainted,
+        unpainted=unpainted or _usual_reading(painted, task, labels),
         config=config,
         device=choice,
         pixel_size=stack.pixel_size,
@@ -74,6 +82,28 @@ def train_model(
     )
     begun, done = _follow(events)
     return _figures(_keep(done.model, output), begun, done)
+
+
+def _labels(image: ImageStack, path: Path, selection: PlaneSelection | None) -> Planes:
+    labels = open_labels_for(image, path)
+    return labels if selection is None else _OnlyPlanes(labels, selection)
+
+
+def _usual_reading(labels: Planes, task: Task, path: Path) -> Unpainted:
+    """Return that unpainted is ignored.
+
+    Raises
+    ------
+    LabelsError
+        If that is plainly not meant.
+    """
+    if looks_like_label_image(labels, LabelScheme(task, Unpainted.IGNORED)):
+        raise LabelsError(
+            f"'{path.name}' looks like a label image, in which 0 is the background and 1 is an "
+            "object: add --unpainted background; or, if the 1 in it is background that you "
+            "painted, add --unpainted ignored."
+        )
+    return Unpainted.IGNORED
 
 
 class _OnlyPlanes:

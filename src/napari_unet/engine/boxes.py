@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy.typing as npt
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.planes import Planes
 
-__all__ = ["PaintedBox", "find_painted_box"]
+__all__ = ["PaintedBox", "find_painted_box", "painted_boxes"]
 
 _BAND = 1 << 22  # pixels looked at in one go when searching a plane for paint
 _MAX_LABEL = 2**31 - 1
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,25 @@ class PaintedBox:
     x: slice
     labels: npt.NDArray[np.int32]  # a copy: the user may be painting
     found: frozenset[int]  # labels of the plane, 0 among them if anything is 0
+
+
+def painted_boxes(labels: Planes, most: int) -> Iterator[PaintedBox]:
+    """Yield what is painted on up to `most` of the painted planes, spread over the stack.
+
+    Raises
+    ------
+    LabelsError
+        If the labels are not whole numbers from 0 to 2^31 - 1.
+    """
+    seen = 0
+    # Multiples of the golden ratio: any first planes of this order are spread over the stack.
+    for number in sorted(range(labels.count), key=lambda plane: plane * _GOLDEN % 1):
+        box = find_painted_box(labels, number)
+        if box is not None:
+            yield box
+            seen += 1
+        if seen == most:
+            return
 
 
 def find_painted_box(labels: Planes, number: int) -> PaintedBox | None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from skimage.measure import label
 
 from napari_unet.config import MAX_REDUCTION, Task, TrainConfig
-from napari_unet.engine.boxes import find_painted_box
+from napari_unet.engine.boxes import painted_boxes
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.targets import LabelScheme
 
@@ -23,9 +23,8 @@ __all__ = ["OBJECT_DIAMETER", "choose_reduction"]
 OBJECT_DIAMETER = 32.0
 """Diameter at which the network should see objects, pixels."""
 
-_PERCENTILE = 75  # of the diameters: a stroke inside an object is smaller than the object
 _PLANES = 16  # painted planes that are looked at
-_GOLDEN = (5**0.5 - 1) / 2
+_PERCENTILE = 75  # of the diameters: a stroke inside an object is smaller than the object
 
 
 def choose_reduction(
@@ -76,14 +75,6 @@ def choose_reduction(
 
 def _diameters(labels: Planes, scheme: LabelScheme) -> Iterator[npt.NDArray[np.float64]]:
     """Yield the diameters of the objects of each painted plane that is looked at, pixels."""
-    seen = 0
-    # Multiples of the golden ratio: any first planes of this order are spread over the stack.
-    for number in sorted(range(labels.count), key=lambda plane: plane * _GOLDEN % 1):
-        box = find_painted_box(labels, number)
-        if box is None:
-            continue
+    for box in painted_boxes(labels, _PLANES):
         pieces = label(scheme.objects(box.labels), background=0, connectivity=1)
         yield 2 * np.sqrt(np.bincount(pieces.ravel())[1:] / np.pi)
-        seen += 1
-        if seen == _PLANES:
-            return

@@ -64,7 +64,7 @@ class LabelScheme:
         if len(values) < 2:
             raise LabelsError(
                 f"Only one class is painted (label {values[0]}); paint at least one stroke of "
-                "another class, so that there is something to tell apart."
+                f"another class, so that there is something to tell apart{self._cure()}."
             )
         if len(values) > MAX_CLASSES:
             raise LabelsError(
@@ -78,7 +78,8 @@ class LabelScheme:
         background = _BACKGROUND_LABEL if ignored else 0
         if background not in found:
             raise LabelsError(
-                "No background is painted; paint some background with label 1, objects with 2, 3, …"
+                "No background is painted; paint some with label 1, objects with 2, 3, …"
+                f"{self._cure()}."
                 if ignored
                 else "The labels leave no background (0); leave it free between the objects, or "
                 "choose unpainted = ignored."
@@ -86,8 +87,17 @@ class LabelScheme:
         if not found - {0, background}:
             raise LabelsError(
                 "Only background (label 1) is painted; paint at least one object with label 2, "
-                "the next with 3, and so on."
+                f"the next with 3, and so on{self._cure()}."
             )
+
+    def _cure(self) -> str:
+        """Return how to have a label image or mask read as what it is."""
+        if self.unpainted is Unpainted.BACKGROUND:
+            return ""
+        return (
+            "; for a label image or mask, in which 0 is the background, choose "
+            "unpainted = background (--unpainted background)"
+        )
 
     def objects(self, labels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
         """Return one number per object and 0 elsewhere."""

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.ui.layers import counting
-from napari_unet.ui.layers.counting import PaintCount, PaintCounter
+from napari_unet.ui.layers.counting import PaintCount, PaintCounter, why_not_enough
 
 OBJECTS, CLASSES = Task.OBJECTS, Task.CLASSES
 IGNORED, BACKGROUND = Unpainted.IGNORED, Unpainted.BACKGROUND
@@ -161,3 +161,35 @@ def test_a_released_counter_counts_no_more_and_is_held_by_nobody(
     del counter
     gc.collect()
     assert held() is None
+
+
+def test_a_label_image_that_is_read_as_painted_is_told_until_more_background_is_painted(
+    viewer: ViewerModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "_SETTLE_MS", 10)
+    labels = Labels(np.zeros((2, 64, 48), np.uint16))
+    for number in range(1, 8):
+        labels.data[0, 8 * number : 8 * number + 5, 10:16] = number
+    counter = PaintCounter(viewer.add_layer(labels), viewer)
+    count = _count(counter, qtbot)
+
+    reason = why_not_enough(count, OBJECTS, IGNORED)
+    assert reason is not None
+    assert "set Unpainted to 'is background'" in reason
+    assert why_not_enough(count, OBJECTS, BACKGROUND) is None
+    labels.data_setitem(_square(0, 40, 8), 1)
+    assert why_not_enough(_count(counter, qtbot), OBJECTS, IGNORED) is None
+    counter.release()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "ones", "told"),
+    [([1], 50, True), ([255], 0, True), (list(range(2, 9)), 0, True), ([2], 0, False)],
+)
+def test_the_cure_for_masks_is_told_where_the_paint_may_be_one(
+    numbers: list[int], ones: int, *, told: bool
+) -> None:
+    count = PaintCount(1, ones, 900, np.array(numbers))
+
+    assert ("is background" in str(why_not_enough(count, OBJECTS, IGNORED))) == told
+    assert why_not_enough(count, OBJECTS, BACKGROUND) is None

@@ -79,7 +79,8 @@ def _count(planes: int, numbers: list[int], ones: int = 0, unpainted: int = 9) -
          "Nothing is painted yet: paint all of each class on a plane or more (1, 2, …)."),
         (_count(1, [1], ones=7), OBJECTS, IGNORED, None,
          "1 plane painted · background 7 px · 0 objects. "
-         "Paint at least one object (2, 3, …), too."),
+         "Paint at least one object (2, 3, …), too. "
+         "For a label image or mask, set Unpainted to 'is background'."),
         (_count(1, [2]), OBJECTS, IGNORED, None,
          "1 plane painted · background 0 px · 1 object. Paint some background as 1, too."),
         (_count(1, [2], unpainted=0), OBJECTS, BACKGROUND, None,

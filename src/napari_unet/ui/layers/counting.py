@@ -14,6 +14,14 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from superqt.utils import create_worker, qdebounced
 
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
+from napari_unet.engine.boxes import find_painted_box
+from napari_unet.engine.errors import LabelsError
+from napari_unet.engine.label_image import (
+    Verdict,
+    is_label_image,
+    may_be_an_object,
+    one_is_an_object,
+)
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint import PaintedPlanesTracker, bands
@@ -30,6 +38,13 @@ _HOW_TO_START = {
     (Task.CLASSES, Unpainted.IGNORED): "paint some of each class (1, 2, …).",
     (Task.CLASSES, Unpainted.BACKGROUND): "paint all of each class on a plane or more (1, 2, …).",
 }
+_LABEL_IMAGE = (
+    "This looks like a label image, in which 0 is the background and 1 an object: set Unpainted to "
+    "'is background'. If 1 is background that you painted, paint some in a second place, too."
+)
+_MASK = "For a label image or mask, set Unpainted to 'is background'."
+_WHITE = 255  # of masks
+_MANY = 5  # objects, before any background is painted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +55,7 @@ class PaintCount:
     ones: int  # pixels of label 1, on all planes
     unpainted: int  # pixels of label 0, on the painted planes
     numbers: npt.NDArray[Any]  # all labels but 0, ascending
+    is_label_image: bool = False  # 1 is plainly an object, and so 0 is the background
 
     @property
     def largest(self) -> int:
@@ -63,17 +79,28 @@ def why_not_enough(count: PaintCount, task: Task, unpainted: Unpainted) -> str |
     if count.planes == 0:
         return f"Nothing is painted yet: {_HOW_TO_START[task, unpainted]}"
     kinds, ignored = count.kinds(task, unpainted), unpainted is Unpainted.IGNORED
+    mask = f" {_MASK}" if ignored and _may_be_mask(count) else ""
     cures = [(bool(count.numbers[0] < 0), "Labels below 0 have no meaning: erase them.")]
     if task is Task.CLASSES:
         too_many = f"{MAX_CLASSES} classes are the most: if each object has a number, take Objects."
-        cures += [(kinds < 2, "Paint another class, too."), (kinds > MAX_CLASSES, too_many)]
+        cures += [(kinds < 2, f"Paint another class, too.{mask}"), (kinds > MAX_CLASSES, too_many)]
     else:
-        background = "Paint some background as 1, too." if ignored else "Leave some unpainted."
+        background = (
+            f"Paint some background as 1, too.{mask}" if ignored else "Leave some unpainted."
+        )
         cures += [
-            (kinds == 0, "Paint at least one object (2, 3, …), too."),
+            (kinds == 0, f"Paint at least one object (2, 3, …), too.{mask}"),
             (count.background(unpainted) == 0, background),
+            (ignored and count.is_label_image, _LABEL_IMAGE),
         ]
     return next((cure for needed, cure in cures if needed), None)
+
+
+def _may_be_mask(count: PaintCount) -> bool:
+    """Return True if what is painted may be a mask, or a label image without a 1."""
+    return count.numbers.tolist() in ([1], [_WHITE]) or (
+        not count.ones and len(count.numbers) >= _MANY
+    )
 
 
 class PaintCounter(QObject):
@@ -159,6 +186,7 @@ class _PlaneCount:
     ones: int
     unpainted: int
     numbers: npt.NDArray[Any]  # all but 0, ascending
+    verdict: Verdict | None = None  # on whether 1 is an object
 
 
 def _recount(
@@ -178,18 +206,34 @@ def _recount(
         ones=sum(count.ones for count in painted),
         unpainted=sum(count.unpainted for count in painted),
         numbers=np.unique(np.concatenate(found)),
+        is_label_image=is_label_image(
+            count.verdict for count in painted if count.verdict is not None
+        ),
     )
 
 
 def _count_plane(planes: ArrayPlanes, plane: int) -> _PlaneCount:
-    found: list[npt.NDArray[Any]] = [np.zeros(0, planes.dtype)]
-    ones = unpainted = 0
-    for _, band in bands(planes, plane):
-        numbers, pixels = _histogram(band)
-        ones += int(pixels[numbers == 1].sum())
-        unpainted += int(pixels[numbers == 0].sum())
-        found.append(numbers[numbers != 0])
-    return _PlaneCount(ones, unpainted, np.unique(np.concatenate(found)))
+    histograms = [_histogram(band) for _, band in bands(planes, plane)]
+    numbers, which = np.unique(np.concatenate([h[0] for h in histograms]), return_inverse=True)
+    pixels = np.bincount(which, np.concatenate([h[1] for h in histograms])).astype(np.int64)
+    ones, unpainted = (int(pixels[numbers == number].sum()) for number in (1, 0))
+    verdict = _verdict(planes, plane, ones, pixels[numbers > 1])
+    return _PlaneCount(ones, unpainted, numbers[numbers != 0], verdict)
+
+
+def _verdict(
+    planes: ArrayPlanes, plane: int, ones: int, others: npt.NDArray[np.int64]
+) -> Verdict | None:
+    """Return what the plane says of its label 1; most paint is told by its pixels alone."""
+    if not (ones and len(others)):
+        return None
+    if not may_be_an_object(ones, others):
+        return False, len(others)
+    try:
+        box = find_painted_box(planes, plane)
+    except LabelsError:  # numbers that cannot be trained on are told in other words
+        return None
+    return None if box is None else one_is_an_object(box, planes.shape)
 
 
 def _histogram(band: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
