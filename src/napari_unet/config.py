@@ -202,7 +202,7 @@ class ObjectsConfig:
     fill_holes: bool = True
     neck: float = 0.6  # objects are cut where they narrow to this share of their width; 0: never
     gap: int = 1  # separation border given back to the objects, pixels (reduced) per side
-    link: bool = False  # the same number for the same object on neighbouring planes (z or t)
+    link: bool = False  # the same number for the same object on all planes (z, t, or both)
 
     def __post_init__(self) -> None:
         _require(0 < self.threshold < 1, f"threshold must be in (0, 1), got {self.threshold}")

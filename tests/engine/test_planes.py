@@ -107,6 +107,26 @@ def test_a_run_is_the_length_of_the_innermost_stack_axis(
     assert ArrayPlanes(np.zeros(shape, np.uint8), channel_axis=channel_axis).run == run
 
 
+@pytest.mark.parametrize(
+    ("shape", "followed", "run", "runs"),
+    [
+        ((8, 9), 2, 1, 1),
+        ((5, 8, 9), 2, 5, 1),
+        ((2, 5, 8, 9), 2, 5, 2),
+        ((3, 2, 5, 8, 9), 2, 5, 2),
+        ((2, 5, 8, 9), 1, 5, 1),
+        ((2, 5, 8, 9), 0, 1, 1),
+    ],
+)
+def test_runs_follow_one_another_as_far_as_their_axis_does(
+    shape: tuple[int, ...], followed: int, run: int, runs: int
+) -> None:
+    planes = ArrayPlanes(np.zeros(shape, np.uint8), followed=followed)
+    assert (planes.run, planes.runs) == (run, runs)
+    channels = ChannelPlanes([planes, planes])
+    assert (channels.run, channels.runs) == (run, runs)
+
+
 def test_a_colour_picture_has_three_channels() -> None:
     picture = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
     planes = ArrayPlanes(picture, channel_axis=-1)

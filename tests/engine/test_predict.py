@@ -291,12 +291,40 @@ def test_objects_are_not_linked_unless_that_is_wanted() -> None:
     assert not set(np.unique(labels_of(done[0]))) & set(np.unique(labels_of(done[1]))) - {0}
 
 
-def test_objects_are_not_linked_from_one_series_to_the_next() -> None:
-    done = numbered(np.stack([STILL[:2], STILL[:2]]), objects=LINKED)
-    first = done[0].objects
-    assert [event.objects for event in done.values()] == [first, 0, first, 0]
-    np.testing.assert_array_equal(labels_of(done[3]), labels_of(done[2]))
-    assert labels_of(done[2])[labels_of(done[2]) > 0].min() == first + 1
+def test_objects_are_linked_through_z_and_t() -> None:
+    done = numbered(np.stack([STILL[:2]] * 3), objects=LINKED, focus=(3, 0, 0))
+    assert list(done) == [3, 2, 4, 5, 1, 0]  # time by time, each from the shown plane outward
+    assert [event.objects for event in done.values()] == [labels_of(done[3]).max(), 0, 0, 0, 0, 0]
+    for event in done.values():
+        np.testing.assert_array_equal(labels_of(event), labels_of(done[3]))
+
+
+def test_the_planes_of_a_time_are_done_together_or_when_it_is_stopped() -> None:
+    stack = np.stack([STILL[:3]] * 2)
+    whole = numbered(stack, objects=LINKED, tiling=TILES_OF_16)
+    done = events(stack, objects=LINKED, tiling=TILES_OF_16, stop=after(12 * 4 + 5))
+    planes = [event for event in done if isinstance(event, PlaneDone)]
+    assert [(event.plane, event.complete) for event in planes] == [
+        *[(plane, True) for plane in range(4)],
+        (4, False),
+    ]
+    assert done[-2] is planes[-1]
+    last_tile = max(i for i, event in enumerate(done) if isinstance(event, TileDone))
+    assert [i for i, event in enumerate(done) if isinstance(event, PlaneDone)][3] > last_tile
+    for event in planes[:4]:
+        np.testing.assert_array_equal(labels_of(event), labels_of(whole[event.plane]))
+    end = done[-1]
+    assert isinstance(end, SegmentDone)
+    assert (end.reason, end.planes) == (FinishReason.STOPPED, (0, 1, 2, 3))
+
+
+def test_objects_are_not_linked_from_one_position_to_the_next() -> None:
+    planes = ArrayPlanes(np.stack([STILL[:2], STILL[:2]]), followed=1)
+    done = list(segment(MODEL, planes, device=CPU, objects=LINKED))
+    first, *others = [event for event in done if isinstance(event, PlaneDone)]
+    assert [event.objects for event in others] == [0, first.objects, 0]
+    np.testing.assert_array_equal(labels_of(others[2]), labels_of(others[1]))
+    assert labels_of(others[1])[labels_of(others[1]) > 0].min() == first.objects + 1
 
 
 def test_a_resumed_run_links_to_the_planes_that_were_finished_before() -> None:

@@ -14,6 +14,7 @@ import zarr
 from PIL import Image
 
 from napari_unet.io.images import open_image
+from napari_unet.io.stack import ImageStack
 
 Grey = npt.NDArray[np.uint16]
 
@@ -191,3 +192,13 @@ def test_the_layout_of_a_result_drops_channels_and_colours(tmp_path: Path, grey:
     assert (labels.count, labels.plane_shape) == (3, (40, 52))
     assert labels.spacing == stack.spacing
     assert (probabilities.shape, probabilities.axes) == ((3, 4, 40, 52), "TCYX")
+
+
+@pytest.mark.parametrize(
+    ("axes", "run", "runs"),
+    [("TZYX", 5, 2), ("ZTYX", 5, 2), ("TZCYX", 5, 2), ("PZYX", 5, 1), ("TPYX", 1, 1)],
+)
+def test_planes_follow_one_another_in_z_and_t_only(axes: str, run: int, runs: int) -> None:
+    array = np.zeros((2, 5, *[3] * ("C" in axes), 8, 8), np.uint8)
+    planes = ImageStack(array, axes, {}, "cells").planes()
+    assert (planes.count, planes.run, planes.runs) == (10, run, runs)

@@ -161,7 +161,7 @@ RotationsWish = Annotated[
     ),
 ]
 LinkWish = Annotated[
-    bool, typer.Option("--link", help="Keep an object's number from plane to plane (z or t).")
+    bool, typer.Option("--link", help="Keep an object's number from plane to plane (z and t).")
 ]
 SmallestWish = Annotated[
     int | None,

@@ -119,6 +119,7 @@ class _OnlyPlanes:
             )
         self.count = labels.count
         self.run = labels.run
+        self.runs = labels.runs
         self.channels = labels.channels
         self.shape = labels.shape
         self.dtype = labels.dtype

@@ -8,16 +8,20 @@ from dataclasses import replace
 import numpy as np
 
 from napari_unet.engine.compact import CompactLabels, LabelCollector, bands
-from napari_unet.engine.events import Resume
+from napari_unet.engine.events import PlaneDone, Resume
 from napari_unet.engine.overlaps import Overlaps, count_run_overlaps
 
-__all__ = ["PlaneLinker", "find_partners", "link"]
+__all__ = ["REACH", "PlaneLinker", "find_partners", "link", "read_finished"]
+
+REACH = (1.0, 0.8)
+"""What the IoU with an object of the next plane counts, and of the plane beyond it.
+
+So an object that one plane lacks goes on behind it.
+"""
 
 _SMALLEST_IOU = 0.1  # of what may be one object that moved or changed its shape
 _SMALLEST_COVER = 0.5  # of the smaller of two: one object that grew, shrank or was cut
-_FARTHER = 0.8  # what the IoU with an object of the plane beyond the next counts
-_REACH = 2  # planes: an object that one plane lacks goes on behind it
-_HELD = 2 * _REACH  # finished planes: going outward from a plane, two end each side
+_HELD = 2 * len(REACH)  # finished planes: going outward from a plane, two end each side
 
 
 def link(
@@ -65,7 +69,11 @@ def link(
     local = replace(labels, values=shifted)
     own = np.unique(shifted)
     own = own[own > 0]
-    weighted = [(near, 1.0) for near in neighbours] + [(far, _FARTHER) for far in beyond]
+    weighted = [
+        (other, weight)
+        for planes, weight in zip((neighbours, beyond), REACH, strict=True)
+        for other in planes
+    ]
     partners = find_partners([(count_run_overlaps(local, other), w) for other, w in weighted])
     numbers = np.zeros(int(own.max(initial=0)) + 1, dtype=np.int32)
     numbers[list(partners)] = list(partners.values())
@@ -74,7 +82,9 @@ def link(
     return local.mapped(numbers), len(new)
 
 
-def find_partners(overlaps: Sequence[tuple[Overlaps, float]]) -> Mapping[int, int]:
+def find_partners(
+    overlaps: Sequence[tuple[Overlaps, float]], known: Mapping[int, int] | None = None
+) -> Mapping[int, int]:
     """Return, for each object that has a partner in other label images, the partner's number.
 
     Parameters
@@ -82,6 +92,8 @@ def find_partners(overlaps: Sequence[tuple[Overlaps, float]]) -> Mapping[int, in
     overlaps
         Of the objects, as predictions, with those of each other image, as truth; and the weight of
         that image's IoU.
+    known
+        Partners that are settled already.
 
     Notes
     -----
@@ -90,8 +102,8 @@ def find_partners(overlaps: Sequence[tuple[Overlaps, float]]) -> Mapping[int, in
     the pair with the largest weighted IoU first. With equal IoU more shared pixels decide, then
     lower numbers.
     """
-    partners: dict[int, int] = {}
-    taken: set[int] = set()
+    partners = dict(known or {})
+    taken = set(partners.values())
     for own, number in _pairs(overlaps):
         if own not in partners and number not in taken:
             partners[own] = number
@@ -139,9 +151,19 @@ class PlaneLinker:
         self._resume = resume
         self._held: dict[int, CompactLabels] = {}  # the oldest first
 
+    def take(self, done: PlaneDone, used: int) -> list[PlaneDone]:
+        """Take a plane, numbered from `used` + 1 on; return the planes that are final now: it."""
+        assert done.labels is not None
+        labels, count = self.link(done.plane, done.labels, used + 1)
+        return [replace(done, labels=labels, objects=count)]
+
+    def rest(self, _used: int) -> list[PlaneDone]:
+        """Return what is not final yet, as no more planes come: nothing."""
+        return []
+
     def link(self, plane: int, labels: CompactLabels, first_new: int) -> tuple[CompactLabels, int]:
         """Return the plane's final numbers and how many of them are new; see `link`."""
-        neighbours, beyond = (self._finished(plane, away) for away in (1, _REACH))
+        neighbours, beyond = (self._finished(plane, away) for away in (1, 2))
         linked, count = link(labels, neighbours, first_new, beyond=beyond)
         self._to_come.discard(plane)
         self._held[plane] = linked
@@ -156,7 +178,7 @@ class PlaneLinker:
 
     def _is_wanted(self, plane: int) -> bool:
         """Return whether a plane to come is to be linked to this one."""
-        near = (number for away in range(1, _REACH + 1) for number in self._at(plane, away))
+        near = (number for away in (1, 2) for number in self._at(plane, away))
         return not self._to_come.isdisjoint(near)
 
     def _at(self, plane: int, away: int) -> list[int]:
@@ -165,12 +187,15 @@ class PlaneLinker:
         return [n for n in (plane - away, plane + away) if start <= n < start + self._run]
 
     def _read(self, plane: int) -> CompactLabels | None:
-        if plane in self._held:
-            return self._held[plane]
-        labels = self._resume.labels
-        if labels is None or plane not in self._resume.finished:
-            return None
-        collector = LabelCollector(labels.shape)
-        for rows in bands(labels.shape):
-            collector.add(labels.read(plane, rows, slice(0, labels.shape[1]))[0])
-        return collector.labels()
+        return self._held[plane] if plane in self._held else read_finished(self._resume, plane)
+
+
+def read_finished(resume: Resume, plane: int) -> CompactLabels | None:
+    """Return a plane that was finished earlier, None if it was not."""
+    labels = resume.labels
+    if labels is None or plane not in resume.finished:
+        return None
+    collector = LabelCollector(labels.shape)
+    for rows in bands(labels.shape):
+        collector.add(labels.read(plane, rows, slice(0, labels.shape[1]))[0])
+    return collector.labels()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,13 @@ from scipy import sparse
 from napari_unet.engine.compact import CompactLabels, bands
 from napari_unet.engine.errors import LabelsError
 
-__all__ = ["Overlaps", "count_overlaps", "count_run_overlaps", "require_comparable"]
+__all__ = [
+    "Overlaps",
+    "count_overlaps",
+    "count_run_overlaps",
+    "require_comparable",
+    "sum_overlaps",
+]
 
 _LARGEST_COUNTED = 4  # times the number of pixels; larger labels are sorted
 
@@ -105,6 +112,13 @@ def count_run_overlaps(prediction: CompactLabels, truth: CompactLabels) -> Overl
     occupied = pairs > 0
     pairs = pairs[occupied]
     return _overlaps(pairs >> 32, pairs & (2**32 - 1), counts[occupied])
+
+
+def sum_overlaps(parts: Sequence[Overlaps]) -> Overlaps:
+    """Return the overlaps on several planes together, of labels that go through them."""
+    prediction = np.concatenate([part.prediction_ids[part.prediction] for part in parts])
+    truth = np.concatenate([part.truth_ids[part.truth] for part in parts])
+    return _overlaps(prediction, truth, np.concatenate([part.pixels for part in parts]))
 
 
 def _overlaps(prediction: LabelImage, truth: LabelImage, pixels: Counts) -> Overlaps:

@@ -28,6 +28,11 @@ class Planes(Protocol):
         ...
 
     @property
+    def runs(self) -> int:
+        """Series that follow one another, as the z stacks of a movie; each multiple starts anew."""
+        ...
+
+    @property
     def channels(self) -> int:
         """Number of channels of each plane."""
         ...
@@ -59,6 +64,9 @@ class ArrayPlanes:
         Axis that holds channels, None for a single channel.
     name
         How errors call the array.
+    followed
+        How many of the axes before Y and X, counted from the last one, are z or t: along them
+        planes show the same things. Others may be positions, for example.
 
     Raises
     ------
@@ -66,7 +74,14 @@ class ArrayPlanes:
         If there are fewer than two axes, an axis is empty, or values are bool or complex.
     """
 
-    def __init__(self, array: Any, *, channel_axis: int | None = None, name: str = "image") -> None:
+    def __init__(
+        self,
+        array: Any,
+        *,
+        channel_axis: int | None = None,
+        name: str = "image",
+        followed: int = 2,
+    ) -> None:
         dtype: np.dtype[Any] = np.dtype(array.dtype)
         if dtype.kind not in "uif":
             raise ImageError(
@@ -87,6 +102,7 @@ class ArrayPlanes:
         other = [n for axis, n in enumerate(array.shape) if axis != self._channel_axis]
         self.leading_shape: tuple[int, ...] = tuple(int(n) for n in other[:-2])
         self._plane_shape = (int(other[-2]), int(other[-1]))
+        self._followed = self.leading_shape[max(0, len(self.leading_shape) - followed) :]
 
     @property
     def count(self) -> int:
@@ -96,7 +112,12 @@ class ArrayPlanes:
     @property
     def run(self) -> int:
         """Length of the last leading axis: planes that follow one another in z or t."""
-        return self.leading_shape[-1] if self.leading_shape else 1
+        return self._followed[-1] if self._followed else 1
+
+    @property
+    def runs(self) -> int:
+        """Length of the axis before it: series that follow one another in t or z."""
+        return self._followed[-2] if len(self._followed) > 1 else 1
 
     @property
     def channels(self) -> int:
@@ -164,6 +185,7 @@ class ChannelPlanes:
         self._parts = tuple(parts)
         self.count = first.count
         self.run = first.run
+        self.runs = first.runs
         self.shape = first.shape
         self.channels = sum(part.channels for part in parts)
         self.dtype: np.dtype[Any] = np.result_type(*(part.dtype for part in parts))

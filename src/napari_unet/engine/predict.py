@@ -29,6 +29,7 @@ from napari_unet.engine.linking import PlaneLinker
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.predictor import Predictor
+from napari_unet.engine.series_linking import SeriesLinker, linker_for
 from napari_unet.engine.tile_trial import KnownSides
 from napari_unet.engine.tiles import Tile, cut_plane, nearest_first, round_up
 from napari_unet.engine.unet import stride
@@ -88,7 +89,8 @@ def segment(
         probabilities as (K, Y, X) float32; for objects K is 1, the foreground. Object numbers are
         final with `PlaneDone`, and consecutive in the order in which planes are done; no two
         planes share one, unless they are linked: then an object has one number on all the planes
-        that it reaches through. `MemoryShort` where memory ran out and the work goes on in smaller
+        that it reaches through, in z, in t, or in both; where there are both, the planes of one
+        time are done together. `MemoryShort` where memory ran out and the work goes on in smaller
         parts or on the CPU.
 
     Raises
@@ -103,9 +105,9 @@ def segment(
     Notes
     -----
     Of a plane only the mask of its foreground is held, one bit per pixel, and its labels as runs;
-    four more planes of runs while objects are linked. The next tile is computed while the last one
-    is decoded and taken. The memory of the device is let go after the last tile, and when the
-    generator is closed.
+    four more planes of runs while objects are linked, and in z and t together the planes of up to
+    six times. The next tile is computed while the last one is decoded and taken. The memory of the
+    device is let go after the last tile, and when the generator is closed.
 
     A plane is linked to the finished planes near it, two before and two after (see
     `linking.link`). Where the work comes from both sides, as it may after a change of focus or in
@@ -121,7 +123,7 @@ def segment(
     )
     predictor = Predictor(model, planes, device, tiling.rotations)
     links = objects.link and kind is OutputKind.LABELS and model.task is Task.OBJECTS
-    linker = PlaneLinker(order, planes.run, resume) if links else None
+    linker = linker_for(planes, order, resume) if links else None
     try:
         if known_sides is not None and tiling.tile is None:
             for event in predictor.find_fastest_side(known_sides, len(order)):
@@ -165,7 +167,7 @@ class _Run:
     objects: ObjectsConfig
     order: tuple[int, ...]
     tiles: list[Tile]
-    linker: PlaneLinker | None
+    linker: PlaneLinker | SeriesLinker | None
     stop: Stop
     largest: int  # object number in use
     finished: list[int] = field(default_factory=list)  # planes
@@ -183,6 +185,7 @@ class _Run:
             for plane in self.order:
                 yield from self._segment_plane(plane, predicted)
                 if self.stopped and self.tiles_done < self.tiles_in_all:
+                    yield from self._tell_rest()
                     return FinishReason.STOPPED
         return FinishReason.COMPLETED
 
@@ -210,15 +213,26 @@ class _Run:
         if self.tiles_done == self.tiles_in_all:
             self.predictor.release()  # the last plane's objects may want the memory
         missing = tuple(tiles)
-        with engine_errors(self.predictor.device):
-            labels, objects = decoder.finish(missing)
-            if self.linker and labels:
-                labels, objects = self.linker.link(plane, labels, self.largest + 1)
-        self.largest += objects
-        if not missing:
-            self.finished.append(plane)
         left_out = tuple((tile.y.as_slice, tile.x.as_slice) for tile in missing)
-        yield PlaneDone(plane, labels, objects, left_out)
+        with engine_errors(self.predictor.device):
+            done = PlaneDone(plane, *decoder.finish(missing), left_out)
+            final = self.linker.take(done, self.largest) if self.linker else [done]
+        yield from self._tell(final)
+
+    def _tell_rest(self) -> Iterator[PlaneDone]:
+        """Tell the planes that waited for others of their series."""
+        if self.linker is not None:
+            with engine_errors(self.predictor.device):
+                final = self.linker.rest(self.largest)
+            yield from self._tell(final)
+
+    def _tell(self, planes: Sequence[PlaneDone]) -> Iterator[PlaneDone]:
+        """Tell planes whose numbers are final."""
+        for done in planes:
+            self.largest += done.objects
+            if done.complete:
+                self.finished.append(done.plane)
+            yield done
 
     def _shortage(self) -> Iterator[SegmentEvent]:
         """Tell once what is done about too little memory."""

@@ -112,6 +112,7 @@ class ReducedPlanes:
         self._reduction = reduction
         self.count = planes.count
         self.run = planes.run
+        self.runs = planes.runs
         self.channels = planes.channels
         self.shape = reduction.shape
         self.dtype: np.dtype[Any] = np.result_type(planes.dtype, np.float32)
@@ -151,6 +152,7 @@ class ReducedLabels:
         self._zero_votes = unpainted is Unpainted.BACKGROUND
         self.count = labels.count
         self.run = labels.run
+        self.runs = labels.runs
         self.channels = labels.channels
         self.shape = reduction.shape
         self.dtype = labels.dtype

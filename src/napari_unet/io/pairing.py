@@ -64,6 +64,11 @@ class LabelPlanes:
         return self._layout.leading_shape[-1] if self._layout.leading_shape else 1
 
     @property
+    def runs(self) -> int:
+        """Return 1: labels are given, not linked."""
+        return 1
+
+    @property
     def channels(self) -> int:
         """Return 1."""
         return 1

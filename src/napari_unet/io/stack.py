@@ -10,7 +10,7 @@ from typing import Any
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.planes import ArrayPlanes
 
-__all__ = ["SOFTWARE", "ImageStack", "Layout", "name_axes"]
+__all__ = ["SOFTWARE", "ImageStack", "Layout", "followed_axes", "name_axes"]
 
 SOFTWARE = "napari-unet-paint"
 """Begin of the Software tag of files written here; those of whole numbers are label images."""
@@ -123,7 +123,12 @@ class ImageStack:
                 "its channels first (in Fiji: Image > Type > 8-bit)."
             )
         channel_axis = self.axes.index("C") if "C" in self.axes else None
-        return ArrayPlanes(self.array, channel_axis=channel_axis, name=self.name)
+        return ArrayPlanes(
+            self.array,
+            channel_axis=channel_axis,
+            name=self.name,
+            followed=followed_axes(self.axes.replace("C", "")),
+        )
 
     def layout(self, *, channels: int | None = None) -> Layout:
         """Return the layout of a result of this image: its axes without C and S.
@@ -140,6 +145,18 @@ class ImageStack:
             shape[-2:-2], axes[-2:-2] = [channels], ["C"]
         spacing = {axis: self.spacing[axis] for axis in axes if axis in self.spacing}
         return Layout(tuple(shape), "".join(axes), spacing)
+
+
+def followed_axes(axes: str) -> int:
+    """Return how many axes before YX, counted from the last one, are z or t: at most two.
+
+    Examples
+    --------
+    >>> followed_axes("TZYX"), followed_axes("PZYX"), followed_axes("ZPYX")
+    (2, 1, 0)
+    """
+    leading = axes.removesuffix("YX")
+    return min(2, len(leading) - len(leading.rstrip("TZ")))
 
 
 def name_axes(axes: str) -> str:

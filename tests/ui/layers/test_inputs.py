@@ -92,6 +92,26 @@ def test_images_are_read_plane_by_plane_whatever_holds_them(
     np.testing.assert_array_equal(planes.read(2, *WHOLE)[0], image.data[2])
 
 
+@pytest.mark.parametrize(
+    ("axes", "run", "runs"),
+    [
+        (("t", "z", "y", "x"), 5, 2),
+        (("z", "t", "y", "x"), 5, 2),
+        (("-4", "-3", "-2", "-1"), 5, 2),
+        (("c", "z", "y", "x"), 5, 1),
+        (("t", "c", "y", "x"), 1, 1),
+    ],
+)
+def test_planes_follow_one_another_in_z_and_t_only(
+    axes: tuple[str, ...], run: int, runs: int
+) -> None:
+    planes = image_planes([Image(np.zeros((2, 5, 8, 8), np.uint8), axis_labels=axes)])
+    assert (planes.count, planes.run, planes.runs) == (10, run, runs)
+    colours = np.zeros((2, 5, 8, 8, 3), np.uint8)
+    planes = image_planes([Image(colours, rgb=True, axis_labels=axes)])
+    assert (planes.count, planes.run, planes.runs) == (10, run, runs)
+
+
 def test_labels_are_read_as_they_are_when_they_are_read(labels: Labels) -> None:
     planes = labels_planes(labels)
     labels.paint((1, 10, 10), 3)

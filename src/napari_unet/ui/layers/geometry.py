@@ -16,6 +16,7 @@ __all__ = [
     "focus",
     "full_resolution",
     "in_sight",
+    "layer_axes",
     "looked_at",
     "pixel_size",
     "placement",
@@ -66,18 +67,23 @@ def pixel_size(layer: Layer) -> tuple[float, float] | None:
 
 
 def file_layout(layer: Layer) -> Layout:
-    """Return shape, axes and spacing for a file of the layer, and which planes are unfinished.
-
-    The last two axes are Y and X. Others are taken from their labels ("t", "z", "c"), or from
-    their unit (a time); what is left without a name, as in "-3", is Z, then T.
-    """
-    axes = name_axes("".join(_axis_letter(layer, axis) for axis in range(layer.ndim)))
+    """Return shape, axes and spacing for a file of the layer, and which planes are unfinished."""
+    axes = layer_axes(layer)
     spacing = {}
     for index, axis in enumerate(axes):
         distance = _in_unit(layer, index, _SECONDS if axis == "T" else _METRES)
         if distance is not None and axis in "TZYX":
             spacing[axis] = distance
     return Layout(spatial_shape(layer), axes, spacing, unfinished_in(layer.metadata))
+
+
+def layer_axes(layer: Layer) -> str:
+    """Return one letter per axis of the layer, "TZYX" for example.
+
+    The last two axes are Y and X. Others are taken from their labels ("t", "z", "c"), or from
+    their unit (a time); what is left without a name, as in "-3", is Z, then T.
+    """
+    return name_axes("".join(_axis_letter(layer, axis) for axis in range(layer.ndim)))
 
 
 def _axis_letter(layer: Layer, axis: int) -> str:

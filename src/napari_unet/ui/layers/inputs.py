@@ -11,7 +11,13 @@ from napari.layers import Image, Labels, Layer
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes, Planes
-from napari_unet.ui.layers.geometry import full_resolution, same_placement, spatial_shape
+from napari_unet.io.stack import followed_axes
+from napari_unet.ui.layers.geometry import (
+    full_resolution,
+    layer_axes,
+    same_placement,
+    spatial_shape,
+)
 
 __all__ = [
     "image_planes",
@@ -110,10 +116,11 @@ def _why_no_fit(labels: Labels, image: Layer) -> str | None:
 
 
 def _planes(image: Image) -> Planes:
-    array = full_resolution(image)
-    if not image.rgb:
-        return ArrayPlanes(array, name=image.name)
-    return _ColourPlanes(ArrayPlanes(array, channel_axis=-1, name=image.name))
+    array, axis = full_resolution(image), -1 if image.rgb else None
+    planes = ArrayPlanes(
+        array, channel_axis=axis, name=image.name, followed=followed_axes(layer_axes(image))
+    )
+    return _ColourPlanes(planes) if image.rgb else planes
 
 
 class _ColourPlanes:
@@ -125,6 +132,7 @@ class _ColourPlanes:
         self._planes = planes
         self.count = planes.count
         self.run = planes.run
+        self.runs = planes.runs
         self.shape = planes.shape
         self.dtype = planes.dtype
 

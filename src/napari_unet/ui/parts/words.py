@@ -147,6 +147,7 @@ OBJECTS = {
     ),
     "gap": Words("Grow, px", "Gives the trained gap back to the objects.", 1, 0, 10),
     "link": Words(
-        "Link planes", "The same object keeps its number on neighbouring planes (z or t)."
+        "Link planes",
+        "The same object keeps its number on all planes: through z, through t, and through both.",
     ),
 }
