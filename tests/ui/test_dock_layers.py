@@ -9,8 +9,11 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QScrollArea
 
+from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Previewed, StepDone, TrainDone, View
+from napari_unet.engine.model import Model
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import segmenting, training
 from napari_unet.ui.jobs.runner import JobState
@@ -18,6 +21,7 @@ from napari_unet.ui.jobs.training import TrainingBegins
 from napari_unet.ui.steps.image import ImageStep
 from napari_unet.ui.steps.labels import LabelsStep
 from napari_unet.ui.steps.train import TrainStep
+from napari_unet.ui.workbench import CurrentModel
 from tests.ui.conftest import Calls, endless_training, job_of, segmenting_job
 from tests.ui.pressing import begin, can_press, open_dock, press, step
 
@@ -142,6 +146,35 @@ def test_labels_that_are_painted_on_are_never_streamed_into(
     assert isinstance(second, Labels)
     assert second is not first
     assert (second.data == 8).all()
+
+
+def test_no_name_widens_the_dock(
+    with_model: UNetPaint,
+    viewer: ViewerModel,
+    image: Image,
+    labels: Labels,
+    model: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    dock, name = with_model, "20261130_experiment_7_well_B03_" * 5
+    column = dock.findChild(QScrollArea)
+    assert column is not None
+
+    def width() -> int:
+        qtbot.wait(50)  # Qt lays out a little later
+        return max(column.minimumWidth(), dock.minimumSizeHint().width())
+
+    before = width()
+    image.name = labels.name = name
+    dock.workbench.choose(start=CurrentModel(name, model))
+    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    press(dock, "segment", qtbot)
+    labels.translate = (0, 0, 0)
+    assert width() == before
+    assert step(dock, TrainStep).action.hint.shown_text.count("…") == 2  # both names
+    dock.workbench.fail(EngineError(f"'{name}' cannot be read; open it again."))
+    assert width() == before
 
 
 def test_two_docks_do_not_mix(

@@ -9,6 +9,9 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtGui import QHelpEvent
+from qtpy.QtWidgets import QToolTip
 
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 
@@ -81,6 +84,34 @@ def test_long_names_do_not_widen_the_picker(picker: LayerPicker, labels: Labels)
     width = picker.sizeHint().width()
     labels.name = "a name as long as only instruments can make them up " * 3
     assert picker.sizeHint().width() == width
+
+
+def test_long_names_that_differ_at_their_ends_look_different(
+    picker: LayerPicker, viewer: ViewerModel, labels: Labels
+) -> None:
+    picker.resize(picker.sizeHint())
+    start = "20261130_experiment-7_well-B03_stack_"
+    labels.name = f"{start}labels"
+    viewer.add_labels(np.zeros((3, 64, 48), np.uint8), name=f"{start}segmentation")
+    seen = []
+    for layer in viewer.layers[1:]:
+        picker.value = layer
+        seen.append(picker.shown_text)
+        assert layer.name not in seen
+        where = QPoint(5, 5)
+        picker.event(QHelpEvent(QEvent.Type.ToolTip, where, picker.mapToGlobal(where)))
+        assert QToolTip.text().splitlines()[0] == layer.name
+    assert len(set(seen)) == 2
+    assert seen[0].startswith("20")
+    assert seen[0].endswith("els")
+    view = picker.view()
+    assert view is not None
+    assert view.textElideMode() == Qt.TextElideMode.ElideMiddle
+    tips = [picker.itemData(row, Qt.ItemDataRole.ToolTipRole) for row in range(picker.count())]
+    assert tips == names(picker)
+    labels.name = "mine"
+    picker.value = labels
+    assert picker.shown_text == "mine"
 
 
 def test_a_released_picker_hears_nothing(

@@ -14,7 +14,8 @@ from qtpy.QtGui import QColor, QHelpEvent, QImage, QPalette
 from qtpy.QtWidgets import QToolTip, QWidget
 
 from napari_unet.engine.events import Corrected, LabelsTaken, StepDone, Validated
-from napari_unet.ui.parts.plot import CorrectionsCurve, TrainingPlot, _round_times, _short
+from napari_unet.ui.parts.curves import ticks
+from napari_unet.ui.parts.plot import CorrectionsCurve, TrainingPlot, _Ink, _round_times, _short
 
 
 @pytest.fixture
@@ -104,6 +105,43 @@ def test_the_values_under_the_mouse_are_told(plot: TrainingPlot, qtbot: QtBot) -
     where = QPoint(round(time_axis.place(20)), 50)
     plot.event(QHelpEvent(QEvent.Type.ToolTip, where, plot.mapToGlobal(where)))
     assert QToolTip.text() == "20 s · loss 0.500 · IoU 0.75"
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is written beside the axes."""
+    texts: list[str] = []
+
+    def write(ink: Any, scale: Any, *_: Any, intervals: int = 2, percent: bool = False) -> None:
+        texts.extend(f"{value:.3g}" for value in ticks(scale.limit, intervals))
+
+    monkeypatch.setattr(_Ink, "draw_values", write)
+    return texts
+
+
+def test_an_axis_has_figures_once_there_is_something_on_it(
+    plot: TrainingPlot, written: list[str]
+) -> None:
+    drawn(plot)
+    assert written == []
+    plot.add_validation(Validated(0, 0.5, 0.7, 0.25, best=True))
+    drawn(plot)
+    assert written == ["0", "0.5", "1"]  # of the IoU
+    plot.add_step(StepDone(1, 0.3, 1.0, 0.1))
+    written.clear()
+    drawn(plot)
+    assert written == ["0", "0.2", "0.4", "0", "0.5", "1"]
+
+
+def test_corrections_without_a_mistake_have_an_ordinary_axis(
+    qtbot: QtBot, written: list[str]
+) -> None:
+    curve = CorrectionsCurve()
+    qtbot.addWidget(curve)
+    for step in range(2):
+        curve.add(Corrected(step, 1.0, 100, 0.0))
+    drawn(curve._sketch)
+    assert written == ["0", "1"]
 
 
 def test_it_is_described_in_words(plot: TrainingPlot) -> None:

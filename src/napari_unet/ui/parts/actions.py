@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_unet.ui.parts.text import Text
 
 __all__ = ["Action", "set_ready"]
 
@@ -16,8 +18,7 @@ class Action(QWidget):
     def __init__(self, text: str, tooltip: str) -> None:
         super().__init__()
         self.button = QPushButton(text)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
+        self.hint = Text()
         self._tooltip = tooltip
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -94,7 +94,12 @@ class Scale:
 
 
 def round_limit(value: float, intervals: int = 2) -> float:
-    """Return the end of an axis that holds `value`: that many steps of 1, 2 or 5 times 10ⁿ."""
+    """Return the end of an axis that holds `value`: that many steps of 1, 2 or 5 times 10ⁿ.
+
+    An axis for nothing but 0 ends at 1.
+    """
+    if value <= 0:
+        return 1.0
     step = max(value, 1e-6) / intervals
     decade = 10.0 ** math.floor(math.log10(step))
     # Without the margin 3 × 0.1 would not be enough for 0.3.

@@ -8,7 +8,8 @@ from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QStandardItem, QStandardItemModel, QWheelEvent
-from qtpy.QtWidgets import QComboBox
+
+from napari_unet.ui.parts.pickers import NarrowBox
 
 __all__ = ["Entry", "GroupPicker"]
 
@@ -23,19 +24,16 @@ class Entry:
     usable: bool = True
 
 
-class GroupPicker(QComboBox):
+class GroupPicker(NarrowBox):
     """One of the things in some groups; empty groups are left out.
 
-    `picked` tells only what people pick, by mouse or keyboard, not what `show_thing` shows. Long
-    names do not widen the dock.
+    `picked` tells only what people pick, by mouse or keyboard, not what `offer` shows.
     """
 
     picked = Signal(object)  # the thing
 
     def __init__(self) -> None:
         super().__init__()
-        self.setMinimumContentsLength(8)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._offered: dict[str, tuple[Entry, ...]] = {}
         self._things: dict[int, Any] = {}  # row → thing
@@ -84,6 +82,6 @@ def _heading(title: str) -> QStandardItem:
 
 def _item(entry: Entry) -> QStandardItem:
     item = QStandardItem(entry.text)
-    item.setToolTip(entry.tooltip)
+    item.setToolTip(entry.tooltip or entry.text)
     item.setEnabled(entry.usable)
     return item

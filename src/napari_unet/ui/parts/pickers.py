@@ -7,25 +7,82 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer
-from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QHelpEvent, QPaintEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolTip,
+    QWidget,
+)
 
-__all__ = ["LayerPicker", "Picker"]
+__all__ = ["LayerPicker", "NarrowBox", "Picker"]
+
+_PADDING = 4  # pixels that a style may put beside the text
 
 
-class Picker(QComboBox):
-    """One of a few things, each under a name.
+class NarrowBox(QComboBox):
+    """A box whose names may be long: they do not widen the dock.
 
-    Long names do not widen the dock: they are cut off in the box and whole in the list.
+    They are cut in their middle, since names of layers often differ at their ends only; the
+    tooltips have them whole.
     """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMinimumContentsLength(8)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        view = self.view()
+        assert view is not None
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+
+    @property
+    def shown_text(self) -> str:
+        """The name in the box, cut if it is too long."""
+        return str(self._option().currentText)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Tell the whole name in the tooltip if it is cut."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            name = self.currentText()
+            lines = [name if name != self.shown_text else "", self.toolTip()]
+            QToolTip.showText(event.globalPos(), "\n".join(filter(None, lines)), self)
+            return True
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: ARG002, N802 Qt
+        """Draw the box and the name."""
+        painter, option = QStylePainter(self), self._option()
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
+
+    def _option(self) -> QStyleOptionComboBox:
+        option, style = QStyleOptionComboBox(), self.style()
+        assert style is not None
+        self.initStyleOption(option)
+        field = style.subControlRect(
+            QStyle.ComplexControl.CC_ComboBox,
+            option,
+            QStyle.SubControl.SC_ComboBoxEditField,
+            self,
+        )
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, Qt.TextElideMode.ElideMiddle, field.width() - _PADDING
+        )
+        return option
+
+
+class Picker(NarrowBox):
+    """One of a few things, each under a name."""
 
     picked = Signal()
 
     def __init__(self, tooltip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setToolTip(tooltip)
-        self.setMinimumContentsLength(8)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._things: list[Any] = []
         self.currentIndexChanged.connect(self._on_index_changed)
 
@@ -46,7 +103,9 @@ class Picker(QComboBox):
         with QSignalBlocker(self):
             self.clear()
             self._things = list(things.values())
-            self.addItems(list(things))
+            for name in things:
+                self.addItem(name)
+                self.setItemData(self.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
             if before in self._things:
                 self.setCurrentIndex(self._things.index(before))
         if self.value != before:

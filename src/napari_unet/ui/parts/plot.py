@@ -95,10 +95,11 @@ class TrainingPlot(QWidget):
         time, loss, iou = self._scales()
         ink = _Ink(self)
         ink.draw_time(time, iou.start)
-        ink.draw_values(loss, ink.loss, time.start, Qt.AlignmentFlag.AlignRight)
+        if len(self._loss):
+            ink.draw_values(loss, ink.loss, time.start, Qt.AlignmentFlag.AlignRight)
         if len(self._iou):
             ink.draw_values(iou, ink.iou, time.end, Qt.AlignmentFlag.AlignLeft)
-        ink.draw_legend(time, iou=bool(len(self._iou)))
+        ink.draw_legend(time, loss=bool(len(self._loss)), iou=bool(len(self._iou)))
         ink.draw_strokes(self._strokes, time, iou)
         ink.draw_curve(self._loss, time, loss, ink.loss)
         ink.draw_curve(self._iou, time, iou, ink.iou)
@@ -243,11 +244,12 @@ class _Ink:
             box = QRectF(x, scale.place(value) - metrics.height() / 2, width, metrics.height())
             self.painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, text)
 
-    def draw_legend(self, time: Scale, *, iou: bool) -> None:
+    def draw_legend(self, time: Scale, *, loss: bool, iou: bool) -> None:
         """Name the curves above the ticks that are theirs."""
         box = QRectF(0, 0, time.end + time.start, self.painter.fontMetrics().height())
-        self.painter.setPen(self.loss)
-        self.painter.drawText(box, Qt.AlignmentFlag.AlignLeft, "loss")
+        if loss:
+            self.painter.setPen(self.loss)
+            self.painter.drawText(box, Qt.AlignmentFlag.AlignLeft, "loss")
         if iou:
             self.painter.setPen(self.iou)
             self.painter.drawText(box, Qt.AlignmentFlag.AlignRight, "● best   IoU")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
 from napari_unet.ui.jobs.progress import Progress
 from napari_unet.ui.parts.actions import set_ready
+from napari_unet.ui.parts.text import Text
 
 __all__ = ["ProgressPanel"]
 
@@ -24,7 +25,7 @@ class ProgressPanel(QWidget):
         super().__init__()
         self.bar = QProgressBar()
         self.stop = QPushButton("Stop")
-        self.status = QLabel()
+        self.status = Text()
         self._latest = Progress("")
         self._show_soon = qthrottled(self._show_latest, timeout=_REFRESH_MS)
         self._build()
@@ -61,7 +62,6 @@ class ProgressPanel(QWidget):
     def _build(self) -> None:
         self.bar.setTextVisible(False)
         self.bar.setRange(0, _PARTS)
-        self.status.setWordWrap(True)
         row = QHBoxLayout()
         row.addWidget(self.bar, stretch=1)
         row.addWidget(self.stop)

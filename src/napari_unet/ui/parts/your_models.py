@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (  # type: ignore[attr-defined]
     QAbstractItemView,
     QGridLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QShortcut,
     QTableWidget,
@@ -21,6 +20,7 @@ from qtpy.QtWidgets import (  # type: ignore[attr-defined]
 
 from napari_unet.ui.jobs.models import ModelFile, date_of, kinds_of, score_of, tell_story
 from napari_unet.ui.parts.actions import set_ready
+from napari_unet.ui.parts.text import Text
 
 __all__ = ["YourModels"]
 
@@ -43,7 +43,7 @@ class YourModels(QWidget):
         self.delete = QPushButton("Delete")
         self.import_ = QPushButton("Import…")
         self.export = QPushButton("Export…")
-        self.gone = QLabel()
+        self.gone = Text()
         self.undo = QPushButton("Undo")
         self._files: tuple[ModelFile, ...] = ()
         self._why_not: str | None = None
@@ -99,7 +99,8 @@ class YourModels(QWidget):
         faded.setAlphaF(0.5)
         for column, text in enumerate((file.name, *known)):
             item = QTableWidgetItem(text)
-            item.setToolTip(tell_story(header) if header else file.problem)
+            story = tell_story(header) if header else file.problem
+            item.setToolTip(f"{file.name}\n{story}")
             if header is None or column > 0:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
             if header is None:
@@ -131,6 +132,7 @@ class YourModels(QWidget):
         table = self.table
         table.setHorizontalHeaderLabels(list(_COLUMNS))
         table.setAccessibleName("Your models")
+        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setEditTriggers(
@@ -149,7 +151,6 @@ class YourModels(QWidget):
         buttons.addWidget(self.export, 0, 1)
         buttons.addWidget(self.delete, 1, 0)
         buttons.addWidget(self.undo, 1, 1)
-        self.gone.setWordWrap(True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(table)

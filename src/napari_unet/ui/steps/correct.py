@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QLabel, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.ui.control.correcting import Correcting
 from napari_unet.ui.control.suggesting import Suggesting
 from napari_unet.ui.parts.actions import set_ready
+from napari_unet.ui.parts.text import Text
 from napari_unet.ui.steps.step import Step
 from napari_unet.ui.workbench import Choices, Workbench
 
@@ -32,10 +33,10 @@ class CorrectStep(Step):
         super().__init__(workbench, "Correct")
         self.correcting = correcting
         self.suggesting = suggesting
-        self.coaching = QLabel()
+        self.coaching = Text()
         self.take = QPushButton("Take prediction")
         self.suggest = QPushButton("Suggest where to paint next")
-        self.hint = QLabel()
+        self.hint = Text()
         self._build()
         self._connect()
         self.refresh()
@@ -63,8 +64,6 @@ class CorrectStep(Step):
             event.disconnect(self._on_layers_changed)
 
     def _build(self) -> None:
-        for label in (self.coaching, self.hint):
-            label.setWordWrap(True)
         for widget in (self.coaching, self.take, self.suggest, self.hint):
             self.body.addWidget(widget)
 

@@ -15,6 +15,7 @@ from napari_unet.ui.parts.actions import set_ready
 from napari_unet.ui.parts.folded import FoldedSettings
 from napari_unet.ui.parts.pickers import Picker
 from napari_unet.ui.parts.settings import SettingsForm, narrow_form
+from napari_unet.ui.parts.text import Text
 from napari_unet.ui.steps.step import Step
 from napari_unet.ui.workbench import Workbench
 
@@ -50,7 +51,7 @@ class SegmentStep(Step):
         self.start = QPushButton()
         self.pause = QPushButton("Pause")
         self.anew = QPushButton("Start over")
-        self.hint = QLabel()
+        self.hint = Text()
         self._build()
         self._connect()
         self.refresh()
@@ -78,7 +79,6 @@ class SegmentStep(Step):
         self.scope.offer(_SCOPES)
         self.scope.value = Scope.STACK
         self.kind.offer(_KINDS)
-        self.hint.setWordWrap(True)
         rows = narrow_form()
         for text, picker in (("What", self.scope), ("Output", self.kind)):
             label = QLabel(text)

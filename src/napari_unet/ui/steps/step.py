@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_unet.ui.parts.text import Text
 from napari_unet.ui.workbench import Workbench
 
 __all__ = ["Step"]
@@ -21,12 +22,11 @@ class Step(QWidget):
         super().__init__()
         self.workbench = workbench
         self.title = QLabel(title)
-        self.status = QLabel()
+        self.status = Text()
         self.body = QVBoxLayout()
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)
-        self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
