@@ -44,6 +44,7 @@ _NO_TRUTH = (
 _NOT_SEGMENTED = (
     "What was compared is not segmented to its end; segment it first, or compare all planes."
 )
+_RIGHT = 0  # of the kinds of mistakes: none
 _PAINTED_BACKGROUND = 1  # of a truth for objects whose zeros are unlabelled
 
 
@@ -65,6 +66,7 @@ class CompareDone:
     task: Task
     mistakes: Mapping[int, int]  # objects of each kind, or pixels of a wrong class
     complete: bool  # False: stopped, the planes so far count
+    found: int = 0  # true objects that are neither missed, split nor merged
     unfinished: int = 0  # planes that were left out, as their segmentation is not finished
 
 
@@ -114,7 +116,7 @@ def compare(
         from napari_unet.engine.evaluate import ClassSums, ObjectSums  # noqa: PLC0415
 
         sums = ObjectSums() if task is Task.OBJECTS else ClassSums()
-        found: Counter[int] = Counter(dict.fromkeys(KINDS[task], 0))
+        counts: Counter[int] = Counter(dict.fromkeys((_RIGHT, *KINDS[task]), 0))
         judged = done = left_out = 0
         for done, number in enumerate(planes, start=1):
             plane = _read(result, truth, number, task, unpainted)
@@ -123,15 +125,17 @@ def compare(
             position = result.position(number)
             if plane is not None:
                 sums.add(plane)
-                mistakes[position], wrong = _mark(plane, task)
-                found.update(wrong)
+                mistakes[position], of_plane = _mark(plane, task)
+                counts.update(of_plane)
                 judged += 1
             yield ComparePlane(position, done, len(planes), plane is not None)
             if stop():
                 break
         if not judged:
             raise LabelsError(_NOT_SEGMENTED if left_out else _NO_TRUTH)
-        yield CompareDone(sums.scores(), task, dict(found), done == len(planes), left_out)
+        found = counts.pop(_RIGHT)
+        complete = done == len(planes)
+        yield CompareDone(sums.scores(), task, dict(counts), complete, found, left_out)
 
     return run
 
@@ -156,9 +160,8 @@ def _read(
 
 
 def _mark(plane: Comparison, task: Task) -> tuple[Any, dict[int, int]]:
-    """Return the mistakes as an image, and how many there are of each kind."""
+    """Return the mistakes as an image, and how many there are of each kind; 0: right objects."""
     from napari_unet.engine.disagreement import (  # noqa: PLC0415
-        Mistake,
         class_disagreement,
         disagreement,
     )
@@ -167,9 +170,7 @@ def _mark(plane: Comparison, task: Task) -> tuple[Any, dict[int, int]]:
         wrong = class_disagreement(plane.prediction, plane.truth, plane.valid)
         return wrong, {1: int(wrong.sum())}
     found = disagreement(plane.prediction, plane.truth, valid=plane.valid)
-    return found.image, {
-        int(kind): found.counts[kind] for kind in Mistake if kind is not Mistake.RIGHT
-    }
+    return found.image, {int(kind): number for kind, number in found.counts.items()}
 
 
 def tell_plane(event: ComparePlane) -> Progress:
@@ -195,24 +196,69 @@ def tell_mistakes(mistakes: Mapping[int, int], task: Task) -> dict[int, str]:
     return {kind: count(number, KINDS[task][kind]) for kind, number in mistakes.items()}
 
 
-def figures(scores: ObjectScores | ClassScores) -> list[Figure]:
-    """Return the scores as the rows of a table."""
+def figures(event: CompareDone) -> list[Figure]:
+    """Return counts and scores as the rows of a table."""
     from napari_unet.engine.evaluate import ObjectScores  # noqa: PLC0415
 
-    return _of_objects(scores) if isinstance(scores, ObjectScores) else _of_classes(scores)
+    scores = event.scores
+    if isinstance(scores, ObjectScores):
+        return [*_counts(event, scores), *_of_objects(scores)]
+    return _of_classes(scores)
+
+
+def _counts(event: CompareDone, scores: ObjectScores) -> list[Figure]:
+    false, missed, split, merged = (event.mistakes[kind] for kind in KINDS[Task.OBJECTS])
+    return [
+        Figure("True objects", scores.reference_objects, "Objects in the truth."),
+        Figure("Objects in the result", scores.predicted_objects, "Right or wrong."),
+        Figure(
+            "Found",
+            event.found,
+            "True objects that the result has, too: the two share at least half of the area that "
+            "they cover together (IoU 0.5), and nothing is split or merged.",
+        ),
+        Figure("Missed", missed, "True objects that the result lacks, or has far from right."),
+        Figure("Split", split, "True objects that are two or more in the result."),
+        Figure("Merged", merged, "Objects in the result that are two or more in the truth."),
+        Figure("False positives", false, "Objects in the result where the truth has none such."),
+    ]
 
 
 def _of_objects(scores: ObjectScores) -> list[Figure]:
     return [
-        Figure("IoU", scores.foreground_iou, "Of all objects together and the background."),
-        Figure("SEG", scores.seg, "Mean overlap of the objects, as the Cell Tracking Challenge."),
-        Figure("AP at 0.5", scores.average_precision, "TP / (TP + FP + FN), at an IoU of 0.5."),
-        Figure("AP, 0.5–0.95", scores.mean_average_precision, "Mean over ten IoU thresholds."),
-        Figure("Precision at 0.5", scores.precision, "Share of the objects found that are right."),
-        Figure("Recall at 0.5", scores.recall, "Share of the true objects that are found."),
-        Figure("Rand error", scores.rand_error, "1 - F-score of the pairs of pixels; 0 is best."),
-        Figure("True objects", scores.reference_objects, "Objects in the truth."),
-        Figure("Objects found", scores.predicted_objects, "Objects in the result."),
+        Figure(
+            "IoU",
+            scores.foreground_iou,
+            "Of all objects together against the background: the area that result and truth share, "
+            "as a share of what they cover together. 1 is best, here and below.",
+        ),
+        Figure(
+            "SEG",
+            scores.seg,
+            "Mean IoU of the true objects with what was found of them, 0 for those that are not "
+            "covered by more than half; the measure of the Cell Tracking Challenge.",
+        ),
+        Figure(
+            "AP at 0.5",
+            scores.average_precision,
+            "Average precision: found objects as a share of found, missed and false ones; found "
+            "are those with an IoU of 0.5 or more.",
+        ),
+        Figure(
+            "AP, 0.5–0.95",
+            scores.mean_average_precision,
+            "Its mean over the IoUs 0.5, 0.55, …, 0.95: outlines count, too.",
+        ),
+        Figure(
+            "Precision at 0.5",
+            scores.precision,
+            "Share of the objects in the result that are true ones, with an IoU of 0.5 or more.",
+        ),
+        Figure(
+            "Recall at 0.5",
+            scores.recall,
+            "Share of the true objects that are in the result, with an IoU of 0.5 or more.",
+        ),
         Figure("Planes", scores.planes, "Planes that have a truth."),
     ]
 

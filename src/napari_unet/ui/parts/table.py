@@ -22,7 +22,7 @@ from napari_unet.ui.jobs.comparing import Figure
 __all__ = ["ScoreTable"]
 
 _HEADER = ("Measure", "Value")
-_MOST_ROWS = 12  # shown without scrolling
+_MOST_ROWS = 14  # shown without scrolling
 
 
 class ScoreTable(QWidget):

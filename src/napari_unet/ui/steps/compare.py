@@ -125,7 +125,7 @@ class CompareStep(Step):
     def _on_compared(self, event: CompareDone) -> None:
         words = tell_mistakes(event.mistakes, event.task)
         self.tell(" · ".join(_legend(kind, words[kind]) for kind in words))
-        self.table.show_figures(figures(event.scores))
+        self.table.show_figures(figures(event))
         self.table.show()
 
 
