@@ -74,7 +74,7 @@ def test_a_merged_cell_is_filled_before_a_small_mistake_is_dabbed_on() -> None:
     one = correct([empty], [truth], [merged], Task.OBJECTS, actions=1)
     three = correct([empty], [truth], [merged], Task.OBJECTS, actions=3)
 
-    assert set(np.unique(one.labels[0])) in ({0, 2}, {0, 3})
+    assert set(np.unique(one.labels[0])) == {0, 2}
     assert (one.labels[0] > 0).sum() >= 18 * 8  # all but the rim
     assert three.labels[0][2, 2] == 1  # background
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from napari_unet.config import ObjectsConfig, Task, TilingConfig
@@ -70,8 +70,7 @@ def test_class_probabilities_and_labels_do_not_depend_on_the_tiles(
     case: tuple[int, npt.NDArray[np.uint8], int],
 ) -> None:
     levels, image, tile = case
-    if image.size < 2:
-        return
+    assume(image.size > 1)  # a single pixel has no range of grey values
     model, tiling = MODELS[levels], TilingConfig(tile=tile)
     whole = probabilities(model, image)
     np.testing.assert_allclose(probabilities(model, image, tiling=tiling), whole, atol=1e-5)
@@ -88,8 +87,7 @@ def test_no_object_label_depends_on_the_tiles(
     case: tuple[int, npt.NDArray[np.uint8], int],
 ) -> None:
     levels, image, tile = case
-    if image.size < 2:
-        return
+    assume(image.size > 1)  # a single pixel has no range of grey values
     model = OBJECTS[levels]
     found = np.sort(np.append(probabilities(model, image).ravel(), [0.3, 0.7]))
     found = found[(found >= 0.3) & (found <= 0.7)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -28,6 +29,7 @@ from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.smallest import ObjectSizes
 from napari_unet.engine.train import fit
 from napari_unet.engine.trainer import Trainer, _pull_to_first_answer
+from tests.engine.conftest import BuiltNetworks
 from tests.engine.scenes import QUICK, TINY, bright_squares, result, run, strokes
 
 
@@ -191,12 +193,16 @@ def test_stopping_takes_effect_after_the_current_step_and_keeps_the_best_weights
     assert done.model.record.validation_loss is not None
 
 
-def test_closing_the_iterator_half_way_is_safe() -> None:
+def test_closing_the_iterator_half_way_lets_go_of_the_network(built: BuiltNetworks) -> None:
     events = run()
-    for _ in range(5):
-        next(events)
+    assert any(isinstance(event, StepDone) for event in events)  # the rest waits
+    assert built[-1]() is not None
 
     events.close()  # type: ignore[attr-defined]
+    gc.collect()
+
+    assert list(events) == []
+    assert {network() for network in built} == {None}
 
 
 def test_a_time_limit_ends_training() -> None:

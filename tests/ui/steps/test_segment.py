@@ -187,7 +187,7 @@ def test_every_setting_reaches_the_job(
         step.start.click()
     asked = getattr(engine.turns[-1], form)
     assert getattr(asked, setting) == expected
-    assert asked != type(asked)() or expected is None
+    assert (asked == type(asked)()) is (expected is None)  # else it is another than without it
 
 
 @pytest.mark.parametrize("kind", list(OutputKind))
