@@ -81,7 +81,6 @@ BAD_FOR_TRAINING: list[tuple[str, Spoil, tuple[str, ...], str]] = [
     ("constant image", _image(np.zeros_like), (), "constant"),
     ("NaN", _image(_with(np.nan)), (), "NaN"),
     ("infinity", _image(_with(np.inf)), (), "infinite"),
-    ("colour picture", _rgb, (), "colour"),
     ("complex image", _image(lambda a: a.astype(np.complex64)), (), "complex64"),
     ("bool image", _image(lambda a: a > 300), (), "bool"),
     ("labels of another size", _labels(lambda a: a[:, :-1]), (), "×"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unet.engine.errors import ImageError
-from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes
+from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes, ColourPlanes
 
 
 @st.composite
@@ -133,6 +133,15 @@ def test_a_colour_picture_has_three_channels() -> None:
     assert (planes.count, planes.channels, planes.shape) == (2, 3, (4, 5))
     region = planes.read(1, slice(1, 3), slice(2, 5))
     np.testing.assert_array_equal(region[1], picture[1, 1:3, 2:5, 1])
+
+
+@pytest.mark.parametrize("samples", [3, 4])
+def test_the_transparency_of_a_colour_picture_is_no_channel(samples: int) -> None:
+    picture = np.arange(2 * 4 * 5 * samples, dtype=np.uint8).reshape(2, 4, 5, samples)
+    planes = ColourPlanes(picture)
+    assert (planes.count, planes.channels, planes.shape) == (2, 3, (4, 5))
+    region = planes.read(1, slice(1, 3), slice(2, 5))
+    np.testing.assert_array_equal(region, np.moveaxis(picture[1, 1:3, 2:5, :3], -1, 0))
 
 
 def test_stacks_become_channels_in_their_order() -> None:

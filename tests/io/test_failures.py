@@ -100,7 +100,7 @@ def garbled_zarr(folder: Path) -> Path:
     return folder / "a.zarr"
 
 
-def zarr_of_images(folder: Path) -> Path:
+def zarr_without_images(folder: Path) -> Path:
     group = zarr.open_group(str(folder / "a.zarr"), mode="w")
     group.create_group("first")
     return folder / "a.zarr"
@@ -177,11 +177,11 @@ READING = [
     Case("empty zarr", empty_zarr, FileError, "a.zarr' holds no zarr data", "choose the folder"),
     Case("garbled zarr", garbled_zarr, FileError, "a.zarr' cannot be read", "once more"),
     Case(
-        "zarr of images",
-        zarr_of_images,
+        "zarr without images",
+        zarr_without_images,
         FileError,
-        "a.zarr' is no OME-Zarr image",
-        "give the path of one image inside it, for example",
+        "a.zarr' holds no OME-Zarr image",
+        "choose the folder of an image",
     ),
     Case("zarr without axes", zarr_without("axes"), FileError, "a.zarr' cannot be", "once more"),
     Case(

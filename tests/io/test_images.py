@@ -102,6 +102,48 @@ def test_a_folder_may_mix_tiff_and_png_and_hold_other_files(tmp_path: Path, grey
     np.testing.assert_array_equal(np.asarray(open_image(folder).array), grey[:2])
 
 
+def test_channels_in_names_are_channels(tmp_path: Path, grey: Grey) -> None:
+    names = [f"Series3_z{z:02}_ch{c:02}.tif" for z in range(3) for c in range(2)]
+    stack = open_image(write_folder(tmp_path / "a", grey, names))
+    assert (stack.axes, stack.array.shape) == ("ZCYX", (3, 2, 40, 52))
+    np.testing.assert_array_equal(np.asarray(stack.array), grey.reshape(3, 2, 40, 52))
+    assert [channel.name for channel in stack.channels] == ["ch00", "ch01"]
+    assert stack.plane_names == ("Series3_z00", "Series3_z01", "Series3_z02")
+
+
+def test_labels_beside_images_are_no_planes(tmp_path: Path, grey: Grey) -> None:
+    folder = write_folder(tmp_path / "a", grey[:3], [f"cell{i}.tif" for i in range(3)])
+    for i in range(3):
+        iio.imwrite(folder / f"cell{i}_cp_masks.tif", grey[i].astype(np.int32))
+        (folder / f"cell{i}_seg.npy").write_text("Cellpose's own")
+    np.testing.assert_array_equal(np.asarray(open_image(folder).array), grey[:3])
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "CYX", "TZCYX"])
+def test_planes_with_leading_axes_of_length_1_are_planes(
+    axes: str, tmp_path: Path, grey: Grey
+) -> None:
+    (tmp_path / "a").mkdir()
+    for i, plane in enumerate(grey):
+        data = plane.reshape((1,) * (len(axes) - 2) + plane.shape)
+        path = tmp_path / "a" / f"{i}.tif"
+        tifffile.imwrite(path, data, photometric="minisblack", metadata={"axes": axes})
+    stack = open_image(tmp_path / "a")
+    assert stack.axes == "ZYX"
+    np.testing.assert_array_equal(np.asarray(stack.array), grey)
+
+
+def test_planes_of_several_channels_make_a_stack_of_channels(tmp_path: Path, grey: Grey) -> None:
+    data = grey.reshape(3, 2, 40, 52)
+    (tmp_path / "a").mkdir()
+    for i, plane in enumerate(data):
+        path = tmp_path / "a" / f"{i}.tif"
+        tifffile.imwrite(path, plane, imagej=True, metadata={"axes": "CYX"})
+    stack = open_image(tmp_path / "a")
+    assert stack.axes == "ZCYX"
+    np.testing.assert_array_equal(np.asarray(stack.array), data)
+
+
 def test_a_folder_has_the_pixel_size_of_its_first_plane(tmp_path: Path, grey: Grey) -> None:
     (tmp_path / "a").mkdir()
     for i, plane in enumerate(grey):

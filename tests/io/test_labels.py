@@ -114,6 +114,27 @@ def test_tifffile_reads_the_same(largest: int, tmp_path: Path) -> None:
         np.testing.assert_array_equal(tif.series[0].asarray(), data)
 
 
+@pytest.mark.parametrize("axes", ["QTZYX", "PQTZYX", "HEPQTZYX", "TPZQYX"])
+def test_more_axes_than_ome_has_room_for_come_back(axes: str, tmp_path: Path) -> None:
+    data = numbers((2,) * (len(axes) - 2) + (8, 9), 70_000)
+    spacing = {"Y": 0.5, "X": 0.25}
+    rows = data.reshape(-1, 8, 9)
+    path = write_labels(tmp_path / "a.tif", rows, shape=data.shape, axes=axes, spacing=spacing)
+    stack = open_image(path)
+    assert (stack.axes, stack.is_labels) == (axes, True)
+    assert stack.spacing == pytest.approx(spacing)
+    np.testing.assert_array_equal(np.asarray(stack.array), data)
+    np.testing.assert_array_equal(tifffile.imread(path), data)
+
+
+def test_a_name_that_promises_ome_gets_a_name_that_works(tmp_path: Path) -> None:
+    shape = (2, 2, 2, 2, 8, 9)
+    sentence = r"OME-TIFF has no room for the axes PQTZYX; end the name in .tif, without .ome"
+    with pytest.raises(FileError, match=sentence):
+        write_labels(tmp_path / "a.ome.tif", [], shape=shape, axes="PQTZYX", spacing={})
+    assert not list(tmp_path.iterdir())
+
+
 @given(
     shape=st.tuples(*[st.integers(1, 4)] * 2, st.integers(1, 70), st.integers(1, 70)),
     largest=st.sampled_from([1, 255, 65535, 70_000]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import tifffile
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from napari_builtins.io import napari_get_reader  # type: ignore[import-untyped]
+from napari_builtins.io import napari_get_reader, napari_write_labels  # type: ignore[import-untyped]
 
 from napari_unet.io import napari_hooks
 from napari_unet.io.images import open_image
@@ -101,6 +102,41 @@ def test_channels_become_a_layer_each(tmp_path: Path, grey: Grey) -> None:
         layer = Image(array, **settings)
         assert layer.axis_labels == ("t", "y", "x")
         np.testing.assert_array_equal(np.asarray(layer.data), data[:, channel])
+
+
+def test_channels_are_called_and_coloured_as_the_file_says(tmp_path: Path, grey: Grey) -> None:
+    told = {"Name": ["DAPI", ""], "Color": [65535, -1]}  # blue, white
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(
+        path, grey[:2], photometric="minisblack", metadata={"axes": "CYX", "Channel": told}
+    )
+    blue, white = (Image(array, **settings) for array, settings, _ in layers(path))
+    assert (blue.name, white.name) == ("a DAPI", "a C1")
+    np.testing.assert_array_equal(blue.colormap.colors[-1], [0, 0, 1, 1])
+    assert white.colormap.name == "gray"
+
+
+def test_a_display_range_that_the_file_states_is_that_of_the_layer(
+    tmp_path: Path, grey: Grey
+) -> None:
+    meta = {"axes": "ZYX", "min": 100.0, "max": 900.0}
+    tifffile.imwrite(tmp_path / "a.tif", grey, imagej=True, metadata=meta)
+    [(array, settings, _)] = layers(tmp_path / "a.tif")
+    assert Image(array, **settings).contrast_limits == [100, 900]
+
+
+@pytest.mark.parametrize("name", ["Labels.tif", "cells_cp_masks.tif"])
+def test_three_planes_of_labels_that_napari_saved_come_back_as_labels(
+    name: str, tmp_path: Path
+) -> None:
+    data = np.zeros((3, 40, 52), np.int32)
+    data[1, 4:9, 4:9] = 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # tifffile's, about RGB
+        napari_write_labels(str(tmp_path / name), data, {"name": "a"})
+    [(array, settings, kind)] = layers(tmp_path / name)
+    assert kind == "labels"
+    np.testing.assert_array_equal(Labels(array, **settings).data, data)
 
 
 def test_colour_pictures_stay_colour_pictures(tmp_path: Path, rng: np.random.Generator) -> None:

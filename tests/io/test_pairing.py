@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_unet.engine.errors import FileError, LabelsError
 from napari_unet.io.images import open_image
-from napari_unet.io.pairing import open_labels_for
+from napari_unet.io.pairing import fit_to_labels, open_labels_for
 from napari_unet.io.stack import ImageStack
 
 Labels = npt.NDArray[np.uint16]
@@ -119,6 +119,55 @@ def test_channels_of_the_image_need_no_labels_of_their_own(
     np.testing.assert_array_equal(labels.read(2, *ALL)[0], painted[2])
 
 
+def test_channels_that_have_a_label_plane_each_are_planes(
+    tmp_path: Path, grey: npt.NDArray[np.uint16], painted: Labels
+) -> None:
+    tifffile.imwrite(tmp_path / "cells.tif", grey, imagej=True)
+    image = open_image(tmp_path / "cells.tif")
+    assert image.axes == "CYX"
+    tifffile.imwrite(tmp_path / "stack.tif", painted, photometric="minisblack")
+    folder = save(tmp_path / "folder", painted, {i: f"{i}.png" for i in range(6)})
+    for path in (tmp_path / "stack.tif", folder):
+        fitting = fit_to_labels(image, path)
+        assert fitting.axes == "ZYX"
+        labels = open_labels_for(fitting, path)
+        np.testing.assert_array_equal(labels.read(4, *ALL)[0], painted[4])
+        np.testing.assert_array_equal(fitting.planes().read(4, *ALL)[0], grey[4])
+
+
+@pytest.mark.parametrize("shape", [(40, 52), (5, 40, 52), (6, 40, 50)])
+def test_channels_stay_channels_with_any_other_labels(
+    shape: tuple[int, ...], tmp_path: Path, grey: npt.NDArray[np.uint16]
+) -> None:
+    tifffile.imwrite(tmp_path / "cells.tif", grey, imagej=True)
+    tifffile.imwrite(tmp_path / "l.tif", np.zeros(shape, np.uint8), photometric="minisblack")
+    assert fit_to_labels(open_image(tmp_path / "cells.tif"), tmp_path / "l.tif").axes == "CYX"
+
+
+def test_labels_beside_their_images_pair_with_them(
+    tmp_path: Path, grey: npt.NDArray[np.uint16], painted: Labels
+) -> None:
+    folder = save(tmp_path / "a", grey, {i: f"cell{i}.tif" for i in range(6)})
+    for i in (1, 4):
+        iio.imwrite(folder / f"cell{i}_cp_masks.png", painted[i])
+    image = open_image(folder)
+    assert image.array.shape == (6, 40, 52)
+    labels = open_labels_for(image, folder)
+    assert labels.present == (1, 4)
+    np.testing.assert_array_equal(labels.read(4, *ALL)[0], painted[4])
+
+
+def test_labels_of_planes_in_files_of_channels_pair_by_the_plane(
+    tmp_path: Path, grey: npt.NDArray[np.uint16], painted: Labels
+) -> None:
+    names = [f"s3_z{z}_ch{c}.tif" for z in range(3) for c in range(2)]
+    image = open_image(save(tmp_path / "a", grey, dict(enumerate(names))))
+    folder = save(tmp_path / "b", painted, {1: "s3_z1_mask.tif", 2: "s3_z2_mask.tif"})
+    labels = open_labels_for(image, folder)
+    assert labels.present == (1, 2)
+    np.testing.assert_array_equal(labels.read(2, *ALL)[0], painted[2])
+
+
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint32", "int64", "float32"])
 def test_whole_numbers_of_any_type_become_int32(
     dtype: str, stack: ImageStack, tmp_path: Path
@@ -207,7 +256,8 @@ def test_a_stack_in_a_folder_of_labels_is_refused(
     ("value", "dtype", "sentence"),
     [
         (0.5, "float32", "are fractions; labels are whole numbers: round them"),
-        (np.nan, "float32", "are fractions"),
+        (np.nan, "float32", "hold NaN, which is no number; give what is not labelled the number 0"),
+        (np.inf, "float32", "are fractions"),
         (-1, "int16", "hold the negative number -1; give background"),
         (2**31, "uint32", "go up to 2147483648, but 2147483647 is the largest"),
         (3e9, "float64", "go up to 3000000000"),

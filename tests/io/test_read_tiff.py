@@ -75,6 +75,20 @@ def test_every_type_of_number(dtype: str, how: dict[str, Any], tmp_path: Path, g
     np.testing.assert_array_equal(np.asarray(stack.array), data)
 
 
+@pytest.mark.parametrize("how", [{}, {"tile": (16, 16)}, {"rowsperstrip": 8}])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_jpeg_is_read_like_any_other_compression(
+    samples: int, how: dict[str, Any], tmp_path: Path
+) -> None:
+    ramp = np.linspace(0, 250, 40 * 48).reshape(40, 48).astype(np.uint8)
+    data = ramp if samples == 1 else np.stack([ramp, ramp // 2, ramp // 3], axis=-1)
+    photometric = "minisblack" if samples == 1 else "rgb"
+    path = write(tmp_path / "a.tif", data, compression="jpeg", photometric=photometric, **how)
+    found = np.asarray(open_tiff(path).array)
+    np.testing.assert_array_equal(found, tifffile.imread(path))
+    assert np.abs(found.astype(int) - data).mean() < 10
+
+
 def test_a_single_plane(tmp_path: Path, grey: Grey) -> None:
     stack = open_tiff(write(tmp_path / "a.tiff", grey[0]))
     assert (stack.axes, stack.array.shape) == ("YX", SHAPE[1:])
@@ -120,13 +134,16 @@ def test_colour_pictures_carry_their_samples_last(
 ) -> None:
     data = rng.integers(0, 255, (2, 40, 52, 3), dtype=np.uint8)
     stored = data if planar == "contig" else np.moveaxis(data, -1, 1)
-    path = write(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar, **how)
+    told = {"photometric": "rgb", "planarconfig": planar, "software": "a camera", "metadata": None}
+    path = write(tmp_path / "a.tif", stored, **told, **how)
     stack = open_tiff(path)
     assert (stack.axes, stack.is_rgb) == ("ZYXS", True)
     np.testing.assert_array_equal(np.asarray(stack.array), data)
     np.testing.assert_array_equal(stack.array[1, 9:30, 20:41, 1], data[1, 9:30, 20:41, 1])
-    with pytest.raises(ImageError, match=r"'a' is a colour \(RGB\) picture; convert it to grey"):
-        stack.planes()
+    planes = stack.planes()
+    assert (planes.count, planes.channels) == (2, 3)
+    region = planes.read(1, slice(9, 30), slice(20, 41))
+    np.testing.assert_array_equal(region, np.moveaxis(data[1, 9:30, 20:41], -1, 0))
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
@@ -139,25 +156,6 @@ def test_samples_that_are_no_colours_are_channels(
     stack = open_tiff(path)
     assert stack.axes == "CYX"
     np.testing.assert_array_equal(stack.planes().read(0, slice(0, 40), slice(5, 9)), data[..., 5:9])
-
-
-def test_an_ome_image_may_lie_in_several_files(tmp_path: Path, grey: Grey) -> None:
-    names = ["a.ome.tif", "b.ome.tif"]
-    parts = "".join(
-        f'<TiffData FirstT="{t}" IFD="0" PlaneCount="1">'
-        f'<UUID FileName="{name}">urn:uuid:{t:08}-0000-0000-0000-000000000000</UUID></TiffData>'
-        for t, name in enumerate(names)
-    )
-    for t, name in enumerate(names):
-        xml = tifffile.OmeXml(UUID=f"{t:08}-0000-0000-0000-000000000000")
-        xml.addimage("uint16", (2, 40, 52), (2, 1, 1, 40, 52, 1), axes="TYX")
-        text = xml.tostring().replace('<TiffData IFD="0" PlaneCount="2"/>', parts)
-        tifffile.imwrite(
-            tmp_path / name, grey[t], description=text, metadata=None, compression="zlib"
-        )
-    stack = open_tiff(tmp_path / names[0])
-    assert stack.axes == "TYX"
-    np.testing.assert_array_equal(np.asarray(stack.array), grey[:2])
 
 
 def test_planes_that_ome_says_were_never_written_are_zero(tmp_path: Path, grey: Grey) -> None:
@@ -223,6 +221,21 @@ def test_planes_that_ome_says_were_never_written_are_zero(tmp_path: Path, grey: 
         ({"resolution": (72.0, 72.0), "resolutionunit": "INCH"}, {}),
         ({"resolution": (300.0, 300.0), "resolutionunit": "INCH"}, {}),
         ({"resolution": (5.0, 5.0), "resolutionunit": "NONE"}, {}),
+        *(
+            ({"imagej": True, "resolution": (n, n), "metadata": {"unit": unit, "spacing": 1.0}}, {})
+            for n, unit in ((72.0, "inch"), (96.0, "in"), (300.0, "inches"), (28.35, "cm"))
+        ),
+        (
+            {"imagej": True, "resolution": (50800.0, 50800.0), "metadata": {"unit": "inch"}},
+            {"X": 0.5, "Y": 0.5},
+        ),
+        (  # Bio-Formats makes this of 72 dots per inch
+            {
+                "ome": True,
+                "metadata": {"axes": "ZYX", "PhysicalSizeX": 352.778, "PhysicalSizeY": 352.778},
+            },
+            {},
+        ),
         ({}, {}),
     ],
 )
@@ -356,6 +369,49 @@ def test_several_images_in_one_file_are_not_chosen_from_in_silence(
         tif.write(grey, photometric="minisblack", metadata=None)
         tif.write(grey[0, :20, :20], photometric="minisblack", metadata=None)
     with pytest.raises(ImageError, match=r"two.tif' holds 2 images \(6×40×52, 20×20\); save the"):
+        open_tiff(path)
+
+
+def test_many_images_are_told_in_a_short_sentence(tmp_path: Path, grey: Grey) -> None:
+    path = tmp_path / "many.tif"
+    with tifffile.TiffWriter(path) as tif:
+        for side in range(10, 40):
+            tif.write(grey[0, :side, :side], photometric="minisblack")
+    with pytest.raises(ImageError, match=r"holds 30 images \(10×10, 11×11, 12×12, …\); save the"):
+        open_tiff(path)
+
+
+@pytest.mark.parametrize("how", [{}, {"metadata": None}, {"compression": "zlib"}])
+def test_frames_that_were_written_one_by_one_are_a_stack(
+    how: dict[str, Any], tmp_path: Path, grey: Grey
+) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as tif:
+        for frame in grey:
+            tif.write(frame, photometric="minisblack", **how)
+    stack = open_tiff(path)
+    assert stack.axes == "ZYX"
+    np.testing.assert_array_equal(np.asarray(stack.array), grey)
+    np.testing.assert_array_equal(stack.array[4, 5:9], grey[4, 5:9])
+
+
+def test_volumes_that_were_written_one_by_one_are_a_movie(tmp_path: Path, grey: Grey) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as tif:
+        for volume in (grey[:3], grey[3:]):
+            tif.write(volume, photometric="minisblack", metadata={"axes": "ZYX"})
+    stack = open_tiff(path)
+    assert stack.axes == "TZYX"
+    np.testing.assert_array_equal(np.asarray(stack.array), grey.reshape(2, 3, 40, 52))
+
+
+def test_a_frame_of_a_row_that_is_cut_off_is_told(tmp_path: Path, grey: Grey) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as tif:
+        for frame in grey:
+            tif.write(frame, photometric="minisblack", contiguous=False)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(FileError, match=r"a.tif' is truncated: its end is missing"):
         open_tiff(path)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from napari_unet.cli.console import say, show, stop_on_signal
+from napari_unet.cli.console import say, saying_warnings, show, stop_on_signal
 from napari_unet.cli.options import (
     STACK,
     AsJson,
@@ -44,7 +44,8 @@ class _Sentences(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with saying_warnings():
+                return super().invoke(ctx)
         except UnetPaintError as error:
             say(f"Error: {error}")
             raise typer.Exit(1) from error

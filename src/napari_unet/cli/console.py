@@ -6,6 +6,7 @@ import json
 import math
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -15,7 +16,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-__all__ = ["Interruption", "progress_bar", "say", "show", "show_table", "stop_on_signal"]
+from napari_unet.io.failures import FileWarning
+
+__all__ = [
+    "Interruption",
+    "progress_bar",
+    "say",
+    "saying_warnings",
+    "show",
+    "show_table",
+    "stop_on_signal",
+]
 
 _SIGNAL_STATUS = 128  # exit status of a program that a signal ended: this plus its number
 
@@ -26,6 +37,23 @@ Update = Callable[[float, str], None]
 def say(text: str) -> None:
     """Print a line on standard error."""
     typer.echo(text, err=True)
+
+
+@contextmanager
+def saying_warnings() -> Iterator[None]:
+    """Say what is odd about a file in a line of its own, without where in the code it was seen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FileWarning)
+        plain = warnings.showwarning
+
+        def show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, FileWarning):
+                say(f"Note: {message}")
+            else:
+                plain(message, category, *where)
+
+        warnings.showwarning = show_warning  # type: ignore[assignment]  # where it was is passed on
+        yield
 
 
 def show(figures: Mapping[str, Any], *, as_json: bool) -> None:

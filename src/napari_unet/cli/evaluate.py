@@ -35,7 +35,7 @@ def compare(
     UnetPaintError
         If a file cannot be read, the shapes differ, or no plane is left to compare.
     """
-    stack = open_image(prediction)
+    stack = open_image(prediction).channels_as_planes()  # labels have no channels
     predicted = open_labels_for(stack, prediction)
     true = open_labels_for(stack, truth)
     numbers = true.present

@@ -74,7 +74,7 @@ def segment_stack(
             "Only numbered objects can be linked from plane to plane; leave out --link, or take a "
             "model of objects and the output kind 'labels'."
         )
-    stack = open_image(image)
+    stack = _for_model(open_image(image), trained)
     planes = stack.planes()
     numbers = range(planes.count) if selection is None else selection.numbers(planes.count)
     events = segment(
@@ -108,6 +108,16 @@ def segment_stack(
         "finished": done.reason.value,
         "seconds": round(done.seconds, 3),
     }
+
+
+def _for_model(stack: ImageStack, model: Model) -> ImageStack:
+    """Return the stack; if it is one plane of channels and the model takes one, they are planes."""
+    planes = stack.channels_as_planes()
+    count = planes.layout().count
+    if model.network.in_channels > 1 or stack.layout().count > 1 or count == 1:
+        return stack
+    say(f"The model takes one channel: the {count} channels of '{stack.name}' are read as planes.")
+    return planes
 
 
 class _Filling:

@@ -34,7 +34,7 @@ from napari_unet.engine.targets import LabelScheme
 from napari_unet.engine.train import fit
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import ImageStack, open_image
-from napari_unet.io.pairing import LabelPlanes, open_labels_for
+from napari_unet.io.pairing import LabelPlanes, fit_to_labels, open_labels_for
 
 __all__ = ["for_people", "train_model"]
 
@@ -66,7 +66,7 @@ def train_model(
     """
     require_folder(output, suffixes=(".safetensors",), inputs=(image, labels))
     choice = pick_device(device)
-    stack = open_image(image)
+    stack = fit_to_labels(open_image(image), labels)
     planes = stack.planes()
     painted = _labels(stack, labels, selection)
     events = fit(

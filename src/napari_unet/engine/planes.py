@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from napari_unet.engine.errors import ImageError
 
-__all__ = ["ArrayPlanes", "ChannelPlanes", "Planes"]
+__all__ = ["ArrayPlanes", "ChannelPlanes", "ColourPlanes", "Planes"]
+
+_COLOURS = 3  # red, green, blue; alpha is how the image is shown, not what was measured
 
 
 class Planes(Protocol):
@@ -155,6 +157,33 @@ class ArrayPlanes:
         axis = sum(isinstance(i, slice) for i in index[: self._channel_axis])
         assert region.ndim == len(kept_axes)
         return np.moveaxis(region, axis, 0)
+
+
+class ColourPlanes(ArrayPlanes):
+    """Red, green and blue of colour pictures (..., Y, X, S); transparency is left out.
+
+    Parameters
+    ----------
+    array, name, followed
+        As of `ArrayPlanes`.
+
+    Raises
+    ------
+    ImageError
+        As `ArrayPlanes`.
+    """
+
+    def __init__(self, array: Any, *, name: str = "image", followed: int = 2) -> None:
+        super().__init__(array, channel_axis=-1, name=name, followed=followed)
+
+    @property
+    def channels(self) -> int:
+        """Return 3."""
+        return _COLOURS
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        """Return the region as (3, y, x), in the stored type; slices inside the plane."""
+        return super().read(plane, y, x)[:_COLOURS]
 
 
 class ChannelPlanes:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 from napari_unet.engine.errors import FileError
 
-__all__ = ["cannot_read", "cannot_write"]
+__all__ = ["FileWarning", "cannot_read", "cannot_write"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class FileWarning(UserWarning):
+    """Something in a file is not as it should be, but it can be read."""
 
 
 def cannot_read(path: Path, error: BaseException) -> FileError:

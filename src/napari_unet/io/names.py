@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["file_stem", "frame_axis", "natural_key", "pair_names", "pair_numbers"]
+__all__ = ["file_stem", "natural_key", "pair_names", "pair_numbers"]
 
 _DIGITS = re.compile(r"(\d+)")
-_TIME = re.compile(r"(?:^|[^a-z])(?:t|time|frame)[ _-]?\d+$", re.IGNORECASE)
 _NOT_IN_FILES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')  # on one system or another
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
 _LONGEST = 150  # bytes: 255 are allowed, and numbers, dates and endings are put behind it
@@ -39,11 +38,6 @@ def natural_key(path: Path) -> tuple[tuple[str | int, ...], str]:
     """Return the sort key that puts t2 before t10, as people count."""
     parts = _DIGITS.split(path.name.lower())
     return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), path.name
-
-
-def frame_axis(stems: Sequence[str]) -> str:
-    """Return "T" if all names end like t007, time7 or frame_7, else "Z"."""
-    return "T" if all(_TIME.search(stem) for stem in stems) else "Z"
 
 
 def pair_names(labels: Sequence[str], images: Sequence[str]) -> dict[str, int] | str:

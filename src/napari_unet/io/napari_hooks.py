@@ -11,12 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.engine.compact import bands
+from napari_unet.io.axes import axis_letters, name_axes
+from napari_unet.io.channel import Channel
+from napari_unet.io.folder_names import is_label_name
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import open_label_writer
 from napari_unet.io.names import natural_key
 from napari_unet.io.read_folder import list_planes, open_planes
 from napari_unet.io.read_zarr import is_zarr
-from napari_unet.io.stack import ImageStack, Layout, name_axes
+from napari_unet.io.stack import ImageStack, Layout
 from napari_unet.io.unfinished import tell_unfinished, unfinished_in
 from napari_unet.io.units import to_micrometres, to_seconds
 
@@ -44,8 +47,9 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
 def read_layers(path: str | list[str]) -> list[LayerData]:
     """Return layers with scale, units and axis labels; pixels of images are read when shown.
 
-    Channels (axis C) become one layer each. Label images, as written here, become one labels
-    layer, which lies in memory whole, so that it can be corrected.
+    Channels (axis C) become one layer each, called and coloured as the file says. Label images,
+    which were written here or have a name that says so, become one labels layer, which lies in
+    memory whole, so that it can be corrected.
 
     Raises
     ------
@@ -57,22 +61,38 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
         stack = open_planes(files, files[0].parent.name)
     else:
         stack = open_image(path)
-    if stack.is_labels:
+    if stack.is_labels or _looks_like_labels(stack):
         settings = _layer_settings(stack, stack.axes, stack.name)
         del settings["rgb"]
         return [(np.asarray(stack.array), settings, "labels")]
     if "C" not in stack.axes:
-        return [(stack.array, _layer_settings(stack, stack.axes, stack.name), "image")]
+        shown = _shown(stack.channels[0]) if len(stack.channels) == 1 else {}
+        return [(stack.array, _layer_settings(stack, stack.axes, stack.name) | shown, "image")]
     axis = stack.axes.index("C")
     axes = stack.axes.replace("C", "")
+    channels = stack.channels or [Channel()] * stack.array.shape[axis]
     return [
         (
-            stack.array.take(channel, axis),
-            {**_layer_settings(stack, axes, f"{stack.name} C{channel}"), "blending": "additive"},
+            stack.array.take(number, axis),
+            _layer_settings(stack, axes, f"{stack.name} {channel.name or f'C{number}'}")
+            | _shown(channel)
+            | {"blending": "additive"},
             "image",
         )
-        for channel in range(stack.array.shape[axis])
+        for number, channel in enumerate(channels)
     ]
+
+
+def _looks_like_labels(stack: ImageStack) -> bool:
+    """Return whether whole numbers are called labels, as a layer that napari itself has saved."""
+    numbered = stack.array.dtype.kind in "ui" and not stack.is_rgb and "C" not in stack.axes
+    return numbered and is_label_name(stack.name)
+
+
+def _shown(channel: Channel) -> dict[str, Any]:
+    """Return how a layer shows a channel, as far as the file tells."""
+    colour = {} if channel.colour is None else {"colormap": channel.colour}
+    return colour if channel.limits is None else {**colour, "contrast_limits": channel.limits}
 
 
 def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -119,9 +139,9 @@ def _layer_settings(stack: ImageStack, axes: str, name: str) -> dict[str, Any]:
 
 def _axes(labels: Any, ndim: int) -> str:
     """Return one letter per axis: the layer's own where they make sense, YX last in any case."""
-    given = [str(label).strip().upper() for label in labels or []]
-    leading = given[:-2] if len(given) == ndim else ["?"] * (ndim - 2)
-    return name_axes("".join(a if a in ("T", "Z", "C") else "?" for a in leading) + "YX")
+    given = axis_letters([str(label) for label in labels or []])
+    leading = given[:-2] if len(given) == ndim else "?" * (ndim - 2)
+    return name_axes("".join(a if a in "TZC" else "?" for a in leading) + "YX")
 
 
 def _spacing(axes: str, scale: Any, units: Any) -> dict[str, float]:

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.io.images import open_image
 from napari_unet.io.names import pair_names, pair_numbers
-from napari_unet.io.read_folder import list_planes, open_plane
+from napari_unet.io.read_folder import list_labels, open_plane
 from napari_unet.io.read_zarr import is_zarr
 from napari_unet.io.stack import ImageStack, Layout
 
-__all__ = ["LabelPlanes", "open_labels_for"]
+__all__ = ["LabelPlanes", "fit_to_labels", "open_labels_for"]
 
 _LARGEST = int(np.iinfo(np.int32).max)
 Region = tuple[slice, slice]
@@ -119,7 +119,7 @@ def open_labels_for(image: ImageStack, path: str | Path) -> LabelPlanes:
     """
     path = Path(path)
     if path.is_dir() and not is_zarr(path):
-        return _from_files(image, list_planes(path), path)
+        return _from_files(image, list_labels(path), path)
     labels = _open(open_image, path)
     expected = image.layout()
     found = Layout(labels.array.shape, labels.axes)  # labels have no channels, whatever it says
@@ -129,6 +129,33 @@ def open_labels_for(image: ImageStack, path: str | Path) -> LabelPlanes:
         if found.count == 1:
             return _from_files(image, [path], path)
     raise _other_shape(path, labels, expected)
+
+
+def fit_to_labels(image: ImageStack, path: str | Path) -> ImageStack:
+    """Return the image, with its channels as planes if its labels have one plane for each.
+
+    Parameters
+    ----------
+    image
+        The image; only where it has one plane can its channels be meant as planes.
+    path
+        The labels, as of `open_labels_for`.
+
+    Raises
+    ------
+    FileError, LabelsError
+        If the labels cannot be read.
+    """
+    planes = image.channels_as_planes()
+    path = Path(path)
+    if image.layout().count > 1 or planes.layout().count == 1:
+        return image
+    if path.is_dir() and not is_zarr(path):
+        return planes if len(list_labels(path)) == planes.layout().count else image
+    labels = _open(open_image, path)
+    found = Layout(labels.array.shape, labels.axes)
+    fits = (found.count, found.plane_shape) == (planes.layout().count, planes.layout().plane_shape)
+    return planes if fits else image
 
 
 def _from_stack(labels: ImageStack, layout: Layout, path: Path) -> LabelPlanes:
@@ -207,6 +234,11 @@ def _times(shape: tuple[int, ...]) -> str:
 
 def _whole_numbers(values: npt.NDArray[Any], where: str) -> npt.NDArray[np.int32]:
     """Return labels as int32, or say what is wrong with them."""
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise LabelsError(
+            f"The labels in {where} hold NaN, which is no number; give what is not labelled the "
+            "number 0 (in Python: numpy.nan_to_num)."
+        )
     if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.floor(values))).all():
         raise LabelsError(
             f"The labels in {where} are fractions; labels are whole numbers: round them, or give "

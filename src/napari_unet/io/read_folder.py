@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.engine.errors import FileError, ImageError
+from napari_unet.io.axes import name_axes
+from napari_unet.io.channel import Channel
 from napari_unet.io.failures import cannot_read
+from napari_unet.io.folder_names import find_grid, find_results
 from napari_unet.io.lazy import Spans, page_array
-from napari_unet.io.names import frame_axis, natural_key
+from napari_unet.io.names import natural_key
 from napari_unet.io.read_tiff import open_tiff
 from napari_unet.io.stack import ImageStack
 
-__all__ = ["list_planes", "open_folder", "open_plane", "open_planes", "open_png"]
+__all__ = ["list_labels", "list_planes", "open_folder", "open_plane", "open_planes", "open_png"]
 
 _SUFFIXES = {".tif", ".tiff", ".png"}
 _MODES = {3: "P", 4: "L"}  # palette pictures as numbers; transparency is no grey value
@@ -28,8 +32,8 @@ _MODES = {3: "P", 4: "L"}  # palette pictures as numbers; transparency is no gre
 def open_folder(path: Path) -> ImageStack:
     """Open a folder of planes, in natural order of their names.
 
-    The planes lie along T if all names end like t007, time7 or frame_7, else along Z. Hidden
-    files, and files that are no TIFF or PNG, are passed over.
+    The names say which axes the planes form (see `folder_names.find_grid`). Hidden files, files
+    that are no TIFF or PNG, and labels beside their images are passed over.
 
     Raises
     ------
@@ -42,34 +46,55 @@ def open_folder(path: Path) -> ImageStack:
 
 
 def open_planes(files: Sequence[Path], name: str) -> ImageStack:
-    """Open files of one plane each as a stack, in the order given.
+    """Open files of one plane each as a stack; they are in natural order.
 
     Raises
     ------
     FileError, ImageError
         As `open_folder`.
     """
+    grid = find_grid([file.stem for file in files], name)
     first = open_plane(files[0])
     for file in files[1:]:
         _check_alike(open_plane(file), file, first, files[0])
-    stems = tuple(file.stem for file in files)
-    opened = lru_cache(maxsize=4)(open_plane)
+    opened = lru_cache(maxsize=max(4, len(grid.channels)))(open_plane)
 
     def read(number: int, spans: Spans) -> npt.NDArray[Any]:
-        return np.asarray(opened(files[number]).array[spans])
+        return np.asarray(opened(files[grid.order[number]]).array[spans])
 
-    array = page_array((len(files),), first.array.shape, first.array.dtype, read)
-    return ImageStack(array, frame_axis(stems) + first.axes, first.spacing, name, stems)
+    array = page_array(grid.shape, first.array.shape, first.array.dtype, read)
+    axes = name_axes(grid.axes + first.axes)
+    channels = tuple(Channel(name) for name in grid.channels) or first.channels
+    return ImageStack(array, axes, first.spacing, name, grid.planes, channels)
 
 
 def list_planes(path: Path, *, required: bool = True) -> list[Path]:
-    """Return the TIFF and PNG files of a folder in natural order.
+    """Return the TIFF and PNG files of a folder in natural order, without labels of others.
 
     Raises
     ------
     FileError
         If the folder cannot be read, or planes are required and there is none.
     """
+    files = _list(path, required=required)
+    results, _ = find_results([file.stem for file in files])
+    return [file for file in files if file.stem not in results]
+
+
+def list_labels(path: Path) -> list[Path]:
+    """Return the label files of a folder in natural order: those beside images, or all.
+
+    Raises
+    ------
+    FileError
+        As `list_planes`.
+    """
+    files = _list(path, required=True)
+    _, labels = find_results([file.stem for file in files])
+    return [file for file in files if file.stem in labels] or files
+
+
+def _list(path: Path, *, required: bool) -> list[Path]:
     try:
         files = [
             file
@@ -87,7 +112,7 @@ def list_planes(path: Path, *, required: bool = True) -> list[Path]:
 
 
 def open_plane(path: Path) -> ImageStack:
-    """Open a file that holds one plane.
+    """Open a file that holds one plane, of one channel or several; other axes of length 1 go.
 
     Raises
     ------
@@ -97,12 +122,16 @@ def open_plane(path: Path) -> ImageStack:
         If it holds more than one plane.
     """
     stack = open_png(path) if path.suffix.lower() == ".png" else open_tiff(path)
-    if stack.axes not in ("YX", "YXS"):
+    array, axes = stack.array, stack.axes
+    for axis in axes.rstrip("YXS"):
+        if array.shape[axes.index(axis)] == 1:
+            array, axes = array.take(0, axes.index(axis)), axes.replace(axis, "")
+    if axes not in ("YX", "YXS", "CYX"):
         raise ImageError(
             f"'{path}' holds a stack ({_times(stack.array.shape)}), but a folder is read as one "
             "plane per file; open that file itself, or keep only single planes in the folder."
         )
-    return stack
+    return replace(stack, array=array, axes=axes)
 
 
 def open_png(path: Path) -> ImageStack:

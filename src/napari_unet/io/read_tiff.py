@@ -1,19 +1,26 @@
-"""TIFF files: which image is in them, whether they are whole, and what their axes are."""
+"""TIFF files: which image is in them, and whether they are whole."""
 
 from __future__ import annotations
 
 import logging
 import re
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
 import tifffile
 
 from napari_unet.engine.errors import FileError, ImageError
-from napari_unet.io.lazy import LazyArray
-from napari_unet.io.stack import SOFTWARE, ImageStack, name_axes
+from napari_unet.io.axes import in_reading_order, name_axes
+from napari_unet.io.channel import Channel, fitting_channels
+from napari_unet.io.failures import FileWarning
+from napari_unet.io.imagej_text import imagej_channels
+from napari_unet.io.ome_text import OmeImage, read_ome
+from napari_unet.io.stack import SOFTWARE, ImageStack
+from napari_unet.io.tiff_axes import read_axes
 from napari_unet.io.tiff_pages import TiffPages, reading_tiff
 from napari_unet.io.tiff_spacing import read_spacing
 from napari_unet.io.units import positive
@@ -21,14 +28,15 @@ from napari_unet.io.units import positive
 __all__ = ["open_tiff"]
 
 _COMMON_KINDS = {"shaped", "ome", "imagej", "uniform", "generic"}  # not those of one scanner
-_MOST_CHANNELS = 64  # ImageJ files from Python often call the planes of a stack channels
+_WORDLESS_KINDS = {"shaped", "uniform", "generic"}  # whose frames may be written one by one
 _log_lock = threading.Lock()
 
 
 def open_tiff(path: Path) -> ImageStack:
     """Open a TIFF: plane, stack, OME, ImageJ hyperstack or equal pages; tiled, packed, BigTIFF.
 
-    The file is held open during reads only.
+    The file is held open during reads only. Where its OME-XML is damaged, the pixels open
+    without it, with a `FileWarning`.
 
     Raises
     ------
@@ -38,13 +46,21 @@ def open_tiff(path: Path) -> ImageStack:
         If it holds several images of different kinds, or no plane.
     """
     with reading_tiff(path), _quiet(), tifffile.TiffFile(path) as tif:
-        series = _only_series(tif, path)
-        _check_whole(tif, series, path)
-        spacing = read_spacing(tif, series)
-        array, axes = _arrange(TiffPages(path, series), path)
-        is_labels = array.dtype.kind == "u" and series.keyframe.software.startswith(SOFTWARE)
+        ome = _read_ome(tif, path)
+        found = _all_series(tif, path)
+        alike = _only_image(found, tif, path)
+        _check_whole(tif, alike, path)
+        page = alike[0].keyframe
+        array, axes = in_reading_order(
+            TiffPages(path, alike).array, name_axes(read_axes(tif, alike))
+        )
+        count = array.shape[axes.index("C")] if "C" in axes else 1
+        described = _describing(ome, found.index(alike[0]))
+        channels = _channels(tif, described, count)
+        spacing = read_spacing(tif, page, described)
     name = re.sub(r"(\.ome)?\.tiff?$", "", path.name, flags=re.IGNORECASE)
-    return ImageStack(array, axes, spacing, name, is_labels=is_labels)
+    is_labels = array.dtype.kind == "u" and page.software.startswith(SOFTWARE)
+    return ImageStack(array, axes, spacing, name, channels=channels, is_labels=is_labels)
 
 
 @contextmanager
@@ -60,42 +76,102 @@ def _quiet() -> Iterator[None]:
             log.setLevel(level)
 
 
-def _only_series(tif: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
-    """Return the one image in the file; slide scanners put pictures of the label beside it."""
-    all_series = [s for s in tif.series if s.shape]
-    if not all_series:
+def _read_ome(tif: tifffile.TiffFile, path: Path) -> list[OmeImage]:
+    """Return what OME-XML tells of the images; if it is of no use, let tifffile pass over it."""
+    if not tif.is_ome:
+        return []
+    try:
+        images = read_ome(tif.ome_metadata or "", path)
+    except ParseError as error:
+        _pass_over_ome(tif, path, error)
+        return []
+    if not images:  # their planes are said to lie elsewhere, as after the file was renamed
+        tif.is_ome = False
+    return images
+
+
+def _pass_over_ome(tif: tifffile.TiffFile, path: Path, error: Exception) -> None:
+    tif.is_ome = False
+    reason = " ".join(str(error).split()) or type(error).__name__
+    warnings.warn(
+        FileWarning(
+            f"The OME-XML of '{path}' is damaged ({reason}); its pixels are read without it, and "
+            "its pixel size and the names of its axes are not known."
+        ),
+        stacklevel=2,
+    )
+
+
+def _all_series(tif: tifffile.TiffFile, path: Path) -> list[tifffile.TiffPageSeries]:
+    """Return the images in the file as tifffile sees them."""
+    try:
+        found = tif.series
+    except (LookupError, TypeError, ValueError) as error:
+        if not tif.is_ome:
+            raise
+        _pass_over_ome(tif, path, error)
+        found = tif.series
+    return [series for series in found if series.shape]
+
+
+def _only_image(
+    found: list[tifffile.TiffPageSeries], tif: tifffile.TiffFile, path: Path
+) -> list[tifffile.TiffPageSeries]:
+    """Return the series of the one image in the file, alike; several are frames in a row.
+
+    Slide scanners put pictures of the label beside the image, and an OME-TIFF may tell of images
+    in other files.
+    """
+    inside = [series for series in found if _has_own_pages(series, tif)]
+    if not inside:
         raise FileError(f"'{path}' holds no image; export it from its source once more.")
-    first = all_series[0]
-    others = [s for s in all_series[1:] if not s.keyframe.is_reduced]
-    if others and first.kind in _COMMON_KINDS:
-        shapes = ", ".join("×".join(map(str, s.shape)) for s in (first, *others))
+    first = inside[0]
+    others = [series for series in inside[1:] if not series.keyframe.is_reduced]
+    alike = first.kind in _WORDLESS_KINDS and all(_look(other) == _look(first) for other in others)
+    if others and not alike and first.kind in _COMMON_KINDS:
+        shapes = ", ".join("×".join(map(str, s.shape)) for s in (first, *others)[:3])
         raise ImageError(
-            f"'{path}' holds {len(others) + 1} images ({shapes}); save the one that you want as "
-            "a file of its own."
+            f"'{path}' holds {len(others) + 1} images ({shapes}{', …' * (len(others) > 2)}); save "
+            "the one that you want as a file of its own."
         )
     if first.dtype is None or not {"Y", "X"} <= set(first.keyframe.axes):
         raise ImageError(f"'{path}' holds no plane of numbers; save it as a grey-value TIFF.")
-    return first
+    return [first, *others] if alike else [first]
 
 
-def _check_whole(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> None:
+def _has_own_pages(series: tifffile.TiffPageSeries, tif: tifffile.TiffFile) -> bool:
+    return series.kind != "ome" or any(p is not None and p.parent is tif for p in series)
+
+
+def _look(series: tifffile.TiffPageSeries) -> tuple[object, ...]:
+    """Return what frames of one stack have in common."""
+    page = series.keyframe
+    return series.shape, series.axes, series.dtype, page.shape, page.photometric
+
+
+def _check_whole(tif: tifffile.TiffFile, alike: list[tifffile.TiffPageSeries], path: Path) -> None:
     """Raise if pixels or pages lie beyond the end of the file, as after an aborted copy."""
-    if series.dataoffset is not None:
-        end = series.dataoffset + series.nbytes
-    else:
-        pages = [p for p in series if p is not None and p.parent is tif]
-        ends = (
-            offset + count
-            for page in pages
-            for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
-        )
-        end = max(ends, default=0)
-    lost = series.kind == "generic" and _announced(tif) > len(series)
-    if lost or end > tif.filehandle.size or not _ends_properly(tif, series):
+    end = max(_end(tif, series) for series in alike)
+    first = alike[0]
+    lost = first.kind == "generic" and _announced(tif) > len(first)
+    if lost or end > tif.filehandle.size or not _ends_properly(tif, first):
         raise FileError(
             f"'{path}' is truncated: its end is missing; copy or export it from its source once "
             "more."
         )
+
+
+def _end(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int:
+    """Return where the pixels of a series end in the file."""
+    if series.dataoffset is not None:
+        return int(series.dataoffset + series.nbytes)
+    pages = [p for p in series if p is not None and p.parent is tif]
+    ends = (
+        offset + count
+        for page in pages
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
+    )
+    return max(ends, default=0)
 
 
 def _announced(tif: tifffile.TiffFile) -> int:
@@ -116,19 +192,14 @@ def _ends_properly(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> b
     return len(last) == tif.tiff.offsetsize and not any(last)
 
 
-def _arrange(pages: TiffPages, path: Path) -> tuple[LazyArray, str]:
-    """Return the array with its axes named and in order: …, Y, X, and S of a colour picture."""
-    array, axes = pages.array, pages.axes
-    sample = axes.find("S")
-    if sample >= 0 and pages.is_colour:
-        array, axes = array.move_axis(sample, len(axes) - 1), axes.replace("S", "") + "S"
-    elif sample >= 0:
-        before = axes.replace("S", "").index("Y")
-        array = array.move_axis(sample, before)
-        axes = axes.replace("S", "")[:before] + "C" + axes.replace("S", "")[before:]
-    if "C" in axes and array.shape[axes.index("C")] > _MOST_CHANNELS:
-        axes = axes.replace("C", "?")
-    axes = name_axes(axes)
-    if not axes.removesuffix("S").endswith("YX"):
-        raise ImageError(f"'{path}' has axes {axes}, which do not end in YX; save it as a stack.")
-    return array, axes
+def _describing(images: list[OmeImage], number: int) -> OmeImage | None:
+    """Return what OME-XML tells of the image of this number, if of any."""
+    return images[number if number < len(images) else 0] if images else None
+
+
+def _channels(tif: tifffile.TiffFile, ome: OmeImage | None, count: int) -> tuple[Channel, ...]:
+    """Return what the file tells of its channels."""
+    if ome is not None:
+        return fitting_channels(ome.channels, count)
+    meta = tif.imagej_metadata
+    return fitting_channels(imagej_channels(meta, count) if meta else (), count)

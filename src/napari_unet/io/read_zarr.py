@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,18 @@ import numpy.typing as npt
 import zarr
 
 from napari_unet.engine.errors import FileError, ImageError
+from napari_unet.io.axes import axis_letters, in_reading_order
+from napari_unet.io.channel import Channel, fitting_channels, hex_colour, limits_of
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.lazy import Index, LazyArray
-from napari_unet.io.stack import ImageStack, name_axes
-from napari_unet.io.units import positive, to_micrometres, to_seconds
+from napari_unet.io.names import natural_key
+from napari_unet.io.stack import ImageStack
+from napari_unet.io.units import is_printed, positive, to_micrometres, to_seconds
 
 __all__ = ["has_zarr_marks", "is_zarr", "open_zarr"]
 
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
+_NO_IMAGES = ("OME", "labels")  # metadata of bioformats2raw, and what was segmented
 _DAMAGED = (LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 
 
@@ -36,30 +42,35 @@ def has_zarr_marks(path: Path) -> bool:
 def open_zarr(path: Path) -> ImageStack:
     """Open the full resolution of an OME-Zarr image, or a plain zarr array.
 
+    A folder of several images, as bioformats2raw and plates have, opens where there is one image.
+
     Raises
     ------
     FileError
-        If there is no image in it, or it is damaged.
+        If there is no image in it, or several, or it is damaged.
     ImageError
-        If its axes do not end in YX.
+        If it has no axes Y and X.
     """
     with _reading(path):
-        node = zarr.open(str(path), mode="r")
+        node = _one_image(zarr.open(str(path), mode="r"), path)
+        attributes: Mapping[str, Any] = {}
         if isinstance(node, zarr.Array):
             array, axes, spacing = node, _array_axes(node), dict[str, float]()
-            is_labels = False
         else:
-            multiscale = _multiscale(node, path)
+            attributes = _ome(node)
+            multiscale = attributes["multiscales"][0]
             array = _full_resolution(node, multiscale)
             axes, spacing = _axes_and_spacing(multiscale, array.ndim)
-            is_labels = "image-label" in _ome(node)
-    if not axes.endswith("YX"):
+        channels = _channels(node, array.shape[axes.index("C")] if "C" in axes else 1)
+    if not {"Y", "X"} <= set(axes):
         raise ImageError(
-            f"'{path}' has the axes {axes}, which do not end in YX; save it with Y and X last."
+            f"'{path}' has the axes {axes}, without Y or X; save it with axes named y and x."
         )
-    lazy = LazyArray(array.shape, array.dtype, _fetcher(array, path))
+    lazy, axes = in_reading_order(LazyArray(array.shape, array.dtype, _fetcher(array, path)), axes)
     name = path.stem.removesuffix(".ome")
-    return ImageStack(lazy, axes, spacing, name, is_labels=is_labels)
+    return ImageStack(
+        lazy, axes, spacing, name, channels=channels, is_labels="image-label" in attributes
+    )
 
 
 @contextmanager
@@ -82,15 +93,32 @@ def _fetcher(array: Any, path: Path) -> Any:
     return fetch
 
 
-def _multiscale(group: Any, path: Path) -> Mapping[str, Any]:
-    """Return the first multiscale image of a group."""
-    multiscales = _ome(group).get("multiscales")
-    if multiscales:
-        found: Mapping[str, Any] = multiscales[0]
-        return found
-    inside = sorted(name for name, _ in group.members())[:3]
-    hint = f", for example '{path / inside[0]}'" if inside else ""
-    raise FileError(f"'{path}' is no OME-Zarr image; give the path of one image inside it{hint}.")
+def _one_image(node: Any, path: Path) -> Any:
+    """Return the array or multiscale image that a folder is, or the only one inside it."""
+    found = list(islice(_images(node), 2))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise FileError(f"'{path}' holds no OME-Zarr image; choose the folder of an image.")
+    raise FileError(
+        f"'{path}' holds several images; give the path of one of them, for example "
+        f"'{path / found[0].path}'."
+    )
+
+
+def _images(node: Any) -> Iterator[Any]:
+    """Yield the images in a group, in their natural order: itself, series, fields of wells."""
+    if isinstance(node, zarr.Array):
+        if node.ndim >= 2:
+            yield node
+        return
+    if _ome(node).get("multiscales"):
+        yield node
+        return
+    members = dict(node.members())
+    for name in sorted(members, key=lambda name: natural_key(Path(name))):
+        if name not in _NO_IMAGES:
+            yield from _images(members[name])
 
 
 def _ome(group: Any) -> Mapping[str, Any]:
@@ -111,12 +139,8 @@ def _array_axes(array: Any) -> str:
     """Name the axes of a plain array: its own names, else YX last and Z, T before them."""
     names = getattr(array.metadata, "dimension_names", None)
     if not names:
-        names = array.attrs.get("_ARRAY_DIMENSIONS", ("?",) * (array.ndim - 2) + ("Y", "X"))
-    return _letters(names)
-
-
-def _letters(names: Sequence[str | None]) -> str:
-    return name_axes("".join(n.upper() if n and len(n) == 1 else "?" for n in names))
+        names = array.attrs.get("_ARRAY_DIMENSIONS", (None,) * array.ndim)
+    return axis_letters(names)
 
 
 def _axes_and_spacing(multiscale: Mapping[str, Any], ndim: int) -> tuple[str, dict[str, float]]:
@@ -124,7 +148,7 @@ def _axes_and_spacing(multiscale: Mapping[str, Any], ndim: int) -> tuple[str, di
     described = [a if isinstance(a, dict) else {"name": a} for a in multiscale.get("axes", [])]
     if len(described) != ndim:
         raise ValueError(f"{ndim} axes, but {len(described)} are described")
-    axes = _letters([a["name"] for a in described])
+    axes = axis_letters([a["name"] for a in described], [a.get("type") for a in described])
     scale = _scale(multiscale["datasets"][0], ndim) * _scale(multiscale, ndim)
     spacing = {}
     for axis, details, step in zip(axes, described, scale, strict=True):
@@ -132,6 +156,8 @@ def _axes_and_spacing(multiscale: Mapping[str, Any], ndim: int) -> tuple[str, di
         value = convert(positive(step), details.get("unit")) if axis in "TZYX" else None
         if value is not None:
             spacing[axis] = value
+    if is_printed(spacing.get("X")):
+        spacing = {axis: value for axis, value in spacing.items() if axis not in "YX"}
     return axes, spacing
 
 
@@ -142,3 +168,21 @@ def _scale(part: Mapping[str, Any], ndim: int) -> npt.NDArray[np.float64]:
         if step.get("type") == "scale":
             scale *= np.asarray(step["scale"], dtype=np.float64)
     return scale
+
+
+def _channels(node: Any, count: int) -> tuple[Channel, ...]:
+    """Return what "omero" tells of the channels."""
+    attributes = node.attrs.asdict()
+    omero = attributes.get("ome", {}).get("omero") or attributes.get("omero") or {}
+    return fitting_channels(map(_channel, omero.get("channels") or ()), count)
+
+
+def _channel(told: Mapping[str, Any]) -> Channel:
+    window = told.get("window") or {}
+    colour = str(told.get("color", "")).removeprefix("#")
+    is_hex = re.fullmatch("[0-9a-fA-F]{6}", colour) is not None
+    return Channel(
+        str(told.get("label") or "").strip(),
+        hex_colour(bytes.fromhex(colour)) if is_hex else None,
+        limits_of(window.get("start"), window.get("end")),
+    )

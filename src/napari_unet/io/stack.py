@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from napari_unet.engine.errors import ImageError
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.planes import ArrayPlanes, ColourPlanes
+from napari_unet.io.axes import name_axes
+from napari_unet.io.channel import Channel
 
-__all__ = ["SOFTWARE", "ImageStack", "Layout", "followed_axes", "name_axes"]
+__all__ = ["SOFTWARE", "ImageStack", "Layout", "followed_axes"]
 
 SOFTWARE = "napari-unet-paint"
 """Begin of the Software tag of files written here; those of whole numbers are label images."""
-
-_KNOWN = "TZCYXSAPRHEQ"  # axes that OME names, and so can be written again
-_SPARE = "ZTQPRAHE"  # names for axes that a file leaves unnamed, innermost first
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,8 @@ class ImageStack:
         File or folder name without its suffix.
     plane_names
         File name of each plane without its suffix, where planes are files of a folder.
+    channels
+        What the file tells of each channel, in order; empty: nothing.
     is_labels
         True if the file says that it is a label image, as those written here do.
     """
@@ -97,6 +97,7 @@ class ImageStack:
     spacing: Mapping[str, float]
     name: str
     plane_names: tuple[str, ...] | None = None
+    channels: tuple[Channel, ...] = ()
     is_labels: bool = False
 
     @property
@@ -110,18 +111,18 @@ class ImageStack:
         return "S" in self.axes
 
     def planes(self) -> ArrayPlanes:
-        """Return the numbered planes for the engine; the axis C becomes their channels.
+        """Return the numbered planes for the engine.
+
+        The axis C becomes their channels; colour pictures have three.
 
         Raises
         ------
         ImageError
-            If the image is a colour picture, or its values have no grey scale.
+            If the values have no grey scale.
         """
         if self.is_rgb:
-            raise ImageError(
-                f"'{self.name}' is a colour (RGB) picture; convert it to grey values or split "
-                "its channels first (in Fiji: Image > Type > 8-bit)."
-            )
+            axes = self.axes.removesuffix("S")
+            return ColourPlanes(self.array, name=self.name, followed=followed_axes(axes))
         channel_axis = self.axes.index("C") if "C" in self.axes else None
         return ArrayPlanes(
             self.array,
@@ -129,6 +130,10 @@ class ImageStack:
             name=self.name,
             followed=followed_axes(self.axes.replace("C", "")),
         )
+
+    def channels_as_planes(self) -> ImageStack:
+        """Return the stack with what it calls channels as planes; many programs call them so."""
+        return replace(self, axes=name_axes(self.axes.replace("C", "?")), channels=())
 
     def layout(self, *, channels: int | None = None) -> Layout:
         """Return the layout of a result of this image: its axes without C and S.
@@ -157,23 +162,3 @@ def followed_axes(axes: str) -> int:
     """
     leading = axes.removesuffix("YX")
     return min(2, len(leading) - len(leading.rstrip("TZ")))
-
-
-def name_axes(axes: str) -> str:
-    """Give each unnamed axis a name: Z to the innermost, T to the next, then Q, P, ….
-
-    Parameters
-    ----------
-    axes
-        One letter per axis; "I" and "Q" (tifffile: image series, other) and any letter that
-        OME does not know count as unnamed, and so does a letter that comes twice.
-    """
-    named: list[str] = []
-    for axis in axes:
-        known = axis in _KNOWN and axis != "Q" and axis not in named
-        named.append(axis if known else "?")
-    spare = (axis for axis in _SPARE if axis not in named)
-    for i in range(len(named) - 1, -1, -1):
-        if named[i] == "?":
-            named[i] = next(spare)
-    return "".join(named)

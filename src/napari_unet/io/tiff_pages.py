@@ -8,9 +8,10 @@ than itself. (Measured per plane of a stack of 1000: 0.2 to 0.7 ms; through tiff
 
 from __future__ import annotations
 
+import math
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -23,6 +24,7 @@ import tifffile
 from napari_unet.engine.errors import FileError
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.lazy import Spans, page_array
+from napari_unet.io.tiff_axes import leading_shape
 
 __all__ = ["TiffPages", "reading_tiff"]
 
@@ -41,8 +43,6 @@ _DAMAGED = (
 )
 """What tifffile and its decoders raise on files that are no TIFF or are damaged."""
 
-_COLOUR = {2, 5, 6, 8}  # PhotometricInterpretation: RGB, CMYK, YCbCr, CIE L*a*b*
-
 
 @contextmanager
 def reading_tiff(path: Path) -> Iterator[None]:
@@ -59,27 +59,41 @@ def reading_tiff(path: Path) -> Iterator[None]:
 
 
 class TiffPages:
-    """The pages of a series; safe to read from several threads."""
+    """The pages of an image; safe to read from several threads.
 
-    def __init__(self, path: Path, series: tifffile.TiffPageSeries) -> None:
+    Parameters
+    ----------
+    path
+        The file.
+    alike
+        Series of one shape that form the image; several lie along an axis of their own.
+    """
+
+    def __init__(self, path: Path, alike: Sequence[tifffile.TiffPageSeries]) -> None:
         self._path = path
-        self._series = series
+        self._alike = list(alike)
         self._lock = threading.Lock()
-        self._start: int | None = series.dataoffset  # of pages that lie one behind the other
-        page = series.keyframe
-        self.is_colour = int(page.photometric) in _COLOUR
-        leading = len(series.shape) - len(page.shape)
-        self.axes: str = series.axes[:leading] + page.axes
-        self.array = page_array(series.shape[:leading], page.shape, series.dtype, self.read)
+        # Where pages that lie one behind the other begin.
+        self._starts: list[int | None] = [series.dataoffset for series in alike]
+        leading = leading_shape(alike[0])
+        self._each = math.prod(leading)  # pages per series
+        self.array = page_array(
+            leading if len(alike) == 1 else (len(alike), *leading),
+            alike[0].keyframe.shape,
+            alike[0].dtype,
+            self.read,
+        )
 
     def read(self, number: int, spans: Spans) -> npt.NDArray[Any]:
         """Return a region of a page; spans hold one slice per axis of the page."""
+        which, number = divmod(number, self._each)
+        series, start = self._alike[which], self._starts[which]
         with reading_tiff(self._path):
-            if self._start is not None:
-                offset = self._start + number * self._series.keyframe.nbytes
-                return self._read_rows(self._series.keyframe, offset, spans)
-            with self._lock, _opened(self._series.keyframe):
-                page: Any = self._series[number]
+            if start is not None:
+                offset = start + number * series.keyframe.nbytes
+                return self._read_rows(series.keyframe, offset, spans)
+            with self._lock, _opened(series.keyframe):
+                page: Any = series[number]
             if page is None:  # OME: a plane that was never written
                 return np.zeros([s.stop - s.start for s in spans], self.array.dtype)
             if page.keyframe.is_final:
@@ -110,9 +124,11 @@ class TiffPages:
             for key, value in (("jpegtables", page.jpegtables), ("jpegheader", keyframe.jpegheader))
             if value is not None
         }
+        with self._lock, _opened(keyframe):
+            decode = keyframe.decode  # tifffile makes it once, of JPEG from a look into the file
         out = np.full([_length(s) for s in spans], keyframe.nodata, keyframe.dtype)
         for at, number, data in zip(positions, numbers, loaded, strict=True):
-            segment, _, _ = keyframe.decode(data, number, **tables)
+            segment, _, _ = decode(data, number, **tables)
             if segment is not None:
                 corner = [i * n for i, n in zip(at, size, strict=True)]
                 _paste(out, spans, _drop_absent_axes(segment, keyframe), corner)

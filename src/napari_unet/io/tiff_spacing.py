@@ -6,43 +6,40 @@ from typing import Any
 
 import tifffile
 
-from napari_unet.io.units import MICROMETRE, positive, to_micrometres, to_seconds
+from napari_unet.io.ome_text import OmeImage
+from napari_unet.io.units import is_printed, positive, to_micrometres, to_seconds
 
 __all__ = ["read_spacing"]
 
 _TAG_UNITS = {2: "inch", 3: "cm"}  # ResolutionUnit
-_PLAUSIBLE = (1e-3, 20.0)  # µm per pixel; 72 to 300 dpi (353 to 85 µm) says nothing of an object
+_PLAUSIBLE = (1e-3, 20.0)  # µm per pixel, where a unit may be that of a printer
 
 
-def read_spacing(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> dict[str, float]:
+def read_spacing(
+    tif: tifffile.TiffFile, page: tifffile.TiffPage, ome: OmeImage | None
+) -> dict[str, float]:
     """Return the spacing of the axes that the file tells: µm for Z, Y and X, s for T.
 
-    OME-XML is asked first, then ImageJ's description, then the resolution tags, which count
-    only as centimetres or inches and where they give 0.001 to 20 µm per pixel.
+    OME-XML is asked first, then ImageJ's description, then the resolution tags. Tags count only
+    as centimetres or inches, and inches only where they give 0.001 to 20 µm per pixel; 72, 96,
+    300 and other usual numbers of dots per inch count nowhere.
+
+    Parameters
+    ----------
+    page
+        That stands for all of the image.
+    ome
+        What OME-XML tells of the image, if the file has it.
     """
-    page = series.keyframe
-    if tif.is_ome:
-        found = _from_ome(tif.ome_metadata or "")
+    if ome is not None:
+        found: dict[str, float | None] = dict(ome.spacing)
+        if is_printed(found.get("X")):
+            found.update({"Y": None, "X": None})
     elif tif.is_imagej:
         found = _from_imagej(tif.imagej_metadata or {}, page)
     else:
         found = _from_tags(page)
     return {axis: value for axis, value in found.items() if value is not None}
-
-
-def _from_ome(text: str) -> dict[str, float | None]:
-    """Read the physical sizes of the first image; their default units are µm and s."""
-    images = tifffile.xml2dict(text).get("OME", {}).get("Image", {})
-    image = images[0] if isinstance(images, list | tuple) else images
-    pixels: dict[str, Any] = image.get("Pixels", {})
-    found: dict[str, float | None] = {
-        axis: to_micrometres(
-            pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", MICROMETRE)
-        )
-        for axis in "ZYX"
-    }
-    found["T"] = to_seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    return found
 
 
 def _from_imagej(meta: dict[str, Any], page: tifffile.TiffPage) -> dict[str, float | None]:
@@ -57,6 +54,10 @@ def _from_imagej(meta: dict[str, Any], page: tifffile.TiffPage) -> dict[str, flo
             "X": to_micrometres(_size(page, "XResolution"), unit),
         }
     found["Z"] = to_micrometres(meta.get("spacing"), meta.get("zunit", unit))
+    width = found.get("X")
+    is_inch = to_micrometres(1, unit) == to_micrometres(1, "inch")
+    if is_printed(width) or (is_inch and not _is_plausible(width)):
+        found = {}  # and the distance of planes is in the same unit
     found["T"] = to_seconds(meta.get("finterval"), meta.get("tunit", "s"))
     return found
 
@@ -65,10 +66,11 @@ def _from_tags(page: tifffile.TiffPage) -> dict[str, float | None]:
     unit = _TAG_UNITS.get(_tag(page, "ResolutionUnit"), "")
     height = to_micrometres(_size(page, "YResolution"), unit)
     width = to_micrometres(_size(page, "XResolution"), unit)
-    low, high = _PLAUSIBLE
-    if height is None or width is None or not (low <= height <= high and low <= width <= high):
-        return {}
-    return {"Y": height, "X": width}
+    return {"Y": height, "X": width} if _is_plausible(height) and _is_plausible(width) else {}
+
+
+def _is_plausible(size: float | None) -> bool:
+    return size is not None and _PLAUSIBLE[0] <= size <= _PLAUSIBLE[1]
 
 
 def _size(page: tifffile.TiffPage, name: str) -> float | None:

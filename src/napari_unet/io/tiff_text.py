@@ -1,16 +1,19 @@
-"""How a TIFF tells its axes and spacing: ImageJ's description or OME-XML, and resolution tags."""
+"""How a TIFF tells its axes and spacing: ImageJ's description, OME-XML or tifffile's, and tags."""
 
 from __future__ import annotations
 
+import json
 import math
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
 import tifffile
 
 from napari_unet import __version__
+from napari_unet.engine.errors import FileError
 from napari_unet.io.stack import SOFTWARE, Layout
 from napari_unet.io.unfinished import tell_unfinished
 from napari_unet.io.units import MICROMETRE
@@ -23,14 +26,27 @@ _IMAGEJ_TYPES = (np.dtype(np.uint16), np.dtype(np.float32))
 _PER_CENTIMETRE = 1e4  # µm
 
 
+class Language(Enum):
+    """Whose words describe a file."""
+
+    IMAGEJ = "ImageJ"
+    OME = "OME"
+    TIFFFILE = "tifffile"
+
+
 @dataclass(frozen=True, slots=True)
 class TiffText:
-    """Which of the two languages a file speaks, and in which TIFF."""
+    """Which of the languages a file speaks, and in which TIFF."""
 
     layout: Layout
     dtype: np.dtype[Any]
-    is_imagej: bool
+    language: Language
     is_big: bool  # BigTIFF: 64-bit offsets
+
+    @property
+    def is_imagej(self) -> bool:
+        """True if the file speaks as ImageJ does."""
+        return self.language is Language.IMAGEJ
 
     def describe(self, *, highest: float) -> bytes:
         """Return the ImageDescription of the first page.
@@ -42,7 +58,7 @@ class TiffText:
         """
         if self.is_imagej:
             return self._imagej(highest).encode("ascii")
-        return self._ome().encode("utf-8")
+        return (self._ome() if self.language is Language.OME else self._json()).encode("utf-8")
 
     def resolution(self) -> dict[str, Any]:
         """Return the resolution tags as arguments of `tifffile.TiffWriter.write`."""
@@ -75,6 +91,12 @@ class TiffText:
             lines.append(f"unfinished={' '.join(map(str, self.layout.unfinished))}")
         return "\n".join([*lines, ""])
 
+    def _json(self) -> str:
+        told = {"shape": self.layout.shape, "axes": self.layout.axes}
+        if self.layout.unfinished:
+            told["unfinished"] = f"{tell_unfinished(self.layout.unfinished)}."
+        return json.dumps(told)
+
     def _ome(self) -> str:
         height, width = self.layout.plane_shape
         keys: dict[str, Any] = {}
@@ -95,18 +117,35 @@ class TiffText:
 
 
 def choose_text(layout: Layout, dtype: np.dtype[Any], *, ome: bool) -> TiffText:
-    """Choose ImageJ's language where ImageJ itself can read the file, else OME.
+    """Choose ImageJ's language where ImageJ itself can read the file, else OME, if it can.
 
-    ImageJ knows the axes T, Z, C in this order, uint16 and float32, and no BigTIFF.
+    ImageJ knows the axes T, Z, C in this order, uint16 and float32, and no BigTIFF. OME has no
+    room for many other axes; tifffile's JSON, which napari reads, has.
 
     Parameters
     ----------
     ome
         True: OME in any case, as the file name promises.
+
+    Raises
+    ------
+    FileError
+        If OME has no room for the axes, but the file name promises it.
     """
     in_order = [axis for axis in "TZC" if axis in layout.axes] == list(layout.axes[:-2])
     size = math.prod(layout.shape) * dtype.itemsize
     size += layout.count * _PAGE_OVERHEAD
     is_big = size > _CLASSIC_LIMIT
-    is_imagej = in_order and dtype in _IMAGEJ_TYPES and not is_big and not ome
-    return TiffText(layout, dtype, is_imagej, is_big)
+    if in_order and dtype in _IMAGEJ_TYPES and not is_big and not ome:
+        return TiffText(layout, dtype, Language.IMAGEJ, is_big)
+    text = TiffText(layout, dtype, Language.OME, is_big)
+    try:
+        text.describe(highest=1)
+    except tifffile.OmeXmlError as error:
+        if ome:
+            raise FileError(
+                f"OME-TIFF has no room for the axes {layout.axes}; end the name in .tif, without "
+                ".ome before it."
+            ) from error
+        return replace(text, language=Language.TIFFFILE)
+    return text

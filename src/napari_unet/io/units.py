@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["MICROMETRE", "positive", "to_micrometres", "to_seconds"]
+__all__ = ["MICROMETRE", "finite", "is_printed", "positive", "to_micrometres", "to_seconds"]
 
 MICROMETRE = "\u00b5m"  # MICRO SIGN, as OME and ImageJ write it
 
@@ -48,6 +48,8 @@ _TIMES = {  # s
     "d": 86400.0,
     "day": 86400.0,
 }
+_PRINTED = (72, 75, 90, 96, 100, 120, 150, 180, 200, 240, 300, 360, 400, 600, 720, 1200)
+"""Dots per inch of screens and printers, which programs write where no pixel size is known."""
 
 
 def to_micrometres(value: object, unit: object) -> float | None:
@@ -60,13 +62,25 @@ def to_seconds(value: object, unit: object) -> float | None:
     return _convert(value, unit, _TIMES)
 
 
-def positive(value: Any) -> float | None:
-    """Return the value as a float; None if it is no finite number above zero."""
+def finite(value: Any) -> float | None:
+    """Return the value as a float; None if it is no finite number."""
     try:
         number = float(value)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return number if math.isfinite(number) and number > 0 else None
+    return number if math.isfinite(number) else None
+
+
+def positive(value: Any) -> float | None:
+    """Return the value as a float; None if it is no finite number above zero."""
+    number = finite(value)
+    return number if number is not None and number > 0 else None
+
+
+def is_printed(size: float | None) -> bool:
+    """Return whether a pixel of this many µm is a usual number of dots per inch."""
+    inch = _LENGTHS["inch"]
+    return size is not None and any(math.isclose(inch / size, n, rel_tol=1e-3) for n in _PRINTED)
 
 
 def _convert(value: object, unit: object, table: dict[str, float]) -> float | None:

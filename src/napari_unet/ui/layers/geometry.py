@@ -8,7 +8,8 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_unet.io.stack import Layout, name_axes
+from napari_unet.io.axes import name_axes
+from napari_unet.io.stack import Layout
 from napari_unet.io.unfinished import unfinished_in
 
 __all__ = [

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy.typing as npt
 from napari.layers import Image, Labels, Layer
 
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError
-from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes, Planes
+from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes, ColourPlanes, Planes
 from napari_unet.io.stack import followed_axes
 from napari_unet.ui.layers.geometry import (
     full_resolution,
@@ -26,8 +24,6 @@ __all__ = [
     "why_no_labels",
     "why_not_channels",
 ]
-
-_COLOURS = 3  # red, green, blue; alpha is how the image is shown, not what was measured
 
 
 def image_planes(images: Sequence[Image]) -> Planes:
@@ -116,30 +112,8 @@ def _why_no_fit(labels: Labels, image: Layer) -> str | None:
 
 
 def _planes(image: Image) -> Planes:
-    array, axis = full_resolution(image), -1 if image.rgb else None
-    planes = ArrayPlanes(
-        array, channel_axis=axis, name=image.name, followed=followed_axes(layer_axes(image))
-    )
-    return _ColourPlanes(planes) if image.rgb else planes
-
-
-class _ColourPlanes:
-    """Red, green and blue of an image that may have an alpha channel after them."""
-
-    channels = _COLOURS
-
-    def __init__(self, planes: ArrayPlanes) -> None:
-        self._planes = planes
-        self.count = planes.count
-        self.run = planes.run
-        self.runs = planes.runs
-        self.shape = planes.shape
-        self.dtype = planes.dtype
-
-    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
-        """Return the region as (3, y, x)."""
-        region: npt.NDArray[Any] = self._planes.read(plane, y, x)[:_COLOURS]
-        return region
+    kind = ColourPlanes if image.rgb else ArrayPlanes
+    return kind(full_resolution(image), name=image.name, followed=followed_axes(layer_axes(image)))
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -1,0 +1,119 @@
+"""OME-XML tells spacing, channels and files; where it is damaged the pixels open without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+
+from napari_unet.engine.errors import FileError
+from napari_unet.io.channel import Channel
+from napari_unet.io.failures import FileWarning
+from napari_unet.io.read_tiff import open_tiff
+
+Grey = npt.NDArray[np.uint16]
+
+
+def write_images(folder: Path, grey: Grey, images: Sequence[Sequence[str]]) -> None:
+    """Write one plane per file, and into each the OME-XML of all images."""
+    names = [name for image in images for name in image]
+    uuids = {name: f"urn:uuid:{n:08}-0000-0000-0000-000000000000" for n, name in enumerate(names)}
+    text = "".join(
+        f'<Image ID="Image:{n}"><Pixels ID="Pixels:{n}" DimensionOrder="XYZTC" Type="uint16" '
+        f'SizeX="52" SizeY="40" SizeZ="1" SizeC="1" SizeT="{len(image)}" PhysicalSizeZ="{n + 1}">'
+        + "".join(
+            f'<TiffData FirstT="{t}" IFD="0" PlaneCount="1">'
+            f'<UUID FileName="{name}">{uuids[name]}</UUID></TiffData>'
+            for t, name in enumerate(image)
+        )
+        + "</Pixels></Image>"
+        for n, image in enumerate(images)
+    )
+    schema = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+    for name, plane in zip(names, grey, strict=False):
+        xml = f'<?xml version="1.0"?><OME xmlns="{schema}" UUID="{uuids[name]}">{text}</OME>'
+        tifffile.imwrite(folder / name, plane, description=xml, metadata=None, compression="zlib")
+
+
+def test_an_image_may_lie_in_several_files(tmp_path: Path, grey: Grey) -> None:
+    write_images(tmp_path, grey, [["a.ome.tif", "b.ome.tif", "c.ome.tif"]])
+    for name in ("a", "c"):
+        stack = open_tiff(tmp_path / f"{name}.ome.tif")
+        assert (stack.axes, stack.name) == ("TYX", name)
+        np.testing.assert_array_equal(np.asarray(stack.array), grey[:3])
+
+
+def test_a_missing_file_is_named_and_gives_no_black_planes(tmp_path: Path, grey: Grey) -> None:
+    write_images(tmp_path, grey, [["a.ome.tif", "b.ome.tif", "c.ome.tif"]])
+    (tmp_path / "b.ome.tif").unlink()
+    sentence = (
+        r"a.ome.tif' is one of 3 files of an image, and 'b.ome.tif' is missing beside it; copy"
+    )
+    with pytest.raises(FileError, match=sentence):
+        open_tiff(tmp_path / "a.ome.tif")
+
+
+@pytest.mark.parametrize("place", ["..", "D:\\data"])
+def test_files_elsewhere_are_not_looked_for(place: str, tmp_path: Path, grey: Grey) -> None:
+    folder = tmp_path / "cells"
+    folder.mkdir()
+    (folder / "D:\\data").mkdir()
+    for at in (tmp_path, folder / "D:\\data"):
+        tifffile.imwrite(at / "b.ome.tif", grey[1])
+    elsewhere = f"{place}/b.ome.tif"
+    write_images(folder, grey, [["a.ome.tif", elsewhere]])
+    with pytest.raises(FileError, match=r"b.ome.tif' is missing beside it"):
+        open_tiff(folder / "a.ome.tif")
+
+
+def test_a_position_in_a_file_of_its_own_opens_with_or_without_the_others(
+    tmp_path: Path, grey: Grey
+) -> None:
+    write_images(tmp_path, grey, [["a.ome.tif", "b.ome.tif"], ["c.ome.tif", "d.ome.tif"]])
+    for lost in (None, "a.ome.tif", "b.ome.tif"):
+        if lost:
+            (tmp_path / lost).unlink()
+        stack = open_tiff(tmp_path / "c.ome.tif")
+        np.testing.assert_array_equal(np.asarray(stack.array), grey[2:4])
+        assert stack.spacing == {"Z": 2.0}
+
+
+def test_a_file_that_was_renamed_opens(tmp_path: Path, grey: Grey) -> None:
+    write_images(tmp_path, grey, [["a.ome.tif"]])
+    stack = open_tiff((tmp_path / "a.ome.tif").rename(tmp_path / "other.ome.tif"))
+    np.testing.assert_array_equal(np.asarray(stack.array).squeeze(), grey[0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<?xml version="1.0"?><OME><Experimenter UserName="A & B"/></OME>',
+        '<OME><Image><Pixels DimensionOrder="XYZCT" SizeX="52"/></Image></OME>',
+        '<OME><Image><Pixels DimensionOrder="XYZCT" SizeX="many"/></Image></OME>',
+    ],
+)
+def test_pixels_open_without_damaged_xml(text: str, tmp_path: Path, grey: Grey) -> None:
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path) as file:
+        for number, plane in enumerate(grey):
+            file.write(plane, description=None if number else text, metadata=None)
+    with pytest.warns(FileWarning, match=r"OME-XML of .*a.ome.tif' is damaged"):
+        stack = open_tiff(path)
+    assert stack.axes == "ZYX"
+    np.testing.assert_array_equal(np.asarray(stack.array), grey)
+
+
+def test_channels_have_names_and_colours(tmp_path: Path, grey: Grey) -> None:
+    told = {"Name": ["DAPI", "01", ""], "Color": [65535, -16776961, -1]}  # blue, red, white
+    path = tmp_path / "a.ome.tif"
+    meta = {"axes": "CYX", "Channel": told}
+    tifffile.imwrite(path, grey[:3], photometric="minisblack", metadata=meta)
+    assert open_tiff(path).channels == (
+        Channel("DAPI", "#0000ff"),
+        Channel("01", "#ff0000"),
+        Channel(),
+    )
