@@ -21,7 +21,15 @@ from napari.utils.interactions import (
 )
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QScrollArea, QWidget
+from qtpy.QtGui import QOpenGLContext
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QPushButton,
+    QScrollArea,
+    QWidget,
+)
 
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.collect import whole_planes
@@ -287,6 +295,20 @@ def test_closing_the_dock_in_mid_training_ends_it_and_it_opens_again(
     assert widget is not dock
     button = step(widget, TrainStep).action.button
     qtbot.waitUntil(button.isEnabled, timeout=LONG)
+
+
+def test_layers_are_removed_in_the_graphics_context_of_the_canvas(
+    viewer: Any, dock: UNetPaint, qtbot: QtBot
+) -> None:
+    window = dock.window()
+    assert window is not None
+    canvas = window.findChild(QOpenGLWidget)
+    qtbot.waitUntil(canvas.isValid)
+    contexts: list[QOpenGLContext | None] = []
+    viewer.layers.events.removed.connect(lambda: contexts.append(QOpenGLContext.currentContext()))
+    canvas.doneCurrent()
+    viewer.layers.remove("cells")
+    assert contexts == [canvas.context()]
 
 
 def test_the_sample_opens_ready_to_train(viewer: Any, dock: UNetPaint) -> None:

@@ -21,6 +21,7 @@ from napari_unet.ui.control.segmentation import Segmentation
 from napari_unet.ui.control.suggesting import Suggesting
 from napari_unet.ui.control.training import Training
 from napari_unet.ui.jobs.runner import JobState
+from napari_unet.ui.parts.canvas import CanvasContext
 from napari_unet.ui.parts.device import DeviceBadge
 from napari_unet.ui.parts.progress import ProgressPanel
 from napari_unet.ui.steps.compare import CompareStep
@@ -133,6 +134,7 @@ class UNetPaint(QWidget):
         self.steps = _steps(self.workbench, self.controls)
         self.progress = ProgressPanel()
         self.badge = DeviceBadge(self.controls.devices)
+        self._canvas = CanvasContext(napari_viewer, self)
         self._let_go = _LetGo(self.workbench, self._held())
         self._build()
         self._connect()
@@ -164,7 +166,7 @@ class UNetPaint(QWidget):
 
     def _held(self) -> list[_HoldsOn]:
         """Return what must be let go of, those that listen before those that they listen to."""
-        return [*self.steps, self.badge, self.progress, *self.controls.all()]
+        return [*self.steps, self.badge, self.progress, self._canvas, *self.controls.all()]
 
     def _build(self) -> None:
         steps = QWidget()
