@@ -116,6 +116,10 @@ class Window:
     def __init__(self) -> None:
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(1300, 900)
+        self.open_dock()
+
+    def open_dock(self) -> None:
+        """Open the dock, and wait until it is ready."""
         dock: UNetPaint
         _, dock = self.viewer.window.add_plugin_dock_widget("napari-unet-paint", "U-Net Paint")
         self.dock = dock
