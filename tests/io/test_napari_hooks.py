@@ -173,6 +173,14 @@ def test_folders_and_lists_of_planes_open_as_stacks(tmp_path: Path, grey: Grey) 
         np.testing.assert_array_equal(np.asarray(array), grey)
 
 
+def test_an_image_inside_an_ome_zarr_opens(tmp_path: Path) -> None:
+    data = np.zeros((3, 40, 52), np.uint32)
+    write_labels(tmp_path / "a.zarr", data, shape=data.shape, axes="TYX", spacing={})
+    (tmp_path / "a.zarr").rename(tmp_path / "0")
+    [(array, _, _)] = layers(tmp_path / "0")
+    assert array.shape == data.shape
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.csv", "folder"])
 def test_what_belongs_to_others_is_left_to_them(name: str, tmp_path: Path) -> None:
     if name == "folder":

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from napari_unet.engine.errors import FileError, ImageError
+from napari_unet.io.failures import FileWarning
 from napari_unet.io.read_tiff import open_tiff
 
 Grey = npt.NDArray[np.uint16]
@@ -162,7 +163,8 @@ def test_planes_that_ome_says_were_never_written_are_zero(tmp_path: Path, grey: 
     path = write(tmp_path / "a.ome.tif", grey[:1], metadata={"axes": "TYX"})
     xml = str(tifffile.tiffcomment(path))
     tifffile.tiffcomment(path, xml.replace('SizeT="1"', 'SizeT="3"').encode())
-    stack = open_tiff(path)
+    with pytest.warns(FileWarning, match=r"2 of the 3 planes of .*a.ome.tif' were never written"):
+        stack = open_tiff(path)
     assert stack.array.shape == (3, 40, 52)
     np.testing.assert_array_equal(stack.array[0], grey[0])
     assert not stack.array[2].any()
@@ -381,12 +383,13 @@ def test_many_images_are_told_in_a_short_sentence(tmp_path: Path, grey: Grey) ->
         open_tiff(path)
 
 
-@pytest.mark.parametrize("how", [{}, {"metadata": None}, {"compression": "zlib"}])
+@pytest.mark.parametrize("ome", [False, True])
+@pytest.mark.parametrize("how", [{}, {"compression": "zlib"}])
 def test_frames_that_were_written_one_by_one_are_a_stack(
-    how: dict[str, Any], tmp_path: Path, grey: Grey
+    how: dict[str, Any], *, ome: bool, tmp_path: Path, grey: Grey
 ) -> None:
     path = tmp_path / "a.tif"
-    with tifffile.TiffWriter(path) as tif:
+    with tifffile.TiffWriter(path, ome=ome) as tif:
         for frame in grey:
             tif.write(frame, photometric="minisblack", **how)
     stack = open_tiff(path)
@@ -403,6 +406,15 @@ def test_volumes_that_were_written_one_by_one_are_a_movie(tmp_path: Path, grey: 
     stack = open_tiff(path)
     assert stack.axes == "TZYX"
     np.testing.assert_array_equal(np.asarray(stack.array), grey.reshape(2, 3, 40, 52))
+
+
+def test_volumes_of_an_ome_file_are_images_of_their_own(tmp_path: Path, grey: Grey) -> None:
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path) as tif:
+        for volume in (grey[:3], grey[3:]):
+            tif.write(volume, photometric="minisblack", metadata={"axes": "ZYX"})
+    with pytest.raises(ImageError, match=r"a.ome.tif' holds 2 images \(3×40×52, 3×40×52\)"):
+        open_tiff(path)
 
 
 def test_a_frame_of_a_row_that_is_cut_off_is_told(tmp_path: Path, grey: Grey) -> None:

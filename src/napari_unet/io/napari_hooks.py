@@ -39,9 +39,11 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
     """
     if isinstance(path, list):
         return read_layers if all(Path(p).is_file() for p in path) else None
-    if Path(path).is_dir() and not is_zarr(Path(path)):
-        return read_layers if list_planes(Path(path), required=False) else None
-    return read_layers if Path(path).suffix.lower() in _SUFFIXES else None
+    if Path(path).is_dir():
+        readable = is_zarr(Path(path)) or bool(list_planes(Path(path), required=False))
+    else:
+        readable = Path(path).suffix.lower() in _SUFFIXES
+    return read_layers if readable else None
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:

@@ -28,7 +28,7 @@ from napari_unet.io.units import positive
 __all__ = ["open_tiff"]
 
 _COMMON_KINDS = {"shaped", "ome", "imagej", "uniform", "generic"}  # not those of one scanner
-_WORDLESS_KINDS = {"shaped", "uniform", "generic"}  # whose frames may be written one by one
+_WORDLESS_KINDS = {"shaped", "uniform", "generic"}  # whose images may be parts of one
 _log_lock = threading.Lock()
 
 
@@ -50,6 +50,7 @@ def open_tiff(path: Path) -> ImageStack:
         found = _all_series(tif, path)
         alike = _only_image(found, tif, path)
         _check_whole(tif, alike, path)
+        _tell_unwritten(alike, path)
         page = alike[0].keyframe
         array, axes = in_reading_order(
             TiffPages(path, alike).array, name_axes(read_axes(tif, alike))
@@ -127,7 +128,9 @@ def _only_image(
         raise FileError(f"'{path}' holds no image; export it from its source once more.")
     first = inside[0]
     others = [series for series in inside[1:] if not series.keyframe.is_reduced]
-    alike = first.kind in _WORDLESS_KINDS and all(_look(other) == _look(first) for other in others)
+    is_frame = set(first.axes) <= set("YXS")
+    may_be_parts = first.kind in _WORDLESS_KINDS or (first.kind == "ome" and is_frame)
+    alike = may_be_parts and all(_look(other) == _look(first) for other in others)
     if others and not alike and first.kind in _COMMON_KINDS:
         shapes = ", ".join("×".join(map(str, s.shape)) for s in (first, *others)[:3])
         raise ImageError(
@@ -172,6 +175,20 @@ def _end(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int:
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
     )
     return max(ends, default=0)
+
+
+def _tell_unwritten(alike: list[tifffile.TiffPageSeries], path: Path) -> None:
+    """Warn of planes that OME-XML tells of and nobody has written, as after a run was stopped."""
+    pages = [page for series in alike if series.kind == "ome" for page in series]
+    unwritten = sum(page is None for page in pages)
+    if unwritten:
+        warnings.warn(
+            FileWarning(
+                f"{unwritten} of the {len(pages)} planes of '{path}' were never written; they are "
+                "read as 0."
+            ),
+            stacklevel=2,
+        )
 
 
 def _announced(tif: tifffile.TiffFile) -> int:
