@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from napari_unet.engine.model import Model
 from napari_unet.io.checkpoints import load_model, save_model
+from napari_unet.io.samples import Sample, paint_strokes
 from tests.cli.conftest import Command, save, sentence
 
 _SIDE = 64
@@ -79,3 +81,28 @@ def test_masks_are_refused_with_the_cure_which_works(
     assert "--unpainted background" in sentence(train(command, field, "mask.tif", "--task", task))
     cured = train(command, field, "mask.tif", "--task", task, "--unpainted", "background")
     assert cured.exit_code == 0, cured.stderr
+
+
+def test_one_plane_of_labels_is_trained_on_where_it_is_said_to_lie(
+    command: Command, folder: Path, sample: Sample
+) -> None:
+    strokes = paint_strokes(sample.truth, [2], cells=3)[2]
+    save(folder / "exp3_labels.tif", strokes)
+    words = (
+        *("train", folder / "cells.tif", folder / "exp3_labels.tif", "--steps", 1),
+        *("--model", folder / "m.safetensors", "--from", folder / "tiny.safetensors"),
+    )
+    assert "--planes" in sentence(command(*words))
+    outcome = command(*words, "--planes", 2, "--json")
+    assert json.loads(outcome.stdout)["planes"] == [2]
+
+
+def test_one_plane_of_truth_is_compared_where_it_is_said_to_lie(
+    command: Command, folder: Path, sample: Sample
+) -> None:
+    save(folder / "checked.tif", sample.truth[1])
+    assert "--planes" in sentence(command("evaluate", folder / "truth.tif", folder / "checked.tif"))
+    outcome = command(
+        *("evaluate", folder / "truth.tif", folder / "checked.tif", "--planes", 1, "--json")
+    )
+    assert json.loads(outcome.stdout)["seg"] == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unet.io.names import file_stem, natural_key, pair_names, pair_numbers
+from napari_unet.io.names import file_stem, natural_key, pair_names, pair_numbers, plane_number
 
 FRAMES = [f"t{i:03}" for i in range(12)]
 
@@ -58,6 +58,31 @@ def test_numbers_pair_whatever_the_padding(numbers: set[int], digits: int) -> No
     assert pair_numbers(labels, planes) == {
         f"seg{number:0{digits}}": planes[number] for number in numbers
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "plane"),
+    [
+        ("man_seg002", 2),
+        ("mask012", 12),
+        ("7", 7),
+        ("cells_t007_mask", 7),
+        ("frame 3", 3),
+        ("exp3_z12", 12),
+        ("2024-05-07_slice4", 4),
+        ("exp3_labels", None),
+        ("labels v2", None),
+        ("2024-05-07 mask", None),
+        ("20240507", 20240507),  # out of any stack
+        ("mask2", None),
+        ("part3", None),  # a word that ends in t
+        ("t003_z05", None),
+        ("40x 10um", None),
+        ("labels", None),
+    ],
+)
+def test_one_name_tells_a_plane_only_after_a_word_for_it(name: str, plane: int | None) -> None:
+    assert plane_number(name) == plane
 
 
 @given(st.lists(st.integers(0, 10_000), unique=True))

@@ -191,7 +191,107 @@ def test_a_palette_png_holds_its_numbers(stack: ImageStack, tmp_path: Path) -> N
     np.testing.assert_array_equal(labels.read(1, *ALL)[0], numbers)
 
 
+def hyperstack(path: Path, pixels: npt.NDArray[Any], axes: str) -> Path:
+    """Write a TIFF that names its axes, in an order of its own."""
+    tifffile.imwrite(path, pixels, ome=True, metadata={"axes": axes}, photometric="minisblack")
+    return path
+
+
+@pytest.fixture
+def movie(tmp_path: Path, painted: Labels) -> ImageStack:
+    """Two time points of three planes, TZYX."""
+    return open_image(hyperstack(tmp_path / "m.ome.tif", painted.reshape(2, 3, 40, 52), "TZYX"))
+
+
+def test_axes_in_another_order_are_matched_by_their_names(
+    movie: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    turned = painted.reshape(2, 3, 40, 52).swapaxes(0, 1)
+    labels = open_labels_for(movie, hyperstack(tmp_path / "l.ome.tif", turned, "ZTYX"))
+    for plane in range(6):
+        np.testing.assert_array_equal(labels.read(plane, *ALL)[0], painted[plane])
+
+
+@pytest.mark.parametrize(
+    "shape", [(6, 40, 52), (2, 3, 40, 52), (1, 2, 3, 40, 52), (2, 1, 3, 40, 52), (1, 6, 40, 52)]
+)
+def test_axes_of_one_are_no_axes_and_pages_without_axes_pair_in_order(
+    shape: tuple[int, ...], movie: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "l.tif", painted.reshape(shape), photometric="minisblack")
+    labels = open_labels_for(movie, tmp_path / "l.tif")
+    for plane in range(6):
+        np.testing.assert_array_equal(labels.read(plane, *ALL)[0], painted[plane])
+
+
+def test_axes_of_one_length_in_another_order_are_refused(tmp_path: Path, painted: Labels) -> None:
+    four = painted[:4].reshape(2, 2, 40, 52)
+    image = open_image(hyperstack(tmp_path / "i.ome.tif", four, "TZYX"))
+    with pytest.raises(LabelsError, match="axes ZTYX, the image TZYX, and both are of one length"):
+        open_labels_for(image, hyperstack(tmp_path / "l.ome.tif", four, "ZTYX"))
+
+
+def test_one_plane_belongs_where_it_is_said_to(
+    stack: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "exp3_labels.tif", painted[4])
+    labels = open_labels_for(stack, tmp_path / "exp3_labels.tif", [4])
+    assert (labels.present, labels.count) == ((4,), 6)
+    np.testing.assert_array_equal(labels.read(4, *ALL)[0], painted[4])
+
+
+def test_several_planes_belong_where_they_are_said_to(
+    stack: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "some.tif", painted[[1, 4]], photometric="minisblack")
+    folder = save(tmp_path / "some", painted, {1: "first v1.tif", 4: "last v2.tif"})
+    for path in (tmp_path / "some.tif", folder):
+        labels = open_labels_for(stack, path, [1, 4])
+        assert labels.present == (1, 4)
+        np.testing.assert_array_equal(labels.read(4, *ALL)[0], painted[4])
+
+
+def test_of_labels_that_say_where_they_belong_the_wanted_ones_are_taken(
+    stack: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "SEG", painted, {1: "man_seg001.tif", 4: "man_seg004.tif"})
+    labels = open_labels_for(stack, folder, [4, 5])
+    assert labels.present == (4,)
+    assert not labels.read(1, *ALL).any()
+    with pytest.raises(LabelsError, match=r"None of the chosen planes .* it has the planes 1, 4"):
+        open_labels_for(stack, folder, [0])
+
+
 # What a person can get wrong
+
+
+@pytest.mark.parametrize("name", ["exp3_labels", "labels v2", "2024-05-02 mask", "mask", "t1_z2"])
+def test_a_number_that_is_no_plane_chooses_none(
+    name: str, stack: ImageStack, frames: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / f"{name}.tif", painted[2])
+    with pytest.raises(LabelsError, match=r"labels of one plane, but 'cells' has 6, .* --planes"):
+        open_labels_for(stack, tmp_path / f"{name}.tif")
+    with pytest.raises(LabelsError, match=r"labels of one plane, but '01' has 6, .* --planes"):
+        open_labels_for(frames, tmp_path / f"{name}.tif")
+
+
+def test_versions_and_dates_of_several_files_are_no_planes(
+    stack: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    versions = save(tmp_path / "a", painted, {0: "labels v1.tif", 1: "labels v2.tif"})
+    dates = save(tmp_path / "b", painted, {0: "2024-05-01.tif", 1: "2024-05-02.tif"})
+    for folder in (versions, dates):
+        with pytest.raises(LabelsError, match="belongs to no plane of 'cells'"):
+            open_labels_for(stack, folder)
+
+
+def test_as_many_planes_in_another_shape_are_refused(
+    movie: ImageStack, painted: Labels, tmp_path: Path
+) -> None:
+    path = hyperstack(tmp_path / "l.ome.tif", painted.reshape(3, 2, 40, 52), "TZYX")
+    with pytest.raises(LabelsError, match="are 3×2×40×52 but the image is 2×3×40×52"):
+        open_labels_for(movie, path)
 
 
 def test_other_sizes_are_named_with_a_cure(frames: ImageStack, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from napari_unet.cli.options import (
     DeviceName,
     DeviceWish,
     ImagePath,
+    LabelledPlaneWish,
     LinkWish,
     ModelName,
     NetworkName,
@@ -125,7 +126,7 @@ def train(
     ] = None,
     task: TaskWish = Task.OBJECTS,
     unpainted: UnpaintedGuess = None,
-    planes: PlaneWish = None,
+    planes: LabelledPlaneWish = None,
     seconds: Annotated[
         float | None,
         typer.Option(metavar="S", help="Time limit, seconds; default: 60, or none with --steps."),
@@ -227,7 +228,7 @@ def evaluate(
     *,
     task: TaskWish = Task.OBJECTS,
     unpainted: UnpaintedWish = Unpainted.BACKGROUND,
-    planes: PlaneWish = None,
+    planes: LabelledPlaneWish = None,
     json: AsJson = False,
 ) -> None:
     """Compare a segmentation with its truth."""

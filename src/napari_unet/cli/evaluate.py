@@ -10,7 +10,6 @@ import numpy as np
 
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.config import Task, Unpainted
-from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.evaluate import Comparison, evaluate_classes, evaluate_objects
 from napari_unet.io.images import open_image
 from napari_unet.io.pairing import LabelPlanes, open_labels_for
@@ -37,17 +36,9 @@ def compare(
     """
     stack = open_image(prediction).channels_as_planes()  # labels have no channels
     predicted = open_labels_for(stack, prediction)
-    true = open_labels_for(stack, truth)
-    numbers = true.present
-    if selection is not None:
-        wanted = set(selection.numbers(true.count))
-        numbers = tuple(number for number in numbers if number in wanted)
-    if not numbers:
-        raise LabelsError(
-            f"None of the chosen planes has a truth in '{truth}'; it has the planes "
-            f"{', '.join(map(str, true.present))}."
-        )
-    pairs = _pairs(predicted, true, numbers, task, unpainted)
+    numbers = None if selection is None else selection.numbers(predicted.count)
+    true = open_labels_for(stack, truth, numbers)
+    pairs = _pairs(predicted, true, true.present, task, unpainted)
     scores = evaluate_objects(pairs) if task is Task.OBJECTS else evaluate_classes(pairs)
     return scores.as_dict()
 

@@ -19,6 +19,7 @@ __all__ = [
     "DeviceName",
     "DeviceWish",
     "ImagePath",
+    "LabelledPlaneWish",
     "LinkWish",
     "ModelName",
     "NetworkName",
@@ -148,6 +149,15 @@ PlaneWish = Annotated[
         parser=parse_planes,
         metavar="PLANES",
         help="Only these planes, counted from 0: 3 or 2,67 or 0:10.",
+    ),
+]
+LabelledPlaneWish = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_planes,
+        metavar="PLANES",
+        help="Only these planes, counted from 0: 3 or 2,67 or 0:10; labels of just as many planes "
+        "belong to these.",
     ),
 ]
 TileWish = Annotated[

@@ -8,9 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from napari_unet.cli.console import progress_bar, say
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.settings import require_folder
@@ -33,8 +30,8 @@ from napari_unet.engine.planes import Planes
 from napari_unet.engine.targets import LabelScheme
 from napari_unet.engine.train import fit
 from napari_unet.io.checkpoints import save_model
-from napari_unet.io.images import ImageStack, open_image
-from napari_unet.io.pairing import LabelPlanes, fit_to_labels, open_labels_for
+from napari_unet.io.images import open_image
+from napari_unet.io.pairing import fit_to_labels, open_labels_for
 
 __all__ = ["for_people", "train_model"]
 
@@ -68,7 +65,8 @@ def train_model(
     choice = pick_device(device)
     stack = fit_to_labels(open_image(image), labels)
     planes = stack.planes()
-    painted = _labels(stack, labels, selection)
+    numbers = None if selection is None else selection.numbers(planes.count)
+    painted = open_labels_for(stack, labels, numbers)
     events = fit(
         planes,
         painted,
@@ -82,11 +80,6 @@ def train_model(
     )
     begun, done = _follow(events)
     return _figures(_keep(done.model, output), begun, done)
-
-
-def _labels(image: ImageStack, path: Path, selection: PlaneSelection | None) -> Planes:
-    labels = open_labels_for(image, path)
-    return labels if selection is None else _OnlyPlanes(labels, selection)
 
 
 def _usual_reading(labels: Planes, task: Task, path: Path) -> Unpainted:
@@ -104,31 +97,6 @@ def _usual_reading(labels: Planes, task: Task, path: Path) -> Unpainted:
             "painted, add --unpainted ignored."
         )
     return Unpainted.IGNORED
-
-
-class _OnlyPlanes:
-    """Labels of some planes; the others read as unpainted."""
-
-    def __init__(self, labels: LabelPlanes, selection: PlaneSelection) -> None:
-        self._labels = labels
-        self._kept = set(selection.numbers(labels.count)) & set(labels.present)
-        if not self._kept:
-            raise LabelsError(
-                f"None of the planes '{selection.text}' has labels; labelled are "
-                f"{', '.join(map(str, labels.present))}."
-            )
-        self.count = labels.count
-        self.run = labels.run
-        self.runs = labels.runs
-        self.channels = labels.channels
-        self.shape = labels.shape
-        self.dtype = labels.dtype
-
-    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
-        """Return the region as (1, y, x) int32."""
-        if plane in self._kept:
-            return self._labels.read(plane, y, x)
-        return np.zeros((1, y.stop - y.start, x.stop - x.start), np.int32)
 
 
 def _follow(events: Iterator[TrainEvent]) -> tuple[TrainStarted, TrainDone]:

@@ -6,9 +6,22 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["file_stem", "natural_key", "pair_names", "pair_numbers"]
+__all__ = ["file_stem", "natural_key", "pair_names", "pair_numbers", "plane_number"]
 
 _DIGITS = re.compile(r"(\d+)")
+# The number of a plane, told by the word before it: t007, frame 3, z_12; man_seg002, mask002.
+_PLANE = re.compile(
+    r"(?<![a-z])(?:(?:t|z|time|timepoint|frame|plane|slice|section)[ _-]?(\d+)"
+    r"|(?:seg|track|mask)(\d{3,}))(?![a-z\d])",
+    re.IGNORECASE,
+)
+# Numbers that are not: dates, and the numbers of versions and experiments.
+_NO_PLANE = re.compile(
+    r"(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
+    r"|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d(?!\d)"
+    r"|(?<![a-z])(?:v|ver|version|rev|exp|experiment|copy|final)[ ._-]?\d+",
+    re.IGNORECASE,
+)
 _NOT_IN_FILES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')  # on one system or another
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
 _LONGEST = 150  # bytes: 255 are allowed, and numbers, dates and endings are put behind it
@@ -67,11 +80,16 @@ def pair_names(labels: Sequence[str], images: Sequence[str]) -> dict[str, int] |
     if image_numbers is None:
         return next(label for label in labels if label not in planes)
     numbered = {number: i for i, number in enumerate(image_numbers)}
-    return pair_numbers(labels, numbered)
+    if len(labels) > 1:
+        return pair_numbers(labels, numbered)
+    number = plane_number(labels[0])
+    return labels[0] if number not in numbered else {labels[0]: numbered[number]}
 
 
 def pair_numbers(labels: Sequence[str], numbered: dict[int, int]) -> dict[str, int] | str:
     """Find the plane of each label file by the last number in the names that tells them apart.
+
+    Dates, and the numbers of versions and experiments, are no numbers of planes.
 
     Parameters
     ----------
@@ -86,8 +104,9 @@ def pair_numbers(labels: Sequence[str], numbered: dict[int, int]) -> dict[str, i
         As of `pair_names`.
     """
     strays = labels[0]
-    for position in range(1, 1 + max(len(_DIGITS.findall(label)) for label in labels)):
-        found = [_number_from_end(label, position) for label in labels]
+    told = [_NO_PLANE.sub("-", label) for label in labels]
+    for position in range(1, 1 + max(len(_DIGITS.findall(label)) for label in told)):
+        found = [_number_from_end(label, position) for label in told]
         if None in found or len(set(found)) < len(labels):
             continue
         unknown = [
@@ -101,6 +120,24 @@ def pair_numbers(labels: Sequence[str], numbered: dict[int, int]) -> dict[str, i
             }
         strays = unknown[0]
     return strays
+
+
+def plane_number(label: str) -> int | None:
+    """Return the plane that the name of one label file tells; None if it tells none, or several.
+
+    Of several files, the number that tells them apart is that of the plane (see `pair_numbers`).
+    Of one, a number may mean anything: only one after a word that says so is a plane's, or one
+    that is the whole name.
+
+    Examples
+    --------
+    >>> plane_number("cells_t007_mask"), plane_number("exp3_labels")
+    (7, None)
+    """
+    found = [int(one or other) for one, other in _PLANE.findall(_NO_PLANE.sub("-", label))]
+    if label.isdecimal():
+        found = [int(label)]
+    return found[0] if len(found) == 1 else None
 
 
 def _telling_numbers(stems: Sequence[str]) -> list[int] | None:

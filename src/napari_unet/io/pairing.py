@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.io.images import open_image
-from napari_unet.io.names import pair_names, pair_numbers
+from napari_unet.io.names import pair_names, pair_numbers, plane_number
+from napari_unet.io.plane_order import plane_order
 from napari_unet.io.read_folder import list_labels, open_plane
 from napari_unet.io.read_zarr import is_zarr
 from napari_unet.io.stack import ImageStack, Layout
@@ -83,6 +84,22 @@ class LabelPlanes:
         """Return int32, whatever the files hold."""
         return np.dtype(np.int32)
 
+    def only(self, planes: Sequence[int]) -> LabelPlanes:
+        """Return these planes' labels; the other planes read as zeros.
+
+        Raises
+        ------
+        LabelsError
+            If none of them has labels.
+        """
+        kept = {number: self._readers[number] for number in planes if number in self._readers}
+        if not kept:
+            raise LabelsError(
+                f"None of the chosen planes has labels in '{self._name}'; it has the planes "
+                f"{', '.join(map(str, self.present))}."
+            )
+        return LabelPlanes(self._layout, kept, self._name)
+
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the region as (1, y, x) int32; zeros where the plane has no labels.
 
@@ -97,7 +114,9 @@ class LabelPlanes:
         return _whole_numbers(values, f"plane {plane} of '{self._name}'")[np.newaxis]
 
 
-def open_labels_for(image: ImageStack, path: str | Path) -> LabelPlanes:
+def open_labels_for(
+    image: ImageStack, path: str | Path, planes: Sequence[int] | None = None
+) -> LabelPlanes:
     """Open the labels of an image.
 
     Parameters
@@ -105,30 +124,47 @@ def open_labels_for(image: ImageStack, path: str | Path) -> LabelPlanes:
     image
         The image, or the segmentation that is compared with these labels.
     path
-        A file or OME-Zarr of the image's shape (without its channels); or one plane, or a folder
-        of planes, that may lack some. Planes of a folder pair by name with the planes of the
-        image (see `names.pair_names`), or, where the image is one stack, by the plane's number
-        counted from 0 (``man_seg002.tif`` for plane 2); as many files as planes pair in order.
+        A file or OME-Zarr of the image's shape (without its channels), in any order of its axes;
+        or one plane, or a folder of planes, that may lack some. Planes of a folder pair by name
+        with the planes of the image (see `names.pair_names`), or, where the image is one stack, by
+        the plane's number counted from 0 (``man_seg002.tif`` for plane 2); as many files as planes
+        pair in order.
+    planes
+        Numbers of the planes that are wanted; None: all. As many label planes as these, whose
+        names do not say where they belong, belong to them, in order.
 
     Raises
     ------
     FileError
         If a file cannot be read.
     LabelsError
-        If shapes differ, a file belongs to no plane, or labels are a colour picture.
+        If shapes differ, a file belongs to no plane, labels are a colour picture, or none of the
+        wanted planes has labels.
     """
     path = Path(path)
     if path.is_dir() and not is_zarr(path):
-        return _from_files(image, list_labels(path), path)
+        labels = _from_files(image, list_labels(path), path, planes)
+    else:
+        labels = _from_file(image, path, planes)
+    return labels if planes is None else labels.only(planes)
+
+
+def _from_file(image: ImageStack, path: Path, planes: Sequence[int] | None) -> LabelPlanes:
     labels = _open(open_image, path)
     expected = image.layout()
     found = Layout(labels.array.shape, labels.axes)  # labels have no channels, whatever it says
-    if found.plane_shape == expected.plane_shape:
-        if found.count == expected.count:
-            return _from_stack(labels, found, path)
-        if found.count == 1:
-            return _from_files(image, [path], path)
-    raise _other_shape(path, labels, expected)
+    if found.plane_shape != expected.plane_shape:
+        raise _other_shape(path, labels, expected)
+    order = plane_order(found, expected)
+    numbers: Sequence[int] = range(expected.count)
+    if order is None and planes is not None and found.count == len(planes):
+        numbers, order = planes, plane_order(found, _one_axis(expected, len(planes)))
+    if order is None and found.count == 1:
+        number = _plane_of(image, path)
+        numbers, order = [number], plane_order(found, _one_axis(expected, 1))
+    if order is None:
+        raise _other_shape(path, labels, expected)
+    return _from_stack(labels, expected, [(n, order(i)) for i, n in enumerate(numbers)], path)
 
 
 def fit_to_labels(image: ImageStack, path: str | Path) -> ImageStack:
@@ -158,20 +194,43 @@ def fit_to_labels(image: ImageStack, path: str | Path) -> ImageStack:
     return planes if fits else image
 
 
-def _from_stack(labels: ImageStack, layout: Layout, path: Path) -> LabelPlanes:
-    leading = layout.leading_shape
+def _one_axis(layout: Layout, count: int) -> Layout:
+    """Return the layout of so many planes, one after another."""
+    return Layout((count, *layout.plane_shape), "ZYX")
 
-    def reader(number: int) -> Callable[[Region], npt.NDArray[Any]]:
-        at = tuple(int(i) for i in np.unravel_index(number, leading)) if leading else ()
+
+def _from_stack(
+    labels: ImageStack, layout: Layout, places: Sequence[tuple[int, tuple[int, ...]]], path: Path
+) -> LabelPlanes:
+    """Return the planes, each read from its index in the labels."""
+
+    def reader(at: tuple[int, ...]) -> Callable[[Region], npt.NDArray[Any]]:
         return lambda region: np.asarray(labels.array[(*at, *region)])
 
-    readers = {number: reader(number) for number in range(layout.count)}
-    return LabelPlanes(layout, readers, path.name)
+    return LabelPlanes(layout, {number: reader(at) for number, at in places}, path.name)
 
 
-def _from_files(image: ImageStack, files: list[Path], path: Path) -> LabelPlanes:
+def _plane_of(image: ImageStack, path: Path) -> int:
+    """Return the plane that a file of one plane is named after."""
+    count, stem = image.layout().count, path.stem
+    if image.plane_names is not None:
+        found = pair_names([stem], image.plane_names)
+        number = None if isinstance(found, str) else found[stem]
+    else:
+        number = plane_number(stem)
+    if number is None or number >= count:
+        raise LabelsError(
+            f"'{path.name}' holds the labels of one plane, but '{image.name}' has {count}, and the "
+            f"name does not say which: add --planes and the number of the plane, 0 to {count - 1}."
+        )
+    return number
+
+
+def _from_files(
+    image: ImageStack, files: list[Path], path: Path, planes: Sequence[int] | None
+) -> LabelPlanes:
     expected = image.layout()
-    numbers = _numbers(image, [file.stem for file in files], expected.count, path)
+    numbers = _numbers(image, [file.stem for file in files], path, planes)
     opened = lru_cache(maxsize=4)(open_plane)
 
     def reader(file: Path) -> Callable[[Region], npt.NDArray[Any]]:
@@ -185,23 +244,29 @@ def _from_files(image: ImageStack, files: list[Path], path: Path) -> LabelPlanes
     return LabelPlanes(expected, readers, path.name)
 
 
-def _numbers(image: ImageStack, stems: list[str], count: int, path: Path) -> list[int]:
+def _numbers(
+    image: ImageStack, stems: list[str], path: Path, planes: Sequence[int] | None
+) -> list[int]:
     """Return the plane number of each label file."""
+    count = image.layout().count
     if len(set(stems)) < len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
         raise LabelsError(f"'{path}' holds two files named {twice}; keep one of them.")
     if image.plane_names is not None:
         found = pair_names(stems, image.plane_names)
-        planes = f"{image.plane_names[0]} to {image.plane_names[-1]}"
+        named = f"{image.plane_names[0]} to {image.plane_names[-1]}"
     elif len(stems) == count:
         return list(range(count))
     else:
         found = pair_numbers(stems, {i: i for i in range(count)})
-        planes = f"numbered 0 to {count - 1}"
+        named = f"numbered 0 to {count - 1}"
+    if isinstance(found, str) and planes is not None and len(planes) == len(stems):
+        return list(planes)
     if isinstance(found, str):
         raise LabelsError(
             f"The label file '{found}' in '{path}' belongs to no plane of '{image.name}' "
-            f"({planes}); name it like its image plane, or remove it."
+            f"({named}); name it like its image plane, remove it, or say with --planes to which "
+            "planes the files belong."
         )
     return [found[stem] for stem in stems]
 
@@ -223,8 +288,8 @@ def _open(opener: Callable[[Path], ImageStack], path: Path) -> ImageStack:
 def _other_shape(path: Path, labels: ImageStack, expected: Layout) -> LabelsError:
     return LabelsError(
         f"The labels '{path}' are {_times(labels.array.shape)} but the image is "
-        f"{_times(expected.shape)}; give labels that were painted on this image, or single planes "
-        "in a folder, named like its planes."
+        f"{_times(expected.shape)}; give labels that were painted on this image, single planes in "
+        "a folder, named like its planes, or say with --planes to which planes they belong."
     )
 
 
