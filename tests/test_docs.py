@@ -97,6 +97,44 @@ def test_shown_commands_and_options_exist(page: Path) -> None:
         assert {word for word in rest if word.startswith("--")} <= known
 
 
+_PYTHON = re.compile(
+    r"\bpython (?:-m ((?:benchmarks|pretraining)(?:\.\w+)+)|([\w/]+\.py))([^`#\n]*)"
+)
+_BROUGHT = {"bioimageio": "bioimageio.core", "matplotlib": "matplotlib", "monai": "monai"}
+"""Modules that neither the program nor its tests need → what installs them."""
+
+
+def _shown_scripts(page: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield the file that each Python command of a page runs, and the options it is given."""
+    for module, file, words in _PYTHON.findall(page.read_text("utf-8")):
+        path = _ROOT / (file or f"{module.replace('.', '/')}.py")
+        yield path, re.findall(r"(?<!\S)--[\w-]+", words)
+
+
+def _text_with_own_imports(path: Path) -> str:
+    """Return a script and those of its neighbours that it imports."""
+    text = path.read_text("utf-8")
+    names = re.findall(rf"from {path.parent.name}\.(\w+) import", text)
+    files = [path.parent / f"{name}.py" for name in names]
+    return "\n".join([text, *(file.read_text("utf-8") for file in files if file.exists())])
+
+
+@each_page
+def test_shown_scripts_and_their_options_exist(page: Path) -> None:
+    for path, options in _shown_scripts(page):
+        text = path.read_text("utf-8")
+        assert [o for o in options if f'"{o}"' not in text] == [], path
+
+
+@each_page
+def test_what_a_shown_script_needs_is_installed_on_the_page(page: Path) -> None:
+    installed = set(" ".join(re.findall(r"pip install ([^\n]*)", page.read_text("utf-8"))).split())
+    for path, _ in _shown_scripts(page):
+        imported = re.findall(r"^ *(?:from|import) (\w+)", _text_with_own_imports(path), re.M)
+        needed = {_BROUGHT[name] for name in imported if name in _BROUGHT}
+        assert needed <= installed, path
+
+
 @pytest.mark.parametrize("path", _EXAMPLES, ids=_name)
 def test_examples_in_docstrings_give_what_they_show(path: Path) -> None:
     name = ".".join(path.relative_to(_SOURCE).with_suffix("").parts).removesuffix(".__init__")
