@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from napari_unet.cli import train
 from napari_unet.engine.errors import FileError
+from napari_unet.engine.trainer import Trainer
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.labels import write_labels
 from tests.cli.conftest import Command, save, sentence
@@ -301,3 +302,24 @@ def test_a_trained_model_survives_a_full_disk(
     assert "The disk is full." in outcome.stderr
     rescued = outcome.stderr.partition("saved as '")[2].partition("'")[0]
     assert load_model(rescued).record.steps == 1
+
+
+def test_training_that_fails_on_its_way_saves_the_best_weights(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Trainer.advance
+
+    def fail(trainer: Trainer, progress: float) -> float:
+        if trainer.step == 3:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        return advance(trainer, progress)
+
+    monkeypatch.setattr(Trainer, "advance", fail)
+    outcome = command(
+        *("train", folder / "cells.tif", folder / "strokes.tif", "--steps", 5),
+        *("--model", folder / "m.safetensors", "--from", "scratch"),
+    )
+    assert "unspecified launch failure" in sentence(outcome)
+    assert "Training failed; the weights of step" in outcome.stderr
+    record = load_model(folder / "m.safetensors").record
+    assert (record.finished, record.steps) == ("failed", 3)

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from napari_unet.config import ObjectsConfig, Task, TrainConfig, Unpainted
-from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import (
     Corrected,
     FinishReason,
@@ -186,18 +185,6 @@ def test_a_view_of_nan_is_not_previewed_and_training_goes_on() -> None:
 
     assert of_type(events, Previewed) == []
     assert result(events).model.record.steps == 20
-
-
-def test_a_device_that_fails_while_previewing_gives_one_typed_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def out_of_memory(*_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(Trainer, "predict", out_of_memory)
-
-    with pytest.raises(EngineError, match="smaller patch or tile"):
-        list(train(User(looks_at=WHOLE)))
 
 
 # --- new strokes

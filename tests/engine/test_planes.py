@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+
 import dask.array
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unet.engine.errors import ImageError
+from napari_unet.engine.errors import FileError, ImageError
 from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes, ColourPlanes
 
 
@@ -170,3 +172,42 @@ def test_stacks_of_another_size_are_no_channels(other: tuple[int, ...], sentence
         ChannelPlanes(parts)
     with pytest.raises(ImageError, match="No image is chosen"):
         ChannelPlanes([])
+
+
+class Broken:
+    """A lazy array that fails with what its format's library raises."""
+
+    shape, ndim, dtype = (3, 8, 8), 3, np.dtype(np.uint8)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __getitem__(self, index: object) -> np.ndarray:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(116, "Stale file handle"),
+        RuntimeError("error during blosc\ndecompression: -1"),
+        KeyError("c/1/0"),
+        zlib.error("Error -3 while decompressing data"),
+    ],
+)
+@pytest.mark.parametrize("channel_axis", [None, 0])
+def test_whatever_a_lazy_array_fails_with_is_one_sentence(
+    error: Exception, channel_axis: int | None
+) -> None:
+    planes = ArrayPlanes(Broken(error), channel_axis=channel_axis, name="cells")
+    with pytest.raises(FileError, match="Plane 0 of 'cells' cannot be read") as raised:
+        planes.read(0, slice(0, 8), slice(0, 8))
+    assert "\n" not in str(raised.value)
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ImageError("said well enough")])
+def test_what_is_said_already_stays_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised:
+        ArrayPlanes(Broken(error)).read(0, slice(0, 8), slice(0, 8))
+    assert raised.value is error

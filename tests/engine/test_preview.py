@@ -278,9 +278,18 @@ def test_a_view_that_cannot_be_predicted_is_tried_once() -> None:
     network = Broken(squares())
     previewer = network.previewer()
 
+    with pytest.raises(ImageError, match="NaN"):
+        previewer.advance(view(), 1000.0)
+    previewer.give_up(view())
     assert [previewer.advance(view(), 1000.0) for _ in range(5)] == [None] * 5
     assert len(network.tiles) == 1
     assert previewer.advance(view(1), 1000.0) is not None
+    with pytest.raises(ImageError, match="NaN"):  # people came back: it may be mended by now
+        previewer.advance(view(), 2000.0)
+    previewer.give_up(view())
+    previewer.try_again()
+    with pytest.raises(ImageError, match="NaN"):
+        previewer.advance(view(), 3000.0)
 
 
 def test_other_values_begin_a_new_preview(clock: list[float]) -> None:

@@ -16,6 +16,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import CheckpointError, FileError, LabelsError
 from napari_unet.engine.events import (
+    FinishReason,
     MemoryShort,
     StepDone,
     Stop,
@@ -59,7 +60,8 @@ def train_model(
     Raises
     ------
     UnetPaintError
-        Whatever is wrong with the input, the device or the output; the text says what to do.
+        Whatever is wrong with the input, the device or the output; the text says what to do. If
+        training fails on its way, the best weights until then are saved before.
     """
     require_folder(output, suffixes=(".safetensors",), inputs=(image, labels))
     choice = pick_device(device)
@@ -78,8 +80,8 @@ def train_model(
         pixel_size=stack.pixel_size,
         stop=stop,
     )
-    begun, done = _follow(events)
-    return _figures(_keep(done.model, output), begun, done)
+    begun, done, path = _follow(events, output)
+    return _figures(path, begun, done)
 
 
 def _usual_reading(labels: Planes, task: Task, path: Path) -> Unpainted:
@@ -99,10 +101,11 @@ def _usual_reading(labels: Planes, task: Task, path: Path) -> Unpainted:
     return Unpainted.IGNORED
 
 
-def _follow(events: Iterator[TrainEvent]) -> tuple[TrainStarted, TrainDone]:
-    """Show the events as they come; return the first and the last."""
+def _follow(events: Iterator[TrainEvent], output: Path) -> tuple[TrainStarted, TrainDone, Path]:
+    """Show the events as they come, and save the model; return the first, the last and the file."""
     with progress_bar("Training") as update:
         begun = done = None
+        path = output
         for event in events:
             match event:
                 case TrainStarted():
@@ -119,10 +122,13 @@ def _follow(events: Iterator[TrainEvent]) -> tuple[TrainStarted, TrainDone]:
                 case MemoryShort():
                     say(f"{event}.")
                 case TrainDone():
-                    done = event
+                    done, path = event, _keep(event.model, output)
+                    if event.reason is FinishReason.FAILED:
+                        step = event.model.record.best_step
+                        say(f"Training failed; the weights of step {step} are saved as '{path}'.")
     assert begun is not None
     assert done is not None  # `fit` ends with it or raises
-    return begun, done
+    return begun, done, path
 
 
 def _describe(begun: TrainStarted) -> str:

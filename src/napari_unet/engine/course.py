@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from napari_unet.config import TrainConfig
 from napari_unet.engine.corrections import find_new_paint, measure_wrong
+from napari_unet.engine.device import engine_errors
+from napari_unet.engine.errors import EngineError, OutOfMemoryError, UnetPaintError
 from napari_unet.engine.events import (
     Corrected,
     FinishReason,
@@ -15,14 +21,16 @@ from napari_unet.engine.events import (
     MemoryShort,
     PaintedPixels,
     Previewed,
+    Skipped,
     StepDone,
     Stop,
     TrainEvent,
     Validated,
+    View,
 )
 from napari_unet.engine.keeper import Best, Keeper
 from napari_unet.engine.lessons import Lessons
-from napari_unet.engine.means import Means, within_means
+from napari_unet.engine.means import Means, free_cached_memory, within_means
 from napari_unet.engine.pace import Pace
 from napari_unet.engine.preview import Predict, Previewer
 from napari_unet.engine.trainer import Trainer
@@ -72,7 +80,8 @@ class Course:
         self._predict = predict
         self._live = live
         self._pace = Pace(config)
-        self._keeper = Keeper(Best(0, trainer.weights()))
+        self._told = ""  # what could not be done last
+        self._keeper = Keeper(Best(0, trainer.snapshot()))
 
     @property
     def seconds(self) -> float:
@@ -81,103 +90,177 @@ class Course:
 
     @property
     def best(self) -> Best:
-        """The weights to keep; the last ones if nothing can be held out."""
-        if self._trainer.can_validate:
-            return self._keeper.best
-        return Best(self._trainer.step, self._trainer.weights())
+        """The model to keep; the last one of all numbers finite if nothing can be held out."""
+        return self._keeper.best
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether the model to keep is of use, however the run ends."""
+        best = self._keeper.best
+        return self._trainer.step > 0 and (best.step > 0 or best.model.is_trained)
 
     def events(self, stop: Stop) -> Generator[TrainEvent, None, FinishReason]:
-        """Train until a limit is reached; return the reason."""
+        """Train until a limit is reached; return the reason.
+
+        Raises
+        ------
+        EngineError
+            If the device fails, or the loss is not finite any more. `best` is what was before.
+        """
         trainer, pace = self._trainer, self._pace
         yield from self._preview()
         if trainer.can_validate:
             yield from self._validate()
         reason = None
         while reason is None:
-            loss = yield from self._within_means(
-                lambda: trainer.advance(pace.progress(trainer.step))
-            )
-            yield StepDone(trainer.step, loss, self.seconds, pace.progress(trainer.step))
+            yield from self._advance()
             reason = pace.reason_to_end(trainer.step, stop)
             if reason is not FinishReason.STOPPED and (
                 yield from self._take_strokes(at_once=reason is not None)
             ):
                 reason = None
-            if trainer.can_validate and pace.validation_is_due(trainer.step, reason):
+            if pace.validation_is_due(trainer.step, reason):
                 yield from self._validate()
                 reason = reason or self._out_of_patience()
             if reason is None:
                 yield from self._preview()
+        if not trainer.can_validate:
+            self._keep_last()
         return reason
 
     def compare(
         self, before: Sequence[PaintedPixels], values: tuple[int, ...]
     ) -> Iterator[TrainEvent]:
         """Hold what is painted now, and was not before, against the network as it is."""
-        stack = self._lessons.stack
-        paint = find_new_paint(stack, before, values, self._lessons.unpainted)
-        if paint:
-            wrong = yield from self._within_means(
-                lambda: measure_wrong(
-                    paint, stack.values, self._predict, self._trainer.model.values
-                )
-            )
-            pixels = sum(new.pixels for new in paint)
-            yield Corrected(self._trainer.step, self.seconds, pixels, wrong)
+        lessons, model = self._lessons, self._trainer.model
+        paint = find_new_paint(lessons.stack, before, values, lessons.unpainted)
+        if not paint:
+            return
+        try:
+            with engine_errors(self._means.device):
+                wrong = measure_wrong(paint, lessons.stack.values, self._predict, model.values)
+        except UnetPaintError as error:
+            yield from self._skip(f"The last correction could not be measured: {error}")
+            return
+        pixels = sum(new.pixels for new in paint)
+        yield Corrected(self._trainer.step, self.seconds, pixels, wrong)
+
+    def _advance(self) -> Iterator[TrainEvent]:
+        """Do one step."""
+        trainer, pace = self._trainer, self._pace
+        loss = yield from self._within_means(lambda: trainer.advance(pace.progress(trainer.step)))
+        if not math.isfinite(loss):
+            raise self._diverged()
+        yield StepDone(trainer.step, loss, self.seconds, pace.progress(trainer.step))
 
     def _take_strokes(self, *, at_once: bool) -> Generator[TrainEvent, None, bool]:
         """Go on with what was painted meanwhile, if it is time to ask; return whether there is."""
         if self._live is None or not (at_once or self._pace.may_ask_for_strokes()):
             return False
-        begin, before = self.seconds, self._lessons.stack
-        changed = self._live.take_painted()
-        is_new = bool(changed) and self._lessons.take(changed)
+        begin, before, lessons = self.seconds, self._lessons.stack, self._lessons
+        changed = yield from self._ask_for_strokes(self._live)
+        is_new = bool(changed or lessons.may_be_read_by_now) and lessons.take(changed)
+        if lessons.hindrance is not None:
+            yield from self._skip(f"New strokes are not learned yet: {lessons.hindrance}")
         if is_new:
             yield from self.compare(before.pixels, before.values)
-            yield from self._within_means(self._learn_anew)
+            yield from self._learn_anew()
             yield LabelsTaken(
                 self._trainer.step,
                 self.seconds,
-                planes=self._lessons.stack.numbers,
-                labelled_pixels=self._lessons.training.labelled_pixels,
-                held_out=self._lessons.held_out,
+                planes=lessons.stack.numbers,
+                labelled_pixels=lessons.training.labelled_pixels,
+                held_out=lessons.held_out,
             )
         self._pace.took_strokes(begin)
         return is_new
 
-    def _learn_anew(self) -> None:
+    def _ask_for_strokes(self, live: Live) -> Generator[TrainEvent, None, frozenset[int]]:
+        try:
+            with engine_errors(self._means.device):
+                return live.take_painted()
+        except UnetPaintError as error:
+            yield from self._skip(f"New strokes are not learned yet: {error}")
+            return frozenset()
+
+    def _learn_anew(self) -> Iterator[TrainEvent]:
         """Go on with the lessons as they are now."""
-        values = self._lessons.stack.values
-        self._keeper.outdate(self._trainer.extended(self._keeper.best.weights, values).weights)
-        self._trainer.extend(values)
-        self._trainer.teach(self._lessons)
+        trainer, values = self._trainer, self._lessons.stack.values
+        best = trainer.extended(self._keeper.best.model, values)
+
+        def learn() -> None:
+            trainer.extend(values)
+            trainer.teach(self._lessons)
+
+        yield from self._within_means(learn)
+        self._keeper.outdate(best)
         self._previewer.change_values(values)
-        self._pace.start_anew(self._trainer.step)
+        self._pace.start_anew(trainer.step)
 
     def _preview(self) -> Iterator[TrainEvent]:
+        """Show what is visible; where that fails, training goes on without."""
         view = None if self._live is None else self._live.view()
-        finished = yield from self._within_means(
-            lambda: self._previewer.advance(view, self.seconds)
-        )
+
+        def advance() -> tuple[View, npt.NDArray[np.int32]] | None:
+            with engine_errors(self._means.device):
+                return self._previewer.advance(view, self.seconds)
+
+        try:
+            try:
+                finished = advance()
+            except OutOfMemoryError:
+                free_cached_memory()  # that training has left over
+                finished = advance()
+        except UnetPaintError as error:
+            self._previewer.give_up(view)
+            yield from self._skip(f"There is no preview of what you look at: {error}")
+            return
         if finished is not None:
             yield Previewed(*finished, self._trainer.step, self.seconds)
 
     def _validate(self) -> Iterator[TrainEvent]:
+        """Keep the weights as they are now if they are the best."""
         trainer, keeper, begin = self._trainer, self._keeper, self.seconds
+        if not trainer.can_validate:
+            self._keep_last()
+            self._pace.validated(begin)
+            return
         if keeper.is_outdated:
-            keeper.update(
-                *(yield from self._within_means(lambda: trainer.score(keeper.best.weights)))
-            )
+            best = keeper.best.model.weights
+            keeper.update(*(yield from self._within_means(lambda: trainer.score(best))))
         loss, iou = yield from self._within_means(trainer.validate)
-        is_best = keeper.offer(Best(trainer.step, trainer.weights(), loss, iou))
+        if not math.isfinite(loss):
+            raise self._diverged()
+        is_best = keeper.offer(Best(trainer.step, trainer.snapshot(), loss, iou))
         self._pace.validated(begin)
         yield Validated(trainer.step, self.seconds, loss, iou, best=is_best)
 
+    def _keep_last(self) -> None:
+        """Keep the weights as they are now, for want of a validation."""
+        if not self._keeper.take(Best(self._trainer.step, self._trainer.snapshot())):
+            raise self._diverged()
+
+    def _diverged(self) -> EngineError:
+        return EngineError(
+            f"Training diverged: after {self._trainer.step} steps the loss or the weights were not "
+            "finite any more. Train again with a lower learning rate."
+        )
+
+    def _skip(self, reason: str) -> Iterator[TrainEvent]:
+        """Tell of what could not be done, once as long as the reason is the same."""
+        free_cached_memory()  # too little of it may be the reason
+        if reason != self._told:
+            self._told = reason
+            yield Skipped(self._trainer.step, self.seconds, reason)
+
     def _within_means(self, work: Callable[[], _T]) -> Generator[MemoryShort, None, _T]:
         """Do work on the device, with smaller patches or on the CPU if memory is short."""
-        return (
-            yield from within_means(work, self._means, lambda: self._trainer.adapt(self._means))
-        )
+
+        def adapt() -> None:
+            self._trainer.adapt(self._means)
+            self._previewer.try_again()
+
+        return (yield from within_means(work, self._means, adapt))
 
     def _out_of_patience(self) -> FinishReason | None:
         exhausted = 0 < self._patience <= self._keeper.misses

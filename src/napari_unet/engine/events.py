@@ -30,6 +30,7 @@ __all__ = [
     "SegmentDone",
     "SegmentEvent",
     "SegmentStarted",
+    "Skipped",
     "StepDone",
     "Stop",
     "SuggestEvent",
@@ -89,6 +90,7 @@ class FinishReason(StrEnum):
     TIME = "time is up"
     NO_IMPROVEMENT = "no improvement"
     STOPPED = "stopped"  # by the user
+    FAILED = "failed"  # an error follows; what was done before is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,17 @@ class LabelsTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something beside the training could not be done; it goes on without."""
+
+    step: int
+    seconds: float
+    reason: str  # what, why, and what to do
+
+
+@dataclass(frozen=True, slots=True)
 class TrainDone:
-    """Training ended; the last event, whatever the reason."""
+    """Training ended; the last event, whatever the reason. An error follows if it failed."""
 
     reason: FinishReason
     model: Model  # the best weights
@@ -273,6 +284,7 @@ TrainEvent = (
     | Corrected
     | LabelsTaken
     | MemoryShort
+    | Skipped
     | TrainDone
 )
 SegmentEvent = SideTried | SegmentStarted | TileDone | PlaneDone | MemoryShort | SegmentDone

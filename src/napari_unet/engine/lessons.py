@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unet.config import Unpainted
-from napari_unet.engine.errors import ImageError, LabelsError
+from napari_unet.engine.errors import FileError, OutOfMemoryError, UnetPaintError
 from napari_unet.engine.model import HeldOut
 from napari_unet.engine.painted import PaintedPlane, PaintedReader, PaintedStack
 from napari_unet.engine.validation import Split
@@ -29,8 +29,8 @@ class Lessons:
 
     Raises
     ------
-    LabelsError, ImageError
-        If nothing can be learned from the labels.
+    LabelsError, ImageError, FileError
+        If nothing can be learned from the labels, or image or labels cannot be read.
     """
 
     def __init__(
@@ -40,31 +40,47 @@ class Lessons:
         self._reader = reader
         self._split = split
         self._pending: frozenset[int] = frozenset()  # changed, but not usable yet
+        self.hindrance: UnetPaintError | None = None  # why some of them are not
         self.stack: PaintedStack  # whole
         self.training: PaintedStack  # without the held-out pixels
         self.held_out: tuple[HeldOut, ...]
         self._use(reader.read(range(count)))
 
+    @property
+    def may_be_read_by_now(self) -> bool:
+        """Whether planes are missing for a reason that may pass by itself, as a network's does."""
+        return isinstance(self.hindrance, FileError | OutOfMemoryError)
+
     def take(self, changed: frozenset[int]) -> bool:
         """Read these planes again; return whether there is anything new to learn from.
 
-        Labels that nothing can be learned from (half painted, or on a plane whose image holds
-        NaN) change nothing; they are tried again with the next change.
+        Planes that cannot be read, or whose image holds NaN, stay as they were; so do all while
+        nothing can be learned from the labels (half painted), or there is no memory for it. They
+        are tried again the next time, and `hindrance` says why they were not taken.
         """
         self._pending |= changed
         try:
-            stack = self._reader.read(sorted(self._pending))
-        except (LabelsError, ImageError):
-            return False
-        read, self._pending = self._pending, frozenset()
-        if not _differ(self.stack, stack, read):
-            return False
-        self._use(stack)
-        return True
+            return self._take()
+        except UnetPaintError as error:
+            self.hindrance = error
+        except MemoryError:
+            self.hindrance = OutOfMemoryError(
+                "There is too little memory for what is painted; close other programs."
+            )
+        return False
+
+    def _take(self) -> bool:
+        stack, failures = self._reader.read_what_can_be(sorted(self._pending))
+        is_new = _differ(self.stack, stack, self._pending - failures.keys())
+        if is_new:
+            self._use(stack)
+        self._pending = frozenset(failures)
+        self.hindrance = next(iter(failures.values()), None)
+        return is_new
 
     def _use(self, stack: PaintedStack) -> None:
-        self.stack = stack
         self.training, self.held_out = self._split.divide(stack)
+        self.stack = stack
 
 
 def _differ(before: PaintedStack, after: PaintedStack, numbers: frozenset[int]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from napari_unet.config import MAX_CLASSES, Task, TrainConfig
 from napari_unet.engine.border import border_weights
 from napari_unet.engine.boxes import PaintedBox, find_painted_box
 from napari_unet.engine.counts import count
-from napari_unet.engine.errors import ImageError, LabelsError
+from napari_unet.engine.errors import ImageError, LabelsError, UnetPaintError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.planes import Planes
@@ -71,6 +71,24 @@ class _Prepared:
     found: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """The normalised image around a painted bounding box."""
+
+    y: slice  # in the plane
+    x: slice
+    image: npt.NDArray[np.float32]  # (C, y, x)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was read of one plane."""
+
+    number: int
+    patch: PaintedBox | None = None  # None: nothing is painted
+    around: _Surroundings | None = None
+
+
 class PaintedReader:
     """Reads painted planes and remembers them, so that only changed ones are read again.
 
@@ -123,14 +141,52 @@ class PaintedReader:
         LabelsError
             If nothing can be learned from the labels as they are now; see also
             `LabelScheme.values`. What was read before stays, and `read` may be tried again.
-        ImageError
-            If the image holds NaN or infinite values there; the same holds.
+        ImageError, FileError
+            If the image holds NaN or infinite values there, or cannot be read; the same holds.
         """
-        patches = {number: find_painted_box(self._labels, number) for number in numbers}
-        painted = {number: patch for number, patch in patches.items() if patch is not None}
-        kept = {n: plane for n, plane in self._prepared.items() if n not in patches}
+        return self._take([self._look(number) for number in numbers])
+
+    def read_what_can_be(
+        self, numbers: Iterable[int]
+    ) -> tuple[PaintedStack, Mapping[int, UnetPaintError]]:
+        """Read these planes but for those that cannot be read, which stay as they were.
+
+        Returns
+        -------
+        stack
+            With all that were read before.
+        failures
+            Why a plane could not be read, by its number.
+
+        Raises
+        ------
+        LabelsError
+            As `read`, if nothing can be learned from all labels together.
+        """
+        looked: list[_Looked] = []
+        failures: dict[int, UnetPaintError] = {}
+        for number in numbers:
+            try:
+                looked.append(self._look(number))
+            except UnetPaintError as error:
+                failures[number] = error
+        return self._take(looked), failures
+
+    def _look(self, number: int) -> _Looked:
+        """Read what is needed of a plane."""
+        patch = find_painted_box(self._labels, number)
+        if patch is None:
+            return _Looked(number)
+        around = _image_around(self._planes, patch, self._normalization, self._context)
+        return _Looked(number, patch, around)
+
+    def _take(self, looked: Sequence[_Looked]) -> PaintedStack:
+        """Put the planes in the place of what they were."""
+        numbers = {one.number for one in looked}
+        kept = {n: plane for n, plane in self._prepared.items() if n not in numbers}
         found = frozenset[int]().union(
-            *(patch.found for patch in painted.values()), *(plane.found for plane in kept.values())
+            *(one.patch.found for one in looked if one.patch is not None),
+            *(plane.found for plane in kept.values()),
         )
         values = tuple(sorted({*self._values, *self._scheme.values(found)}))
         if len(values) > MAX_CLASSES:
@@ -139,16 +195,19 @@ class PaintedReader:
                 f"{MAX_CLASSES} can be; paint fewer classes, or train from scratch."
             )
         prepared = {n: _recoded(plane, self._values, values) for n, plane in kept.items()}
-        for number, patch in painted.items():
-            prepared[number] = _Prepared(self._prepare(patch, values), patch.found)
-        self._prepared, self._values = dict(sorted(prepared.items())), values
-        planes = tuple(one.plane for one in self._prepared.values())
+        for one in looked:
+            if one.patch is not None and one.around is not None:
+                plane = self._prepare(one.patch, one.around, values)
+                prepared[one.number] = _Prepared(plane, one.patch.found)
+        planes = tuple(plane.plane for _, plane in sorted(prepared.items()))
         if self._config.balance.weighs(self._scheme.task):
             planes = _balanced(planes, len(values))
+        self._prepared, self._values = dict(sorted(prepared.items())), values
         return PaintedStack(planes, values)
 
-    def _prepare(self, patch: PaintedBox, values: tuple[int, ...]) -> PaintedPlane:
-        around = _image_around(self._planes, patch, self._normalization, self._context)
+    def _prepare(
+        self, patch: PaintedBox, around: _Surroundings, values: tuple[int, ...]
+    ) -> PaintedPlane:
         labels = np.zeros(around.image.shape[1:], dtype=np.int32)
         inside = tuple(
             slice(side.start - outer.start, side.stop - outer.start)
@@ -237,15 +296,6 @@ def _recoded(one: _Prepared, before: tuple[int, ...], after: tuple[int, ...]) ->
 
 def _size(planes: Planes) -> str:
     return f"{planes.shape[0]}×{planes.shape[1]}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Surroundings:
-    """The normalised image around a painted bounding box."""
-
-    y: slice  # in the plane
-    x: slice
-    image: npt.NDArray[np.float32]  # (C, y, x)
 
 
 def _image_around(

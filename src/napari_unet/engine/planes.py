@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.engine.errors import ImageError
+from napari_unet.engine.errors import FileError, ImageError, UnetPaintError
 
 __all__ = ["ArrayPlanes", "ChannelPlanes", "ColourPlanes", "Planes"]
 
@@ -147,16 +147,34 @@ class ArrayPlanes:
         return int(np.ravel_multi_index(position, self.leading_shape)) if self.leading_shape else 0
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
-        """Return the region as (C, y, x), in the stored type; slices inside the plane."""
+        """Return the region as (C, y, x), in the stored type; slices inside the plane.
+
+        Raises
+        ------
+        FileError
+            If what the array reads from fails: a file that is gone, a damaged chunk.
+        """
         index: list[Any] = [*self.position(plane), y, x]
         if self._channel_axis is None:
-            return np.asarray(self._array[tuple(index)])[np.newaxis]
+            return self._region(plane, index)[np.newaxis]
         index.insert(self._channel_axis, slice(None))
-        region = np.asarray(self._array[tuple(index)])
+        region = self._region(plane, index)
         kept_axes = [i for i in index if isinstance(i, slice)]
         axis = sum(isinstance(i, slice) for i in index[: self._channel_axis])
         assert region.ndim == len(kept_axes)
         return np.moveaxis(region, axis, 0)
+
+    def _region(self, plane: int, index: list[Any]) -> npt.NDArray[Any]:
+        try:
+            return np.asarray(self._array[tuple(index)])
+        except (MemoryError, UnetPaintError):
+            raise  # said well enough
+        except Exception as error:  # a lazy array is a stranger's code, with errors of its own
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise FileError(
+                f"Plane {plane} of '{self._name}' cannot be read ({reason}); check that its file "
+                "is there and whole, then open it again."
+            ) from error
 
 
 class ColourPlanes(ArrayPlanes):

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig, Task
-from napari_unet.engine.errors import ImageError
 from napari_unet.engine.events import View
 from napari_unet.engine.instances import cut_objects
 from napari_unet.engine.linking import find_partners
@@ -80,12 +79,20 @@ class Previewer:
         self._begun: _Canvas | None = None
         self._shown: tuple[View, Labels] | None = None  # the last preview
         self._wanted: View | None = None  # what it was made for
-        self._refused: View | None = None  # its image cannot be predicted
+        self._given_up: View | None = None  # it cannot be previewed
 
     def change_values(self, values: tuple[int, ...]) -> None:
         """Go on with other label values of the channels; a preview that was begun is dropped."""
         self._values = np.array(values, dtype=np.int32)
         self._begun = None
+
+    def give_up(self, wanted: View | None) -> None:
+        """Leave this view alone until something else was wanted, or `try_again` is called."""
+        self._begun, self._given_up = None, wanted
+
+    def try_again(self) -> None:
+        """Preview also what was given up: it may succeed now."""
+        self._given_up = None
 
     def advance(self, wanted: View | None, elapsed: float) -> tuple[View, Labels] | None:
         """Compute a tile, if there is time for it; return the preview when it is finished.
@@ -93,24 +100,25 @@ class Previewer:
         Parameters
         ----------
         wanted
-            What is visible; None if nothing is. A view of a plane or region that does not exist,
-            or that holds NaN, is not previewed.
+            What is visible; None if nothing is. A view of a plane or region that does not exist is
+            not previewed.
         elapsed
             Seconds since training began.
+
+        Notes
+        -----
+        Whatever fails is raised, and tried again the next time unless `give_up` is called.
         """
-        if wanted is None or wanted == self._refused:
+        if wanted != self._given_up:
+            self._given_up = None
+        if wanted is None or wanted == self._given_up:
             self._begun = None
             return None
         if self._begun is None or self._begun.wanted != wanted:
             self._begun = self._begin(wanted)
-        if self._begun is None:
+        if self._begun is None or not self._compute(self._begun, elapsed):
             return None
-        try:
-            finished = self._compute(self._begun, elapsed)
-        except ImageError:  # segmenting or painting there will say so
-            self._begun, self._refused = None, wanted
-            return None
-        return self._finish(self._begun) if finished else None
+        return self._finish(self._begun)
 
     def _begin(self, wanted: View) -> _Canvas | None:
         planes, height, width = self._shape

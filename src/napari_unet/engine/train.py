@@ -16,6 +16,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.course import Course
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.events import (
+    FinishReason,
     Live,
     PaintedPixels,
     Stop,
@@ -93,7 +94,8 @@ def fit(
         `TrainStarted`; `Corrected`, if `known` is given and something else is painted now; then
         `Previewed`, `Validated` and `StepDone`, new strokes as `Corrected` and `LabelsTaken`;
         `MemoryShort` where memory ran out and training goes on with smaller patches or on the CPU;
-        and in every case `TrainDone` at last.
+        `Skipped` where a preview or new strokes failed and it goes on without; and in every case
+        `TrainDone` at last.
 
     Raises
     ------
@@ -101,7 +103,8 @@ def fit(
         If image or labels cannot be used; the text says what to do. Labels that cannot be used
         while training goes on are no error: it goes on with what was painted before.
     EngineError
-        If the device fails.
+        If the device fails, or the loss is not finite any more. Whatever is raised after some
+        steps, `TrainDone` with the best weights before comes first.
 
     Notes
     -----
@@ -194,28 +197,37 @@ def _train(
         objects=replace(reduction.objects(objects), min_size=smallest),
     )
     course = Course(lessons, trainer, previewer, config, means=means, predict=predict, live=live)
-    if isinstance(start, Model) and start.task is scheme.task and known:
-        yield from course.compare(known, start.values)
-    reason = yield from course.events(stop)
-    best = course.best
-    record = TrainRecord(
-        started=started.isoformat(timespec="seconds"),
-        version=__version__,
-        start=_describe(start),
-        device=str(means.device),
-        steps=trainer.step,
-        best_step=best.step,
-        seconds=round(course.seconds, 3),
-        finished=reason.value,
-        labelled_pixels=lessons.training.labelled_pixels,
-        painted_objects=_painted_objects(lessons, scheme.task, reduction),
-        held_out=lessons.held_out,
-        validation_loss=best.loss,
-        validation_iou=best.iou,
-        settings=asdict(config),
-    )
-    trained = replace(trainer.model, weights=best.weights, pixel_size=pixel_size, record=record)
-    yield TrainDone(reason, trained, lessons.stack.pixels)
+
+    def done(reason: FinishReason) -> TrainDone:
+        best = course.best
+        record = TrainRecord(
+            started=started.isoformat(timespec="seconds"),
+            version=__version__,
+            start=_describe(start),
+            device=str(means.device),
+            steps=trainer.step,
+            best_step=best.step,
+            seconds=round(course.seconds, 3),
+            finished=reason.value,
+            labelled_pixels=lessons.training.labelled_pixels,
+            painted_objects=_painted_objects(lessons, scheme.task, reduction),
+            held_out=lessons.held_out,
+            validation_loss=best.loss,
+            validation_iou=best.iou,
+            settings=asdict(config),
+        )
+        trained = replace(best.model, pixel_size=pixel_size, record=record)
+        return TrainDone(reason, trained, lessons.stack.pixels)
+
+    try:
+        if isinstance(start, Model) and start.task is scheme.task and known:
+            yield from course.compare(known, start.values)
+        reason = yield from course.events(stop)
+    except Exception:  # whatever it is, what was learned until then is not lost
+        if course.has_learned:
+            yield done(FinishReason.FAILED)
+        raise
+    yield done(reason)
 
 
 def _prepare(

@@ -67,44 +67,51 @@ class Trainer:
         self.model = model  # as it was at the start, but with today's outputs
         self._config = config
         self._settle(device)
-        self._network = self._build(model)
+        self._network = self._build(model, device)
         self._optimiser = _optimiser(self._network, config)
         self._rng = np.random.default_rng(config.seed)
         self.teach(lessons)
         if model.is_trained:
             batches = [self._draw() for _ in range(_HEAD_BATCHES)]
             fit_head(self._network, batches, pull=_HEAD_PULL * self._pull)
-        self._anchors = self._anchored() if model.is_trained else []
+        self._anchors = _anchored(self._network) if model.is_trained else []
 
     def adapt(self, means: Means) -> None:
-        """Go on with other patches, or on another device, where the memory suffices."""
+        """Go on with other patches, or on another device, where the memory suffices.
+
+        May be called after whatever ran out of memory, this included: nothing is half done then.
+        """
         device = means.device.torch_device
         self._config = replace(self._config, patch=means.patch)
+        _forget_half_made(self._optimiser)
         if device != self._device:
             self._move(device)
         self.teach(self._lessons)
 
     def _move(self, device: torch.device) -> None:
         """Take the network and all that belongs to it to another device."""
-        model = replace(self.model, weights=self.weights())
-        optimiser = self._optimiser.state_dict()
-        anchors = [before.to(device) for _, before in self._anchors]
+        network = self._build(self.snapshot(), device)
+        optimiser = _optimiser(network, self._config)
+        optimiser.load_state_dict(self._optimiser.state_dict())
+        anchors: list[tuple[Tensor, Tensor]] = [
+            (weight, before.to(device))
+            for weight, (_, before) in zip(network.parameters(), self._anchors, strict=False)
+        ]  # none, or all
+        self._network, self._optimiser, self._anchors = network, optimiser, anchors
         self._settle(device)
-        self._network = self._build(model)
-        self._optimiser = _optimiser(self._network, self._config)
-        self._optimiser.load_state_dict(optimiser)
-        if anchors:
-            self._anchors = list(zip(self._network.parameters(), anchors, strict=True))
 
     def _settle(self, device: torch.device) -> None:
         """Compute here from now on."""
         self._device = device
         self._cuda = [device] if device.type == "cuda" else []
-        self._mixed = self._config.mixed_precision and multiplies_faster_in_bfloat16(device)
+        self._mixed = self._is_mixed(device)
 
-    def _build(self, model: Model) -> UNet:
-        network = model.build(self._device)
-        arrange(network, self._device, mixed=self._mixed)
+    def _is_mixed(self, device: torch.device) -> bool:
+        return self._config.mixed_precision and multiplies_faster_in_bfloat16(device)
+
+    def _build(self, model: Model, device: torch.device) -> UNet:
+        network = model.build(device)
+        arrange(network, device, mixed=self._is_mixed(device))
         return network
 
     def teach(self, lessons: Lessons) -> None:
@@ -131,27 +138,31 @@ class Trainer:
     def extend(self, values: tuple[int, ...]) -> None:
         """Give the network an output for each of these label values.
 
-        The other weights stay, and so does the optimiser's state wherever shapes agree.
+        The other weights stay, and so does the optimiser's state wherever shapes agree. If memory
+        runs out meanwhile, all is as it was before.
         """
         if values == self.model.values:
             return
-        old_network, old_state = self._network, self._optimiser.state
-        self.model = self.extended(self.weights(), values)
-        self._network = self._build(self.model)
-        self._optimiser = _optimiser(self._network, self._config)
-        if self._anchors:
-            self._anchors = self._anchored()
-        before = dict(old_network.named_parameters())
-        for name, parameter in self._network.named_parameters():
-            if before[name].shape == parameter.shape and before[name] in old_state:
-                self._optimiser.state[parameter] = old_state[before[name]]
+        model = self.extended(self.snapshot(), values)
+        network = self._build(model, self._device)
+        optimiser = _optimiser(network, self._config)
+        before, states = dict(self._network.named_parameters()), self._optimiser.state
+        for name, parameter in network.named_parameters():
+            if before[name].shape == parameter.shape and before[name] in states:
+                optimiser.state[parameter] = states[before[name]]
+        anchors = _anchored(network) if self._anchors else []
+        self.model, self._network = model, network
+        self._optimiser, self._anchors = optimiser, anchors
 
-    def extended(self, weights: Mapping[str, Tensor], values: tuple[int, ...]) -> Model:
-        """Return the model with these weights of today's outputs, and an output for each value."""
-        model = replace(self.model, weights=weights)
+    def extended(self, model: Model, values: tuple[int, ...]) -> Model:
+        """Return a model of this run with an output for each value."""
         if values == model.values:
             return model
         return adapt(model, model.normalization, model.task, values, seed=self._config.seed)
+
+    def snapshot(self) -> Model:
+        """Return the model as it is now, on the CPU."""
+        return replace(self.model, weights=self.weights())
 
     @property
     def can_validate(self) -> bool:
@@ -251,10 +262,6 @@ class Trainer:
     def _draw(self) -> Batch:
         return self._sampler.draw(self._rng, self._config.batch)
 
-    def _anchored(self) -> list[tuple[Tensor, Tensor]]:
-        """Return each weight with its present value, the first answer's, to which it goes back."""
-        return [(weight, weight.detach().clone()) for weight in self._network.parameters()]
-
     @torch.no_grad()
     def _pull_back(self, share: float) -> None:
         """Move each weight a share of the way back to where it was.
@@ -278,6 +285,11 @@ def _pull_to_first_answer(labelled: int) -> float:
     return min(_STRONGEST, max(lasting, (_PULL / max(1, labelled)) ** 2))
 
 
+def _anchored(network: UNet) -> list[tuple[Tensor, Tensor]]:
+    """Return each weight with its present value, the first answer's, to which it goes back."""
+    return [(weight, weight.detach().clone()) for weight in network.parameters()]
+
+
 def _loss(logits: Tensor, batch: Batch) -> Tensor:
     return weighted_cross_entropy(logits, batch.classes, batch.weights)
 
@@ -289,6 +301,16 @@ def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer
     betas = (config.momentum, 0.999)
     # One kernel for all that is done to a weight: the other two ways go over the memory many times.
     return torch.optim.AdamW(weights, lr=rate, betas=betas, weight_decay=decay, fused=True)
+
+
+def _forget_half_made(optimiser: torch.optim.Optimizer) -> None:
+    """Drop what Adam had begun to remember of a weight when memory ran out.
+
+    It makes all that it remembers at the first step, and takes what is there for whole.
+    """
+    states = optimiser.state
+    for weight in [w for w, s in states.items() if "step" in s and "exp_avg_sq" not in s]:
+        del states[weight]
 
 
 def _confusion(

@@ -15,7 +15,7 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NETWORKS, NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
-from napari_unet.engine.errors import LabelsError
+from napari_unet.engine.errors import EngineError, LabelsError
 from napari_unet.engine.events import (
     Corrected,
     FinishReason,
@@ -281,6 +281,18 @@ def test_a_training_that_is_stopped_at_once_says_so(
         workbench.stop()
     assert told[-1] == "Stopped before the first step."
     assert training.where() == "Not trained yet"
+
+
+def test_a_failure_after_some_steps_leaves_the_best_model_on_the_workbench(
+    training: Training, workbench: Workbench, trained: TrainDone, asked: Install, qtbot: QtBot
+) -> None:
+    failed = replace(trained, reason=FinishReason.FAILED)
+    asked(failing_job(EngineError("The device failed."), STARTED, STEP, failed))
+    with qtbot.waitSignal(workbench.failed) as told:
+        assert run(training, qtbot) is JobEnd.FAILED
+    assert told.args == ["The device failed."]
+    assert workbench.choices.model is trained.model
+    assert training.where() == "Training failed. Trained 300 steps · IoU 0.83 · best at 280"
 
 
 def test_images_that_do_not_go_together_are_told_of(

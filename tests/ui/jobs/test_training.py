@@ -13,11 +13,13 @@ import pytest
 
 from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine import train
+from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import (
     Corrected,
     FinishReason,
     LabelsTaken,
     MemoryShort,
+    Skipped,
     StepDone,
     TrainDone,
     TrainStarted,
@@ -115,6 +117,21 @@ def test_a_folder_that_cannot_be_written_loses_nothing(
     assert str(folder) in told.text
 
 
+def test_training_that_fails_has_saved_what_it_learned_before(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, trained: TrainDone
+) -> None:
+    def fit(*_: Any, **__: Any) -> Iterator[object]:
+        yield replace(trained, reason=FinishReason.FAILED)
+        raise EngineError("The computation failed.")
+
+    monkeypatch.setattr(train, "fit", fit)
+    events = train_on_labels(PLANES, PLANES, **CHOICES)(never)
+    assert [type(next(events)) for _ in range(3)] == [TrainingBegins, TrainDone, LastTrainedSaved]
+    with pytest.raises(EngineError, match="failed"):
+        next(events)
+    assert load_model(folder / "last trained.safetensors").record.steps == 300
+
+
 def told(*events: object) -> list[tuple[str, float | None]]:
     words = TrainingWords()
     lines = [words.tell(event) for event in events]
@@ -162,6 +179,16 @@ def test_too_little_memory_is_told_of_for_a_while() -> None:
         StepDone(2, 0.2, 2.0, 0.3),
         StepDone(3, 0.2, 30.0, 0.5),
     )[1:] == [(short, 0.25), (short, 0.3), ("Step 3 · loss 0.200 · 30 s left", 0.5)]
+
+
+def test_what_could_not_be_done_is_told_of_for_a_while() -> None:
+    reason = "There is no preview of what you look at: plane 7 cannot be read."
+    assert told(
+        StepDone(1, 0.2, 1.0, 0.25),
+        Skipped(1, 1.0, reason),
+        StepDone(2, 0.2, 2.0, 0.3),
+        StepDone(3, 0.2, 30.0, 0.5),
+    )[1:] == [(reason, 0.25), (reason, 0.3), ("Step 3 · loss 0.200 · 30 s left", 0.5)]
 
 
 def test_a_run_without_validation_says_so(model: Model) -> None:

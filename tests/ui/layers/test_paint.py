@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Labels
 
+from napari_unet.engine.errors import FileError
+from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.ui.layers import paint
 from napari_unet.ui.layers.paint import PaintedPlanesTracker, is_painted_in
 
@@ -205,3 +208,25 @@ def test_a_stroke_is_only_where_its_pixels_are(labels: Labels) -> None:
     assert not painted(1, slice(30, 64), slice(30, 48))  # in the box
     assert not painted(1, slice(50, 64), slice(0, 48))
     assert not painted(0, slice(0, 8), slice(0, 8))
+
+
+def test_a_plane_that_cannot_be_read_is_looked_at_again(
+    labels: Labels, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = PaintedPlanesTracker(labels, viewer)
+    read, gone = ArrayPlanes.read, {1}
+
+    def fail(planes: ArrayPlanes, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        if plane in gone:
+            raise FileError("Plane 1 cannot be read.")
+        return read(planes, plane, y, x)
+
+    monkeypatch.setattr(ArrayPlanes, "read", fail)
+    labels.paint((1, 10, 10), 3)
+    labels.paint((2, 10, 10), 3)
+
+    assert tracker.take_changed() == {1, 2}
+    assert tracker.take_changed() == frozenset()
+    gone.clear()
+    labels.paint((1, 20, 20), 3)
+    assert tracker.take_changed() == {1}

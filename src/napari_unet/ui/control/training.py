@@ -106,7 +106,8 @@ class Training(QObject):
         if self._run is not None:
             return f"{_DOING[self._workbench.runner.state]}: {self._words.where()}"
         if self._end is JobEnd.FAILED:
-            return "Training failed."
+            kept = f" {self._words.where()}" if self._words.has_ended else ""
+            return f"Training failed.{kept}"
         return self._words.where() if self._words.has_ended else "Not trained yet"
 
     def takes_in(self) -> str:

@@ -17,6 +17,7 @@ from napari_unet.engine.events import (
     Live,
     MemoryShort,
     PaintedPixels,
+    Skipped,
     StepDone,
     Stop,
     TrainDone,
@@ -87,7 +88,7 @@ def train_on_labels(
 
     `TrainingBegins` comes before them. After the last of them the model is saved as "last
     trained" in the user's folder of models, so that a crash does not lose it: `LastTrainedSaved`
-    or `LastTrainedNotSaved`.
+    or `LastTrainedNotSaved`. If training fails, its error comes after that.
     """
 
     def run(stop: Stop) -> Iterator[object]:
@@ -176,6 +177,8 @@ class TrainingWords:
                 text = self._new(_taken(event), event.seconds)
             case MemoryShort():
                 text = self._new(str(event), self._seconds)
+            case Skipped():
+                text = self._new(event.reason, event.seconds)
             case Corrected():
                 text = self._new(describe_correction(event), event.seconds)
             case TrainDone():

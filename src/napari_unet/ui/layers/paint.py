@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_unet.engine.errors import FileError
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.ui.layers.inputs import labels_planes
 
@@ -76,7 +77,8 @@ class PaintedPlanesTracker(QObject):
         """Return the planes that differ from what they were when this was asked last.
 
         Of planes that it was not asked about before, those that were painted on; and, if any
-        plane may have changed, all that are not empty. May be called from any thread, but from
+        plane may have changed, all that are not empty. A plane that cannot be read may have
+        changed, too. May be called from any thread, but from
         one at a time. Reads the planes.
         """
         with self._lock:
@@ -91,7 +93,11 @@ class PaintedPlanesTracker(QObject):
     def _differs(self, planes: ArrayPlanes, plane: int, painted: bool) -> bool:  # noqa: FBT001
         if self._released or plane >= planes.count:
             return False
-        before, now = self._checksums.get(plane), _checksum(planes, plane)
+        before = self._checksums.pop(plane, None)
+        try:
+            now = _checksum(planes, plane)
+        except (FileError, MemoryError):
+            return True  # whoever reads it will be told why
         self._checksums[plane] = now
         return now != before if before is not None else painted or now != 0
 
