@@ -78,6 +78,9 @@ def test_every_file_is_read_in_one_sitting() -> None:
 
 
 def _catches_everything(handler: ast.ExceptHandler) -> bool:
+    """Return whether it does, for good: what ends by raising the error again lets none get lost."""
+    if isinstance(handler.body[-1], ast.Raise) and handler.type is not None:
+        return False
     if handler.type is None:
         return True
     names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}

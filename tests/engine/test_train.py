@@ -418,7 +418,7 @@ def test_validations_take_at_most_a_tenth_of_the_time(monkeypatch: pytest.Monkey
 
     def validate(trainer: Trainer) -> tuple[float, float]:
         clock[0] += 2.0
-        return -clock[0], 0.0
+        return 1 / clock[0], 0.0
 
     monkeypatch.setattr(Trainer, "advance", advance)
     monkeypatch.setattr(Trainer, "validate", validate)
@@ -438,7 +438,7 @@ def test_time_between_validations_is_as_set(monkeypatch: pytest.MonkeyPatch) -> 
         return 1.0
 
     monkeypatch.setattr(Trainer, "advance", advance)
-    monkeypatch.setattr(Trainer, "validate", lambda trainer: (-clock[0], 0.0))
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: (1 / (1 + clock[0]), 0.0))
     config = replace(QUICK, steps=None, seconds=100.0, validate_every=10.0)
     steps = [e.step for e in run(config) if isinstance(e, Validated)]
 
