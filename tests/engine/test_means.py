@@ -15,10 +15,21 @@ from napari_unet.engine import tile_side
 from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.errors import EngineError
-from napari_unet.engine.events import MemoryShort, Previewed, StepDone, TrainDone, TrainEvent, View
+from napari_unet.engine.events import (
+    Corrected,
+    LabelsTaken,
+    MemoryShort,
+    Previewed,
+    StepDone,
+    TrainDone,
+    TrainEvent,
+    Validated,
+    View,
+)
 from napari_unet.engine.folded import FoldedUNet
 from napari_unet.engine.means import Means
 from napari_unet.engine.model import Model
+from napari_unet.engine.pace import Pace
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.train import fit
@@ -123,11 +134,11 @@ def test_a_cpu_without_any_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -
 
 def trained(device: DeviceChoice, **settings: Any) -> list[TrainEvent]:
     image, truth = bright_squares()
-    options: dict[str, Any] = {"start": TINY, "config": QUICK, **settings}
+    options: dict[str, Any] = {"start": TINY, "config": QUICK, "labels": strokes(truth), **settings}
     return list(
         fit(
             ArrayPlanes(image),
-            ArrayPlanes(strokes(truth)),
+            ArrayPlanes(options.pop("labels")),
             task=Task.OBJECTS,
             unpainted=Unpainted.IGNORED,
             device=device,
@@ -228,6 +239,56 @@ class Watcher:
 
     def take_painted(self) -> frozenset[int]:
         return frozenset()
+
+
+class Painter(Watcher):
+    """Paints another cell after some steps."""
+
+    def __init__(self) -> None:
+        self.truth = bright_squares()[1]
+        self.labels = strokes(self.truth)
+        self.asked = 0
+
+    def take_painted(self) -> frozenset[int]:
+        self.asked += 1
+        if self.asked != 2:
+            return frozenset()
+        self.labels[0][self.truth[0] == 3] = 4
+        return frozenset({0})
+
+
+@pytest.mark.parametrize(
+    ("work", "first"),
+    [
+        *[("__init__", 1), ("extend", 1), ("score", 1)],  # done once
+        *[("advance", 2), ("validate", 2), ("predict", 2), ("teach", 2)],
+    ],
+)
+def test_training_goes_on_wherever_memory_ran_out(
+    work: str, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, asked = getattr(Trainer, work), 0
+
+    def fail(trainer: Trainer, *args: Any, **options: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if first <= asked < first + 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(trainer, *args, **options)
+
+    monkeypatch.setattr(Trainer, work, fail)
+    monkeypatch.setattr(Pace, "may_ask_for_strokes", lambda _: True)
+    painter = Painter()
+    config = replace(QUICK, steps=4, patch=64, validation_share=0.3)
+    events = trained(NOT_THE_CPU, config=config, live=painter, labels=painter.labels)
+    told = [event for event in events if isinstance(event, MemoryShort)]
+    assert [event.side for event in told] == [32, 64, 32]  # the CPU begins anew
+    kinds = {type(event) for event in events}
+    assert {Validated, Corrected, LabelsTaken, Previewed} <= kinds
+    end = events[-1]
+    assert isinstance(end, TrainDone)
+    steps = [event.step for event in events if isinstance(event, StepDone)]
+    assert steps == [1, 2, 3, 4, 5, 6]  # new strokes begin the count of four anew
 
 
 def first_preview(events: list[TrainEvent]) -> Any:
