@@ -125,6 +125,14 @@ def test_a_display_range_that_the_file_states_is_that_of_the_layer(
     assert Image(array, **settings).contrast_limits == [100, 900]
 
 
+def test_an_image_whose_low_values_are_white_is_shown_so(tmp_path: Path, grey: Grey) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", grey, photometric="miniswhite")
+    [(array, settings, _)] = layers(tmp_path / "a.tif")
+    layer = Image(array, **settings)
+    np.testing.assert_array_equal(layer.colormap.colors[-1], [0, 0, 0, 1])
+    np.testing.assert_array_equal(np.asarray(layer.data), grey)
+
+
 @pytest.mark.parametrize("name", ["Labels.tif", "cells_cp_masks.tif"])
 def test_three_planes_of_labels_that_napari_saved_come_back_as_labels(
     name: str, tmp_path: Path

@@ -8,7 +8,10 @@ from typing import Any
 
 from napari_unet.io.units import finite
 
-__all__ = ["Channel", "fitting_channels", "hex_colour", "limits_of"]
+__all__ = ["BLACK", "Channel", "fitting_channels", "hex_colour", "limits_of"]
+
+BLACK = "#000000"
+"""Colour of a channel whose low values are white and whose high values are black."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def fitting_channels(found: Iterable[Channel], count: int) -> tuple[Channel, ...
 def hex_colour(samples: Sequence[int]) -> str | None:
     """Return red, green, blue (0 to 255) as "#rrggbb"; None for white, and for black."""
     text = "#" + "".join(f"{int(value):02x}" for value in samples)
-    return None if text in ("#ffffff", "#000000") else text
+    return None if text in ("#ffffff", BLACK) else text
 
 
 def limits_of(low: Any, high: Any) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""TIFF files: which image is in them, and whether they are whole."""
+"""TIFF files: which image is in them, and what they tell of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import tifffile
 
 from napari_unet.engine.errors import FileError, ImageError
 from napari_unet.io.axes import in_reading_order, name_axes
-from napari_unet.io.channel import Channel, fitting_channels
+from napari_unet.io.channel import BLACK, Channel, fitting_channels
 from napari_unet.io.failures import FileWarning
 from napari_unet.io.imagej_text import imagej_channels
 from napari_unet.io.ome_text import OmeImage, read_ome
@@ -23,12 +23,12 @@ from napari_unet.io.stack import SOFTWARE, ImageStack
 from napari_unet.io.tiff_axes import read_axes
 from napari_unet.io.tiff_pages import TiffPages, reading_tiff
 from napari_unet.io.tiff_spacing import read_spacing
-from napari_unet.io.units import positive
+from napari_unet.io.tiff_whole import COMMON_KINDS, check_whole, tell_unwritten
 
 __all__ = ["open_tiff"]
 
-_COMMON_KINDS = {"shaped", "ome", "imagej", "uniform", "generic"}  # not those of one scanner
 _WORDLESS_KINDS = {"shaped", "uniform", "generic"}  # whose images may be parts of one
+_WHITE_IS_ZERO = 0  # PhotometricInterpretation
 _log_lock = threading.Lock()
 
 
@@ -48,9 +48,10 @@ def open_tiff(path: Path) -> ImageStack:
     with reading_tiff(path), _quiet(), tifffile.TiffFile(path) as tif:
         ome = _read_ome(tif, path)
         found = _all_series(tif, path)
+        ome = ome if tif.is_ome else []
         alike = _only_image(found, tif, path)
-        _check_whole(tif, alike, path)
-        _tell_unwritten(alike, path)
+        check_whole(tif, alike, path)
+        tell_unwritten(alike, path)
         page = alike[0].keyframe
         array, axes = in_reading_order(
             TiffPages(path, alike).array, name_axes(read_axes(tif, alike))
@@ -131,7 +132,7 @@ def _only_image(
     is_frame = set(first.axes) <= set("YXS")
     may_be_parts = first.kind in _WORDLESS_KINDS or (first.kind == "ome" and is_frame)
     alike = may_be_parts and all(_look(other) == _look(first) for other in others)
-    if others and not alike and first.kind in _COMMON_KINDS:
+    if others and not alike and first.kind in COMMON_KINDS:
         shapes = ", ".join("×".join(map(str, s.shape)) for s in (first, *others)[:3])
         raise ImageError(
             f"'{path}' holds {len(others) + 1} images ({shapes}{', …' * (len(others) > 2)}); save "
@@ -152,63 +153,6 @@ def _look(series: tifffile.TiffPageSeries) -> tuple[object, ...]:
     return series.shape, series.axes, series.dtype, page.shape, page.photometric
 
 
-def _check_whole(tif: tifffile.TiffFile, alike: list[tifffile.TiffPageSeries], path: Path) -> None:
-    """Raise if pixels or pages lie beyond the end of the file, as after an aborted copy."""
-    end = max(_end(tif, series) for series in alike)
-    first = alike[0]
-    lost = first.kind == "generic" and _announced(tif) > len(first)
-    if lost or end > tif.filehandle.size or not _ends_properly(tif, first):
-        raise FileError(
-            f"'{path}' is truncated: its end is missing; copy or export it from its source once "
-            "more."
-        )
-
-
-def _end(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int:
-    """Return where the pixels of a series end in the file."""
-    if series.dataoffset is not None:
-        return int(series.dataoffset + series.nbytes)
-    pages = [p for p in series if p is not None and p.parent is tif]
-    ends = (
-        offset + count
-        for page in pages
-        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
-    )
-    return max(ends, default=0)
-
-
-def _tell_unwritten(alike: list[tifffile.TiffPageSeries], path: Path) -> None:
-    """Warn of planes that OME-XML tells of and nobody has written, as after a run was stopped."""
-    pages = [page for series in alike if series.kind == "ome" for page in series]
-    unwritten = sum(page is None for page in pages)
-    if unwritten:
-        warnings.warn(
-            FileWarning(
-                f"{unwritten} of the {len(pages)} planes of '{path}' were never written; they are "
-                "read as 0."
-            ),
-            stacklevel=2,
-        )
-
-
-def _announced(tif: tifffile.TiffFile) -> int:
-    """Return the planes that ImageJ announces; past 4 GB it writes the first page only."""
-    meta = tif.imagej_metadata or {}
-    return int(positive(meta.get("images")) or 1)
-
-
-def _ends_properly(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
-    """Return whether the chain of pages ends with the offset 0 that closes it."""
-    if series.kind not in _COMMON_KINDS or tif.is_scanimage:
-        return True  # tifffile does not follow the chain of these
-    handle, position = tif.filehandle, tif.pages.next_page_offset
-    if position is None:
-        return False
-    handle.seek(position)
-    last = handle.read(tif.tiff.offsetsize)
-    return len(last) == tif.tiff.offsetsize and not any(last)
-
-
 def _describing(images: list[OmeImage], number: int) -> OmeImage | None:
     """Return what OME-XML tells of the image of this number, if of any."""
     return images[number if number < len(images) else 0] if images else None
@@ -217,6 +161,11 @@ def _describing(images: list[OmeImage], number: int) -> OmeImage | None:
 def _channels(tif: tifffile.TiffFile, ome: OmeImage | None, count: int) -> tuple[Channel, ...]:
     """Return what the file tells of its channels."""
     if ome is not None:
-        return fitting_channels(ome.channels, count)
-    meta = tif.imagej_metadata
-    return fitting_channels(imagej_channels(meta, count) if meta else (), count)
+        found = fitting_channels(ome.channels, count)
+    else:
+        meta = tif.imagej_metadata
+        found = fitting_channels(imagej_channels(meta, count) if meta else (), count)
+    page = tif.pages.first
+    is_grey = count == 1 and page.bitspersample > 1
+    is_inverted = not found and is_grey and page.photometric == _WHITE_IS_ZERO
+    return (Channel(colour=BLACK),) if is_inverted else found

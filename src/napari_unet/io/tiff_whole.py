@@ -1,0 +1,80 @@
+"""Whether a TIFF is whole, after an aborted copy or a run of the microscope that was stopped."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import tifffile
+
+from napari_unet.engine.errors import FileError
+from napari_unet.io.failures import FileWarning
+from napari_unet.io.units import positive
+
+__all__ = ["COMMON_KINDS", "check_whole", "tell_unwritten"]
+
+COMMON_KINDS = {"shaped", "ome", "imagej", "uniform", "generic"}
+"""Kinds of tifffile's series that are not those of one scanner or microscope."""
+
+
+def check_whole(tif: tifffile.TiffFile, alike: list[tifffile.TiffPageSeries], path: Path) -> None:
+    """Raise `FileError` if pixels or pages lie beyond the end of the file, as of an aborted copy.
+
+    Parameters
+    ----------
+    alike
+        Series that form the image.
+    """
+    end = max(_end(tif, series) for series in alike)
+    first = alike[0]
+    lost = first.kind == "generic" and _announced(tif) > len(first)
+    if lost or end > tif.filehandle.size or not _ends_properly(tif, first):
+        raise FileError(
+            f"'{path}' is truncated: its end is missing; copy or export it from its source once "
+            "more."
+        )
+
+
+def _end(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int:
+    """Return where the pixels of a series end in the file."""
+    if series.dataoffset is not None:
+        return int(series.dataoffset + series.nbytes)
+    pages = [p for p in series if p is not None and p.parent is tif]
+    ends = (
+        offset + count
+        for page in pages
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
+    )
+    return max(ends, default=0)
+
+
+def tell_unwritten(alike: list[tifffile.TiffPageSeries], path: Path) -> None:
+    """Warn of planes that OME-XML tells of and nobody has written, as after a run was stopped."""
+    pages = [page for series in alike if series.kind == "ome" for page in series]
+    unwritten = sum(page is None for page in pages)
+    if unwritten:
+        warnings.warn(
+            FileWarning(
+                f"{unwritten} of the {len(pages)} planes of '{path}' were never written; they are "
+                "read as 0."
+            ),
+            stacklevel=2,
+        )
+
+
+def _announced(tif: tifffile.TiffFile) -> int:
+    """Return the planes that ImageJ announces; past 4 GB it writes the first page only."""
+    meta = tif.imagej_metadata or {}
+    return int(positive(meta.get("images")) or 1)
+
+
+def _ends_properly(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
+    """Return whether the chain of pages ends with the offset 0 that closes it."""
+    if series.kind not in COMMON_KINDS or tif.is_scanimage:
+        return True  # tifffile does not follow the chain of these
+    handle, position = tif.filehandle, tif.pages.next_page_offset
+    if position is None:
+        return False
+    handle.seek(position)
+    last = handle.read(tif.tiff.offsetsize)
+    return len(last) == tif.tiff.offsetsize and not any(last)
