@@ -38,7 +38,7 @@ def test_ctrl_c_copies_the_table(table: ScoreTable, qtbot: QtBot) -> None:
 def test_a_row_says_what_it_measures(table: ScoreTable) -> None:
     item = table.table.item(0, 1)
     assert item is not None
-    assert (item.text(), item.toolTip()) == ("0.833", "Overlap.")
+    assert (item.text(), item.toolTip()) == ("0.833", "<qt>Overlap.</qt>")  # as Qt wraps it
 
 
 def test_new_figures_replace_the_old(table: ScoreTable) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QEvent, QPoint
+from qtpy.QtGui import QHelpEvent
 
 from napari_unet.ui.parts.text import Text
 
@@ -17,6 +21,13 @@ def text(qtbot: QtBot) -> Text:
     return text
 
 
+def shown_tooltip(text: Text) -> str:
+    where = QPoint(2, 2)
+    with patch("napari_unet.ui.parts.tooltips.QToolTip.showText") as show:
+        text.event(QHelpEvent(QEvent.Type.ToolTip, where, text.mapToGlobal(where)))
+    return str(show.call_args.args[1]) if show.called else text.toolTip()
+
+
 def test_a_name_without_spaces_does_not_widen_the_text(text: Text) -> None:
     text.setText("Labels are made.")
     assert text.minimumSizeHint().width() < 300
@@ -25,25 +36,31 @@ def test_a_name_without_spaces_does_not_widen_the_text(text: Text) -> None:
     assert "…" in text.shown_text
     assert text.shown_text.endswith("labels' has 3 planes.")  # its end is what tells it apart
     assert NAME in text.text()
-    assert text.toolTip() == f"Press New labels: '{NAME}labels' has 3 planes."
+    assert shown_tooltip(text) == f"<qt>Press New labels: '{NAME}labels' has 3 planes.</qt>"
 
 
 def test_ordinary_text_is_left_alone(text: Text) -> None:
     for line in ("'strokes' has 3×64×40 pixels.", "A/path/of/many/short/parts/" * 5):
         text.setText(line)
-        assert (text.shown_text, text.toolTip()) == (line, "")
-    text.setToolTip("more")
-    assert text.toolTip() == "more"
+        assert (text.shown_text, shown_tooltip(text)) == (line, "")
+
+
+def test_numbers_stay_beside_their_units(text: Text) -> None:
+    text.setText("Training… background 1,204 px · paint objects (2, 3, …).")
+    space = "\N{NO-BREAK SPACE}"
+    shown = f"Training… background 1,204{space}px · paint objects (2,{space}3,{space}…)."
+    assert (text.shown_text, shown_tooltip(text)) == (shown, "")
 
 
 def test_the_tooltip_has_the_whole_text_first(text: Text) -> None:
-    text.setToolTip("Stored on disk.")
     text.setText(NAME)
-    assert text.toolTip() == f"{NAME}\nStored on disk."
-    text.setToolTip("")
-    assert text.toolTip() == NAME
-    text.setText("short")
-    assert text.toolTip() == ""
+    assert shown_tooltip(text) == f"<qt>{NAME}</qt>"
+    text.setToolTip("Stored on disk.")
+    assert shown_tooltip(text) == f"<qt>{NAME}<br>Stored on disk.</qt>"
+    text.setToolTip("<qt>Stored on disk.</qt>")  # as napari makes it
+    assert shown_tooltip(text) == f"<qt>{NAME}<br>Stored on disk.</qt>"
+    text.setText("short < long")
+    assert shown_tooltip(text) == "<qt>Stored on disk.</qt>"
 
 
 def test_rich_text_stays_whole(text: Text) -> None:

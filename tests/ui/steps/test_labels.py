@@ -243,9 +243,9 @@ def test_another_task_than_the_models_is_the_users_choice_and_told(
     step.task.value = CLASSES
     workbench.choose(start=CurrentModel("mine", model))
     assert workbench.choices.task is CLASSES
-    assert "The model segments objects: training gives it a new head." in step.status.text()
+    assert "The model segments objects; training teaches it classes." in step.status.text()
     step.task.value = OBJECTS
-    assert "head" not in step.status.text()
+    assert "teaches" not in step.status.text()
 
 
 def test_the_keys_of_the_task_are_listed(step: LabelsStep) -> None:

@@ -129,7 +129,7 @@ def test_there_are_three_groups_and_the_bundled_model_is_chosen(step: ModelStep)
     assert texts(step) == [
         *("Bundled", "light"),
         *("Yours", "HeLa", "broken", "kinds"),
-        *("New", "New network, light", "New network, 2015"),
+        *("New", "New: light", "New: 2015"),
     ]
     assert step.picker.currentText().strip() == "light"
 
@@ -145,7 +145,7 @@ def test_without_bundled_models_a_new_network_is_chosen(
     workbench.use_device(CPU)
     settle(step, qtbot)
     assert "Bundled" not in texts(step)
-    assert step.picker.currentText().strip() == "New network, light"
+    assert step.picker.currentText().strip() == "New: light"
     assert "your labels alone" in step.status.text()
     step.release()
     models.release()
@@ -156,7 +156,7 @@ def test_headings_and_damaged_files_cannot_be_chosen_and_say_why(step: ModelStep
     items: Any = step.picker.model()
     usable = [row for row in range(items.rowCount()) if items.item(row).isEnabled()]
     assert [texts(step)[row] for row in usable] == [
-        *("light", "HeLa", "kinds", "New network, light", "New network, 2015")
+        *("light", "HeLa", "kinds", "New: light", "New: 2015")
     ]
     assert "no safetensors file" in items.item(texts(step).index("broken")).toolTip()
 
@@ -179,7 +179,7 @@ def test_a_model_that_nobody_painted_for_is_called_pretrained(model: Model) -> N
 
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_a_new_network_is_chosen(step: ModelStep, name: str, qtbot: QtBot) -> None:
-    pick(step, f"New network, {name}", qtbot)
+    pick(step, f"New: {name}", qtbot)
     assert step.workbench.choices.start == NETWORKS[name]
 
 

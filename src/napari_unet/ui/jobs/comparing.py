@@ -219,7 +219,12 @@ def _counts(event: CompareDone, scores: ObjectScores) -> list[Figure]:
         ),
         Figure("Missed", missed, "True objects that the result lacks, or has far from right."),
         Figure("Split", split, "True objects that are two or more in the result."),
-        Figure("Merged", merged, "Objects in the result that are two or more in the truth."),
+        Figure(
+            "Merged",
+            merged,
+            "Objects in the result that are two or more in the truth; those count neither as found "
+            "nor as missed.",
+        ),
         Figure("False positives", false, "Objects in the result where the truth has none such."),
     ]
 

@@ -10,6 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QStandardItem, QStandardItemModel, QWheelEvent
 
 from napari_unet.ui.parts.pickers import NarrowBox
+from napari_unet.ui.parts.tooltips import lines
 
 __all__ = ["Entry", "GroupPicker"]
 
@@ -82,6 +83,6 @@ def _heading(title: str) -> QStandardItem:
 
 def _item(entry: Entry) -> QStandardItem:
     item = QStandardItem(entry.text)
-    item.setToolTip(entry.tooltip or entry.text)
+    item.setToolTip(lines(entry.tooltip or entry.text))
     item.setEnabled(entry.usable)
     return item

@@ -8,15 +8,16 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QHelpEvent, QPaintEvent
+from qtpy.QtGui import QPaintEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
-    QToolTip,
     QWidget,
 )
+
+from napari_unet.ui.parts.tooltips import lines, show_above
 
 __all__ = ["LayerPicker", "NarrowBox", "Picker"]
 
@@ -45,12 +46,9 @@ class NarrowBox(QComboBox):
 
     def event(self, event: QEvent | None) -> bool:
         """Tell the whole name in the tooltip if it is cut."""
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            name = self.currentText()
-            lines = [name if name != self.shown_text else "", self.toolTip()]
-            QToolTip.showText(event.globalPos(), "\n".join(filter(None, lines)), self)
-            return True
-        return super().event(event)
+        name = self.currentText()
+        whole = name if name != self.shown_text else ""
+        return show_above(whole, self, event) or super().event(event)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: ARG002, N802 Qt
         """Draw the box and the name."""
@@ -105,7 +103,7 @@ class Picker(NarrowBox):
             self._things = list(things.values())
             for name in things:
                 self.addItem(name)
-                self.setItemData(self.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
+                self.setItemData(self.count() - 1, lines(name), Qt.ItemDataRole.ToolTipRole)
             if before in self._things:
                 self.setCurrentIndex(self._things.index(before))
         if self.value != before:

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (  # type: ignore[attr-defined]
 )
 
 from napari_unet.ui.jobs.comparing import Figure
+from napari_unet.ui.parts.tooltips import lines
 
 __all__ = ["ScoreTable"]
 
@@ -43,7 +44,7 @@ class ScoreTable(QWidget):
             name, value = QTableWidgetItem(figure.name), QTableWidgetItem(figure.text)
             value.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             for column, item in enumerate((name, value)):
-                item.setToolTip(figure.meaning)
+                item.setToolTip(lines(figure.meaning))
                 self.table.setItem(row, column, item)
         self._fit_height()
 

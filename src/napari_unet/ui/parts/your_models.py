@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (  # type: ignore[attr-defined]
 from napari_unet.ui.jobs.models import ModelFile, date_of, kinds_of, score_of, tell_story
 from napari_unet.ui.parts.actions import set_ready
 from napari_unet.ui.parts.text import Text
+from napari_unet.ui.parts.tooltips import lines
 
 __all__ = ["YourModels"]
 
@@ -100,7 +101,7 @@ class YourModels(QWidget):
         for column, text in enumerate((file.name, *known)):
             item = QTableWidgetItem(text)
             story = tell_story(header) if header else file.problem
-            item.setToolTip(f"{file.name}\n{story}")
+            item.setToolTip(lines(file.name, story))
             if header is None or column > 0:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
             if header is None:

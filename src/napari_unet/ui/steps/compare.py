@@ -23,7 +23,7 @@ from napari_unet.ui.workbench import Workbench
 __all__ = ["CompareStep"]
 
 _ZEROS = {"0 is background": Unpainted.BACKGROUND, "0 is not judged": Unpainted.IGNORED}
-_WHAT = {"All planes with a truth": True, "This plane": False}
+_WHAT = {"All planes": True, "This plane": False}
 _ONLY_SHOWN = (Purpose.MISTAKES, Purpose.PREVIEW)
 
 
@@ -39,7 +39,7 @@ class CompareStep(Step):
             "What 0 means in the truth. Not judged: what you left unpainted does not count, and "
             "of objects 1 is background."
         )
-        self.what = Picker("All planes are compared from the shown one outwards.")
+        self.what = Picker("All planes that have a truth, from the shown one outwards, or one.")
         self.action = Action("Co&mpare", "Score the result, and show where it is wrong.")
         self.table = ScoreTable()
         self._comparing = comparing

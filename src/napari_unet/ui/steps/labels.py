@@ -19,6 +19,7 @@ from napari_unet.ui.parts.actions import set_ready
 from napari_unet.ui.parts.legend import Legend, entries
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
+from napari_unet.ui.parts.tooltips import lines as tooltip
 from napari_unet.ui.steps.paint_words import describe_paint
 from napari_unet.ui.steps.step import Step
 from napari_unet.ui.workbench import Choices, Workbench
@@ -163,11 +164,13 @@ class LabelsStep(Step):
         assert choices.labels is not None
         lines = [describe_paint(painting.count, choices.task, choices.unpainted, painting.held_out)]
         if choices.model is not None and choices.model.task != choices.task:
-            lines.append(f"The model segments {choices.model.task}: training gives it a new head.")
+            lines.append(
+                f"The model segments {choices.model.task}; training teaches it {choices.task}."
+            )
         folder = stored_in(choices.labels.data)
         if folder is not None:
             lines.append("Every stroke is saved on disk.")
-        self.status.setToolTip("" if folder is None else _STORED.format(folder))
+        self.status.setToolTip("" if folder is None else tooltip(_STORED.format(folder)))
         return "\n".join(lines)
 
 

@@ -16,13 +16,14 @@ from napari_unet.ui.parts.actions import set_ready
 from napari_unet.ui.parts.files import ask_model_to_open
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.groups import Entry, GroupPicker
+from napari_unet.ui.parts.tooltips import lines
 from napari_unet.ui.parts.your_models import YourModels
 from napari_unet.ui.steps.step import Step
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 __all__ = ["ModelStep"]
 
-_NEW = {name: f"New network, {name}" for name in NETWORKS}
+_NEW = {name: f"New: {name}" for name in NETWORKS}
 _TRAINED = "Trained, not kept"
 
 
@@ -52,7 +53,7 @@ class ModelStep(Step):
         self.yours.show_readiness(reason)
         if isinstance(start, CurrentModel):
             self.tell(describe_model(start.name, start.model))
-            self.status.setToolTip(tell_story(start.model))
+            self.status.setToolTip(lines(tell_story(start.model)))
         else:
             self.tell("It knows nothing yet: it learns from your labels alone.")
             self.status.setToolTip("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
@@ -10,6 +11,7 @@ from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.ui.control.segmentation import Scope, Segmentation
 from napari_unet.ui.jobs.progress import count
 from napari_unet.ui.jobs.runner import JobState
+from napari_unet.ui.layers.geometry import spatial_shape
 from napari_unet.ui.parts import words
 from napari_unet.ui.parts.actions import set_ready
 from napari_unet.ui.parts.folded import FoldedSettings
@@ -121,9 +123,13 @@ class SegmentStep(Step):
             case Scope.PLANE:
                 return "Segment this plane"
             case Scope.STACK:
-                return "Segment stack"
+                return "Segment image" if self._is_one_plane() else "Segment stack"
         layers = len(self.segmentation.targets(Scope.LAYERS))
         return f"Segment {count(layers, 'layer')}" if layers else "Segment selected layers"
+
+    def _is_one_plane(self) -> bool:
+        image = self.workbench.choices.image
+        return image is not None and math.prod(spatial_shape(image)[:-2]) == 1
 
     def _show_pause(self) -> None:
         state = self.workbench.runner.state
