@@ -88,6 +88,16 @@ def test_a_file_that_was_renamed_opens(tmp_path: Path, grey: Grey) -> None:
     np.testing.assert_array_equal(np.asarray(stack.array).squeeze(), grey[0])
 
 
+def test_a_part_of_a_set_that_another_file_tells_of_opens_with_a_word(
+    tmp_path: Path, grey: Grey
+) -> None:
+    text = '<OME><BinaryOnly MetadataFile="a.companion.ome" UUID="urn:uuid:1"/></OME>'
+    tifffile.imwrite(tmp_path / "a.ome.tif", grey[0], description=text, metadata=None)
+    with pytest.warns(FileWarning, match=r"is of no use \(it tells of other files\); its pixels"):
+        stack = open_tiff(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(np.asarray(stack.array), grey[0])
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -101,7 +111,7 @@ def test_pixels_open_without_damaged_xml(text: str, tmp_path: Path, grey: Grey) 
     with tifffile.TiffWriter(path) as file:
         for number, plane in enumerate(grey):
             file.write(plane, description=None if number else text, metadata=None)
-    with pytest.warns(FileWarning, match=r"OME-XML of .*a.ome.tif' is damaged"):
+    with pytest.warns(FileWarning, match=r"OME-XML of .*a.ome.tif' is of no use"):
         stack = open_tiff(path)
     assert stack.axes == "ZYX"
     np.testing.assert_array_equal(np.asarray(stack.array), grey)

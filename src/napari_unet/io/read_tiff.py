@@ -35,7 +35,7 @@ _log_lock = threading.Lock()
 def open_tiff(path: Path) -> ImageStack:
     """Open a TIFF: plane, stack, OME, ImageJ hyperstack or equal pages; tiled, packed, BigTIFF.
 
-    The file is held open during reads only. Where its OME-XML is damaged, the pixels open
+    The file is held open during reads only. Where its OME-XML is of no use, the pixels open
     without it, with a `FileWarning`.
 
     Raises
@@ -85,20 +85,19 @@ def _read_ome(tif: tifffile.TiffFile, path: Path) -> list[OmeImage]:
     try:
         images = read_ome(tif.ome_metadata or "", path)
     except ParseError as error:
-        _pass_over_ome(tif, path, error)
+        _pass_over_ome(tif, path, str(error))
         return []
-    if not images:  # their planes are said to lie elsewhere, as after the file was renamed
-        tif.is_ome = False
+    if not images:  # a part of a larger set, or the file was renamed
+        _pass_over_ome(tif, path, "it tells of other files")
     return images
 
 
-def _pass_over_ome(tif: tifffile.TiffFile, path: Path, error: Exception) -> None:
+def _pass_over_ome(tif: tifffile.TiffFile, path: Path, reason: str) -> None:
     tif.is_ome = False
-    reason = " ".join(str(error).split()) or type(error).__name__
     warnings.warn(
         FileWarning(
-            f"The OME-XML of '{path}' is damaged ({reason}); its pixels are read without it, and "
-            "its pixel size and the names of its axes are not known."
+            f"The OME-XML of '{path}' is of no use ({' '.join(reason.split())}); its pixels are "
+            "read without it, and its pixel size and the names of its axes are not known."
         ),
         stacklevel=2,
     )
@@ -111,7 +110,7 @@ def _all_series(tif: tifffile.TiffFile, path: Path) -> list[tifffile.TiffPageSer
     except (LookupError, TypeError, ValueError) as error:
         if not tif.is_ome:
             raise
-        _pass_over_ome(tif, path, error)
+        _pass_over_ome(tif, path, str(error) or type(error).__name__)
         found = tif.series
     return [series for series in found if series.shape]
 
