@@ -261,7 +261,7 @@ class Painter(Watcher):
     ("work", "first"),
     [
         *[("__init__", 1), ("extend", 1), ("score", 1)],  # done once
-        *[("advance", 2), ("validate", 2), ("predict", 2), ("teach", 2)],
+        *[("advance", 2), ("validate", 2), ("teach", 2)],
     ],
 )
 def test_training_goes_on_wherever_memory_ran_out(
