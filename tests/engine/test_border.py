@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+from napari_unet.config import MAX_REDUCTION
 from napari_unet.engine import border
 from napari_unet.engine.border import border_weights
+from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.separation import separate
 from tests.engine.test_targets import random_objects
 
@@ -97,3 +99,40 @@ def test_wide_planes_have_their_weights_too() -> None:
     weights = border_weights(objects, w0=10, sigma=5)
     np.testing.assert_allclose(weights[:, 65_002], 10 * np.exp(-(7**2) / 50), rtol=1e-5)
     assert set(np.flatnonzero(weights.any(axis=0))) <= set(range(64_980, 65_028))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    arrays(np.int32, shapes, elements=st.sampled_from([0] * 12 + [1, 2, 3, 9])),
+    st.floats(0.5, 100),  # as the window lets people choose
+    st.integers(1, MAX_REDUCTION),
+)
+def test_any_width_of_the_border_on_any_reduced_plane_gives_the_weights_of_equation_2(
+    objects: npt.NDArray[np.int32], sigma: float, factor: int
+) -> None:
+    weights = border_weights(objects, w0=10, sigma=sigma / factor)
+
+    assert weights.shape == objects.shape
+    if len(np.unique(objects[objects > 0])) > 1:
+        expected = reference_weights(objects, 10, sigma / factor)
+        np.testing.assert_allclose(weights, expected, atol=2e-5)
+    else:
+        assert not weights.any()
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 1e4, 1e12])
+def test_no_width_of_the_border_is_too_small_or_too_large(sigma: float) -> None:
+    objects = np.zeros((40, 50), dtype=np.int32)
+    objects[2:9, 2:9], objects[30:, 41:] = 1, 2
+
+    weights = border_weights(objects, w0=10, sigma=sigma)
+
+    np.testing.assert_allclose(weights, reference_weights(objects, 10, sigma), rtol=1e-5)
+
+
+def test_objects_that_cannot_be_told_apart_are_a_sentence() -> None:
+    objects = np.zeros((40, 1200), dtype=np.int32)
+    objects[::2, ::2] = np.arange(12_000).reshape(20, 600) + 1
+
+    with pytest.raises(LabelsError, match="choose a smaller σ, or w0 = 0"):
+        border_weights(objects, w0=10, sigma=100)

@@ -21,6 +21,7 @@ from napari_unet.engine.normalize import measure
 from napari_unet.engine.planes import ArrayPlanes, Planes
 from napari_unet.engine.reduction import ReducedLabels, ReducedPlanes, Reduction
 from napari_unet.engine.tiles import Span, Tile
+from tests.engine.scenes import QUICK, bright_squares, result
 from tests.engine.tiny import noise, probabilities, tiny_model
 
 CLASSES = (1, 2, 3)
@@ -237,3 +238,12 @@ def test_the_border_is_given_back_in_blocks() -> None:
         decoder.add(Tile(Span(0, 20), Span(0, 46)), probability)
         labels, count = decoder.finish()
         assert (count, (np.asarray(labels)[10] == 0).sum()) == (2, border)
+
+
+@pytest.mark.parametrize("factor", [3, 8])
+def test_a_narrow_border_on_a_reduced_plane_trains(factor: int) -> None:
+    """Less than a block wide, it has no weight anywhere; it was an error that named shapes."""
+    image, truth = bright_squares(size=192)
+    config = replace(QUICK, steps=1, sigma=0.5, reduction=factor, patch=16)
+
+    assert result(config, image=image, labels=truth + 1).model.reduction == factor

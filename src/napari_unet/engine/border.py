@@ -23,11 +23,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.side_by_side import side_by_side
 
 __all__ = ["border_weights"]
 
 _NEGLIGIBLE = 1e-7  # of w0: border weights below this are left out
+_NEAREST = 2  # pixels: a background pixel has d1 + d2 of at least this
 _BAND = 256  # rows that are packed at once
 _BLOCK = 1 << 19  # pixels that are compared at once: threads wait less for each other
 
@@ -53,6 +55,11 @@ def border_weights(objects: Labels, *, w0: float = 10.0, sigma: float = 5.0) -> 
     (Y, X) float32
         0 inside the objects, and wherever there are fewer than two objects near by.
 
+    Raises
+    ------
+    LabelsError
+        If more objects lie near each other than can be told apart, which takes a very large σ.
+
     Notes
     -----
     d1 and d2 are the Euclidean distances, in pixels, to the nearest and second-nearest object.
@@ -60,9 +67,9 @@ def border_weights(objects: Labels, *, w0: float = 10.0, sigma: float = 5.0) -> 
     objects; bands of rows are computed side by side, as many as torch has threads.
     """
     weights = np.zeros(objects.shape, dtype=np.float32)
-    if not objects.any():
+    reach = _reach(sigma, objects.shape)
+    if reach < _NEAREST or not objects.any():
         return weights
-    reach = math.floor(sigma * math.sqrt(-2 * math.log(_NEGLIGIBLE)))
 
     def weight(apart: Weights) -> Weights:
         found: Weights = np.float32(w0) * np.exp(-(apart**2) / np.float32(2 * sigma**2))
@@ -75,6 +82,12 @@ def border_weights(objects: Labels, *, w0: float = 10.0, sigma: float = 5.0) -> 
     for _ in side_by_side(fill, range(0, len(objects), _BAND)):
         pass  # errors are raised here
     return weights
+
+
+def _reach(sigma: float, shape: tuple[int, ...]) -> int:
+    """Return the largest d1 + d2 whose weight counts, whole pixels; no plane has larger ones."""
+    across = math.ceil(2 * math.hypot(*shape))
+    return min(across, math.floor(sigma * math.sqrt(-2 * math.log(_NEGLIGIBLE))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,10 @@ class _Packing:
         for dtype, size in ((np.uint16, 15), (np.uint32, 31)):
             if size - of_distance >= 0 and colours <= 1 << (size - of_distance):
                 return cls(dtype, size - of_distance)
-        raise ValueError(f"{colours} objects within {reach} px of each other are too many")
+        raise LabelsError(
+            f"Up to {colours} painted objects lie so near each other that their border weights "
+            "cannot be told apart; choose a smaller σ, or w0 = 0."
+        )
 
     @property
     def colour(self) -> Any:
