@@ -26,6 +26,7 @@ from napari_unet.ui.jobs import segmenting, training
 from napari_unet.ui.jobs.runner import JobState
 from napari_unet.ui.jobs.training import TrainingBegins
 from napari_unet.ui.steps.model import ModelStep
+from napari_unet.ui.steps.train import TrainStep
 from tests.ui.conftest import Calls, endless_training, job_of, segmenting_job
 from tests.ui.pressing import begin, buttons, can_press, open_dock, press, step
 
@@ -237,6 +238,7 @@ def test_it_opens_again_with_the_model_that_was_trained_last(
     assert again.workbench.choices.unpainted is Unpainted.BACKGROUND
     assert can_press(again) >= {"keep", "segment"}
     assert step(again, ModelStep).picker.currentText() == "Trained, not kept"
+    assert step(again, TrainStep).status.text() == "Trained 9 steps · IoU 0.90 · best at 8"
     again.close()
     other = open_dock(ViewerModel(), qtbot)
     qtbot.addWidget(other)

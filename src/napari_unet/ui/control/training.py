@@ -108,7 +108,12 @@ class Training(QObject):
         if self._end is JobEnd.FAILED:
             kept = f" {self._words.where()}" if self._words.has_ended else ""
             return f"Training failed.{kept}"
-        return self._words.where() if self._words.has_ended else "Not trained yet"
+        if self._words.has_ended:
+            return self._words.where()
+        start = self._workbench.choices.start
+        if isinstance(start, CurrentModel) and start.path is None:  # by a dock that was closed
+            return jobs.describe_training(start.model.record)
+        return "Not trained yet"
 
     def takes_in(self) -> str:
         """Return in one sentence which strokes the run that is on learns from; empty: none is."""

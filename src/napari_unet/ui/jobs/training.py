@@ -32,7 +32,7 @@ from napari_unet.ui.jobs.runner import Awaited, Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.device import DeviceChoice
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.model import Model, TrainRecord
 
 __all__ = [
     "LAST_TRAINED",
@@ -41,6 +41,7 @@ __all__ = [
     "TrainingBegins",
     "TrainingWords",
     "describe_correction",
+    "describe_training",
     "train_on_labels",
 ]
 
@@ -158,11 +159,7 @@ class TrainingWords:
         if self._done is None:
             place = f"step {self._step:,}" if self._step else "reading the labels"
             return " · ".join([place, *_iou(self._iou)])
-        record = self._done.model.record
-        parts = [f"Trained {count(record.steps, 'step')}", *_iou(record.validation_iou)]
-        if record.validation_iou is not None and record.best_step < record.steps:
-            parts.append(f"best at {record.best_step:,}")
-        return " · ".join(parts)
+        return describe_training(self._done.model.record)
 
     def _text(self, event: object) -> str:
         text = ""
@@ -201,6 +198,14 @@ class TrainingWords:
         self._news = f"{self._news}. {text}" if seconds < self._news_until else text
         self._news_until = seconds + _TOLD_FOR
         return self._news
+
+
+def describe_training(record: TrainRecord) -> str:
+    """Return "Trained 300 steps · IoU 0.83 · best at 280"."""
+    parts = [f"Trained {count(record.steps, 'step')}", *_iou(record.validation_iou)]
+    if record.validation_iou is not None and record.best_step < record.steps:
+        parts.append(f"best at {record.best_step:,}")
+    return " · ".join(parts)
 
 
 def describe_correction(event: Corrected) -> str:
