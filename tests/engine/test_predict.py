@@ -36,7 +36,9 @@ from napari_unet.engine.folded import FoldedUNet
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
+from napari_unet.engine.predictor import Predictor
 from napari_unet.engine.smallest import ObjectSizes
+from napari_unet.engine.tiles import Tile
 from napari_unet.engine.unet import UNet
 from tests.engine.conftest import BuiltNetworks
 from tests.engine.tiny import CPU, noise, plane_values, probabilities, segmented, tiny_model
@@ -316,6 +318,22 @@ def test_the_planes_of_a_time_are_done_together_or_when_it_is_stopped() -> None:
     end = done[-1]
     assert isinstance(end, SegmentDone)
     assert (end.reason, end.planes) == (FinishReason.STOPPED, (0, 1, 2, 3))
+
+
+def test_planes_that_are_whole_are_told_before_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    predict = Predictor.predict
+
+    def fail(predictor: Predictor, plane: int, tile: Tile) -> Any:
+        if plane == 5:
+            raise EngineError("broken")
+        return predict(predictor, plane, tile)
+
+    monkeypatch.setattr(Predictor, "predict", fail)
+    run = segment(MODEL, ArrayPlanes(np.stack([STILL[:3]] * 2)), device=CPU, objects=LINKED)
+    told: list[int] = []
+    with pytest.raises(EngineError, match="broken"):
+        told.extend(event.plane for event in run if isinstance(event, PlaneDone))
+    assert told == [0, 1, 2, 3, 4]
 
 
 def test_objects_are_not_linked_from_one_position_to_the_next() -> None:

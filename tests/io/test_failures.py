@@ -283,6 +283,17 @@ def test_a_locked_output_folder_is_told(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
+@pytest.mark.parametrize("ending", [".tif", ".zarr"])
+def test_a_name_that_is_too_long_is_told_before_the_work(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{'long ' * 60}{ending}"
+    with (
+        pytest.raises(FileError, match=r"cannot be written \(.*\); choose another folder or name"),
+        replacing(path),
+    ):
+        pytest.fail("the work began")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a.png", "labels", "a.tif.gz"])
 def test_an_unknown_ending_is_told(name: str, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=rf"'{name}' has no known ending; end the name in .tif"):

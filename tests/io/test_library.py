@@ -215,3 +215,8 @@ def test_a_package_without_weights_has_no_bundled_models(
     monkeypatch.setattr(bundled, "_WEIGHTS", tmp_path / "nowhere")
     assert bundled_models() == []
     assert find_bundled("light") is None
+
+
+def test_a_name_too_long_for_a_file_is_one_that_is_not_found() -> None:
+    with pytest.raises(FileError, match="is neither a file nor one of your models"):
+        find_model("x" * 300)

@@ -12,7 +12,7 @@ from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.ahead import ahead
 from napari_unet.engine.decode import Probabilities, plane_decoder
 from napari_unet.engine.device import DeviceChoice, engine_errors
-from napari_unet.engine.errors import SettingsError
+from napari_unet.engine.errors import SettingsError, UnetPaintError
 from napari_unet.engine.events import (
     FinishReason,
     MemoryShort,
@@ -183,7 +183,11 @@ class _Run:
         work = ahead(self._predict, product(self.order, self.tiles), self.predictor.at_once)
         with closing(work) as predicted:
             for plane in self.order:
-                yield from self._segment_plane(plane, predicted)
+                try:
+                    yield from self._segment_plane(plane, predicted)
+                except UnetPaintError:
+                    yield from self._tell_rest()
+                    raise
                 if self.stopped and self.tiles_done < self.tiles_in_all:
                     yield from self._tell_rest()
                     return FinishReason.STOPPED

@@ -119,6 +119,8 @@ def look_up_model(wish: str) -> Path | None:
 
     None if there is none; see also `find_model`.
     """
+    if len(Path(wish).name.encode()) > _LONGEST:
+        return None  # even to ask for such a file is an error
     if Path(wish).is_file():
         return Path(wish)
     if _NAME.fullmatch(wish) and model_path(wish).is_file():

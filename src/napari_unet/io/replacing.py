@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_unet.engine.errors import FileError
@@ -33,7 +33,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     _check_folder(given)
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     try:
-        temporary.touch(exist_ok=False)  # learn now, not after an hour, that nothing can be written
+        # Learn now, not after an hour, that nothing can be written, or not under this name.
+        with suppress(FileNotFoundError):
+            target.lstat()
+        temporary.touch(exist_ok=False)
         temporary.unlink()
         yield temporary
         _rename(temporary, target)

@@ -12,10 +12,12 @@ import pytest
 import zarr
 from napari.layers import Image, Labels
 
+from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.layers.geometry import placement, same_placement
 from napari_unet.ui.layers.inputs import (
     image_planes,
     labels_planes,
+    lesson_planes,
     why_no_image,
     why_no_labels,
 )
@@ -110,6 +112,15 @@ def test_planes_follow_one_another_in_z_and_t_only(
     colours = np.zeros((2, 5, 8, 8, 3), np.uint8)
     planes = image_planes([Image(colours, rgb=True, axis_labels=axes)])
     assert (planes.count, planes.run, planes.runs) == (10, run, runs)
+
+
+def test_a_plane_that_is_not_segmented_to_its_end_teaches_nothing(labels: Labels) -> None:
+    labels.data[:, :9] = 2
+    planes = lesson_planes(labels)
+    labels.metadata[UNFINISHED] = (1,)
+    assert [bool(planes.read(plane, *WHOLE).any()) for plane in range(3)] == [True, False, True]
+    del labels.metadata[UNFINISHED]
+    np.testing.assert_array_equal(planes.read(1, *WHOLE)[0], labels.data[1])
 
 
 def test_labels_are_read_as_they_are_when_they_are_read(labels: Labels) -> None:

@@ -12,7 +12,7 @@ from napari_unet.ui.jobs import inspecting as jobs
 from napari_unet.ui.jobs.progress import Progress
 from napari_unet.ui.layers.adding import add_unselected
 from napari_unet.ui.layers.geometry import focus, spatial_shape
-from napari_unet.ui.layers.inputs import image_planes, labels_planes
+from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.preview import find_ours, on_plane, place
 from napari_unet.ui.layers.purpose import Purpose, made_for
 from napari_unet.ui.workbench import Workbench
@@ -39,7 +39,7 @@ class Inspecting(QObject):
         assert image is not None
         assert choices.labels is not None
         try:
-            planes, labels = image_planes(choices.images), labels_planes(choices.labels)
+            planes, labels = image_planes(choices.images), lesson_planes(choices.labels)
         except UnetPaintError as error:
             self._workbench.fail(error)
             return

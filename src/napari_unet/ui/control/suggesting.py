@@ -12,7 +12,7 @@ from napari_unet.config import Unpainted
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.ui.jobs import suggesting
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
-from napari_unet.ui.layers.inputs import image_planes, labels_planes
+from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.jumping import jump_to
 from napari_unet.ui.layers.paint import is_painted_in
 from napari_unet.ui.readiness import Readiness
@@ -67,7 +67,7 @@ class Suggesting(QObject):
         job = suggesting.suggest_places(
             chosen.model,
             image_planes(chosen.images),
-            labels_planes(chosen.labels) if chosen.labels else None,
+            lesson_planes(chosen.labels) if chosen.labels else None,
             device=device,
             focus=looked_at(self.workbench.viewer, chosen.image),
             count=_AT_ONCE,

@@ -29,7 +29,7 @@ from napari_unet.ui.jobs import training as jobs
 from napari_unet.ui.jobs.progress import Progress
 from napari_unet.ui.jobs.runner import JobEnd, JobState
 from napari_unet.ui.layers.geometry import pixel_size
-from napari_unet.ui.layers.inputs import image_planes, labels_planes
+from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.paint import PaintedPlanesTracker
 from napari_unet.ui.layers.preview import PreviewLayer
 from napari_unet.ui.workbench import Choices, CurrentModel, Workbench
@@ -151,7 +151,7 @@ class Training(QObject):
         assert labels is not None
         assert device is not None
         try:
-            planes, painted = image_planes(choices.images), labels_planes(labels)
+            planes, painted = image_planes(choices.images), lesson_planes(labels)
         except UnetPaintError as error:
             self._workbench.fail(error)
             return

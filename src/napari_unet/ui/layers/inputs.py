@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from napari.layers import Image, Labels, Layer
 
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes, ColourPlanes, Planes
 from napari_unet.io.stack import followed_axes
+from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.layers.geometry import (
     full_resolution,
     layer_axes,
@@ -20,6 +24,7 @@ from napari_unet.ui.layers.geometry import (
 __all__ = [
     "image_planes",
     "labels_planes",
+    "lesson_planes",
     "why_no_image",
     "why_no_labels",
     "why_not_channels",
@@ -51,6 +56,15 @@ def labels_planes(labels: Labels) -> ArrayPlanes:
         If the layer is empty.
     """
     return ArrayPlanes(full_resolution(labels), name=labels.name)
+
+
+def lesson_planes(labels: Labels) -> ArrayPlanes:
+    """Return the labels as planes to learn from; raises as `labels_planes` does.
+
+    A plane of a result that is not segmented to its end reads as unlabelled: what it lacks would
+    be learned as background.
+    """
+    return _FinishedPlanes(labels)
 
 
 def why_no_image(images: Sequence[Image]) -> str | None:
@@ -109,6 +123,19 @@ def _why_no_fit(labels: Labels, image: Layer) -> str | None:
             "clipboard; then right-click the labels: Apply scale/transforms from Clipboard."
         )
     return None
+
+
+class _FinishedPlanes(ArrayPlanes):
+    """Labels without the planes that a segmentation has left unfinished."""
+
+    def __init__(self, labels: Labels) -> None:
+        super().__init__(full_resolution(labels), name=labels.name)
+        self._metadata = labels.metadata
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        """Return the region as (1, y, x); zeros on an unfinished plane."""
+        region = super().read(plane, y, x)
+        return np.zeros_like(region) if plane in unfinished_in(self._metadata) else region
 
 
 def _planes(image: Image) -> Planes:
