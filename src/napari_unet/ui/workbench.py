@@ -62,7 +62,7 @@ class Workbench(QObject):
     """Viewer, choices, device and runner of one dock.
 
     All signals are emitted on the main thread. `changed` follows every change of the choices,
-    the device or the job's state; several at once are told once.
+    the device or the job's state, and of whether enough is painted; several at once are told once.
     """
 
     changed = Signal()
@@ -89,11 +89,6 @@ class Workbench(QObject):
         if chosen != self.choices:
             self.choices = chosen
             self.changed.emit()
-
-    def tell_painted(self, count: PaintCount) -> None:
-        """Tell what is painted on the chosen labels."""
-        self.painted = count
-        self.changed.emit()
 
     def use_device(self, device: DeviceChoice) -> None:
         """Compute there from now on."""

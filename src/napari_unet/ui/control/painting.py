@@ -26,7 +26,7 @@ class Painting(QObject):
     It writes into no layer: what is painted is the user's, and so is undo.
     """
 
-    changed = Signal()  # classes, or what is held out; the workbench tells of the count
+    changed = Signal()  # the count, or what is held out
 
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
@@ -154,14 +154,18 @@ class Painting(QObject):
 
     def _look_again(self) -> None:
         """See whether there is paint by now that nobody has told of, as a script's may be."""
-        count, choices = self.count, self._workbench.choices
-        if self._counter is None or count is None:
-            return
-        if why_not_enough(count, choices.task, choices.unpainted) is not None:
+        if self._counter is not None and self._missing() is not None:
             self._counter.look_again()
 
+    def _missing(self) -> str | None:
+        count, choices = self._workbench.painted, self._workbench.choices
+        return None if count is None else why_not_enough(count, choices.task, choices.unpainted)
+
     def _on_counted(self, count: PaintCount) -> None:
-        self._workbench.tell_painted(count)
+        before, self._workbench.painted = self._missing(), count
+        if self._missing() != before:
+            self._workbench.changed.emit()  # training can begin now, or no longer
+        self.changed.emit()
         if self._wants_next:
             self.paint_next_object()
 

@@ -43,6 +43,8 @@ class Text(QLabel):
 
     def setText(self, text: str | None) -> None:  # noqa: N802 Qt
         """Show this."""
+        if text == self._text:
+            return
         self._text = text or ""
         is_rich = _TAG.search(self._text) is not None
         super().setText(self._text if is_rich else self._laid_out())
