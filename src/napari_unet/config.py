@@ -200,6 +200,7 @@ class ObjectsConfig:
     threshold: float = 0.5  # foreground probability from which a pixel belongs to an object
     min_size: int | None = None  # smaller objects are dropped, pixels; None: by the painted ones
     fill_holes: bool = True
+    largest_hole: int | None = None  # larger ones stay, pixels; None: those like painted ones
     neck: float = 0.6  # objects are cut where they narrow to this share of their width; 0: never
     gap: int = 1  # separation border given back to the objects, pixels (reduced) per side
     link: bool = False  # the same number for the same object on all planes (z, t, or both)
@@ -209,6 +210,10 @@ class ObjectsConfig:
         _require(
             self.min_size is None or self.min_size >= 0,
             f"min_size must be >= 0, got {self.min_size}",
+        )
+        _require(
+            self.largest_hole is None or self.largest_hole >= 0,
+            f"largest_hole must be >= 0, got {self.largest_hole}",
         )
         _require(0 <= self.neck < 1, f"neck must be in [0, 1), got {self.neck}")
         _require(self.gap >= 0, f"gap must be >= 0, got {self.gap}")

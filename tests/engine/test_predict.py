@@ -183,6 +183,18 @@ def test_the_painted_objects_tell_what_is_debris() -> None:
     assert found.max() < all_found.max()
 
 
+def test_the_painted_objects_tell_which_holes_stay_open() -> None:
+    model = replace(MODEL, record=replace(MODEL.record, smallest_hole=40))  # a quarter: 10 px
+    found, set_by_hand, filled = (
+        np.stack(
+            plane_values(events(model=of, objects=ObjectsConfig(min_size=1, largest_hole=hole)))
+        )
+        for of, hole in ((model, None), (MODEL, 10), (MODEL, None))
+    )
+    np.testing.assert_array_equal(found, set_by_hand)
+    assert (found > 0).sum() < (filled > 0).sum()
+
+
 def test_a_plane_is_segmented_alike_alone_and_in_its_stack() -> None:
     whole = plane_values(events(kind=OutputKind.PROBABILITIES))
     alone = plane_values(events(kind=OutputKind.PROBABILITIES, numbers=[3]))

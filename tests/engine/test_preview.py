@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Network:
             "stride": 8,
             "task": Task.OBJECTS,
             "values": (0, 1),
-            "objects": EXACT,
+            "objects": lambda: EXACT,
             **changes,
         }
         return Previewer(arguments.pop("predict", self), **arguments)
@@ -98,6 +99,20 @@ def test_the_first_preview_is_computed_at_once() -> None:
     shown, values = done
     assert shown == view(1)
     np.testing.assert_array_equal(values, cut_objects(planes[1] == 1, EXACT)[0])
+
+
+def test_a_hole_stays_open_once_it_is_painted_while_training_goes_on() -> None:
+    planes = blank()
+    planes[0, 10:50, 10:50], planes[0, 20:40, 20:40] = 1, 0
+    now = [EXACT]
+    previewer = Network(planes).previewer(objects=lambda: now[0])
+    filled = previewer.advance(view(), 0.0)
+    now[0] = replace(EXACT, largest_hole=100)
+    _, _, opened = next(finished(previewer, view(), [0.0], 1e6))
+
+    assert filled is not None
+    assert filled[1][30, 30] == 1
+    assert opened[30, 30] == 0
 
 
 def test_a_tile_that_memory_was_too_short_for_is_tried_again() -> None:

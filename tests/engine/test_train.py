@@ -250,6 +250,18 @@ def test_the_model_knows_how_large_the_painted_objects_were() -> None:
     assert classes.model.record.painted_objects is None
 
 
+def test_the_model_knows_that_the_painted_objects_had_holes() -> None:
+    labels = np.zeros_like(bright_squares()[1])
+    labels[0, :60] = 1
+    labels[0, 10:30, 10:30], labels[0, 16:24, 16:24] = 2, 1
+    config = replace(QUICK, steps=1, seconds=None)
+
+    assert result(config, labels=labels).model.record.smallest_hole == 64
+    labels[labels > 1] = 1
+    labels[0, 10:30, 10:30] = 2
+    assert result(config, labels=labels).model.record.smallest_hole is None
+
+
 def test_classes_are_learned_with_their_own_numbers() -> None:
     _, truth = bright_squares()
 

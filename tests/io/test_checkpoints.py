@@ -34,6 +34,7 @@ RECORD = TrainRecord(
     finished="time is up",
     labelled_pixels=4321,
     painted_objects=ObjectSizes(120, 433.5),
+    smallest_hole=60,
     held_out=(HeldOut(3, (0, 32), (8, 40), 99), HeldOut(4, (1, 2), (3, 4), 1)),
     validation_loss=0.25,
     validation_iou=0.75,

@@ -29,7 +29,12 @@ _EIGHT_CONNECTED = ndimage.generate_binary_structure(2, 2)
 
 
 def find_objects(
-    foreground: Iterable[Mask], shape: tuple[int, int], *, fill_holes: bool, smallest: int
+    foreground: Iterable[Mask],
+    shape: tuple[int, int],
+    *,
+    fill_holes: bool,
+    smallest: int,
+    largest_hole: int | None = None,
 ) -> tuple[CompactLabels, int]:
     """Return the objects of a plane, numbered in reading order.
 
@@ -43,6 +48,8 @@ def find_objects(
         Whether background that an object encloses belongs to it; objects inside a hole stay.
     smallest
         Pixels of the smallest object that is kept, with its holes if they are filled.
+    largest_hole
+        Pixels of the largest hole that is filled; None: however large.
 
     Returns
     -------
@@ -66,8 +73,11 @@ def find_objects(
     hole_of, hole_count = holes.joined()
     owners = object_of[around.owners(hole_of, hole_count)]
     owners[hole_of[rim.seen()]] = 0
+    hole_sizes = _sums(holes.sizes(), hole_of, hole_count)
+    if largest_hole is not None:
+        owners[hole_sizes > largest_hole] = 0
     owners[0] = 0
-    np.add.at(sizes, owners, _sums(holes.sizes(), hole_of, hole_count))
+    np.add.at(sizes, owners, hole_sizes)
     numbers = renumber(sizes >= smallest)
     # Indexed by what was collected: pieces of objects from 0 on, and of background from the end.
     table = np.concatenate([numbers[object_of], numbers[owners[hole_of[:0:-1]]]])

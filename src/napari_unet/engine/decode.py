@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,10 +11,10 @@ import numpy.typing as npt
 from napari_unet.config import ObjectsConfig, OutputKind, Task
 from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import SettingsError
+from napari_unet.engine.holes import as_painted
 from napari_unet.engine.instances import ObjectDecoder
 from napari_unet.engine.model import Model
 from napari_unet.engine.reduction import Reduction
-from napari_unet.engine.smallest import smallest_object
 from napari_unet.engine.tiles import Tile
 
 __all__ = ["PlaneDecoder", "plane_decoder", "wanted_channels"]
@@ -98,8 +97,9 @@ def plane_decoder(
         return PixelDecoder(np.copy)
     if is_objects and kind is OutputKind.LABELS:
         on_plane = Reduction(model.reduction or 1, shape).objects(objects)
-        smallest = smallest_object(objects, model.record.painted_objects)
-        return ObjectDecoder(shape, replace(on_plane, min_size=smallest), offset=offset)
+        record = model.record
+        cut = as_painted(on_plane, record.painted_objects, record.smallest_hole)
+        return ObjectDecoder(shape, cut, offset=offset)
     if is_objects:
         return PixelDecoder(lambda p: (p[0] >= objects.threshold).astype(np.uint8))
     dtype = np.uint8 if kind is OutputKind.CLASSES else np.int32

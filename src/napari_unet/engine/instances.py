@@ -63,7 +63,13 @@ def _cut(
 ) -> tuple[CompactLabels, int]:
     """Cut a plane that comes in bands of rows; `missing` tiles are 0 in the result."""
     smallest = smallest_object(config)
-    labels, count = find_objects(foreground, shape, fill_holes=config.fill_holes, smallest=smallest)
+    labels, count = find_objects(
+        foreground,
+        shape,
+        fill_holes=config.fill_holes,
+        smallest=smallest,
+        largest_hole=config.largest_hole,
+    )
     if not missing and config.neck == 0 and (config.gap == 0 or count < 2):
         return labels, count
     return finish_objects(labels, count, config, smallest=smallest, missing=missing)
@@ -162,7 +168,13 @@ class ObjectDecoder:
 def _pieces(foreground: Mask, config: ObjectsConfig) -> tuple[Labels, int]:
     """Return the objects of a tile, and specks only at its border: they may go on beyond it."""
     shape = (foreground.shape[0], foreground.shape[1])
-    found, count = find_objects([foreground], shape, fill_holes=config.fill_holes, smallest=0)
+    found, count = find_objects(
+        [foreground],
+        shape,
+        fill_holes=config.fill_holes,
+        smallest=0,
+        largest_hole=config.largest_hole,
+    )
     labels = np.asarray(found)
     keep = np.bincount(labels.ravel(), minlength=count + 1) >= smallest_object(config)
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):

@@ -45,6 +45,9 @@ class TrainRecord:
     finished: str = ""  # why training ended
     labelled_pixels: int = 0
     painted_objects: ObjectSizes | None = None  # None: classes, or objects of unknown size
+    smallest_hole: int | None = (
+        None  # painted as background in objects, pixels; None: there is none
+    )
     held_out: tuple[HeldOut, ...] = ()
     validation_loss: float | None = None  # of the kept weights
     validation_iou: float | None = None  # mean over the classes

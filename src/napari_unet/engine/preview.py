@@ -50,7 +50,7 @@ class Previewer:
     task, values
         What the probabilities mean.
     objects
-        How foreground is cut into objects.
+        Gives how foreground is cut into objects, which may change with what is painted.
 
     Notes
     -----
@@ -68,7 +68,7 @@ class Previewer:
         reduction: int = 1,
         task: Task,
         values: tuple[int, ...],
-        objects: ObjectsConfig,
+        objects: Callable[[], ObjectsConfig],
     ) -> None:
         self._predict = predict
         self._shape = shape
@@ -142,7 +142,7 @@ class Previewer:
 
     def _decode(self, probabilities: npt.NDArray[np.float32]) -> Labels:
         if self._objects is not None:
-            foreground: npt.NDArray[np.bool_] = probabilities[1] >= self._objects.threshold
+            foreground: npt.NDArray[np.bool_] = probabilities[1] >= self._objects().threshold
             return foreground.astype(np.int32)
         classes: Labels = self._values[probabilities.argmax(axis=0)]
         return classes
@@ -151,7 +151,7 @@ class Previewer:
         with self._budget.spend():
             values = canvas.pixels
             if self._objects is not None:
-                values, _ = cut_objects(values > 0, self._objects)
+                values, _ = cut_objects(values > 0, self._objects())
                 values = self._with_old_numbers(canvas.view, values)
         self._budget.close_preview()
         self._begun, self._wanted, self._shown = None, canvas.wanted, (canvas.view, values)

@@ -25,18 +25,19 @@ from napari_unet.engine.events import (
     TrainStarted,
     never,
 )
+from napari_unet.engine.holes import as_painted, measure_holes
 from napari_unet.engine.lessons import Lessons
 from napari_unet.engine.means import Means, within_means
 from napari_unet.engine.model import Model, TrainRecord, adapt, fresh_model
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.object_size import choose_reduction
 from napari_unet.engine.on_plane import events_on_plane, known_in_blocks
-from napari_unet.engine.painted import PaintedReader, require_labels_of
+from napari_unet.engine.painted import PaintedReader, PaintedStack, require_labels_of
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.preview import Previewer
 from napari_unet.engine.reduction import Reduction
 from napari_unet.engine.sampling import patch_context
-from napari_unet.engine.smallest import ObjectSizes, measure_objects, smallest_object
+from napari_unet.engine.smallest import ObjectSizes, measure_objects
 from napari_unet.engine.targets import LabelScheme
 from napari_unet.engine.tiles import Tile
 from napari_unet.engine.trainer import Trainer
@@ -186,7 +187,7 @@ def _train(
     def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
         return reduction.predict(partial(predict, plane), tile)
 
-    smallest = smallest_object(objects, _painted_objects(lessons, scheme.task, reduction))
+    painted = _PaintedObjects(lessons, scheme.task, reduction.factor**2)
     previewer = Previewer(
         predict_on_plane,
         shape=(planes.count, *reduction.plane_shape),
@@ -194,12 +195,12 @@ def _train(
         reduction=reduction.factor,
         task=scheme.task,
         values=model.values,
-        objects=replace(reduction.objects(objects), min_size=smallest),
+        objects=lambda: as_painted(reduction.objects(objects), *painted.measure()),
     )
     course = Course(lessons, trainer, previewer, config, means=means, predict=predict, live=live)
 
     def done(reason: FinishReason) -> TrainDone:
-        best = course.best
+        best, (sizes, hole) = course.best, painted.measure()
         record = TrainRecord(
             started=started.isoformat(timespec="seconds"),
             version=__version__,
@@ -210,7 +211,8 @@ def _train(
             seconds=round(course.seconds, 3),
             finished=reason.value,
             labelled_pixels=lessons.training.labelled_pixels,
-            painted_objects=_painted_objects(lessons, scheme.task, reduction),
+            painted_objects=sizes,
+            smallest_hole=hole,
             held_out=lessons.held_out,
             validation_loss=best.loss,
             validation_iou=best.iou,
@@ -261,10 +263,26 @@ def _prepare(
     return lessons, model
 
 
-def _painted_objects(lessons: Lessons, task: Task, reduction: Reduction) -> ObjectSizes | None:
-    if task is Task.CLASSES:
-        return None
-    return measure_objects(lessons.stack, pixels=reduction.factor**2)
+class _PaintedObjects:
+    """Measures the painted objects, anew when something else is painted."""
+
+    def __init__(self, lessons: Lessons, task: Task, pixels: int) -> None:
+        self._lessons = lessons
+        self._task = task
+        self._pixels = pixels  # of the plane that each of the stack's stands for
+        self._measured: PaintedStack | None = None
+        self._found: tuple[ObjectSizes | None, int | None] = (None, None)
+
+    def measure(self) -> tuple[ObjectSizes | None, int | None]:
+        """Return their sizes, and the size of their holes; None: classes, or there are none."""
+        stack = self._lessons.stack
+        if self._task is Task.OBJECTS and stack is not self._measured:
+            self._found = (
+                measure_objects(stack, pixels=self._pixels),
+                measure_holes(stack, pixels=self._pixels),
+            )
+            self._measured = stack
+        return self._found
 
 
 def _describe(start: NetworkConfig | Model) -> str:

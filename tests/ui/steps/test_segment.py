@@ -167,6 +167,8 @@ def test_a_failure_leaves_the_button_ready(
         ("objects", "min_size", 5, 5),
         ("objects", "min_size", 0, None),
         ("objects", "fill_holes", False, False),
+        ("objects", "largest_hole", 9, 9),
+        ("objects", "largest_hole", 0, None),
         ("objects", "neck", 0.3, 0.3),
         ("objects", "gap", 3, 3),
         ("objects", "link", True, True),

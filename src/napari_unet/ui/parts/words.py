@@ -138,6 +138,13 @@ OBJECTS = {
         zero_text="auto",
     ),
     "fill_holes": Words("Fill holes", "Fill holes inside objects."),
+    "largest_hole": Words(
+        "Largest hole, px",
+        "Larger holes stay open. auto: all are filled, unless the painted objects have holes.",
+        8,
+        zero_is_none=True,
+        zero_text="auto",
+    ),
     "neck": Words(
         "Neck",
         "Cut objects where they narrow to this share of their width; 0: never.",
