@@ -87,7 +87,7 @@ def set_values(form: SettingsForm[Any], **settings: Any) -> None:
 
 
 def click(button: QPushButton, qtbot: QtBot) -> None:
-    assert button.isEnabled(), button.toolTip()
+    qtbot.waitUntil(button.isEnabled)  # once what was painted is counted
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)  # type: ignore[no-untyped-call]
 
 
@@ -360,6 +360,7 @@ def test_by_keyboard_alone(viewer: Any, dock: UNetPaint, painted: Any, qtbot: Qt
     assert [place_of(dock, w) for w in reached] == sorted(place_of(dock, w) for w in reached)
 
     train = step(dock, TrainStep).action.button
+    qtbot.waitUntil(train.isEnabled)
     train.setFocus()
     with qtbot.waitSignal(dock.workbench.runner.reported, timeout=LONG):
         qtbot.keyClick(train, Qt.Key.Key_Space)  # type: ignore[no-untyped-call]
