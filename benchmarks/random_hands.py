@@ -19,7 +19,6 @@ from napari_unet.ui.steps.image import ImageStep
 from napari_unet.ui.steps.inspect import InspectStep
 from napari_unet.ui.steps.labels import LabelsStep
 from napari_unet.ui.steps.segment import SegmentStep
-from napari_unet.ui.steps.train import TrainStep
 
 __all__ = ["TINY", "TINY_TRAINING", "RandomHands"]
 
@@ -66,7 +65,9 @@ class RandomHands:
             self._watch: 2,
             self._choose: 2,
             self._grid: 1,
-            self._press: 14,
+            self._train: 4,
+            self._segment: 6,
+            self._press: 6,
             self._stop: 3,
             self._reopen: 1,
             self._open_second: 1,
@@ -143,7 +144,7 @@ class RandomHands:
 
     def _paint(self, window: Window) -> None:
         layer = self._any(window, Labels)
-        if layer is not None and layer.editable and not layer.multiscale:
+        if layer is not None and layer.visible and layer.editable and not layer.multiscale:
             at = [self._rng.integers(0, max(1, length - 8)) for length in layer.data.shape]
             where = np.indices((1,) * (layer.ndim - 2) + (8, 8)).reshape(layer.ndim, -1)
             index = tuple(axis + start for axis, start in zip(where, at, strict=True))
@@ -200,11 +201,29 @@ class RandomHands:
             if picker.count():
                 picker.setCurrentIndex(int(self._rng.integers(picker.count())))
 
+    def _train(self, window: Window) -> None:
+        """Stop what runs, and train on strokes that fit their image; they are opened anew often."""
+        self._stop_and_wait(window)
+        if not window.train.action.button.isEnabled() or self._rng.random() < 0.5:
+            self._open_sample(window)
+        self._click(window.train.action.button)
+
+    def _segment(self, window: Window) -> None:
+        self._stop_and_wait(window)
+        self._click(window.segment.start)
+
+    def _stop_and_wait(self, window: Window) -> None:
+        self._stop(window)
+        live(5, window.is_idle)
+
     def _press(self, window: Window) -> None:
         """Press one of the buttons that can be pressed."""
-        ready = [button for button in _buttons(window.dock) if button.isEnabled()]
+        ready = [b for b in _buttons(window.dock) if b.isEnabled() and b.isVisible()]
         if ready:
-            button = ready[self._rng.integers(len(ready))]
+            self._click(ready[self._rng.integers(len(ready))])
+
+    def _click(self, button: QPushButton) -> None:
+        if button.isEnabled():
             print(f"  {button.text()}", flush=True)
             button.click()
 
@@ -244,12 +263,8 @@ def _buttons(dock: UNetPaint) -> list[QPushButton]:
     """Return the buttons that open no dialog."""
     segment, correct = _step(dock, SegmentStep), _step(dock, CorrectStep)
     return [
-        _step(dock, ImageStep).show_me,
         _step(dock, LabelsStep).new,
-        _step(dock, TrainStep).action.button,
         _step(dock, InspectStep).show_button,
-        segment.start,
-        segment.start,
         segment.pause,
         segment.anew,
         correct.take,
