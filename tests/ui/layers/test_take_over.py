@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import zarr
+from napari.components import ViewerModel
 from napari.layers import Labels
 from pytestqt.qtbot import QtBot
 
@@ -100,6 +101,21 @@ def test_one_undo_takes_all_back(
     np.testing.assert_array_equal(np.array(labels.data[:]), before)
     labels.redo()
     np.testing.assert_array_equal(np.array(labels.data[:]), after)
+
+
+def test_hidden_labels_are_painted_whatever_the_viewer_shows_since() -> None:
+    viewer = ViewerModel()
+    labels = viewer.add_labels(np.zeros((3, 8, 8), np.uint8))
+    labels.visible = False
+    viewer.dims.set_current_step(0, 2)
+    paint_all(labels, np.full((8, 8), 2, np.uint8), plane=2)
+    viewer.dims.ndisplay = 3
+    paint_all(labels, np.full((8, 8), 3, np.uint8), plane=0)
+    labels.visible = True
+    assert [set(plane.ravel()) for plane in labels.data] == [{3}, {0}, {2}]
+    labels.undo()
+    labels.undo()
+    assert not labels.data.any()
 
 
 def test_values_of_0_leave_pixels_unpainted(qtbot: QtBot) -> None:

@@ -84,6 +84,8 @@ class UndoStep:
 
         first = tuple(axis[:1] for axis in where)
         before = np.array(full_resolution(self._labels)[first])
+        if not self._labels.visible:
+            self._labels.set_view_slice()  # napari writes into it, too, and has left it behind
         self._labels.events.paint.connect(remember)
         self._labels.data_setitem(first, values[:1], refresh=False)
         self._labels.events.paint.disconnect(remember)
