@@ -46,6 +46,21 @@ def test_nothing_is_previewed_while_people_scroll(live: LiveView, viewer: Viewer
     assert live.view() == View(0, *WHOLE)
 
 
+def test_other_data_in_the_layer_is_not_previewed(
+    live: LiveView, viewer: ViewerModel, image: Image
+) -> None:
+    before, image.data = image.data, np.zeros((7, 80, 80), np.uint8)
+    viewer.dims.set_current_step(0, 6)  # the run, which reads the array before, has no such plane
+    for _ in range(2):
+        live._look()
+    assert live.view() is None
+    image.data = before
+    viewer.dims.set_current_step(0, 2)
+    for _ in range(2):
+        live._look()
+    assert live.view() == View(2, *WHOLE)
+
+
 def test_without_previews_there_is_no_view(
     viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot
 ) -> None:

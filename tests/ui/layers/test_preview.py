@@ -34,6 +34,17 @@ def preview(viewer: ViewerModel, image: Image) -> PreviewLayer:
     return preview
 
 
+@pytest.mark.parametrize("shape", [(2, 64, 48), (64, 48), (1, 8, 8)])
+def test_it_is_not_shown_on_other_data(
+    shape: tuple[int, ...], preview: PreviewLayer, viewer: ViewerModel, image: Image
+) -> None:
+    image.data = np.zeros(shape, np.uint8)
+    preview.prepare(previewed(2).view)
+    preview.show(previewed(2))
+    assert preview.layer is None
+    assert "preview" not in viewer.layers
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -7,6 +7,7 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 
 from napari_unet.engine.events import View
+from napari_unet.ui.layers.geometry import full_resolution
 from napari_unet.ui.layers.paint import PaintedPlanesTracker
 from napari_unet.ui.layers.view import visible
 
@@ -44,6 +45,7 @@ class LiveView:
     ) -> None:
         self._viewer = viewer
         self._image = image
+        self._array = full_resolution(image)  # what the run reads, even where it is replaced
         self._painted = painted
         self._seen: View | None = None
         self._view: View | None = None  # read by the other thread: replaced, never changed
@@ -62,7 +64,7 @@ class LiveView:
 
     def watch(self, on: bool) -> None:  # noqa: FBT001 a slot
         """Follow what is visible from now on, or no more."""
-        self._seen = self._view = visible(self._viewer, self._image) if on else None
+        self._seen = self._view = self._visible() if on else None
         if on:
             self._timer.start()
         else:
@@ -74,8 +76,13 @@ class LiveView:
         self._timer.deleteLater()
         self._painted.release()
 
+    def _visible(self) -> View | None:
+        """Return what is to be seen of the run's image; nothing once it shows other data."""
+        is_shown = full_resolution(self._image) is self._array
+        return visible(self._viewer, self._image) if is_shown else None
+
     def _look(self) -> None:
-        seen = visible(self._viewer, self._image)
+        seen = self._visible()
         if seen == self._seen:
             self._view = seen
         self._seen = seen

@@ -12,7 +12,7 @@ from napari.utils.transforms import CompositeAffine
 
 from napari_unet.engine.events import Previewed, View
 from napari_unet.ui.layers.adding import add_unselected
-from napari_unet.ui.layers.geometry import placement, spatial_shape
+from napari_unet.ui.layers.geometry import full_resolution, placement, spatial_shape
 from napari_unet.ui.layers.purpose import Purpose, made_for, purpose
 
 __all__ = ["PreviewLayer", "find_ours", "on_plane", "place"]
@@ -70,6 +70,7 @@ class PreviewLayer:
         self._viewer = viewer
         self._layer: Labels | None = None
         self._image: Layer | None = None  # that is previewed
+        self._array: Any = None  # its data; of others there is no preview
         self._shown: tuple[int, slice, slice] | None = None
         self._hidden = False  # as there is nothing to show yet
 
@@ -90,15 +91,16 @@ class PreviewLayer:
         left = find_ours(self._viewer, Purpose.PREVIEW)
         fits = isinstance(left, Labels) and left.ndim == image.ndim
         self._layer = left if fits else None
-        self._image, self._shown, self._hidden = image, None, False
+        self._image, self._array = image, full_resolution(image)
+        self._shown, self._hidden = None, False
 
     def prepare(self, view: View) -> None:
         """Add an empty layer if there is none yet: napari takes 0.1 s to add one.
 
         It is hidden until the first preview, as its first drawing takes as long.
         """
-        image = self._image
-        if self._layer is not None or image is None or image not in self._viewer.layers:
+        image = self._shown_image()
+        if self._layer is not None or image is None:
             return
         shape = view.y.stop - view.y.start, view.x.stop - view.x.start
         self._layer = _make(image, view, np.zeros(shape, dtype=np.int32), visible=False)
@@ -107,14 +109,14 @@ class PreviewLayer:
 
     def show(self, event: Previewed) -> None:
         """Show this in place of the last preview."""
-        view = event.view
-        if self._image is None or self._image not in self._viewer.layers:
+        view, image = event.view, self._shown_image()
+        if image is None:
             return
         if self._layer is None:
-            self._layer = _make(self._image, view, event.values)
-            add_unselected(self._viewer, self._layer, above=self._image)
+            self._layer = _make(image, view, event.values)
+            add_unselected(self._viewer, self._layer, above=image)
         elif self.layer is not None:
-            self._update(self._layer, self._image, event)
+            self._update(self._layer, image, event)
             if self._hidden:
                 self._layer.visible = True
         self._shown, self._hidden = (view.plane, view.y, view.x), False
@@ -128,11 +130,19 @@ class PreviewLayer:
         """Take the layer out of the viewer."""
         if self.layer is not None:
             self._viewer.layers.remove(self.layer)
-        self._layer, self._image, self._hidden = None, None, False
+        self.release()
+        self._hidden = False
 
     def release(self) -> None:
         """Let go of the layer; it stays in the viewer."""
-        self._layer, self._image = None, None
+        self._layer, self._image, self._array = None, None, None
+
+    def _shown_image(self) -> Layer | None:
+        """Return the image; None once it has left the viewer, or shows other data."""
+        image = self._image
+        if image not in self._viewer.layers or full_resolution(image) is not self._array:
+            return None
+        return image
 
     def _update(self, layer: Labels, image: Layer, event: Previewed) -> None:
         view, values = event.view, on_plane(image, event.values)
