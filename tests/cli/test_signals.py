@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 import tifffile
 import typer
+import zarr
 
 from napari_unet.cli.console import Interruption
 from napari_unet.cli.segment import segment_stack
 from napari_unet.config import OutputKind, TilingConfig
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import open_image
+from napari_unet.io.unfinished import UNFINISHED
 
 real_signals = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows sends Ctrl-C to a whole console only"
@@ -143,6 +145,12 @@ def test_a_plane_that_is_half_done_counts_as_not_done(
     written = np.asarray(open_image(folder / output).array)
     assert written[0].any()
     assert not written[1:].any()
+    if output == "out.zarr":
+        noted = zarr.open_group(str(folder / output), mode="r").attrs[UNFINISHED]
+    else:
+        with tifffile.TiffFile(folder / output) as tif:
+            noted = [int(n) for n in (tif.imagej_metadata or {})["unfinished"].split()]
+    assert noted == [1, 2, 3]
 
 
 @pytest.mark.parametrize("kind", OutputKind)

@@ -11,7 +11,8 @@ import tifffile
 import zarr
 from napari.layers import Labels
 
-from napari_unet.io.labels import Layout, open_label_writer
+from napari_unet.io.images import open_image
+from napari_unet.io.labels import Layout, open_label_writer, open_probability_writer
 from napari_unet.io.napari_hooks import write_labels_layer
 from napari_unet.io.unfinished import UNFINISHED, tell_unfinished
 
@@ -32,11 +33,15 @@ def test_planes_are_named_in_runs(planes: list[int], told: str) -> None:
     assert tell_unfinished(planes) == told
 
 
-def write(path: Path, unfinished: tuple[int, ...]) -> None:
-    layout = Layout((4, 8, 9), "ZYX", unfinished=unfinished)
-    with open_label_writer(path, layout) as writer:
+def write(path: Path, unfinished: tuple[int, ...], *, channels: int | None) -> None:
+    """Write four planes of labels, or of so many class probabilities."""
+    shape = (8, 9) if channels is None else (channels, 8, 9)
+    layout = Layout((4, *shape), "ZYX" if channels is None else "ZCYX")
+    opened = open_label_writer if channels is None else open_probability_writer
+    with opened(path, layout) as writer:
         for _ in range(4):
-            writer.write(np.ones((8, 9), np.uint16))
+            writer.write(np.ones(shape, np.uint8))
+        writer.note_unfinished(unfinished)
 
 
 def noted(path: Path) -> Any:
@@ -50,6 +55,7 @@ def noted(path: Path) -> Any:
         return tifffile.xml2dict(tif.ome_metadata or "")["OME"]["Image"].get("Description")
 
 
+@pytest.mark.parametrize("channels", [None, 2])
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -59,11 +65,12 @@ def noted(path: Path) -> Any:
     ],
 )
 def test_a_file_says_which_planes_are_not_finished(
-    name: str, expected: Any, tmp_path: Path
+    name: str, expected: Any, channels: int | None, tmp_path: Path
 ) -> None:
-    write(tmp_path / name, (1, 3))
+    write(tmp_path / name, (3, 1), channels=channels)
     assert noted(tmp_path / name) == expected
-    write(tmp_path / name, ())
+    assert np.asarray(open_image(tmp_path / name).array).all()
+    write(tmp_path / name, (), channels=channels)
     assert noted(tmp_path / name) is None
 
 

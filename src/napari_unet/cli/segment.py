@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,8 @@ def segment_stack(
             say("Stopped before the first plane was finished; nothing is written.")
             stop.exit_if_requested()
         filling.fill(planes.count)
-    left = set(begun.planes).difference(done.planes)
+        left = set(begun.planes).difference(done.planes)
+        filling.note_unfinished(left)
     if left:
         say(f"{tell_unfinished(left)} and 0 in '{output.name}'; segment them with --planes.")
     return {
@@ -161,6 +162,10 @@ class _Filling:
             for rows in bands(self._plane):
                 self._writer.write(event.labels.rows(rows))
         self._written += 1
+
+    def note_unfinished(self, planes: Collection[int]) -> None:
+        """Let the file say which of the planes that were asked for it lacks."""
+        self._writer.note_unfinished(planes)
 
     def fill(self, count: int) -> None:
         """Write empty planes until there are `count`."""

@@ -40,6 +40,10 @@ class PlaneWriter(Protocol):
         """Forget the rows of a plane that is not complete; it is written anew."""
         ...
 
+    def note_unfinished(self, planes: Iterable[int]) -> None:
+        """Let the file say which planes are not segmented to their end."""
+        ...
+
 
 def open_label_writer(
     path: str | Path, layout: Layout, *, largest: int | None = None

@@ -118,9 +118,10 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     axes = _axes(meta.get("axis_labels"), len(shape))
     spacing = _spacing(axes, meta.get("scale"), meta.get("units"))
     unfinished = unfinished_in(meta.get("metadata", {}))
-    with open_label_writer(path, Layout(shape, axes, spacing, unfinished)) as writer:
+    with open_label_writer(path, Layout(shape, axes, spacing)) as writer:
         for rows in _rows(data):
             writer.write(rows)
+        writer.note_unfinished(unfinished)
     if unfinished:  # napari shows warnings as it shows errors
         warnings.warn(f"{tell_unfinished(unfinished)} in '{Path(path).name}'.", stacklevel=2)
     return [path]

@@ -29,14 +29,11 @@ class Layout:
         One letter per axis, ending in "YX".
     spacing
         Distance between neighbours along an axis, where known: µm for Z, Y and X, s for T.
-    unfinished
-        Numbers of the planes that a segmentation has not done, or only in part.
     """
 
     shape: tuple[int, ...]
     axes: str
     spacing: Mapping[str, float] = field(default_factory=dict)
-    unfinished: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.shape) != len(self.axes) or len(set(self.axes)) != len(self.axes):

@@ -42,6 +42,7 @@ class TiffText:
     dtype: np.dtype[Any]
     language: Language
     is_big: bool  # BigTIFF: 64-bit offsets
+    unfinished: tuple[int, ...] = ()  # planes that a segmentation has not done, or only in part
 
     @property
     def is_imagej(self) -> bool:
@@ -87,14 +88,14 @@ class TiffText:
         if "T" in spacing:
             lines.append(f"finterval={spacing['T']!r}")
         lines += ["loop=false", "min=0.0", f"max={float(highest)!r}"]
-        if self.layout.unfinished:
-            lines.append(f"unfinished={' '.join(map(str, self.layout.unfinished))}")
+        if self.unfinished:
+            lines.append(f"unfinished={' '.join(map(str, self.unfinished))}")
         return "\n".join([*lines, ""])
 
     def _json(self) -> str:
         told = {"shape": self.layout.shape, "axes": self.layout.axes}
-        if self.layout.unfinished:
-            told["unfinished"] = f"{tell_unfinished(self.layout.unfinished)}."
+        if self.unfinished:
+            told["unfinished"] = f"{tell_unfinished(self.unfinished)}."
         return json.dumps(told)
 
     def _ome(self) -> str:
@@ -107,8 +108,8 @@ class TiffText:
         if "T" in self.layout.spacing:
             keys["TimeIncrement"] = self.layout.spacing["T"]
             keys["TimeIncrementUnit"] = "s"
-        if self.layout.unfinished:
-            keys["Description"] = f"{tell_unfinished(self.layout.unfinished)}."
+        if self.unfinished:
+            keys["Description"] = f"{tell_unfinished(self.unfinished)}."
         creator = f"{SOFTWARE} {__version__}"
         xml = tifffile.OmeXml(Creator=creator, UUID=str(uuid.uuid4()))
         stored = (self.layout.count, 1, 1, height, width, 1)

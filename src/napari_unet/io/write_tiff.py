@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -134,6 +135,11 @@ class _Pages:
         """Close the file; errors of the disk surface here at the latest."""
         self._file.close()
 
+    def describe_anew(self, unfinished: tuple[int, ...], *, highest: float) -> None:
+        """Write the description of the closed file once more, with what is known at the end."""
+        text = replace(self.text, unfinished=unfinished)
+        tifffile.tiffcomment(self.path, text.describe(highest=highest))
+
 
 class LabelTiff:
     """A label image that is being written; uint16, or uint32 once a number needs it."""
@@ -143,6 +149,7 @@ class LabelTiff:
         self._layout = layout
         self._ome = ome
         self._largest = 0
+        self._unfinished: tuple[int, ...] = ()
         fits = largest is None or largest <= np.iinfo(_UINT16).max
         self._pages = self._start(_UINT16 if fits else _UINT32)
         self._page = self._pages.new_page()
@@ -169,13 +176,16 @@ class LabelTiff:
         self._page.close()
         self._page = self._pages.new_page()
 
+    def note_unfinished(self, planes: Iterable[int]) -> None:
+        """Let the file say which planes are not segmented to their end."""
+        self._unfinished = tuple(sorted(planes))
+
     def finish(self) -> None:
         """Close the file and tell ImageJ the largest label, so that every plane looks alike."""
         self._pages.check_complete()
         self.close()
-        if self._pages.text.is_imagej:
-            text = self._pages.text.describe(highest=max(1, self._largest))
-            tifffile.tiffcomment(self._path, text)
+        if self._pages.text.is_imagej or self._unfinished:
+            self._pages.describe_anew(self._unfinished, highest=max(1, self._largest))
 
     def close(self) -> None:
         """Close the file as it is."""
@@ -219,6 +229,7 @@ class ProbabilityTiff:
 
     def __init__(self, path: Path, layout: Layout, *, ome: bool) -> None:
         self._channels = layout.shape[-3]
+        self._unfinished: tuple[int, ...] = ()
         text = choose_text(layout, np.dtype(np.float32), ome=ome)
         self._pages = _Pages(path, text, highest=1.0)
         self._begun = [self._pages.new_page() for _ in range(self._channels)]
@@ -240,10 +251,16 @@ class ProbabilityTiff:
             page.close()
         self._begun = [self._pages.new_page() for _ in self._begun]
 
+    def note_unfinished(self, planes: Iterable[int]) -> None:
+        """Let the file say which planes are not segmented to their end."""
+        self._unfinished = tuple(sorted(planes))
+
     def finish(self) -> None:
         """Close the file."""
         self._pages.check_complete()
         self.close()
+        if self._unfinished:
+            self._pages.describe_anew(self._unfinished, highest=1.0)
 
     def close(self) -> None:
         """Close the file as it is."""

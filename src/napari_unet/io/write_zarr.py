@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,7 @@ class PlaneZarr:
         shape = tuple(length[axis] for axis in self._axes)
         group = zarr.open_group(str(path), mode="w-", zarr_format=3)
         group.attrs["ome"] = ome_metadata(self._axes, layout.spacing, name, is_labels=is_labels)
-        if layout.unfinished:
-            group.attrs[UNFINISHED] = list(layout.unfinished)
+        self._group = group
         self._array = group.create_array(
             "0",
             shape=shape,
@@ -78,6 +77,12 @@ class PlaneZarr:
         """Set the rows of a plane that is not complete to 0."""
         self._array[self._region(slice(0, self._rows))] = 0
         self._rows = 0
+
+    def note_unfinished(self, planes: Iterable[int]) -> None:
+        """Let the attributes say which planes are not segmented to their end."""
+        unfinished = sorted(planes)
+        if unfinished:
+            self._group.attrs[UNFINISHED] = unfinished
 
     def _region(self, rows: slice) -> tuple[int | slice, ...]:
         """Return where these rows of the plane that is being written are."""

@@ -81,6 +81,7 @@ class Exporting(QObject):
                 tuple(full_resolution(layer) for layer in layers),
                 file_layout(layers[0]),
                 are_probabilities=not isinstance(layers[0], Labels),
+                unfinished=unfinished_in(layers[0].metadata),
             )
             for layers, path in zip(results, paths, strict=True)
         ]

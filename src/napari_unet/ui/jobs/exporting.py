@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ class Export:
     arrays: tuple[Any, ...]  # one of labels, or one per class of probabilities
     layout: Layout  # of one array
     are_probabilities: bool = False
+    unfinished: tuple[int, ...] = ()  # planes that are not segmented to their end
 
     @property
     def planes(self) -> int:
@@ -61,10 +62,8 @@ class Export:
             raise FileError(
                 f"'{self.path.name}' would have two channel axes; export labels or classes instead."
             )
-        layout = replace(
-            self.layout,
-            shape=(*shape[:-2], len(self.arrays), *shape[-2:]),
-            axes=f"{axes[:-2]}CYX",
+        layout = Layout(
+            (*shape[:-2], len(self.arrays), *shape[-2:]), f"{axes[:-2]}CYX", self.layout.spacing
         )
         return open_probability_writer(self.path, layout)
 
@@ -82,7 +81,7 @@ class Exported:
     """A file is whole."""
 
     path: Path
-    unfinished: tuple[int, ...] = ()  # planes whose segmentation is not finished
+    unfinished: tuple[int, ...] = ()  # planes that are not segmented to their end
 
 
 def export_files(exports: Sequence[Export]) -> Job:
@@ -101,7 +100,8 @@ def export_files(exports: Sequence[Export]) -> Job:
                         if ends_plane:
                             done += 1
                             yield PlaneWritten(done, total)
-                yield Exported(export.path, export.layout.unfinished)
+                    writer.note_unfinished(export.unfinished)
+                yield Exported(export.path, export.unfinished)
 
     return run
 

@@ -10,7 +10,6 @@ from napari.layers import Layer
 
 from napari_unet.io.axes import name_axes
 from napari_unet.io.stack import Layout
-from napari_unet.io.unfinished import unfinished_in
 
 __all__ = [
     "file_layout",
@@ -68,14 +67,14 @@ def pixel_size(layer: Layer) -> tuple[float, float] | None:
 
 
 def file_layout(layer: Layer) -> Layout:
-    """Return shape, axes and spacing for a file of the layer, and which planes are unfinished."""
+    """Return shape, axes and spacing for a file of the layer."""
     axes = layer_axes(layer)
     spacing = {}
     for index, axis in enumerate(axes):
         distance = _in_unit(layer, index, _SECONDS if axis == "T" else _METRES)
         if distance is not None and axis in "TZYX":
             spacing[axis] = distance
-    return Layout(spatial_shape(layer), axes, spacing, unfinished_in(layer.metadata))
+    return Layout(spatial_shape(layer), axes, spacing)
 
 
 def layer_axes(layer: Layer) -> str:
