@@ -269,6 +269,7 @@ def figures(source: Path, wish: argparse.Namespace) -> dict[str, dict[str, dict[
                 stdout=subprocess.PIPE,
             )
             runs.append(json.loads(done.stdout))
+            print(name, seed, json.dumps(runs[-1]), file=sys.stderr, flush=True)
         means[name] = {
             table: {
                 way: float(np.mean([run[table][way] for run in runs])) for way in runs[0][table]
