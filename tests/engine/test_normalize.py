@@ -30,6 +30,11 @@ def test_low_becomes_minus_one_and_high_one() -> None:
     assert grey.apply(values).dtype == np.float32
 
 
+def test_what_is_far_outside_the_range_is_cut_off() -> None:
+    values = np.array([[[0, 65535]]], np.uint16)
+    np.testing.assert_array_equal(Normalization((200.0,), (300.0,)).apply(values), [[[-2, 2]]])
+
+
 def test_each_channel_has_its_own_range() -> None:
     stack = np.stack([NOISE, NOISE * 3 + 7], axis=1)
     found = measure(ArrayPlanes(stack, channel_axis=1))

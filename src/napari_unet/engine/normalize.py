@@ -18,15 +18,22 @@ from napari_unet.engine.planes import Planes
 
 __all__ = ["Normalization", "measure"]
 
+_LIMIT = 2.0  # of what the network sees
+
 # Shares of the range that a model was trained with.
 _ALIKE = 0.2  # by which either end may differ
 _EMPTY = 0.5  # that noise alone may cover
+_FAINT = 1 / 6  # of which anything covers less: there may be a shadow of something, but no object
 _VISIBLE = 0.4  # that the 5 or 95 percentile must reach, to tell that the rest is as it was
 
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """Linear map of grey values, per channel: `low` → -1, `high` → 1."""
+    """Map of grey values, per channel: `low` → -1, `high` → 1, linear up to -2 and 2.
+
+    What lies further out is cut off there: a hot pixel or a bar says no more by being a hundred
+    times as bright as all else, but would drown everything that the network sees with it.
+    """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -46,7 +53,8 @@ class Normalization:
             )
         low = np.array(self.low, dtype=np.float64)[:, np.newaxis, np.newaxis]
         span = np.array(self.high, dtype=np.float64)[:, np.newaxis, np.newaxis] - low
-        return ((region - low) * (2 / span) - 1).astype(np.float32)
+        values = (region - low) * (2 / span) - 1
+        return values.clip(-_LIMIT, _LIMIT, out=values).astype(np.float32)
 
 
 def measure(
@@ -98,9 +106,9 @@ def _is_seen_alike(found: GreyRange, low: float, high: float) -> bool:
     Dim images are not empty ones: with another exposure, the own range is the right one.
     """
     width = high - low
-    if found.width <= 0 or found.is_empty:
-        inside = low - _ALIKE * width <= found.low and found.high <= high + _ALIKE * width
-        return inside and found.width < _EMPTY * width
+    most = _EMPTY if found.is_empty else _FAINT
+    if found.width < most * width:
+        return low - _ALIKE * width <= found.low and found.high <= high + _ALIKE * width
     is_low_alike = abs(found.low - low) <= _ALIKE * width
     is_high_alike = abs(found.high - high) <= _ALIKE * width
     if is_low_alike and is_high_alike:
