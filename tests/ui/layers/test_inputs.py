@@ -43,7 +43,7 @@ def test_grey_images_of_any_depth_are_fine(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("shape", "options", "sentence"),
     [
-        ((64, 48), {}, "has 2 axes, but 'cells' has 3. Press New labels"),
+        ((64, 48), {}, "has 2 axes, but 'cells' has 3. Choose the image that they were painted"),
         ((3, 64, 47), {}, "has 3×64×47 pixels, but 'cells' has 3×64×48"),
         ((3, 64, 48), {}, "lies elsewhere"),
         ((3, 64, 48), {"scale": (2, 0.5, 0.25)}, "lies elsewhere"),
@@ -55,6 +55,48 @@ def test_labels_that_do_not_fit_the_image_say_what_to_do(
 ) -> None:
     labels = Labels(np.zeros(shape, dtype=np.uint8), name="strokes", **options)
     assert sentence in str(why_no_labels(labels, (image,)))
+
+
+@pytest.mark.parametrize("of_labels", [(64, 48), (1, 64, 48), (1, 1, 64, 48)])
+@pytest.mark.parametrize("of_image", [(64, 48), (1, 64, 48), (1, 1, 64, 48)])
+def test_leading_axes_of_one_are_no_axes(
+    of_labels: tuple[int, ...], of_image: tuple[int, ...]
+) -> None:
+    scale = (3, 1, 0.5, 0.25)
+    image = Image(np.zeros(of_image, np.uint8), scale=scale[-len(of_image) :])
+    labels = Labels(np.ones(of_labels, np.uint8), scale=(1, 1, 0.5, 0.25)[-len(of_labels) :])
+    assert why_no_labels(labels, (image,)) is None
+    read = [layer.read(0, *WHOLE).shape for layer in (image_planes([image]), labels_planes(labels))]
+    assert read == [(1, 64, 48)] * 2
+    labels.translate = (0,) * (len(of_labels) - 1) + (5,)
+    assert "lies elsewhere" in str(why_no_labels(labels, (image,)))
+
+
+def test_a_leading_axis_of_one_before_a_stack_is_none(image: Image) -> None:
+    labels = Labels(np.zeros((1, 3, 64, 48), np.uint8), scale=(1, *image.scale))
+    labels.translate = (0, *image.translate)
+    assert why_no_labels(labels, (image,)) is None
+
+
+def test_labels_in_another_order_of_axes_are_refused() -> None:
+    image = Image(np.zeros((4, 4, 8, 8)), axis_labels=("t", "z", "y", "x"), name="cells")
+    labels = Labels(np.zeros((4, 4, 8, 8), int), axis_labels=("z", "t", "y", "x"), name="strokes")
+    reason = str(why_no_labels(labels, (image,)))
+    assert "'strokes' has the axes ZTYX, but 'cells' has TZYX" in reason
+    unnamed = Labels(np.zeros((4, 4, 8, 8), int))
+    assert why_no_labels(unnamed, (image,)) is None
+
+
+@pytest.mark.parametrize(
+    ("axes", "cure"), [("cyx", "Split Stack"), ("zcyx", "U-Net Paint as the reader")]
+)
+def test_channels_along_an_axis_are_not_taken_for_planes(axes: str, cure: str) -> None:
+    image = Image(np.zeros((2,) * len(axes)), axis_labels=tuple(axes), rgb=False, name="two")
+    reason = str(why_no_image((image,)))
+    assert "'two' holds its channels along an axis" in reason
+    assert cure in reason
+    one = Image(np.zeros((1, 8, 8)), axis_labels=("c", "y", "x"))
+    assert why_no_image((one,)) is None
 
 
 def test_no_labels_say_how_to_make_some(image: Image) -> None:

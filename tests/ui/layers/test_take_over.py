@@ -167,3 +167,22 @@ def test_other_pixels_are_no_overlap(change: dict[str, Any]) -> None:
     assert find_overlap(other, labels, (1,)) is None
     flat = Labels(np.zeros((16, 12), np.int32))
     assert find_overlap(flat, labels, (1,)) is None
+
+
+@pytest.mark.parametrize("of_prediction", [(6, 8), (1, 6, 8)])
+@pytest.mark.parametrize("of_labels", [(6, 8), (1, 6, 8), (1, 1, 6, 8)])
+def test_leading_axes_of_one_are_no_axes(
+    of_prediction: tuple[int, ...], of_labels: tuple[int, ...]
+) -> None:
+    prediction = Labels(np.ones(of_prediction, np.uint8), scale=(0.5,) * len(of_prediction))
+    labels = Labels(np.zeros(of_labels, np.uint8), scale=(0.5,) * len(of_labels))
+    overlap = find_overlap(prediction, labels, (0,) * (labels.ndim - 2))
+    assert overlap is not None
+    assert (overlap.y, overlap.x) == (slice(0, 6), slice(0, 8))
+    assert prediction.data[overlap.source].shape == (6, 8)
+
+
+def test_a_plane_of_a_stack_is_none_of_a_single_plane() -> None:
+    stack, plane = Labels(np.ones((3, 6, 8), np.uint8)), Labels(np.ones((6, 8), np.uint8))
+    assert find_overlap(stack, plane, ()) is None
+    assert find_overlap(plane, stack, (0,)) is None

@@ -9,7 +9,7 @@ from napari_unet.config import Unpainted
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.jobs import comparing as jobs
 from napari_unet.ui.jobs.progress import Progress
-from napari_unet.ui.layers.geometry import focus, spatial_shape
+from napari_unet.ui.layers.geometry import focus, long_shape
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.mistakes import MistakesLayer, blank_mistakes
 from napari_unet.ui.readiness import Readiness
@@ -39,7 +39,7 @@ class Comparing(QObject):
             return "Open or make a labels layer with the truth, and one with a result."
         if result is truth:
             return "Choose two different layers: a result, and the truth to judge it by."
-        have, want = spatial_shape(result), spatial_shape(truth)
+        have, want = long_shape(result), long_shape(truth)
         if have != want:
             return (
                 f"'{result.name}' has {_by(have)} pixels, but '{truth.name}' has {_by(want)}; "

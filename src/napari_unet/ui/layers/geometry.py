@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Layer
 
@@ -17,11 +18,13 @@ __all__ = [
     "full_resolution",
     "in_sight",
     "layer_axes",
+    "long_shape",
     "looked_at",
     "pixel_size",
     "placement",
     "same_placement",
     "spatial_shape",
+    "stated_axes",
 ]
 
 _METRES = "micrometer"
@@ -52,12 +55,32 @@ def placement(layer: Layer) -> dict[str, Any]:
     }
 
 
+def long_shape(layer: Layer) -> tuple[int, ...]:
+    """Return the shape in pixels, without leading axes of length 1 before Y and X."""
+    shape = spatial_shape(layer)
+    first = next((i for i, n in enumerate(shape[:-2]) if n > 1), len(shape) - 2)
+    return shape[first:]
+
+
 def same_placement(one: Layer, other: Layer) -> bool:
-    """Return True if pixel (0, 0, …), and with it every pixel, lies at the same place in both."""
-    if one.ndim != other.ndim:
+    """Return True if pixel (0, 0, …), and with it every pixel, lies at the same place in both.
+
+    Leading axes of length 1 that only one of them has are no axes, and the length of a step along
+    an axis of length 1 does not matter.
+    """
+    ndim = min(one.ndim, other.ndim)
+    shapes = [spatial_shape(layer) for layer in (one, other)]
+    if any(length > 1 for shape in shapes for length in shape[:-ndim]):
         return False
-    corners = [np.zeros(one.ndim), *np.eye(one.ndim)]
-    return all(np.allclose(one.data_to_world(c), other.data_to_world(c)) for c in corners)
+    long = [axis for axis in range(-ndim, 0) if any(shape[axis] > 1 for shape in shapes)]
+    corners = [np.zeros(ndim), *(np.eye(ndim)[axis] for axis in long)]
+    return all(np.allclose(_in_world(one, corner), _in_world(other, corner)) for corner in corners)
+
+
+def _in_world(layer: Layer, corner: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return where a pixel lies along the last axes; along the others it is at 0."""
+    ndim = len(corner)
+    return np.array(layer.data_to_world(np.pad(corner, (layer.ndim - ndim, 0))))[-ndim:]
 
 
 def pixel_size(layer: Layer) -> tuple[float, float] | None:
@@ -83,7 +106,12 @@ def layer_axes(layer: Layer) -> str:
     The last two axes are Y and X. Others are taken from their labels ("t", "z", "c"), or from
     their unit (a time); what is left without a name, as in "-3", is Z, then T.
     """
-    return name_axes("".join(_axis_letter(layer, axis) for axis in range(layer.ndim)))
+    return name_axes(stated_axes(layer))
+
+
+def stated_axes(layer: Layer) -> str:
+    """Return one letter per axis, as `layer_axes`, but "?" for an axis that nobody has named."""
+    return "".join(_axis_letter(layer, axis) for axis in range(layer.ndim))
 
 
 def _axis_letter(layer: Layer, axis: int) -> str:

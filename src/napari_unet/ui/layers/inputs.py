@@ -17,8 +17,10 @@ from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.layers.geometry import (
     full_resolution,
     layer_axes,
+    long_shape,
     same_placement,
     spatial_shape,
+    stated_axes,
 )
 
 __all__ = [
@@ -79,7 +81,19 @@ def why_no_image(images: Sequence[Image]) -> str | None:
         image_planes(images)
     except ImageError as error:
         return str(error)
-    return None
+    return next(filter(None, map(_why_channels_in_one, images)), None)
+
+
+def _why_channels_in_one(image: Image) -> str | None:
+    """Return what to do with a layer that holds channels along an axis, None if it does not."""
+    axes = stated_axes(image)
+    axis = axes.find("C")
+    if axis < 0 or spatial_shape(image)[axis] == 1:
+        return None
+    cure = "open its file with U-Net Paint as the reader, which makes a layer of each channel"
+    if axis == 0:
+        cure = "in the layer list, right-click it: Split Stack; then choose its channels"
+    return f"'{image.name}' holds its channels along an axis, where planes are expected: {cure}."
 
 
 def why_not_channels(first: Image, other: Image) -> str | None:
@@ -105,16 +119,22 @@ def why_no_labels(labels: Labels | None, images: Sequence[Image]) -> str | None:
 
 
 def _why_no_fit(labels: Labels, image: Layer) -> str | None:
-    have, want = spatial_shape(labels), spatial_shape(image)
+    have, want = long_shape(labels), long_shape(image)
     if len(have) != len(want):
         return (
             f"'{labels.name}' has {count(len(have), 'axis')}, but '{image.name}' has {len(want)}. "
-            "Press New labels to make labels that fit the image."
+            "Choose the image that they were painted on, or press New labels."
         )
     if have != want:
         return (
             f"'{labels.name}' has {_by(have)} pixels, but '{image.name}' has {_by(want)}. "
             "Choose the image that they were painted on, or press New labels."
+        )
+    axes, expected = stated_axes(labels), stated_axes(image)
+    if axes != expected and sorted(axes) == sorted(expected) and "?" not in axes:
+        return (
+            f"'{labels.name}' has the axes {axes}, but '{image.name}' has {expected}: its planes "
+            "are in another order. Save them in the order of the image, or press New labels."
         )
     if not same_placement(labels, image):
         return (

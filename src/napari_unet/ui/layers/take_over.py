@@ -49,16 +49,18 @@ def find_overlap(prediction: Labels, labels: Labels, position: tuple[int, ...]) 
     The prediction may be as large as the labels or a part of one plane, as a preview is; its
     pixels must be those of the labels.
     """
-    if prediction.ndim != labels.ndim:
+    ndim = min(prediction.ndim, labels.ndim)  # what only one of them has is of length 1
+    has, wanted = full_resolution(prediction).shape, full_resolution(labels).shape
+    if any(length > 1 for length in (*has[:-ndim], *wanted[:-ndim])):
         return None
-    corners = np.vstack([np.zeros(labels.ndim), np.eye(labels.ndim)])
-    there = np.array([labels.world_to_data(prediction.data_to_world(c)) for c in corners])
-    if not np.allclose(there[1:] - there[0], np.eye(labels.ndim), atol=1e-3):
+    corners = np.vstack([np.zeros(ndim), np.eye(ndim)])
+    there = np.array([_in_pixels_of(labels, prediction, corner) for corner in corners])
+    if not np.allclose(there[1:] - there[0], np.eye(ndim), atol=1e-3):
         return None
     origin = np.round(there[0]).astype(int)
-    has, wanted = full_resolution(prediction).shape, full_resolution(labels).shape
-    planes = [int(p - o) for p, o in zip(position, origin[:-2], strict=True)]
-    if any(not 0 <= plane < length for plane, length in zip(planes, has[:-2], strict=True)):
+    leading = position[labels.ndim - ndim :]
+    planes = [int(p - o) for p, o in zip(leading, origin[:-2], strict=True)]
+    if any(not 0 <= plane < length for plane, length in zip(planes, has[-ndim:-2], strict=True)):
         return None
     starts = [max(0, int(o)) for o in origin[-2:]]
     stops = [
@@ -70,7 +72,19 @@ def find_overlap(prediction: Labels, labels: Labels, position: tuple[int, ...]) 
     source = [
         slice(s.start - int(o), s.stop - int(o)) for s, o in zip((y, x), origin[-2:], strict=True)
     ]
+    planes = [0] * (prediction.ndim - ndim) + planes
     return Overlap(position, y, x, (*planes, *source))
+
+
+def _in_pixels_of(
+    labels: Labels, prediction: Labels, corner: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return where a pixel of the prediction lies in the labels, along the axes that both have."""
+    ndim = len(corner)
+    world = np.array(labels.data_to_world(np.zeros(labels.ndim)))
+    padded = np.pad(corner, (prediction.ndim - ndim, 0))
+    world[-ndim:] = prediction.data_to_world(padded)[-ndim:]
+    return np.array(labels.world_to_data(world))[-ndim:]
 
 
 def to_paint(
