@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_unet.engine.border import border_weights
+from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.separation import separate
 from pretraining.real import RealImage, list_real, real_scene
 from pretraining.synthetic import electron, fluorescence, transmitted
@@ -40,7 +41,7 @@ MODALITIES: Mapping[str, Generator] = {
     "stained_tissue": fluorescence.stained_tissue,
 }
 
-_PERCENTILES = (0.5, 99.5)  # as the engine normalises a stack
+_PERCENTILES = (0.5, 99.5)  # as the engine measures a plane without oddities
 _REACH = 16.0  # pixels: distances to an outline are known up to here
 _IN_A_FILE = 32
 _ARRAYS = ("image", "classes", "weights", "kinds", "distance")
@@ -95,10 +96,11 @@ def make_example(modality: str, data: Path, shape: tuple[int, int], seed: list[i
         scene = MODALITIES[modality](rng, shape)
     separated = separate(scene.objects, 1)
     low, high = np.percentile(scene.image, _PERCENTILES)
-    image = (scene.image - low) * (2 / max(high - low, 1e-6)) - 1
+    normalization = Normalization((float(low),), (float(max(high, low + 1e-6)),))
+    image = normalization.apply(scene.image[np.newaxis])[0]
     return Example(
         modality,
-        image.clip(-8, 8).astype(np.float16),
+        image.astype(np.float16),
         (separated > 0).astype(np.uint8),
         (1 + border_weights(separated)).astype(np.float16),
         scene.kinds,
