@@ -11,6 +11,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from napari_unet.config import Task, Unpainted
 from napari_unet.engine import metrics
 from napari_unet.engine.evaluate import Comparison, evaluate_classes, evaluate_objects
 
@@ -55,6 +56,27 @@ def test_rand_error_of_a_stack_counts_background_of_each_plane_by_itself() -> No
     background = np.where(PREDICTION == 0, 50 + np.arange(3)[:, None, None], stacked(PREDICTION))
     expected = metrics.rand_error(background, stacked(TRUTH))
     assert evaluate_objects(planes()).rand_error == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("white", [1, 255])
+def test_the_objects_of_a_mask_are_its_pieces(white: int) -> None:
+    truth = np.zeros((30, 30), int)
+    truth[2:8, 2:8], truth[2:8, 12:20], truth[15:25, 5:25] = 1, 2, 3
+    mask = white * (truth > 0)
+    pairs = [(mask, truth), (truth, mask)]
+    for prediction, reference in pairs:
+        plane = Comparison.read(prediction, reference, Task.OBJECTS, Unpainted.BACKGROUND)
+        scores = evaluate_objects([plane])
+        assert (scores.reference_objects, scores.predicted_objects, scores.seg) == (3, 3, 1)
+    one = Comparison.read(mask, truth > 0, Task.CLASSES, Unpainted.BACKGROUND)
+    assert one.prediction is mask
+
+
+def test_of_a_painted_truth_the_labelled_pixels_count() -> None:
+    painted = np.array([[0, 1, 1, 2, 2]])
+    plane = Comparison.read(np.array([[9, 0, 0, 7, 7]]), painted, Task.OBJECTS, Unpainted.IGNORED)
+    assert plane.truth.tolist() == [[0, 0, 0, 2, 2]]
+    assert evaluate_objects([plane]).seg == 1
 
 
 def test_a_stack_of_classes_scores_as_one_image() -> None:

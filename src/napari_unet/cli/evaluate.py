@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.evaluate import Comparison, evaluate_classes, evaluate_objects
@@ -15,8 +13,6 @@ from napari_unet.io.images import open_image
 from napari_unet.io.pairing import LabelPlanes, open_labels_for
 
 __all__ = ["compare"]
-
-_PAINTED_BACKGROUND = 1  # of a truth for objects whose zeros are unlabelled
 
 
 def compare(
@@ -50,12 +46,9 @@ def _pairs(
     task: Task,
     unpainted: Unpainted,
 ) -> Iterator[Comparison]:
-    """Yield plane after plane; in a painted truth for objects, 1 turns into background."""
+    """Yield plane after plane."""
     everything = tuple(slice(0, length) for length in true.shape)
     for number in numbers:
         prediction = predicted.read(number, *everything)[0]
         truth = true.read(number, *everything)[0]
-        valid = truth > 0 if unpainted is Unpainted.IGNORED else None
-        if unpainted is Unpainted.IGNORED and task is Task.OBJECTS:
-            truth = np.where(truth == _PAINTED_BACKGROUND, 0, truth)
-        yield Comparison(prediction, truth, valid)
+        yield Comparison.read(prediction, truth, task, unpainted)

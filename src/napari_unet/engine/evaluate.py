@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
+from napari_unet.config import Task, Unpainted
 from napari_unet.engine.metrics import (
     IOU_THRESHOLDS,
     Detections,
@@ -39,6 +41,33 @@ class Comparison:
     prediction: LabelImage  # (Y, X)
     truth: LabelImage  # (Y, X)
     valid: npt.NDArray[np.bool_] | None = None  # True where the truth is known
+
+    @classmethod
+    def read(
+        cls, prediction: LabelImage, truth: LabelImage, task: Task, unpainted: Unpainted
+    ) -> Comparison:
+        """Return the plane with its labels read as they are meant.
+
+        Parameters
+        ----------
+        prediction
+            (Y, X), 0 = background.
+        truth
+            (Y, X).
+        task, unpainted
+            How both, and how the zeros of the truth, are read.
+
+        Notes
+        -----
+        Of a truth whose zeros are unlabelled only the labelled pixels count, and 1 is background
+        if it holds objects. The objects of a mask, in which all have the number 1 or 255, are its
+        4-connected pieces.
+        """
+        valid = truth > 0 if unpainted is Unpainted.IGNORED else None
+        if task is Task.OBJECTS:
+            prediction = _cut_mask(prediction)
+            truth = _cut_mask(truth) if valid is None else np.where(truth == 1, 0, truth)
+        return cls(prediction, truth, valid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +228,12 @@ def _plain(scores: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in scores.items()
     }
+
+
+def _cut_mask(labels: LabelImage) -> LabelImage:
+    """Return a mask with a number for each of its pieces; what is no mask is returned as it is."""
+    if np.unique(labels[labels != 0]).tolist() not in ([1], [255]):
+        return labels
+    pieces: npt.NDArray[np.int32] = np.empty(labels.shape, np.int32)
+    ndimage.label(labels, output=pieces)
+    return pieces

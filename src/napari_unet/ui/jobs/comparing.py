@@ -8,8 +8,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import Stop
@@ -45,7 +43,6 @@ _NOT_SEGMENTED = (
     "What was compared is not segmented to its end; segment it first, or compare all planes."
 )
 _RIGHT = 0  # of the kinds of mistakes: none
-_PAINTED_BACKGROUND = 1  # of a truth for objects whose zeros are unlabelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +140,14 @@ def compare(
 def _read(
     result: ArrayPlanes, truth: ArrayPlanes, number: int, task: Task, unpainted: Unpainted
 ) -> Comparison | None:
-    """Return a plane, None if it has no truth; in a painted one for objects 1 is background."""
+    """Return a plane, None if it has no truth."""
     from napari_unet.engine.evaluate import Comparison  # noqa: PLC0415
 
     whole = slice(0, truth.shape[0]), slice(0, truth.shape[1])
     true = truth.read(number, *whole)[0]
     if not true.any():
         return None
-    predicted = result.read(number, *whole)[0]
-    if unpainted is Unpainted.BACKGROUND:
-        return Comparison(predicted, true)
-    valid = true > 0
-    if task is Task.OBJECTS:
-        true = np.where(true == _PAINTED_BACKGROUND, 0, true)
-    return Comparison(predicted, true, valid)
+    return Comparison.read(result.read(number, *whole)[0], true, task, unpainted)
 
 
 def _mark(plane: Comparison, task: Task) -> tuple[Any, dict[int, int]]:
