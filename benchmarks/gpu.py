@@ -182,7 +182,7 @@ def training(choice: DeviceChoice, _side: int, wish: argparse.Namespace) -> Iter
     yield "| training | steps per second | plain float32 loop | ratio | plain loop, same numbers |"
     yield "|---|---|---|---|---|"
     for name, steps in (("light", 20), ("2015", 5)) if device.type != "cpu" else (("light", 2),):
-        network, recipe = NETWORKS[name], RECIPES[name]
+        network, recipe = NETWORKS[name], replace(RECIPES[name], mixed_precision=True)
         trainer = make_trainer(sample.image, labels, network, recipe, device)
         loops = [
             BareLoop(network, one, device)

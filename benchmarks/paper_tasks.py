@@ -37,6 +37,7 @@ from napari_unet.config import (
     TilingConfig,
     TrainConfig,
     Unpainted,
+    preset_of,
 )
 from napari_unet.engine.collect import whole_planes
 from napari_unet.engine.device import pick_device
@@ -221,7 +222,15 @@ def painted_planes(stack: MicroscopySet) -> npt.NDArray[np.int32]:
 
 
 def _segment_objects(stack: MicroscopySet, model: Model) -> tuple[dict[str, float], Found]:
-    events = segment(model, stack.planes, device=pick_device("cpu"), numbers=_shown(stack))
+    usual = preset_of(model.network)
+    events = segment(
+        model,
+        stack.planes,
+        device=pick_device("cpu"),
+        tiling=usual.tiling,
+        objects=usual.objects,
+        numbers=_shown(stack),
+    )
     found = dict(whole_planes(events))
     return score(stack, [found[number] for number in stack.tested], stack.tested), found
 

@@ -195,7 +195,7 @@ def training(repeats: int) -> Iterator[Row]:
     sample = synthetic_cells(seed=1, planes=1, shape=(512, 512))
     labels = paint_strokes(sample.truth, planes=[0], cells=8)
     for name, steps, turns in (("light", 2, 8 * repeats), ("2015", 1, repeats)):
-        network, recipe = NETWORKS[name], RECIPES[name]
+        network, recipe = NETWORKS[name], replace(RECIPES[name], mixed_precision=True)
         precise = replace(recipe, mixed_precision=False)
         trainers = [make_trainer(sample.image, labels, network, r) for r in (recipe, precise)]
         loops = [BareLoop(network, r) for r in (recipe, precise)]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 __all__ = [
     "NETWORKS",
+    "PRESETS",
     "RECIPES",
     "AugmentConfig",
     "Balance",
@@ -14,10 +15,13 @@ __all__ = [
     "ObjectsConfig",
     "Optimiser",
     "OutputKind",
+    "Preset",
+    "Sampling",
     "Task",
     "TilingConfig",
     "TrainConfig",
     "Unpainted",
+    "preset_of",
 ]
 
 MAX_CLASSES = 255
@@ -56,6 +60,13 @@ class Balance(StrEnum):
     def weighs(self, task: Task) -> bool:
         """Return whether the classes of this task are."""
         return self is Balance.ALWAYS or (self is Balance.AUTOMATIC and task is Task.OBJECTS)
+
+
+class Sampling(StrEnum):
+    """Around which painted pixels patches are cut."""
+
+    CLASSES = "classes"  # those of each class as often as those of the others
+    PIXELS = "pixels"  # each as often as any other, as tiles of a wholly labelled image are
 
 
 class Optimiser(StrEnum):
@@ -133,6 +144,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     momentum: float = 0.9  # SGD momentum, Adam's first decay
     weight_decay: float = 0.0
+    warm_up: int = 10  # steps until the full learning rate; 0: none
     anneal: bool = True  # lower the learning rate to zero along a cosine
     clip_gradient: float = 1.0  # largest norm of the gradient; 0: any
     # Side of the blocks that are averaged before the network sees the image, pixels; None: chosen
@@ -144,6 +156,8 @@ class TrainConfig:
     sigma: float = 5.0  # border width, pixels of the plane, eq. 2
     gap: int = 1  # separation border: reach into each of two touching objects, pixels
     balance: Balance = Balance.AUTOMATIC
+    most_weight: float = 10.0  # times an even share, or 1/this of it, that a class weighs; 0: any
+    sampling: Sampling = Sampling.CLASSES
     validation_share: float = 0.2  # share of the painted pixels held out
     validate_every: float = 5.0  # seconds between validations, at least; with a step limit: 1/20
     patience: int = 16  # validations without improvement before stopping; 0: never
@@ -163,6 +177,11 @@ class TrainConfig:
         _require(self.learning_rate > 0, f"learning_rate must be > 0, got {self.learning_rate}")
         _require(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}")
         _require(self.weight_decay >= 0, f"weight_decay must be >= 0, got {self.weight_decay}")
+        _require(self.warm_up >= 0, f"warm_up must be >= 0, got {self.warm_up}")
+        _require(
+            self.most_weight == 0 or self.most_weight >= 1,
+            f"most_weight must be 0 or >= 1, got {self.most_weight}",
+        )
         _require(self.clip_gradient >= 0, f"clip_gradient must be >= 0, got {self.clip_gradient}")
         _require(
             self.reduction is None or 1 <= self.reduction <= MAX_REDUCTION,
@@ -219,24 +238,53 @@ class ObjectsConfig:
         _require(self.gap >= 0, f"gap must be >= 0, got {self.gap}")
 
 
-NETWORKS: dict[str, NetworkConfig] = {
-    "light": NetworkConfig(name="light", base_channels=16, levels=4),
-    "2015": NetworkConfig(name="2015", base_channels=64, levels=5, dropout=0.5),
-}
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A network of a name, and what goes with it unless people choose otherwise."""
 
-RECIPES: dict[str, TrainConfig] = {
-    # A patch is a quarter of the paper's, so the elastic grid is finer: a smaller sigma bends it
-    # as much. Learning rate and network were chosen by benchmarks/network_size.py.
-    "light": TrainConfig(learning_rate=3e-3, augment=AugmentConfig(elastic_sigma=4.0)),
-    "2015": TrainConfig(
-        optimiser=Optimiser.SGD,
-        learning_rate=1e-3,
-        momentum=0.99,
-        anneal=False,
-        clip_gradient=0.0,
-        balance=Balance.ALWAYS,
-        patch=388,
-        batch=1,
-        augment=AugmentConfig(flip=False, gamma=0.0),
+    network: NetworkConfig
+    train: TrainConfig
+    tiling: TilingConfig = field(default_factory=TilingConfig)
+    objects: ObjectsConfig = field(default_factory=ObjectsConfig)
+
+
+PRESETS: dict[str, Preset] = {
+    "light": Preset(
+        NetworkConfig(name="light", base_channels=16, levels=4),
+        # A patch is a quarter of the paper's, so the elastic grid is finer: a smaller sigma bends
+        # it as much. Learning rate and network were chosen by benchmarks/network_size.py.
+        TrainConfig(learning_rate=3e-3, augment=AugmentConfig(elastic_sigma=4.0)),
+    ),
+    # The paper; docs/method.md names what it does not say.
+    "2015": Preset(
+        NetworkConfig(name="2015", base_channels=64, levels=5, dropout=0.5),
+        TrainConfig(
+            optimiser=Optimiser.SGD,
+            learning_rate=1e-3,
+            momentum=0.99,
+            warm_up=0,
+            anneal=False,
+            clip_gradient=0.0,
+            reduction=1,
+            patch=388,
+            batch=1,
+            balance=Balance.ALWAYS,
+            most_weight=0.0,
+            sampling=Sampling.PIXELS,  # w_c balances already
+            validation_share=0.0,
+            patience=0,
+            mixed_precision=False,
+            augment=AugmentConfig(flip=False, gamma=0.0),
+        ),
+        TilingConfig(rotations=7),
+        ObjectsConfig(neck=0.0),
     ),
 }
+
+NETWORKS = {name: preset.network for name, preset in PRESETS.items()}
+RECIPES = {name: preset.train for name, preset in PRESETS.items()}
+
+
+def preset_of(network: NetworkConfig) -> Preset:
+    """Return what goes with a network, that of `light` for one of another name."""
+    return PRESETS.get(network.name, PRESETS["light"])

@@ -17,9 +17,19 @@ import tifffile
 import zarr
 
 from napari_unet.cli import demo as demo_module
+from napari_unet.cli import segment as segment_module
 from napari_unet.cli.options import DeviceName, NetworkName
-from napari_unet.config import NETWORKS, RECIPES, NetworkConfig, Task, TrainConfig
-from napari_unet.engine import tile_trial
+from napari_unet.config import (
+    NETWORKS,
+    PRESETS,
+    RECIPES,
+    NetworkConfig,
+    ObjectsConfig,
+    Task,
+    TilingConfig,
+    TrainConfig,
+)
+from napari_unet.engine import predict, tile_trial
 from napari_unet.engine.computer import Computer
 from napari_unet.engine.device import DEVICES
 from napari_unet.engine.metrics import average_precision, mean_iou, seg_score
@@ -125,6 +135,55 @@ def test_a_network_from_scratch_comes_with_its_recipe(
     assert record.start == "2015, from scratch"
     assert record.settings["optimiser"] == "sgd"
     assert record.settings["momentum"] == 0.99
+
+
+PAPER = NetworkConfig(name="2015", base_channels=2, levels=2)
+
+
+def test_the_recipe_of_the_paper_holds_unless_something_else_is_asked_for(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, "2015", PAPER)
+    trained = train(command, folder, "--network", "2015")
+    assert trained["reduction"] == 1
+    assert trained["held_out"] == []
+    settings = load_model(folder / "trained.safetensors").record.settings
+    assert settings["learning_rate"] == RECIPES["2015"].learning_rate
+    asked = "--network", "2015", "--validation-share", 0.2, "--learning-rate", 1e-4
+    trained = train(command, folder, *asked, "--reduction", 2)
+    assert trained["reduction"] == 2
+    assert trained["held_out"]
+    settings = load_model(folder / "trained.safetensors").record.settings
+    assert (settings["validation_share"], settings["learning_rate"]) == (0.2, 1e-4)
+
+
+def test_an_older_model_of_the_paper_goes_on_with_its_own_reduction(
+    command: Command, folder: Path, tiny: Model
+) -> None:
+    save_model(replace(tiny, network=replace(tiny.network, name="2015"), reduction=3), folder / "a")
+    assert train(command, folder, "--from", folder / "a")["reduction"] == 3
+
+
+def test_a_model_of_the_paper_is_segmented_as_in_the_paper(
+    command: Command, folder: Path, tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[TilingConfig, ObjectsConfig]] = []
+
+    def spy(*arguments: Any, tiling: TilingConfig, objects: ObjectsConfig, **settings: Any) -> Any:
+        asked.append((tiling, objects))
+        return predict.segment(*arguments, tiling=tiling, objects=objects, **settings)
+
+    monkeypatch.setattr(segment_module, "segment", spy)
+    segment(command, folder, "out.tif", "--planes", 0)
+    model = replace(tiny, network=replace(tiny.network, name="2015"))
+    save_model(model, folder / "tiny.safetensors")
+    segment(command, folder, "out.tif", "--planes", 0)
+    segment(command, folder, "out.tif", "--planes", 0, "--rotations", 2)
+    assert asked == [
+        (TilingConfig(), ObjectsConfig()),
+        (PRESETS["2015"].tiling, PRESETS["2015"].objects),
+        (TilingConfig(rotations=2), PRESETS["2015"].objects),
+    ]
 
 
 def test_missing_trained_weights_are_spoken_of(

@@ -19,7 +19,8 @@ import zarr
 
 from napari_unet.cli.console import Interruption
 from napari_unet.cli.segment import segment_stack
-from napari_unet.config import OutputKind, TilingConfig
+from napari_unet.cli.settings import SegmentWishes
+from napari_unet.config import OutputKind
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import open_image
 from napari_unet.io.unfinished import UNFINISHED
@@ -121,7 +122,7 @@ def _segment(
         model=str(folder / "tiny.safetensors"),
         output=folder / output,
         selection=None,
-        tiling=TilingConfig(tile=40),  # 4 tiles per plane
+        wishes=SegmentWishes(tile=40),  # 4 tiles per plane
         kind=kind,
         device="cpu",
         stop=stop,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from napari_unet.config import AugmentConfig
+from napari_unet.config import AugmentConfig, Sampling
 from napari_unet.engine import augment
 from napari_unet.engine.painted import PaintedPlane, PaintedStack
 from napari_unet.engine.sampling import Cut, PatchCutter, PatchSampler, validation_batches
@@ -101,6 +101,33 @@ def test_rare_classes_are_drawn_as_often_as_common_ones() -> None:
     centre = sampler.size // 2
     share = (batch.classes[:, centre, centre] == 1).float().mean()
     assert 0.35 < float(share) < 0.65
+
+
+def test_pixels_are_drawn_alike_whatever_their_class_and_plane(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("napari_unet.engine.sampling._MAX_POSITIONS", 2000)  # most are left out
+    large = np.zeros((100, 100), dtype=np.uint8)
+    large[:, :20] = 1
+    small = np.full((100, 100), IGNORED, dtype=np.uint8)
+    small[:50, :40] = 1
+    planes = black_plane(large), replace(black_plane(small), number=1)
+    config = AugmentConfig(shift=0, elastic_sigma=0, rotation=0, flip=False)
+    sampler = PatchSampler(
+        PaintedStack(planes, (0, 1)),
+        config,
+        size=4,
+        levels=1,
+        device=CPU,
+        sampling=Sampling.PIXELS,
+    )
+
+    batch = sampler.draw(np.random.default_rng(0), 400)
+
+    centre = sampler.size // 2
+    share = (batch.classes[:, centre, centre] == 1).float().mean()
+    assert 0.27 < float(share) < 0.40  # 4,000 of 12,000 labelled pixels
+    assert set(np.unique(sampler._painted[0][:, 0], return_counts=True)[1]) == {1667, 334}
 
 
 def test_patches_lie_on_painted_pixels() -> None:

@@ -118,3 +118,11 @@ def test_a_class_of_a_few_pixels_does_not_drown_the_others() -> None:
     weights = class_weights(np.array([100_000, 1]), limit=10)
 
     assert weights[1] / weights[0] == pytest.approx(10 / 0.5, rel=0.01)
+
+
+def test_without_a_limit_every_class_counts_as_much_as_the_others() -> None:
+    counts = np.array([100_000, 1])
+
+    weights = class_weights(counts, limit=0)
+
+    np.testing.assert_allclose(weights * counts, 100_001 / 2, rtol=1e-5)

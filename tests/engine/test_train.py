@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from napari_unet.config import Balance, Optimiser, Task, TrainConfig, Unpainted
+from napari_unet.config import Balance, Optimiser, Sampling, Task, TrainConfig, Unpainted
 from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import EngineError, ImageError, LabelsError
 from napari_unet.engine.events import (
@@ -383,6 +383,7 @@ CHANGES: dict[str, Any] = {
     "learning_rate": 1e-3,
     "momentum": 0.1,
     "weight_decay": 0.5,
+    "warm_up": 0,
     "anneal": False,
     "clip_gradient": 1e-3,
     "patch": 40,
@@ -392,6 +393,8 @@ CHANGES: dict[str, Any] = {
     "gap": 3,
     "reduction": 2,
     "balance": Balance.NEVER,
+    "most_weight": 1.0,
+    "sampling": Sampling.PIXELS,
     "validation_share": 0.3,
     "seed": 9,
     "augment": replace(QUICK.augment, rotation=0.0),

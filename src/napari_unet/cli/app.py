@@ -34,7 +34,7 @@ from napari_unet.cli.options import (
     UnpaintedWish,
 )
 from napari_unet.cli.usage import Commands
-from napari_unet.config import ObjectsConfig, OutputKind, Task, Unpainted
+from napari_unet.config import OutputKind, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
 
 __all__ = ["app", "main"]
@@ -135,6 +135,18 @@ def train(
         int | None, typer.Option(metavar="N", help="Limit in gradient updates.")
     ] = None,
     reduction: ReductionWish = "auto",
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Size of a gradient update; default: the network's."),
+    ] = None,
+    validation_share: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Share of the painted pixels that is held out to find the best weights; default: "
+            "0.2, for 2015 none.",
+        ),
+    ] = None,
     device: DeviceWish = DeviceName.AUTO,
     seed: Annotated[int, typer.Option(metavar="N", help="Of every random choice.", min=0)] = 0,
     json: AsJson = False,
@@ -147,7 +159,15 @@ def train(
     from napari_unet.cli.train import for_people, train_model
 
     begin = choose_start(start, network)
-    config = train_config(begin, seconds=seconds, steps=steps, seed=seed, reduction=reduction)
+    config = train_config(
+        begin,
+        seconds=seconds,
+        steps=steps,
+        seed=seed,
+        reduction=reduction,
+        learning_rate=learning_rate,
+        validation_share=validation_share,
+    )
     with stop_on_signal("the best weights so far are being saved.") as stop:
         figures = train_model(
             image,
@@ -182,7 +202,7 @@ def segment(
     ],
     planes: PlaneWish = None,
     tile: TileWish = None,
-    rotations: RotationsWish = 1,
+    rotations: RotationsWish = None,
     output_kind: Annotated[OutputKind, typer.Option(help="What to write.")] = OutputKind.LABELS,
     min_size: SmallestWish = None,
     link: LinkWish = False,
@@ -195,17 +215,16 @@ def segment(
     Ctrl-C ends it early and keeps finished planes.
     """
     from napari_unet.cli.segment import segment_stack
-    from napari_unet.cli.settings import tiling
+    from napari_unet.cli.settings import SegmentWishes
 
-    cut = tiling(tile, rotations)
+    wishes = SegmentWishes(tile, rotations, min_size, link)
     with stop_on_signal("the finished planes are being saved.") as stop:
         figures = segment_stack(
             image,
             model=model,
             output=output,
             selection=planes,
-            tiling=cut,
-            objects=ObjectsConfig(min_size=min_size, link=link),
+            wishes=wishes,
             kind=output_kind,
             device=device,
             stop=stop,

@@ -16,9 +16,9 @@ from napari_unet.cli.evaluate import compare
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.picture import Row, draw_overview
 from napari_unet.cli.segment import segment_stack
-from napari_unet.cli.settings import choose_start, train_config
+from napari_unet.cli.settings import SegmentWishes, choose_start, train_config
 from napari_unet.cli.train import train_model
-from napari_unet.config import OutputKind, Task, TilingConfig, Unpainted
+from napari_unet.config import OutputKind, Task, Unpainted
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError
 from napari_unet.io.failures import cannot_write
@@ -71,7 +71,7 @@ def run_demo(output: Path, *, seconds: float, device: str, stop: Interruption) -
         model=str(files["model"]),
         output=files["segmentation"],
         selection=None,
-        tiling=TilingConfig(),
+        wishes=SegmentWishes(),
         kind=OutputKind.LABELS,
         device=device,
         stop=stop,

@@ -165,9 +165,11 @@ TileWish = Annotated[
     typer.Option(metavar="N", help="Side of a tile, pixels; default: what suits the device."),
 ]
 RotationsWish = Annotated[
-    int,
+    int | None,
     typer.Option(
-        metavar="N", help="Rotated versions of the image that are averaged; the paper: 7."
+        metavar="N",
+        help="Rotated versions of the image that are averaged; default: 1, for models of the "
+        "network 2015 7, as in the paper.",
     ),
 ]
 LinkWish = Annotated[
@@ -187,7 +189,8 @@ ReductionWish = Annotated[
         parser=parse_reduction,
         metavar="N|auto",
         help="Show the network the mean of N×N pixels as one, N up to 8; auto: as a model was "
-        "trained, or such that the larger painted objects are about 32 pixels wide.",
+        "trained; for a new network, such that the larger painted objects are about 32 pixels "
+        "wide (2015: 1).",
     ),
 ]
 DeviceWish = Annotated[DeviceName, typer.Option(help="Where to compute.")]

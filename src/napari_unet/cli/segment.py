@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from napari_unet.cli.console import Interruption, progress_bar, say
 from napari_unet.cli.options import PlaneSelection
-from napari_unet.cli.settings import require_folder
-from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.cli.settings import SegmentWishes, require_folder
+from napari_unet.config import OutputKind, Task
 from napari_unet.engine.compact import bands
 from napari_unet.engine.counts import count
 from napari_unet.engine.device import pick_device
@@ -49,8 +49,7 @@ def segment_stack(
     model: str,
     output: Path,
     selection: PlaneSelection | None,
-    tiling: TilingConfig,
-    objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
+    wishes: SegmentWishes,
     kind: OutputKind,
     device: str,
     stop: Interruption,
@@ -69,7 +68,7 @@ def segment_stack(
     choice = pick_device(device)
     trained = load_model(find_model(model))
     numbered = kind is OutputKind.LABELS and trained.task is Task.OBJECTS
-    if objects.link and not numbered:
+    if wishes.link and not numbered:
         raise SettingsError(
             "Only numbered objects can be linked from plane to plane; leave out --link, or take a "
             "model of objects and the output kind 'labels'."
@@ -81,8 +80,8 @@ def segment_stack(
         trained,
         planes,
         device=choice,
-        tiling=tiling,
-        objects=objects,
+        tiling=wishes.tiling(trained.network),
+        objects=wishes.objects(trained.network),
         kind=kind,
         numbers=numbers,
         stop=stop,

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from napari_unet.cli.console import say
-from napari_unet.config import NETWORKS, RECIPES, NetworkConfig, TilingConfig, TrainConfig
+from napari_unet.config import (
+    NETWORKS,
+    RECIPES,
+    NetworkConfig,
+    ObjectsConfig,
+    TilingConfig,
+    TrainConfig,
+    preset_of,
+)
 from napari_unet.engine.errors import FileError, SettingsError
 from napari_unet.engine.model import Model
 from napari_unet.io.bundled import DEFAULT, find_bundled
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model, look_up_model
 
-__all__ = ["choose_start", "require_folder", "tiling", "train_config"]
+__all__ = ["SegmentWishes", "choose_start", "require_folder", "train_config"]
 
 _SCRATCH = "scratch"
 
@@ -63,8 +72,12 @@ def train_config(
     steps: int | None,
     seed: int,
     reduction: int | None = None,
+    learning_rate: float | None = None,
+    validation_share: float | None = None,
 ) -> TrainConfig:
     """Return the network's recipe with these settings; steps alone set no time limit.
+
+    A network's own reduction holds if none is given; a model goes on with what it was trained with.
 
     Raises
     ------
@@ -75,20 +88,45 @@ def train_config(
     recipe = RECIPES.get(network.name, RECIPES[DEFAULT])
     if seconds is None and steps is None:
         seconds = recipe.seconds
+    if reduction is None and not isinstance(start, Model):
+        reduction = recipe.reduction
+    given = {"learning_rate": learning_rate, "validation_share": validation_share}
+    wishes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with _limits():
-        return replace(recipe, seconds=seconds, steps=steps, seed=seed, reduction=reduction)
+        return replace(
+            recipe, seconds=seconds, steps=steps, seed=seed, reduction=reduction, **wishes
+        )
 
 
-def tiling(tile: int | None, rotations: int) -> TilingConfig:
-    """Return how planes are cut into tiles.
+@dataclass(frozen=True, slots=True)
+class SegmentWishes:
+    """What was typed for a segmentation; None: as it goes with the model's network.
 
     Raises
     ------
     typer.BadParameter
         If a number is out of range.
     """
-    with _limits():
-        return TilingConfig(tile=tile, rotations=rotations)
+
+    tile: int | None = None
+    rotations: int | None = None
+    min_size: int | None = None
+    link: bool = False
+
+    def __post_init__(self) -> None:
+        with _limits():
+            self.tiling(NETWORKS[DEFAULT])
+            self.objects(NETWORKS[DEFAULT])
+
+    def tiling(self, network: NetworkConfig) -> TilingConfig:
+        """Return how planes are cut into tiles."""
+        usual = preset_of(network).tiling
+        rotations = usual.rotations if self.rotations is None else self.rotations
+        return replace(usual, tile=self.tile, rotations=rotations)
+
+    def objects(self, network: NetworkConfig) -> ObjectsConfig:
+        """Return how foreground is cut into objects."""
+        return replace(preset_of(network).objects, min_size=self.min_size, link=self.link)
 
 
 @contextmanager

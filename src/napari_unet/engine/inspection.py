@@ -108,6 +108,7 @@ def inspect(
         size=config.patch,
         levels=network.levels,
         device=torch.device("cpu"),
+        sampling=config.sampling,
     )
     weights, origin = pixels_on_plane(shown.weights, shown.origin, reduction)
     classes, _ = pixels_on_plane(shown.classes, shown.origin, reduction)

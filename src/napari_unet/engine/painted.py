@@ -201,7 +201,7 @@ class PaintedReader:
                 prepared[one.number] = _Prepared(plane, one.patch.found)
         planes = tuple(plane.plane for _, plane in sorted(prepared.items()))
         if self._config.balance.weighs(self._scheme.task):
-            planes = _balanced(planes, len(values))
+            planes = _balanced(planes, len(values), self._config.most_weight)
         self._prepared, self._values = dict(sorted(prepared.items())), values
         return PaintedStack(planes, values)
 
@@ -311,11 +311,13 @@ def _image_around(
         raise ImageError(f"Plane {patch.number}: {error}") from error
 
 
-def _balanced(planes: tuple[PaintedPlane, ...], classes: int) -> tuple[PaintedPlane, ...]:
+def _balanced(
+    planes: tuple[PaintedPlane, ...], classes: int, most: float
+) -> tuple[PaintedPlane, ...]:
     """Return the planes with the class weights w_c of eq. 2 in place of the ones."""
     counts = np.zeros(classes, dtype=np.int64)
     for plane in planes:
         counts += np.bincount(plane.classes.ravel(), minlength=IGNORED + 1)[:classes]
     offsets = np.zeros(IGNORED + 1, dtype=np.float32)
-    offsets[:classes] = class_weights(counts) - 1
+    offsets[:classes] = class_weights(counts, limit=most) - 1
     return tuple(replace(plane, weights=plane.weights + offsets[plane.classes]) for plane in planes)

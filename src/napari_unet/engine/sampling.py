@@ -1,9 +1,9 @@
-"""Where patches are cut: around painted pixels, each class as often as the others."""
+"""Where patches are cut: around painted pixels, usually each class as often as the others."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_unet.config import AugmentConfig, TrainConfig
+from napari_unet.config import AugmentConfig, Sampling, TrainConfig
 from napari_unet.engine import augment
 from napari_unet.engine.model import HeldOut
 from napari_unet.engine.painted import PaintedPlane, PaintedStack
@@ -19,6 +19,9 @@ from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.unet import margin, valid_output_size
 
 __all__ = ["Batch", "Cut", "PatchCutter", "PatchSampler", "patch_context", "validation_batches"]
+
+Positions = npt.NDArray[np.int32]
+"""(n, 3): plane index, row and column."""
 
 _MAX_POSITIONS = 1 << 18  # painted pixels of a class remembered per plane
 
@@ -111,7 +114,19 @@ def _sample(sources: list[Tensor], planes: list[int], grid: Tensor, *, mode: str
 
 
 class PatchSampler:
-    """Draws augmented training patches around the painted pixels."""
+    """Draws augmented training patches around the painted pixels.
+
+    Parameters
+    ----------
+    stack
+        The painted planes.
+    config
+        How patches are changed.
+    size, levels
+        Output side of a patch, pixels, and levels of the network; see `PatchCutter`.
+    sampling
+        Around which pixels.
+    """
 
     def __init__(
         self,
@@ -121,14 +136,13 @@ class PatchSampler:
         size: int,
         levels: int,
         device: torch.device,
+        sampling: Sampling = Sampling.CLASSES,
     ) -> None:
         self._cutter = PatchCutter(stack.planes, size=size, levels=levels, device=device)
         self._config = config
-        self._painted = [
-            positions
-            for value in range(len(stack.values))
-            if len(positions := _positions(stack.planes, value))
-        ]
+        by_class = sampling is Sampling.CLASSES
+        pools = _of_classes(stack) if by_class else [_labelled(stack.planes)]
+        self._painted = [positions for positions in pools if len(positions)]
 
     @property
     def size(self) -> int:
@@ -136,7 +150,7 @@ class PatchSampler:
         return self._cutter.size
 
     def draw(self, rng: np.random.Generator, count: int) -> Batch:
-        """Return `count` patches, each around a painted pixel of a class drawn evenly."""
+        """Return `count` patches, each around a painted pixel."""
         return self._cutter.cut([self._draw_one(rng) for _ in range(count)])
 
     def _draw_one(self, rng: np.random.Generator) -> Cut:
@@ -145,13 +159,25 @@ class PatchSampler:
         return Cut(int(plane), (float(y), float(x)), *augment.draw(rng, self._config))
 
 
-def _positions(planes: tuple[PaintedPlane, ...], value: int) -> npt.NDArray[np.int32]:
-    """Return (n, 3) plane index, row and column of the pixels of a class, evenly thinned."""
+def _of_classes(stack: PaintedStack) -> Iterator[Positions]:
+    """Yield the positions of the pixels of each class, on each plane evenly thinned."""
+    for value in range(len(stack.values)):
+        masks = [plane.classes == value for plane in stack.planes]
+        yield _positions(masks, [1 + mask.sum() // _MAX_POSITIONS for mask in masks])
+
+
+def _labelled(planes: tuple[PaintedPlane, ...]) -> Positions:
+    """Return the positions of all labelled pixels, all planes thinned alike."""
+    masks = [plane.classes != IGNORED for plane in planes]
+    every = 1 + max(mask.sum() for mask in masks) // _MAX_POSITIONS
+    return _positions(masks, [every] * len(masks))
+
+
+def _positions(masks: list[npt.NDArray[np.bool_]], every: list[int]) -> Positions:
+    """Return plane index, row and column of the pixels, and of each plane only every so many."""
     found = []
-    for index, plane in enumerate(planes):
-        pixels = np.flatnonzero(plane.classes == value)
-        thinned = pixels[:: 1 + len(pixels) // _MAX_POSITIONS]
-        y, x = np.divmod(thinned, plane.classes.shape[1])
+    for index, (mask, step) in enumerate(zip(masks, every, strict=True)):
+        y, x = np.divmod(np.flatnonzero(mask)[::step], mask.shape[1])
         found.append(np.stack([np.full(len(y), index), y, x], axis=1).astype(np.int32))
     return np.concatenate(found)
 

@@ -140,7 +140,7 @@ def class_weights(counts: npt.NDArray[np.int64], *, limit: float = 10.0) -> npt.
         Labelled pixels of each class; classes without any get weight 0.
     limit
         No class weighs more than this many times, or less than 1/limit of, an even share, so
-        that a class of a few pixels does not drown the rest in its noise.
+        that a class of a few pixels does not drown the rest in its noise. 0: no limit.
 
     Returns
     -------
@@ -150,6 +150,8 @@ def class_weights(counts: npt.NDArray[np.int64], *, limit: float = 10.0) -> npt.
     present = counts > 0
     weights = np.zeros(len(counts), dtype=np.float64)
     even_share = counts.sum() / present.sum()
-    weights[present] = np.clip(even_share / counts[present], 1 / limit, limit)
+    weights[present] = even_share / counts[present]
+    if limit:
+        weights[present] = weights[present].clip(1 / limit, limit)
     weights *= counts.sum() / (weights * counts).sum()
     return weights.astype(np.float32)

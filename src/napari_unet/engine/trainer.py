@@ -28,7 +28,6 @@ from napari_unet.engine.unet import UNet, margin
 
 __all__ = ["Trainer"]
 
-_WARM_UP = 10  # steps until the full learning rate
 # After each step, the weights of a trained network go back a share of the way to the first answer,
 # less as the learning rate falls: (_PULL / labelled pixels)², at most _STRONGEST, since a few
 # strokes leave much unsaid; and at least _LASTING up to _MANY labelled pixels, since many on a few
@@ -125,6 +124,7 @@ class Trainer:
             size=self._config.patch,
             levels=levels,
             device=device,
+            sampling=self._config.sampling,
         )
         step_pixels = self._config.batch * (self._sampler.size + 2 * margin(levels)) ** 2
         self._validation = validation_batches(
@@ -273,7 +273,9 @@ class Trainer:
             weight.lerp_(before, share)
 
     def _learning_rate(self, progress: float) -> float:
-        rate = self._config.learning_rate * min(1.0, (self.step + 1) / _WARM_UP)
+        rate = self._config.learning_rate
+        if self._config.warm_up:
+            rate *= min(1.0, (self.step + 1) / self._config.warm_up)
         if self._config.anneal:
             rate *= (1 + math.cos(math.pi * min(1.0, progress))) / 2
         return rate

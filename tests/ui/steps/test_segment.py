@@ -6,6 +6,7 @@ import gc
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from pytestqt.qtbot import QtBot
 
-from napari_unet.config import OutputKind
+from napari_unet.config import NETWORKS, PRESETS, ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import FinishReason, PlaneDone, SegmentDone, SegmentStarted, Stop
@@ -224,3 +225,24 @@ def test_nothing_is_held_after_release(viewer: ViewerModel, qtbot: QtBot) -> Non
     assert seen() is None
     segmentation.release()
     bench.close()
+
+
+def test_a_model_of_the_paper_is_averaged_over_seven_rotations_and_no_neck_is_cut(
+    step: SegmentStep, model: Model
+) -> None:
+    paper = replace(model, network=replace(model.network, name="2015"))
+    step.workbench.choose(start=CurrentModel("paper", paper))
+    assert (step.tiling.value(), step.objects.value()) == (
+        PRESETS["2015"].tiling,
+        PRESETS["2015"].objects,
+    )
+    step.tiling._widgets["rotations"].value = 3
+    step.workbench.choose(start=CurrentModel("another", replace(paper, pixel_size=None)))
+    assert step.tiling.value().rotations == 3  # chosen by hand
+    step.workbench.choose(start=CurrentModel("mine", model))
+    assert (step.tiling.value(), step.objects.value()) == (TilingConfig(), ObjectsConfig())
+
+
+def test_a_new_network_of_the_paper_is_previewed_without_cutting_necks(step: SegmentStep) -> None:
+    step.workbench.choose(start=NETWORKS["2015"])
+    assert step.objects.value().neck == 0

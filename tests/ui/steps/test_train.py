@@ -23,6 +23,7 @@ from napari_unet.config import (
     NetworkConfig,
     ObjectsConfig,
     Optimiser,
+    Sampling,
     TrainConfig,
 )
 from napari_unet.engine.errors import EngineError
@@ -107,6 +108,8 @@ def other(value: Any, row: SettingWords) -> Any:
         return Optimiser.SGD
     if isinstance(value, Balance):
         return Balance.NEVER
+    if isinstance(value, Sampling):
+        return Sampling.PIXELS
     larger = round((value or 0) + row.step, 6)
     return larger if larger <= row.high else round(value - row.step, 6)
 
@@ -210,6 +213,17 @@ def test_what_was_changed_stays_on_the_same_network(
     network, config = step.inspected()
     assert config.patch == 64
     assert network.dropout == 0.5
+
+
+def test_a_model_goes_on_with_its_own_reduction_whatever_its_recipe_says(
+    step: TrainStep, workbench: Workbench, model: Model
+) -> None:
+    network = replace(model.network, name="2015")
+    older = replace(model, network=network, reduction=3)
+    workbench.choose(start=CurrentModel("older", older))
+    assert step.inspected()[1].reduction == 3
+    step.settings.train._widgets["reduction"].value = 2
+    assert step.inspected()[1].reduction == 2
 
 
 def test_a_model_brings_its_network_and_recipe(

@@ -43,6 +43,7 @@ TRAIN = {
     "weight_decay": Words(
         "Weight decay", "Pulls the weights towards 0; 0: not at all.", 1e-5, 0, 1
     ),
+    "warm_up": Words("Warm-up, steps", "Steps until the full learning rate; 0: none.", 5),
     "anneal": Words("Anneal", "Lower the learning rate to 0 along a cosine."),
     "clip_gradient": Words("Clip gradient", "Largest norm of the gradient; 0: any.", 0.1),
     "reduction": Words(
@@ -65,6 +66,17 @@ TRAIN = {
         "Balance",
         "Weigh classes by their inverse frequency (eq. 2). automatic: objects and background; "
         "classes count as much as is painted of them.",
+    ),
+    "most_weight": Words(
+        "Most weight, ×",
+        "How many times an even share a rare class weighs at most, where classes are balanced; "
+        "0: any.",
+        1,
+    ),
+    "sampling": Words(
+        "Patches around",
+        "classes: painted pixels of each class as often as of the others. pixels: all painted "
+        "pixels alike, as in the paper.",
     ),
     "validation_share": Words(
         "Validation share",

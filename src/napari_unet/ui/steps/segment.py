@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
-from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.config import PRESETS, NetworkConfig, OutputKind, preset_of
 from napari_unet.ui.control.segmentation import Scope, Segmentation
 from napari_unet.ui.jobs.progress import count
 from napari_unet.ui.jobs.runner import JobState
@@ -19,7 +19,7 @@ from napari_unet.ui.parts.pickers import Picker
 from napari_unet.ui.parts.settings import SettingsForm, narrow_form
 from napari_unet.ui.parts.text import Text
 from napari_unet.ui.steps.step import Step
-from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.workbench import CurrentModel, Workbench
 
 __all__ = ["SegmentStep"]
 
@@ -48,8 +48,9 @@ class SegmentStep(Step):
         self.kind = Picker(
             "Labels: one number per object. Classes: one number per class. Probabilities: 0 to 1."
         )
-        self.tiling = SettingsForm(TilingConfig(), words.TILING)
-        self.objects = SettingsForm(ObjectsConfig(), words.OBJECTS)
+        self._preset = PRESETS["light"]  # whose values the forms were set to
+        self.tiling = SettingsForm(self._preset.tiling, words.TILING)
+        self.objects = SettingsForm(self._preset.objects, words.OBJECTS)
         self.start = QPushButton()
         self.pause = QPushButton("Pause")
         self.anew = QPushButton("Start over")
@@ -60,6 +61,7 @@ class SegmentStep(Step):
 
     def refresh(self) -> None:
         """Show what a press would do, or why it cannot."""
+        self._follow(self.workbench.choices.start)
         running = self.segmentation.is_running
         reason = self.segmentation.why_not(self.scope.value)
         missing = None if running else self._missing()
@@ -76,6 +78,14 @@ class SegmentStep(Step):
         """Let go of the viewer."""
         self._selection_changed().disconnect(self._on_selection_changed)
         self.segmentation.told.disconnect(self.refresh)
+
+    def _follow(self, start: NetworkConfig | CurrentModel) -> None:
+        """Show the settings that go with this network; changes stay until another is chosen."""
+        preset = preset_of(start.model.network if isinstance(start, CurrentModel) else start)
+        if preset is not self._preset:
+            self._preset = preset
+            self.tiling.set_value(preset.tiling)
+            self.objects.set_value(preset.objects)
 
     def _build(self) -> None:
         self.scope.offer(_SCOPES)

@@ -80,6 +80,10 @@ class TrainSettings:
             raise SettingsError("Set a time, or a number of steps in Advanced, to end training.")
         return replace(config, seconds=seconds, augment=self.augment.value())
 
+    def leaves_reduction(self, config: TrainConfig) -> bool:
+        """Whether nobody has chosen a reduction: then a model goes on with its own."""
+        return config.reduction in (None, RECIPES[self._recipe].reduction)
+
     def network_of(self, start: NetworkConfig | CurrentModel) -> NetworkConfig:
         """Return the model's network, or the new one with the size and dropout of the form."""
         if isinstance(start, CurrentModel):
@@ -146,7 +150,7 @@ class TrainStep(Step):
             If they do not go together.
         """
         start, config = self.workbench.choices.start, self.settings.config()
-        if config.reduction is None and isinstance(start, CurrentModel):
+        if isinstance(start, CurrentModel) and self.settings.leaves_reduction(config):
             config = replace(config, reduction=start.model.reduction)
         return self.settings.network_of(start), config
 

@@ -1,0 +1,89 @@
+"""The presets are what they say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from napari_unet.config import NETWORKS, PRESETS, RECIPES, NetworkConfig, TrainConfig, preset_of
+
+PAPER = {
+    "network": {
+        "name": "2015",
+        "in_channels": 1,
+        "classes": 2,
+        "base_channels": 64,
+        "levels": 5,
+        "dropout": 0.5,
+    },
+    "train": {
+        "seconds": 60.0,  # ours: the paper trained for ten hours
+        "steps": None,
+        "optimiser": "sgd",
+        "learning_rate": 1e-3,  # ours: the paper names none
+        "momentum": 0.99,
+        "weight_decay": 0.0,
+        "warm_up": 0,
+        "anneal": False,
+        "clip_gradient": 0.0,
+        "reduction": 1,
+        "patch": 388,
+        "batch": 1,
+        "w0": 10.0,
+        "sigma": 5.0,
+        "gap": 1,
+        "balance": "always",
+        "most_weight": 0.0,
+        "sampling": "pixels",
+        "validation_share": 0.0,
+        "validate_every": 5.0,  # nothing is held out
+        "patience": 0,
+        "mixed_precision": False,
+        "seed": 0,
+        "augment": {
+            "elastic_sigma": 10.0,
+            "elastic_grid": 3,
+            "rotation": 180.0,
+            "flip": False,
+            "shift": 16.0,
+            "brightness": 0.2,
+            "contrast": 0.2,
+            "gamma": 0.0,
+            "noise": 0.0,
+        },
+    },
+    "tiling": {"tile": None, "rotations": 7},
+    "objects": {
+        "threshold": 0.5,
+        "min_size": None,
+        "fill_holes": True,
+        "neck": 0.0,
+        "gap": 1,
+        "link": False,
+    },
+}
+
+
+def test_2015_is_the_paper_field_by_field() -> None:
+    assert asdict(PRESETS["2015"]) == PAPER
+
+
+def test_networks_and_recipes_are_those_of_the_presets() -> None:
+    assert PRESETS.keys() == NETWORKS.keys() == RECIPES.keys()
+    for name, preset in PRESETS.items():
+        assert NETWORKS[name] is preset.network
+        assert RECIPES[name] is preset.train
+        assert preset.network.name == name
+        assert preset_of(preset.network) is preset
+
+
+def test_a_network_of_another_name_goes_with_the_settings_of_light() -> None:
+    assert preset_of(NetworkConfig(name="custom")) is PRESETS["light"]
+
+
+@pytest.mark.parametrize(("setting", "value"), [("warm_up", -1), ("most_weight", 0.5)])
+def test_settings_outside_their_limits_are_named(setting: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=setting):
+        replace(TrainConfig(), **{setting: value})
