@@ -59,6 +59,7 @@ PAPER = {
         "threshold": 0.5,
         "min_size": None,
         "fill_holes": True,
+        "largest_hole": None,
         "neck": 0.0,
         "gap": 1,
         "link": False,
