@@ -33,7 +33,7 @@ _MOST = 0.9  # of the planes that have a 1
 _PIECE = 0.95  # share of label 1 that is its largest piece
 _LARGEST = 3.0  # times the largest other object
 _UNPAINTED = 0.05  # share of a plane that is 0: without it, 0 cannot be the background
-# Area, in circles that fit inside. Of 450 label images of nuclei, cells and axons, the first
+# Area, in circles that fit inside. Of 900 label images of nuclei, cells and axons, the first
 # object had at most 8.3; strokes that were painted on them as people paint had at least 11.
 _CIRCLES = 9.0
 

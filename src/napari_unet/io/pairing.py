@@ -286,10 +286,12 @@ def _open(opener: Callable[[Path], ImageStack], path: Path) -> ImageStack:
 
 
 def _other_shape(path: Path, labels: ImageStack, expected: Layout) -> LabelsError:
+    cure = "single planes in a folder, named like its planes"
+    if labels.array.shape[-2:] == expected.plane_shape:
+        cure += ", or say with --planes to which planes they belong"
     return LabelsError(
         f"The labels '{path}' are {_times(labels.array.shape)} but the image is "
-        f"{_times(expected.shape)}; give labels that were painted on this image, single planes in "
-        "a folder, named like its planes, or say with --planes to which planes they belong."
+        f"{_times(expected.shape)}; give labels that were painted on this image, or {cure}."
     )
 
 
