@@ -6,8 +6,7 @@ In a label image, 1 is one object among others: one compact piece of about their
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,6 @@ __all__ = [
     "Verdict",
     "is_label_image",
     "looks_like_label_image",
-    "may_be_an_object",
     "one_is_an_object",
 ]
 
@@ -30,6 +28,7 @@ _SEEN = 64  # painted planes that are looked at
 _OBJECTS = 5  # besides 1 on a plane: fewer may have been painted beside one dab of background
 _PLANES = 8  # or so many planes on which 1 is an object, as in a stack of few
 _MOST = 0.9  # of the planes that have a 1
+_LOOKED_AT = 1 << 26  # pixels from the first row of label 1 to its last; no object is as large
 _PIECE = 0.95  # share of label 1 that is its largest piece
 _LARGEST = 3.0  # times the largest other object
 _UNPAINTED = 0.05  # share of a plane that is 0: without it, 0 cannot be the background
@@ -37,6 +36,7 @@ _UNPAINTED = 0.05  # share of a plane that is 0: without it, 0 cannot be the bac
 # object had at most 8.3; strokes that were painted on them as people paint had at least 11.
 _CIRCLES = 9.0
 
+Mask = npt.NDArray[np.bool_]
 Verdict = tuple[bool, int]
 """Whether label 1 is like an object on a plane, and how many other numbers there are."""
 
@@ -58,8 +58,15 @@ def looks_like_label_image(labels: Planes, scheme: LabelScheme) -> bool:
     """
     if (scheme.task, scheme.unpainted) != (Task.OBJECTS, Unpainted.IGNORED):
         return False
-    verdicts = (one_is_an_object(box, labels.shape) for box in painted_boxes(labels, _SEEN))
+    verdicts = (_of_box(box, labels.shape) for box in painted_boxes(labels, _SEEN))
     return is_label_image(verdict for verdict in verdicts if verdict is not None)
+
+
+def _of_box(box: PaintedBox, shape: tuple[int, int]) -> Verdict | None:
+    numbers, pixels = np.unique(box.labels, return_counts=True)
+    histogram = dict(zip(numbers.tolist(), pixels.tolist(), strict=True))
+    histogram[0] = shape[0] * shape[1] - int(pixels[numbers > 0].sum())
+    return one_is_an_object(histogram, lambda: box.labels == 1)
 
 
 def is_label_image(verdicts: Iterable[Verdict]) -> bool:
@@ -71,37 +78,31 @@ def is_label_image(verdicts: Iterable[Verdict]) -> bool:
     return max(alike) >= _OBJECTS or len(alike) >= _PLANES
 
 
-def one_is_an_object(box: PaintedBox, shape: tuple[int, int]) -> Verdict | None:
+def one_is_an_object(histogram: Mapping[int, int], ones: Callable[[], Mask]) -> Verdict | None:
     """Return what a plane says of its label 1; None if it has none, or nothing else.
 
     Parameters
     ----------
-    box
-        What is painted on the plane.
-    shape
-        Of the plane, pixels (Y, X).
+    histogram
+        Pixels of each number on the plane, 0 included.
+    ones
+        Gives where label 1 is, from its first row to its last; asked only if it may be an object.
     """
-    numbers, pixels = np.unique(box.labels, return_counts=True)
-    if 1 not in numbers or numbers[-1] == 1:
+    others = [pixels for number, pixels in histogram.items() if number > 1]
+    if not others or not histogram.get(1):
         return None
-    others = pixels[numbers > 1]
-    ones = int(pixels[numbers == 1][0])
-    unpainted = shape[0] * shape[1] - int(pixels[numbers > 0].sum())
     is_alike = (
-        may_be_an_object(ones, others)
-        and unpainted >= _UNPAINTED * shape[0] * shape[1]
-        and _is_compact(box.labels == 1)
+        histogram[1] <= _LARGEST * max(others)
+        and histogram.get(0, 0) >= _UNPAINTED * sum(histogram.values())
+        and _is_compact(ones())
     )
     return is_alike, len(others)
 
 
-def may_be_an_object(ones: int, others: npt.NDArray[np.integer[Any]]) -> bool:
-    """Return False if label 1 cannot be an object, by the pixels of 1 and of the other numbers."""
-    return bool(ones <= _LARGEST * others.max())
-
-
-def _is_compact(mask: npt.NDArray[np.bool_]) -> bool:
+def _is_compact(mask: Mask) -> bool:
     """Return True if the pixels are one piece that is neither long nor crooked."""
+    if mask.size > _LOOKED_AT:
+        return False
     pieces, _ = ndimage.label(mask, np.ones((3, 3)))
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0

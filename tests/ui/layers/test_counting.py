@@ -16,7 +16,7 @@ from napari.layers import Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
-from napari_unet.ui.layers import counting
+from napari_unet.ui.layers import counting, paint
 from napari_unet.ui.layers.counting import PaintCount, PaintCounter, why_not_enough
 
 OBJECTS, CLASSES = Task.OBJECTS, Task.CLASSES
@@ -193,3 +193,15 @@ def test_the_cure_for_masks_is_told_where_the_paint_may_be_one(
 
     assert ("is background" in str(why_not_enough(count, OBJECTS, IGNORED))) == told
     assert why_not_enough(count, OBJECTS, BACKGROUND) is None
+
+
+def test_a_label_image_is_told_whatever_the_bands_are(
+    viewer: ViewerModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paint, "_BAND", 48 * 3)  # three rows
+    labels = Labels(np.zeros((1, 64, 48), np.uint16))
+    for number in range(1, 8):
+        labels.data[0, 8 * number : 8 * number + 7, 10:16] = number
+    counter = PaintCounter(viewer.add_layer(labels), viewer)
+    assert _count(counter, qtbot).is_label_image
+    counter.release()

@@ -14,12 +14,9 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from superqt.utils import create_worker, qdebounced
 
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
-from napari_unet.engine.boxes import find_painted_box
-from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.label_image import (
     Verdict,
     is_label_image,
-    may_be_an_object,
     one_is_an_object,
 )
 from napari_unet.engine.planes import ArrayPlanes
@@ -216,24 +213,21 @@ def _count_plane(planes: ArrayPlanes, plane: int) -> _PlaneCount:
     histograms = [_histogram(band) for _, band in bands(planes, plane)]
     numbers, which = np.unique(np.concatenate([h[0] for h in histograms]), return_inverse=True)
     pixels = np.bincount(which, np.concatenate([h[1] for h in histograms])).astype(np.int64)
-    ones, unpainted = (int(pixels[numbers == number].sum()) for number in (1, 0))
-    verdict = _verdict(planes, plane, ones, pixels[numbers > 1])
-    return _PlaneCount(ones, unpainted, numbers[numbers != 0], verdict)
+    histogram = dict(zip(numbers.tolist(), pixels.tolist(), strict=True))
+    verdict = one_is_an_object(histogram, lambda: _where_ones_are(planes, plane))
+    return _PlaneCount(histogram.get(1, 0), histogram.get(0, 0), numbers[numbers != 0], verdict)
 
 
-def _verdict(
-    planes: ArrayPlanes, plane: int, ones: int, others: npt.NDArray[np.int64]
-) -> Verdict | None:
-    """Return what the plane says of its label 1; most paint is told by its pixels alone."""
-    if not (ones and len(others)):
-        return None
-    if not may_be_an_object(ones, others):
-        return False, len(others)
-    try:
-        box = find_painted_box(planes, plane)
-    except LabelsError:  # numbers that cannot be trained on are told in other words
-        return None
-    return None if box is None else one_is_an_object(box, planes.shape)
+def _where_ones_are(planes: ArrayPlanes, plane: int) -> npt.NDArray[np.bool_]:
+    """Return where label 1 is, in the bands that have some."""
+    found = [(top, band == 1) for top, band in bands(planes, plane) if (band == 1).any()]
+    if not found:  # erased meanwhile
+        return np.zeros((1, planes.shape[1]), bool)
+    first, last = found[0][0], found[-1][0] + len(found[-1][1])
+    ones = np.zeros((last - first, planes.shape[1]), bool)
+    for top, band in found:
+        ones[top - first : top - first + len(band)] = band
+    return ones
 
 
 def _histogram(band: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
