@@ -43,6 +43,11 @@ NO_MEMORY = "CUDA out of memory. Tried to allocate 20.00 GiB."
 
 
 @pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask for new strokes after every step."""
     monkeypatch.setattr(Pace, "may_ask_for_strokes", lambda pace: True)

@@ -135,7 +135,7 @@ def _describe(begun: TrainStarted) -> str:
     planes = ", ".join(map(str, begun.planes[:10])) + (", …" if len(begun.planes) > 10 else "")
     word = "plane" if len(begun.planes) == 1 else "planes"
     labelled = count(begun.labelled_pixels, "labelled pixel")
-    held_out = count(len(begun.held_out), "block") if begun.held_out else "too few to hold any"
+    held_out = count(len(begun.held_out), "block") if begun.held_out else "nothing"
     reduced = f"; {begun.reduction}×{begun.reduction} pixels seen as one"
     reduced = reduced if begun.reduction > 1 else ""
     return (

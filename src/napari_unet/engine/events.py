@@ -111,7 +111,7 @@ class TrainStarted:
     device: str
     planes: tuple[int, ...]  # painted planes
     labelled_pixels: int  # that carry loss
-    held_out: tuple[HeldOut, ...]  # empty: too little is painted to hold some out
+    held_out: tuple[HeldOut, ...]  # empty: too little is painted, or none is wanted
     values: tuple[int, ...]  # label value of each output channel
     parameters: int
     reduction: int = 1  # side of the blocks that the network sees, pixels of the plane

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.config import RECIPES, NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine import train
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import (
@@ -198,6 +198,13 @@ def test_a_run_without_validation_says_so(model: Model) -> None:
     assert done is not None
     assert done.text == "Trained 1 step in 1 s. Too little is painted to validate."
     assert words.where() == "Trained 1 step"
+
+
+def test_a_run_that_was_to_hold_nothing_out_says_so(model: Model) -> None:
+    settings = asdict(RECIPES["2015"])
+    record = TrainRecord(steps=1, best_step=1, seconds=1, settings=settings)
+    ((text, _),) = told(TrainDone(FinishReason.COMPLETED, replace(model, record=record)))
+    assert text == "Trained 1 step in 1 s. Nothing was held out to validate."
 
 
 def test_the_best_step_is_named_unless_it_is_the_last(trained: TrainDone) -> None:

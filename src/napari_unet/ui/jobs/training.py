@@ -234,7 +234,9 @@ def _trained(event: TrainDone) -> str:
     if event.reason is not FinishReason.COMPLETED:
         text += f" ({event.reason})"
     if record.validation_iou is None:
-        return f"{text}. Too little is painted to validate."
+        asked = record.settings.get("validation_share", 1) > 0
+        why = "Too little is painted to validate" if asked else "Nothing was held out to validate"
+        return f"{text}. {why}."
     return (
         f"{text}. Validation IoU {record.validation_iou:.2f}, kept from step {record.best_step:,}."
     )
