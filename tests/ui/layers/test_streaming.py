@@ -406,6 +406,17 @@ def told_to_the_graphics_card(layer: Labels) -> list[tuple[Any, Any]]:
     return told
 
 
+def test_nothing_is_sent_to_a_layer_that_got_other_data(
+    stream: ResultStream, result: Result, viewer: ViewerModel
+) -> None:
+    (layer,) = result.layers
+    layer.data = np.zeros((3, 8, 8), np.int32)  # cropped by another plugin, say
+    told = told_to_the_graphics_card(layer)
+    stream.show(tile(SHOWN, slice(32, 48), slice(0, 16), 7))
+    assert told == []
+    assert result.arrays[0][SHOWN].shape == PLANE  # it goes on in its own
+
+
 @pytest.mark.parametrize("dtype", [np.int32, np.uint16, np.uint8])
 def test_a_region_is_shown_as_napari_shows_a_stroke(viewer: ViewerModel, dtype: Any) -> None:
     values = np.zeros((3, *PLANE), dtype)

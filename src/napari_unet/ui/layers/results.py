@@ -153,19 +153,21 @@ class Result:
         word = "segmentation" if self.kind is OutputKind.LABELS else "classes"
         return (f"{self.image.name} {word}",)
 
+    def is_shown(self) -> bool:
+        """Return True if the layers have these arrays as their data."""
+        return (
+            bool(self.layers)
+            and len(self.layers) == len(self.pyramids)
+            and all(map(Pyramid.is_shown_by, self.pyramids, self.layers))
+        )
+
     def holds(self, layers: Sequence[Layer]) -> bool:
         """Return True if the result is still shown as it was made, edited or not."""
         shape = spatial_shape(self.image)
         return (
-            bool(self.layers)
-            and len(self.layers) == len(self.pyramids)
-            and all(
-                layer in layers
-                and pyramid.is_shown_by(layer)
-                and tuple(pyramid.finest.shape) == shape
-                and same_placement(layer, self.image)
-                for layer, pyramid in zip(self.layers, self.pyramids, strict=True)
-            )
+            self.is_shown()
+            and all(layer in layers and same_placement(layer, self.image) for layer in self.layers)
+            and all(tuple(array.shape) == shape for array in self.arrays)
         )
 
     def is_untouched(self) -> bool:

@@ -114,6 +114,9 @@ class ResultStream:
         if self._result is None or self.lost:
             return
         layers = self._result.layers
+        if not self._result.is_shown():  # people gave a layer other data, of another size perhaps
+            self._pending = []
+            return
         if not all(can_show_regions(self._viewer, layer) for layer in layers):
             self._pending = []
             for layer in layers:
