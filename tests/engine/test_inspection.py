@@ -15,6 +15,7 @@ from napari_unet.engine import trainer
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.inspection import Inspection, inspect
 from napari_unet.engine.loss import weighted_cross_entropy
+from napari_unet.engine.normalize import measure
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.train import fit
@@ -156,8 +157,7 @@ def test_what_is_held_out_is_not_seen() -> None:
 
 def test_a_patch_without_augmentation_is_a_part_of_the_image() -> None:
     found = inspected(strokes(TRUTH), config=replace(QUICK, augment=STILL))
-    low, high = np.percentile(IMAGE, (0.5, 99.5))
-    normal = np.pad((IMAGE[0] - low) * 2 / (high - low) - 1, 80, mode="reflect")
+    normal = np.pad(measure(ArrayPlanes(IMAGE)).apply(IMAGE[:1])[0], 80, mode="reflect")
     # An even side puts the centre of the patch between pixels: half a pixel towards each side.
     between = (normal[:-1, :-1] + normal[1:, :-1] + normal[:-1, 1:] + normal[1:, 1:]) / 4
     patch = found.patch.image[0]
