@@ -86,6 +86,13 @@ def set_values(form: SettingsForm[Any], **settings: Any) -> None:
         form._widgets[name].value = value
 
 
+def wait_for_count(dock: UNetPaint, qtbot: QtBot) -> None:
+    """Wait until it is known that enough is painted."""
+    line = step(dock, LabelsStep).status
+    qtbot.waitUntil(lambda: "1 plane painted" in line.text())
+    qtbot.waitUntil(step(dock, TrainStep).action.button.isEnabled)
+
+
 def click(button: QPushButton, qtbot: QtBot) -> None:
     qtbot.waitUntil(button.isEnabled)  # once what was painted is counted
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)  # type: ignore[no-untyped-call]
@@ -154,6 +161,7 @@ def test_paint_train_paint_on_segment_correct_and_export(
     labels = viewer.layers["cells labels"]
     paint(labels, paint_strokes(sample.truth, planes=[1], cells=4), MouseEvent)
     assert len(np.unique(labels.data[1])) >= 5  # unpainted, background and cells
+    wait_for_count(dock, qtbot)
 
     # Train, with a live preview
     steps, taken = collect(dock, StepDone), collect(dock, LabelsTaken)
@@ -220,14 +228,15 @@ def test_paint_train_paint_on_segment_correct_and_export(
 
 
 @pytest.fixture
-def painted(viewer: Any, dock: UNetPaint) -> Any:
-    """Strokes, painted without the mouse."""
+def painted(viewer: Any, dock: UNetPaint, qtbot: QtBot) -> Any:
+    """Strokes, painted without the mouse, and counted."""
     sample = synthetic_cells(seed=1, planes=3, shape=(96, 96))
     step(dock, LabelsStep).new.click()
     labels = viewer.layers["cells labels"]
     strokes = paint_strokes(sample.truth, planes=[1], cells=4)
     for number in np.unique(strokes)[1:]:
         labels.data_setitem(np.nonzero(strokes == number), number)
+    wait_for_count(dock, qtbot)
     return labels
 
 
