@@ -209,6 +209,15 @@ def test_classes_have_a_legend_of_their_own(
     assert "IoU of class 3" in step.table.as_text()
 
 
+def test_planes_in_another_order_are_not_compared(step: CompareStep, viewer: ViewerModel) -> None:
+    step.result.value, step.truth.value = (
+        viewer.add_labels(np.ones((4, 4, 9, 9), np.uint8), axis_labels=tuple(axes))
+        for axes in ("tzyx", "ztyx")
+    )
+    assert "has the axes TZYX, but" in step.action.hint.text()
+    assert not step.action.button.isEnabled()
+
+
 def test_it_says_why_it_cannot_run(
     step: CompareStep, viewer: ViewerModel, result: Labels, truth: Labels
 ) -> None:

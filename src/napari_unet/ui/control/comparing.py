@@ -9,7 +9,7 @@ from napari_unet.config import Unpainted
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.jobs import comparing as jobs
 from napari_unet.ui.jobs.progress import Progress
-from napari_unet.ui.layers.geometry import focus, long_shape
+from napari_unet.ui.layers.geometry import focus, has_other_order, long_shape, stated_axes
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.mistakes import MistakesLayer, blank_mistakes
 from napari_unet.ui.readiness import Readiness
@@ -44,6 +44,11 @@ class Comparing(QObject):
             return (
                 f"'{result.name}' has {_by(have)} pixels, but '{truth.name}' has {_by(want)}; "
                 "choose layers of one size."
+            )
+        if has_other_order(result, truth):
+            return (
+                f"'{result.name}' has the axes {stated_axes(result)}, but '{truth.name}' has "
+                f"{stated_axes(truth)}; save one of them in the order of the other."
             )
         return None
 

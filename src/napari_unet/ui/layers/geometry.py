@@ -16,6 +16,7 @@ __all__ = [
     "file_layout",
     "focus",
     "full_resolution",
+    "has_other_order",
     "in_sight",
     "layer_axes",
     "long_shape",
@@ -112,6 +113,12 @@ def layer_axes(layer: Layer) -> str:
 def stated_axes(layer: Layer) -> str:
     """Return one letter per axis, as `layer_axes`, but "?" for an axis that nobody has named."""
     return "".join(_axis_letter(layer, axis) for axis in range(layer.ndim))
+
+
+def has_other_order(one: Layer, other: Layer) -> bool:
+    """Return True if both layers name the same axes, in another order."""
+    mine, theirs = stated_axes(one), stated_axes(other)
+    return mine != theirs and sorted(mine) == sorted(theirs) and "?" not in mine
 
 
 def _axis_letter(layer: Layer, axis: int) -> str:

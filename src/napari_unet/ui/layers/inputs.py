@@ -16,6 +16,7 @@ from napari_unet.io.stack import followed_axes
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.layers.geometry import (
     full_resolution,
+    has_other_order,
     layer_axes,
     long_shape,
     same_placement,
@@ -130,11 +131,11 @@ def _why_no_fit(labels: Labels, image: Layer) -> str | None:
             f"'{labels.name}' has {_by(have)} pixels, but '{image.name}' has {_by(want)}. "
             "Choose the image that they were painted on, or press New labels."
         )
-    axes, expected = stated_axes(labels), stated_axes(image)
-    if axes != expected and sorted(axes) == sorted(expected) and "?" not in axes:
+    if has_other_order(labels, image):
         return (
-            f"'{labels.name}' has the axes {axes}, but '{image.name}' has {expected}: its planes "
-            "are in another order. Save them in the order of the image, or press New labels."
+            f"'{labels.name}' has the axes {stated_axes(labels)}, but '{image.name}' has "
+            f"{stated_axes(image)}: its planes are in another order. Save them in the order of the "
+            "image, or press New labels."
         )
     if not same_placement(labels, image):
         return (
