@@ -121,16 +121,16 @@ def test_a_channel_that_is_empty_is_seen_as_in_training_and_an_empty_stack_refus
     assert measure(ArrayPlanes(both, channel_axis=0), trained=trained).high == trained.high
 
 
-def test_a_shadow_of_something_is_an_empty_field_too() -> None:
-    plane = nuclei(0) + np.linspace(0, 150, SIDE).astype(np.uint16) ** 2 // 150
-    assert not range_of(plane).is_empty
-    assert seen(plane) == TRAINED
-
-
 @pytest.mark.parametrize(("exposure", "offset"), [(0.25, 100), (8, 100), (1, 3000)])
 def test_another_camera_or_exposure_is_measured_anew(exposure: float, offset: float) -> None:
     plane = nuclei(64, exposure=exposure, offset=offset)
     assert seen(plane) == measure(ArrayPlanes(plane))
+
+
+def test_fewer_bits_are_measured_anew_although_their_range_lies_inside_that_of_training() -> None:
+    trained = measure(ArrayPlanes(nuclei(64, offset=20)))
+    plane = (nuclei(64, offset=20) / 8).astype(np.uint8)
+    assert measure(ArrayPlanes(plane), trained=trained) == measure(ArrayPlanes(plane))
 
 
 def test_debris_that_outshines_the_cells_changes_nothing_of_what_is_known() -> None:

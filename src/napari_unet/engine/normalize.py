@@ -23,7 +23,6 @@ _LIMIT = 2.0  # of what the network sees
 # Shares of the range that a model was trained with.
 _ALIKE = 0.2  # by which either end may differ
 _EMPTY = 0.5  # that noise alone may cover
-_FAINT = 1 / 6  # of which anything covers less: there may be a shadow of something, but no object
 _VISIBLE = 0.4  # that the 5 or 95 percentile must reach, to tell that the rest is as it was
 
 
@@ -103,12 +102,13 @@ def _own_ends(found: GreyRange) -> tuple[float, float]:
 def _is_seen_alike(found: GreyRange, low: float, high: float) -> bool:
     """Return whether the range that a model was trained with fits a channel.
 
-    Dim images are not empty ones: with another exposure, the own range is the right one.
+    Dim images are not empty ones: with another exposure, or fewer bits, the own range is the right
+    one, however far inside the other it lies.
     """
     width = high - low
-    most = _EMPTY if found.is_empty else _FAINT
-    if found.width < most * width:
-        return low - _ALIKE * width <= found.low and found.high <= high + _ALIKE * width
+    if found.width <= 0 or found.is_empty:
+        inside = low - _ALIKE * width <= found.low and found.high <= high + _ALIKE * width
+        return inside and found.width < _EMPTY * width
     is_low_alike = abs(found.low - low) <= _ALIKE * width
     is_high_alike = abs(found.high - high) <= _ALIKE * width
     if is_low_alike and is_high_alike:
