@@ -352,8 +352,8 @@ def test_a_model_of_another_number_of_channels_is_refused() -> None:
     *_, two = with_channels(2, result(replace(QUICK, steps=1)).model)
     assert isinstance(two, TrainDone)
 
-    for channels in (1, 3):
-        with pytest.raises(ImageError, match=f"{channels} channels, .* was trained on 2"):
+    for channels, told in ((1, "1 channel"), (3, "3 channels")):
+        with pytest.raises(ImageError, match=f"{told}, .* was trained on 2"):
             list(with_channels(channels, two.model))
 
 
