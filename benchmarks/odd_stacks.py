@@ -197,13 +197,14 @@ def _background(plane: Image, truth: Image, rng: np.random.Generator) -> Image:
     spread = (ndimage.maximum_filter(plane, BLOCK) - ndimage.minimum_filter(plane, BLOCK))[corners]
     # The truth of some sets lacks objects: what varies most is no background.
     places = 4 * np.argwhere(is_free & (spread <= np.median(spread[is_free])))
+    level = np.median(plane[~near])  # of all blocks, so that no seams are seen
     ground = np.empty_like(plane)
     for y in range(0, plane.shape[0], BLOCK):
         for x in range(0, plane.shape[1], BLOCK):
             rows, columns = min(BLOCK, plane.shape[0] - y), min(BLOCK, plane.shape[1] - x)
             top, left = places[rng.integers(len(places))]
             block = plane[top : top + rows, left : left + columns]
-            ground[y : y + rows, x : x + columns] = block
+            ground[y : y + rows, x : x + columns] = (block - block.mean() + level).clip(0)
     return ground
 
 
