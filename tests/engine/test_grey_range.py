@@ -90,6 +90,11 @@ def test_camera_noise_is_empty_even_if_the_light_is_uneven(blur: float, slope: f
     assert range_of(noise + slope * np.arange(SIDE)).is_empty
 
 
+def test_an_eight_bit_plane_of_three_dark_values_is_empty() -> None:
+    dark = np.tile(np.repeat(np.array([2, 3, 3, 4], np.uint8), 64), (SIDE, 1))
+    assert range_of(dark).is_empty
+
+
 def test_cells_are_not_empty() -> None:
     assert not range_of(CELLS).is_empty
 

@@ -39,8 +39,9 @@ _STANDS_OUT = 0.25  # of the range: what is flat and further away is no part of 
 _NOISE_TAIL = 2.6  # interquartile ranges
 _NEAR, _FAR = 4, 16  # columns
 _NOISE_LIKENESS = 0.75
+_FEW_VALUES = 4  # whole numbers that differ by less are noise, too
 _SPARSE_TAIL = 5.0  # interquartile ranges beyond the quartiles: 7.4 standard deviations
-_FEWEST_SPARSE = 4  # samples
+_FEWEST_SPARSE = 12  # samples: specks do not decide
 
 _Array = npt.NDArray[np.float64]
 
@@ -175,11 +176,12 @@ def _measure(samples: _Samples, least: float, most: float, kind: str) -> GreyRan
     low, inner_low, first, third, inner_high, high = np.percentile(
         kept.values, _PERCENTILES
     ).tolist()
-    quartiles = max(third - first, 1.0 if kind in "ui" else 0.0)
+    is_integer = kind in "ui"
+    quartiles = max(third - first, 1.0 if is_integer else 0.0)
     reach = _SPARSE_TAIL * quartiles
     below, above = kept.middles < first - reach, kept.middles > third + reach
     background = kept[~(below | above)]
-    if _is_noise(background, quartiles):
+    if _is_noise(background, quartiles, least_width=_FEW_VALUES if is_integer else 0):
         few_below, few_above = (kept.middles[side] for side in (below, above))
         if max(few_below.size, few_above.size) < _FEWEST_SPARSE:
             low, high = np.percentile(background.values, (_TAIL, 100 - _TAIL)).tolist()
@@ -218,9 +220,11 @@ def _without_bars(samples: _Samples) -> _Samples:
     return samples
 
 
-def _is_noise(samples: _Samples, quartiles: float) -> bool:
+def _is_noise(samples: _Samples, quartiles: float, *, least_width: float) -> bool:
     """Return whether there is nothing but noise, and light that is uneven at most."""
     low, middle, high = np.percentile(samples.values, (_TAIL, 50, 100 - _TAIL))
+    if 0 < high - low < least_width:
+        return True
     if max(high - middle, middle - low) > _NOISE_TAIL * quartiles:
         return False
     inside = ~np.isnan(samples.far)
