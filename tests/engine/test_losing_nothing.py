@@ -142,7 +142,10 @@ def test_what_cannot_be_previewed_is_tried_again_when_it_was_left() -> None:
     user = User(looks_at=replace(WHOLE, plane=plane), labels=labels)
     seen: list[TrainEvent] = []
 
-    for event in train(user, image=image):
+    def is_previewed() -> bool:
+        return plane in {event.view.plane for event in of_type(seen, Previewed)}
+
+    for event in train(user, replace(QUICK, steps=5000), image=image, stop=is_previewed):
         seen.append(event)
         if isinstance(event, Skipped):
             user.looks_at = WHOLE
@@ -150,7 +153,7 @@ def test_what_cannot_be_previewed_is_tried_again_when_it_was_left() -> None:
             image.gone.clear()
             user.looks_at = replace(WHOLE, plane=plane)
 
-    assert plane in {event.view.plane for event in of_type(seen, Previewed)}
+    assert is_previewed()
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError(NO_MEMORY), RuntimeError("cuDNN error")])

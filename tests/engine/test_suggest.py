@@ -274,7 +274,7 @@ def test_small_images_are_one_place(shape: tuple[int, int]) -> None:
 
 
 def test_bad_input_gets_one_sentence() -> None:
-    with pytest.raises(LabelsError, match=r"1 planes of 64×64 px, .* 2 of 64×64 px"):
+    with pytest.raises(LabelsError, match=r"1 plane of 64×64 px, .* 2 of 64×64 px"):
         places(stripes(2, 64, 64), np.zeros((1, 64, 64), np.uint8))
     with pytest.raises(ImageError, match="constant"):
         places(np.zeros((64, 64), np.uint8))
