@@ -167,8 +167,26 @@ def test_new_strokes_are_told_of_for_a_while() -> None:
         ("Last correction: 8 % of 1,240 px were wrong", 0.25),
         (both, 0.25),
         (both, 0.3),
-        ("Step 140 · loss 0.200 · 14 s left", 0.5),
+        ("Step 140 · loss 0.200 · 4 s left", 0.5),
     ]
+
+
+def test_each_kind_of_news_is_told_once() -> None:
+    lines = told(
+        StepDone(99, 0.2, 9.9, 0.25),
+        Corrected(100, 10.0, 1240, 0.08),
+        LabelsTaken(100, 10.1, (1, 2, 5), 12400, ()),
+        Corrected(104, 11.0, 300, 0.5),
+        LabelsTaken(104, 11.1, (1, 2, 5), 12700, ()),
+    )
+    last = "Last correction: 50 % of 300 px were wrong. New strokes taken in: 3 planes, 12,700 px"
+    assert lines[-1] == (last, 0.25)
+
+
+def test_the_time_left_counts_from_the_last_strokes() -> None:
+    """They make the limits start anew: 10 s of 40 are over, whatever came before."""
+    *_, (text, _) = told(LabelsTaken(100, 90.0, (1,), 12400, ()), StepDone(140, 0.2, 100.0, 0.25))
+    assert text == "Step 140 · loss 0.200 · 30 s left"
 
 
 def test_too_little_memory_is_told_of_for_a_while() -> None:
@@ -214,3 +232,13 @@ def test_the_best_step_is_named_unless_it_is_the_last(trained: TrainDone) -> Non
     assert words.where() == "Trained 300 steps · IoU 0.83 · best at 280"
     words.tell(replace(trained, model=replace(trained.model, record=record)))
     assert words.where() == "Trained 300 steps · IoU 0.83"
+
+
+def test_the_start_is_named_if_no_step_was_better(trained: TrainDone) -> None:
+    record = replace(trained.model.record, best_step=0)
+    done = replace(trained, model=replace(trained.model, record=record))
+    words = TrainingWords()
+    line = words.tell(done)
+    assert line is not None
+    assert line.text.endswith("IoU 0.83: no step was better than the start, which is kept.")
+    assert words.where() == "Trained 300 steps · IoU 0.83 · best at the start"

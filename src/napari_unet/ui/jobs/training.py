@@ -140,7 +140,8 @@ class TrainingWords:
         self._fraction = 0.0  # of the run that is done
         self._seconds = 0.0  # since the start
         self._iou: float | None = None
-        self._news = ""  # about new strokes
+        self._renewed = 0.0  # seconds since the start at which the limits began to count anew
+        self._news: dict[type, str] = {}  # the latest of each kind, about new strokes
         self._news_until = 0.0  # seconds since the start
         self._done: TrainDone | None = None
 
@@ -171,13 +172,14 @@ class TrainingWords:
             case Validated():
                 self._iou = event.iou
             case LabelsTaken():
-                text = self._new(_taken(event), event.seconds)
+                self._renewed = event.seconds
+                text = self._new(LabelsTaken, _taken(event), event.seconds)
             case MemoryShort():
-                text = self._new(str(event), self._seconds)
+                text = self._new(MemoryShort, str(event), self._seconds)
             case Skipped():
-                text = self._new(event.reason, event.seconds)
+                text = self._new(Skipped, event.reason, event.seconds)
             case Corrected():
-                text = self._new(describe_correction(event), event.seconds)
+                text = self._new(Corrected, describe_correction(event), event.seconds)
             case TrainDone():
                 self._done, self._fraction = event, 1
                 text = _trained(event)
@@ -188,23 +190,29 @@ class TrainingWords:
     def _stepped(self, event: StepDone) -> str:
         self._step, self._fraction, self._seconds = event.step, event.progress, event.seconds
         if event.seconds < self._news_until:
-            return self._news
-        left = time_left(event.seconds, event.progress)
+            return self._told()
+        left = time_left(event.seconds - self._renewed, event.progress)
         parts = [f"Step {event.step:,}", f"loss {event.loss:.3f}", *_iou(self._iou)]
         return " · ".join([*parts, *([left] if left else [])])
 
-    def _new(self, text: str, seconds: float) -> str:
-        """Tell this for a while; what comes within it is told together."""
-        self._news = f"{self._news}. {text}" if seconds < self._news_until else text
+    def _new(self, kind: type, text: str, seconds: float) -> str:
+        """Tell this for a while, in place of earlier news of its kind and beside others."""
+        if seconds >= self._news_until:
+            self._news.clear()
+        self._news.pop(kind, None)
+        self._news[kind] = text
         self._news_until = seconds + _TOLD_FOR
-        return self._news
+        return self._told()
+
+    def _told(self) -> str:
+        return ". ".join(self._news.values())
 
 
 def describe_training(record: TrainRecord) -> str:
     """Return "Trained 300 steps · IoU 0.83 · best at 280"."""
     parts = [f"Trained {count(record.steps, 'step')}", *_iou(record.validation_iou)]
     if record.validation_iou is not None and record.best_step < record.steps:
-        parts.append(f"best at {record.best_step:,}")
+        parts.append(f"best at {record.best_step:,}" if record.best_step else "best at the start")
     return " · ".join(parts)
 
 
@@ -237,9 +245,10 @@ def _trained(event: TrainDone) -> str:
         asked = record.settings.get("validation_share", 1) > 0
         why = "Too little is painted to validate" if asked else "Nothing was held out to validate"
         return f"{text}. {why}."
-    return (
-        f"{text}. Validation IoU {record.validation_iou:.2f}, kept from step {record.best_step:,}."
-    )
+    text += f". Validation IoU {record.validation_iou:.2f}"
+    if not record.best_step:
+        return f"{text}: no step was better than the start, which is kept."
+    return f"{text}, kept from step {record.best_step:,}."
 
 
 def _iou(iou: float | None) -> list[str]:
