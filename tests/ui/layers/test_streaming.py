@@ -81,6 +81,38 @@ def test_the_layer_lies_exactly_on_the_image(
     np.testing.assert_allclose(layer.data_to_world(corner), image.data_to_world(corner))
 
 
+def test_strokes_stay_in_sight_above_a_new_result(
+    stream: ResultStream, viewer: ViewerModel, image: Image
+) -> None:
+    strokes = viewer.add_labels(np.zeros(image.data.shape, dtype=np.uint16))
+    viewer.add_points()
+    before, result = list(viewer.layers), prepared(image)
+    stream.begin(result, painted=strokes)
+    assert list(viewer.layers) == [*before[:-2], *result.layers, *before[-2:]]
+
+
+def test_a_result_comes_on_top_where_its_image_covers_the_strokes(
+    stream: ResultStream, viewer: ViewerModel, image: Image
+) -> None:
+    strokes = viewer.add_labels(np.zeros(image.data.shape, dtype=np.uint16))
+    viewer.layers.move(viewer.layers.index(strokes), 0)
+    before, result = list(viewer.layers), prepared(image)
+    stream.begin(result, painted=strokes)
+    assert list(viewer.layers) == [*before, *result.layers]
+
+
+def test_a_hidden_result_that_is_filled_anew_appears_with_its_first_tile(
+    stream: ResultStream, result: Result
+) -> None:
+    (layer,) = result.layers
+    stream.end()
+    layer.visible = False
+    stream.begin(result)
+    assert not layer.visible
+    stream.show(tile(1, slice(0, 16), slice(8, 24), 7))
+    assert layer.visible
+
+
 def test_a_new_layer_is_hidden_until_its_first_tile(stream: ResultStream, image: Image) -> None:
     result = prepared(image)
     stream.begin(result)

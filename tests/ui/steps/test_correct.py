@@ -98,9 +98,33 @@ def test_the_prediction_of_the_shown_plane_is_painted(
     np.testing.assert_array_equal(labels.data[1], expected)
     assert not labels.data[2].any()
     np.testing.assert_array_equal(result.data, before)
-    assert step.status.text().endswith("into 'strokes'; undo takes them back.")
+    assert "into 'strokes'; undo takes them back." in step.status.text()
     labels.undo()
     np.testing.assert_array_equal(labels.data[1] > 0, mine)
+
+
+def test_a_result_does_not_cover_what_was_taken_from_it(
+    step: CorrectStep, viewer: ViewerModel, labels: Labels, qtbot: QtBot
+) -> None:
+    result = add_result(step)
+    take(step, qtbot)
+    assert not result.visible
+    assert "counts as right" in step.status.text()
+    viewer.dims.set_current_step(0, 2)  # there it is still to be judged
+    assert result.visible
+    viewer.dims.set_current_step(0, 1)
+    assert result.visible
+    take(step, qtbot)  # all is painted
+    assert result.visible
+
+
+def test_a_result_that_was_hidden_comes_back_when_the_dock_is_closed(
+    step: CorrectStep, labels: Labels, qtbot: QtBot
+) -> None:
+    result = add_result(step)
+    take(step, qtbot)
+    step.correcting.release()
+    assert result.visible
 
 
 def test_a_plane_that_is_not_segmented_is_not_taken_for_background(

@@ -56,6 +56,7 @@ class Correcting(QObject):
         self._worker: Any = None  # works out what to paint
         self._request: _Request | None = None
         self._painting: Generator[bool, None, int | None] | None = None
+        self._hidden: Labels | None = None  # a result, while its plane is shown by the labels
         self._timer = QTimer(self)
         self._timer.setInterval(_STEP_MS)
         self._timer.timeout.connect(self._paint_on)
@@ -135,6 +136,7 @@ class Correcting(QObject):
             if not has_begun:
                 break
         self._worker, self._request, self._painting = None, None, None
+        self._show_again()
 
     def _add_labels(self, image: Image) -> Labels:
         labels = new_labels(image)
@@ -155,6 +157,8 @@ class Correcting(QObject):
         try:
             next(self._painting)
         except StopIteration as end:
+            if end.value:
+                self._hide(self._request)
             self._end(self._in_words(end.value))
         except UnetPaintError as error:
             self._end("")
@@ -175,7 +179,25 @@ class Correcting(QObject):
             return f"Nothing was taken into '{name}': it was undone."
         if not pixels:
             return f"All of this plane is painted already in '{name}'."
-        return f"Took {count(pixels, 'pixel')} into '{name}'; undo takes them back."
+        return (
+            f"Took {count(pixels, 'pixel')} into '{name}'; undo takes them back. Repair what is "
+            "wrong before you train: all of this plane counts as right now."
+        )
+
+    def _hide(self, request: _Request | None) -> None:
+        """Hide the result while this plane is shown: the labels have it now, to be seen through."""
+        assert request is not None
+        self._show_again()
+        if purpose(request.prediction) is not Purpose.PREVIEW:
+            request.prediction.visible = False
+            self._hidden = request.prediction
+            self.workbench.viewer.dims.events.point.connect(self._show_again)
+
+    def _show_again(self) -> None:
+        hidden, self._hidden = self._hidden, None
+        if hidden is not None:
+            self.workbench.viewer.dims.events.point.disconnect(self._show_again)
+            hidden.visible = True
 
     def _end(self, line: str) -> None:
         self._timer.stop()

@@ -223,7 +223,7 @@ class Segmentation(QObject):
         for other in list(self._records):  # whose layers are filled anew
             if other is not record and set(other.result.layers) & set(record.result.layers):
                 self._forget(other)
-        self._stream.begin(record.result)
+        self._stream.begin(record.result, painted=self.workbench.choices.labels)
         record.begin(recipe, plane)
         if record not in self._records:
             self._records.append(record)

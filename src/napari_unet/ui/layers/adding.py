@@ -8,7 +8,9 @@ from napari.layers import Layer
 __all__ = ["add_unselected"]
 
 
-def add_unselected(viewer: ViewerModel, layer: Layer, *, above: Layer | None = None) -> None:
+def add_unselected(
+    viewer: ViewerModel, layer: Layer, *, above: Layer | None = None, below: Layer | None = None
+) -> None:
     """Add a layer; what is selected stays so: people go on painting.
 
     Parameters
@@ -17,6 +19,8 @@ def add_unselected(viewer: ViewerModel, layer: Layer, *, above: Layer | None = N
         Where to add what.
     above
         The layer right below the new one; None, or one that is gone: it comes on top.
+    below
+        In place of `above`: the layer right above the new one, as far as it is there.
 
     Notes
     -----
@@ -26,6 +30,8 @@ def add_unselected(viewer: ViewerModel, layer: Layer, *, above: Layer | None = N
     layers = viewer.layers
     selected = set(layers.selection)
     position = layers.index(above) + 1 if above in layers else len(layers)
+    if below in layers:
+        position = layers.index(below)
     with layers.selection.events.blocker_all():
         layers.insert(position, layer)
         layers.selection = selected

@@ -54,19 +54,21 @@ class ResultStream:
             layer not in self._viewer.layers for layer in result.layers
         )
 
-    def begin(self, result: Result) -> None:
+    def begin(self, result: Result, *, painted: Layer | None = None) -> None:
         """Show the result in its layers, locked; make them if there are none.
 
-        New layers are hidden until the first tile: napari takes 0.1 s to add one, and as long to
-        draw it for the first time, which need not be in one go.
+        New layers come below what is painted on the image, so that its strokes stay in sight.
+        Layers that are hidden appear with the first tile; new ones are, as napari takes 0.1 s to
+        add one, and as long to draw it for the first time, which need not be in one go.
         """
         if not result.layers:
-            self._add(result)
+            self._add(result, painted)
         for layer, pyramid in zip(result.layers, result.pyramids, strict=True):
             if not pyramid.is_shown_by(layer):
                 layer.data = pyramid.data
             else:
                 layer.refresh(extent=False)  # an array on disk is emptied and used again
+        self._hidden = tuple(layer for layer in result.layers if not layer.visible)
         for layer in result.layers:
             _lock(layer, locked=True)
         self._result = result
@@ -97,11 +99,14 @@ class ResultStream:
                 _lock(layer, locked=False)
         self._appear()
 
-    def _add(self, result: Result) -> None:
-        self._hidden = layers = result.make_layers()
+    def _add(self, result: Result, painted: Layer | None) -> None:
+        layers = result.make_layers()
+        on_image = [layer for layer in self._viewer.layers if layer in (result.image, painted)]
         for layer in layers:
             layer.visible = False
-            add_unselected(self._viewer, layer)
+            add_unselected(
+                self._viewer, layer, below=painted if on_image[-1:] == [painted] else None
+            )
         result.layers = layers
         result.names = tuple(layer.name for layer in layers)
 
