@@ -54,6 +54,22 @@ def test_background_is_the_label_that_means_it(
     assert (labels.selected_label, labels.mode) == (label, "paint")
 
 
+def test_background_looks_unlike_objects_as_long_as_it_is_painted_on(
+    painting: Painting, workbench: Workbench, labels: Labels
+) -> None:
+    def opacity() -> float:
+        return float(labels.colormap.map(1)[3])
+
+    workbench.choose(task=Task.OBJECTS, unpainted=Unpainted.IGNORED)
+    assert opacity() < 1
+    workbench.choose(task=Task.CLASSES)
+    assert opacity() == 1
+    workbench.choose(task=Task.OBJECTS)
+    assert opacity() < 1
+    workbench.choose(labels=None)
+    assert opacity() == 1
+
+
 def test_classes_without_a_background_keep_the_brush_as_it_is(
     painting: Painting, workbench: Workbench, labels: Labels
 ) -> None:

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
 from napari_unet.engine.errors import FileError, LabelsError
 from napari_unet.engine.events import LabelsTaken, TrainStarted
+from napari_unet.ui.layers.background_colour import show_background
 from napari_unet.ui.layers.class_names import class_names
 from napari_unet.ui.layers.counting import PaintCount, PaintCounter, why_not_enough
 from napari_unet.ui.layers.inputs import why_no_labels
@@ -140,7 +141,11 @@ class Painting(QObject):
         choices = self._workbench.choices
         labels = choices.labels if why_no_labels(choices.labels, choices.images) is None else None
         if labels != self._labels:
+            if self._labels is not None:
+                show_background(self._labels, None)
             self._count(labels)
+        if labels is not None:
+            show_background(labels, self.background)
 
     def _count(self, labels: Labels | None) -> None:
         if self._counter is not None:
