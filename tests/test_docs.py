@@ -98,7 +98,7 @@ def test_shown_commands_and_options_exist(page: Path) -> None:
 
 
 _PYTHON = re.compile(
-    r"\bpython (?:-m ((?:benchmarks|pretraining)(?:\.\w+)+)|([\w/]+\.py))([^`#\n]*)"
+    r"\bpython (?:-m ((?:benchmarks|docs|pretraining)(?:\.\w+)+)|([\w/]+\.py))([^`#\n]*)"
 )
 _BROUGHT = {"bioimageio": "bioimageio.core", "matplotlib": "matplotlib", "monai": "monai"}
 """Modules that neither the program nor its tests need → what installs them."""
