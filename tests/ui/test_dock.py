@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from subprocess import run
 from typing import Any
@@ -21,6 +22,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_unet.config import Task
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import StepDone, TrainDone
+from napari_unet.engine.model import Model
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import (
     comparing,
@@ -34,10 +36,12 @@ from napari_unet.ui.jobs import (
 )
 from napari_unet.ui.jobs.runner import JobState
 from napari_unet.ui.jobs.training import TrainingBegins
+from napari_unet.ui.layers.geometry import placement
 from napari_unet.ui.steps.export import ExportStep
 from napari_unet.ui.steps.labels import LabelsStep
 from napari_unet.ui.steps.segment import SegmentStep
 from napari_unet.ui.steps.train import TrainStep
+from napari_unet.ui.workbench import CurrentModel
 from tests.ui.conftest import (
     Calls,
     endless_training,
@@ -156,6 +160,29 @@ def test_after_training_the_model_is_the_one_that_segments(
     assert turns[0].model is trained.model
     press(dock, "train", qtbot)  # goes on from it
     assert calls[-1][1]["start"] is trained.model
+
+
+def test_a_model_of_other_channels_is_refused_before_a_press(
+    with_model: UNetPaint, model: Model
+) -> None:
+    workbench = with_model.workbench
+    coloured = replace(model, network=replace(model.network, in_channels=3))
+    workbench.choose(start=CurrentModel("coloured", coloured))
+    assert not can_press(with_model) & {"train", "segment", "suggest"}
+    hint = step(with_model, TrainStep).action.hint.text()
+    assert hint.startswith("The image has 1 channel, but the model was trained on 3; choose")
+    assert step(with_model, SegmentStep).hint.text() == hint
+
+
+def test_a_model_of_one_channel_learns_more_but_segments_one(
+    with_model: UNetPaint, viewer: ViewerModel
+) -> None:
+    first = with_model.workbench.choices.images[0]
+    second = viewer.add_image(first.data, name="second", **placement(first))
+    with_model.workbench.choose(images=(first, second))
+    assert "train" in can_press(with_model)
+    assert not can_press(with_model) & {"segment", "suggest"}
+    assert "train it on this image" in step(with_model, SegmentStep).hint.text()
 
 
 def test_while_segmenting_and_paused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_unet.ui.jobs.progress import count
 from napari_unet.ui.jobs.runner import JobState
 from napari_unet.ui.layers.counting import PaintCount, why_not_enough
 from napari_unet.ui.layers.inputs import why_no_image, why_no_labels
@@ -58,12 +59,13 @@ class Readiness:
 
     def why_not_train(self) -> str | None:
         """Train on labels."""
-        return self.why_not_start() or self._no_device() or self.why_no_paint()
+        reason = self.why_not_start() or self._no_device() or self.why_no_paint()
+        return reason or self._other_channels(learns=True)
 
     def why_not_segment(self) -> str | None:
         """Segment with the chosen model."""
         reason = self.why_not_start() or self._no_device() or self.why_no_image()
-        return reason or self._no_model()
+        return reason or self._no_model() or self._other_channels()
 
     def _no_device(self) -> str | None:
         return None if self.has_device else "PyTorch could not be loaded; see below."
@@ -72,3 +74,17 @@ class Readiness:
         if self.choices.model is None:
             return "Train on labels first, or choose a model."
         return None
+
+    def _other_channels(self, *, learns: bool = False) -> str | None:
+        """Use a model on these channels; one of a single channel can learn to use more."""
+        if self.choices.model is None:
+            return None
+        has = sum(3 if image.rgb else 1 for image in self.choices.images)
+        knows = self.choices.model.network.in_channels
+        if has == knows or (learns and knows == 1):
+            return None
+        cure = "train it on this image, or choose" if knows == 1 else "choose"
+        return (
+            f"The image has {count(has, 'channel')}, but the model was trained on {knows}; "
+            f"{cure} another one under Start from."
+        )

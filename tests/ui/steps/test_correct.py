@@ -118,6 +118,18 @@ def test_a_result_does_not_cover_what_was_taken_from_it(
     assert result.visible
 
 
+def test_what_was_taken_is_told_of_as_long_as_its_labels_are_chosen(
+    step: CorrectStep, labels: Labels, qtbot: QtBot
+) -> None:
+    add_result(step)
+    take(step, qtbot)
+    step.refresh()
+    assert "into 'strokes'" in step.status.text()
+    step.workbench.viewer.layers.remove(labels)
+    step.refresh()
+    assert not step.status.text()
+
+
 def test_a_result_that_was_hidden_comes_back_when_the_dock_is_closed(
     step: CorrectStep, labels: Labels, qtbot: QtBot
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from napari_unet.ui.control.records import Recipe, Record, channel_names, summar
 from napari_unet.ui.jobs import segmenting
 from napari_unet.ui.jobs.runner import JobState
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
-from napari_unet.ui.layers.inputs import image_planes, why_no_image
+from napari_unet.ui.layers.inputs import image_planes
 from napari_unet.ui.layers.results import Result, is_result, painted_planes
 from napari_unet.ui.layers.streaming import ResultStream
 from napari_unet.ui.readiness import Readiness
@@ -82,13 +83,14 @@ class Segmentation(QObject):
 
     def why_not(self, scope: Scope) -> str | None:
         """Return why it cannot start now and what to do, None if it can."""
-        reason = Readiness.of(self.workbench).why_not_segment()
+        ready, targets = Readiness.of(self.workbench), self.targets(scope)
+        if scope is Scope.LAYERS and targets:
+            of_each = (replace(ready, choices=replace(ready.choices, images=t)) for t in targets)
+            return next(filter(None, (one.why_not_segment() for one in of_each)), None)
+        reason = ready.why_not_segment()
         if reason or scope is not Scope.LAYERS:
             return reason
-        targets = self.targets(scope)
-        if not targets:
-            return "Select image layers in napari's layer list: hold Ctrl (⌘) and click them."
-        return next(filter(None, map(why_no_image, targets)), None)
+        return "Select image layers in napari's layer list: hold Ctrl (⌘) and click them."
 
     def missing(
         self, scope: Scope, kind: OutputKind, tiling: TilingConfig, objects: ObjectsConfig

@@ -37,12 +37,17 @@ class CorrectStep(Step):
         self.take = QPushButton("Take prediction")
         self.suggest = QPushButton("Suggest where to paint next")
         self.hint = Text()
+        self._told_of: tuple[Any, Any] = (None, None)  # labels and images that the line is about
         self._build()
         self._connect()
         self.refresh()
 
     def refresh(self) -> None:
         """Show what can be done, or why not, and what helps now."""
+        choices = self.workbench.choices
+        if self._told_of != (choices.labels, choices.images):
+            self._told_of = choices.labels, choices.images
+            self.tell("")
         why_not_take, why_not_suggest = self.correcting.why_not_take(), self.suggesting.why_not()
         set_ready(self.take, why_not_take, self._take_tooltip())
         set_ready(
@@ -54,7 +59,7 @@ class CorrectStep(Step):
         reasons = dict.fromkeys(filter(None, (why_not_take, why_not_suggest)))
         self.hint.setText("\n".join(reasons))
         self.hint.setVisible(bool(reasons))
-        self.coaching.setText(_coach(self.workbench.choices))
+        self.coaching.setText(_coach(choices))
 
     def release(self) -> None:
         """Let go of the controls."""
