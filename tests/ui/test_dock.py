@@ -185,6 +185,18 @@ def test_a_model_of_one_channel_learns_more_but_segments_one(
     assert "train it on this image" in step(with_model, SegmentStep).hint.text()
 
 
+def test_a_job_that_was_stopped_without_a_word_is_told_of_as_stopped(
+    dock: UNetPaint, qtbot: QtBot
+) -> None:
+    def wait(stop: Callable[[], bool]) -> Iterator[object]:
+        while not stop():
+            yield "step"
+
+    dock.workbench.run("Exporting", wait)
+    press(dock, "stop", qtbot)
+    assert dock.progress.status.text() == "Stopped."
+
+
 def test_while_segmenting_and_paused(
     with_model: UNetPaint, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:

@@ -17,7 +17,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.ui.jobs.progress import Progress
-from napari_unet.ui.jobs.runner import Job, JobRunner
+from napari_unet.ui.jobs.runner import Job, JobEnd, JobRunner
 from napari_unet.ui.layers.counting import PaintCount
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.model import Model
 
 __all__ = ["Choices", "CurrentModel", "Workbench"]
+
+_STOPPING = Progress("Stopping after the current step or tile…")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +82,9 @@ class Workbench(QObject):
         self.painted: PaintCount | None = None  # on the chosen labels; None: not counted yet
         self.runner.state_changed.connect(self.changed)
         self.runner.failed.connect(self._on_failed)
-        self.runner.finished.connect(self.ended)
+        self._last = Progress("")  # told of the job that runs
+        self.progressed.connect(self._on_progressed)
+        self.runner.finished.connect(self._on_finished)
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
     def choose(self, **choices: Any) -> None:
@@ -102,7 +106,7 @@ class Workbench(QObject):
 
     def stop(self) -> None:
         """Ask the job to end after its current step or tile, keeping what is done."""
-        self.progressed.emit(Progress("Stopping after the current step or tile…"))
+        self.progressed.emit(_STOPPING)
         self.runner.stop()
 
     def fail(self, error: UnetPaintError) -> None:
@@ -113,6 +117,15 @@ class Workbench(QObject):
         """Stop the job and let go of the viewer."""
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.runner.abandon()
+
+    def _on_progressed(self, progress: Progress) -> None:
+        self._last = progress
+
+    def _on_finished(self, end: JobEnd) -> None:
+        """Tell the end; a job that says nothing of its own about it was stopped."""
+        if end is JobEnd.STOPPED and self._last is _STOPPING:
+            self.progressed.emit(Progress("Stopped.", 0))
+        self.ended.emit(end)
 
     def _on_failed(self, error: UnetPaintError) -> None:
         self.fail(error)

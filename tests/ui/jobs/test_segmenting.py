@@ -10,6 +10,7 @@ import pytest
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine import tile_trial
 from napari_unet.engine.events import (
+    FinishReason,
     MemoryShort,
     PlaneDone,
     Resume,
@@ -100,3 +101,11 @@ def test_too_little_memory_stays_in_the_line_until_the_next_image() -> None:
     assert told(tile).endswith("Memory is short: going on with 64 px at a time on CPU, 2 threads")
     timer.tell(TurnStarted(1))
     assert "Memory" not in told(tile)
+
+
+def test_a_segmentation_that_was_stopped_is_not_called_finished() -> None:
+    timer = TurnTimer(turns=2)
+    timer.tell(TurnStarted(0))
+    done = timer.tell(SegmentDone(FinishReason.STOPPED, (), 1.0))
+    assert done is not None
+    assert (done.text, done.fraction) == ("Segmenting was stopped.", 0)

@@ -469,6 +469,7 @@ def test_states_of_the_search(
     assert step.suggest.toolTip() == "Looking for unsure places… wait, or press Stop."
     with qtbot.waitSignal(step.workbench.ended):
         step.workbench.stop()
+    assert step.status.text() == "It was stopped before an unsure place was found."
     assert step.suggest.isEnabled()
     failing = failing_job(EngineError("Out of memory."))
     monkeypatch.setattr(jobs, "suggest_places", lambda *_, **__: failing)

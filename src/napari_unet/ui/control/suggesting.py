@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.config import Unpainted
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.ui.jobs import suggesting
+from napari_unet.ui.jobs.runner import JobEnd, JobState
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.jumping import jump_to
@@ -34,6 +35,7 @@ class Suggesting(QObject):
         self._places: list[Place] = []  # still to be shown, the least sure first
         self._basis = workbench.choices  # what they were found with
         self._followed: Labels | None = None
+        self._found = False  # a place, by the last search
         self._running = False
         workbench.changed.connect(self._on_changed)
         workbench.runner.reported.connect(self._on_reported)
@@ -73,7 +75,7 @@ class Suggesting(QObject):
             count=_AT_ONCE,
             unpainted=chosen.unpainted,
         )
-        self._running = True
+        self._running, self._found = True, False
         self.told.emit("")
         self.workbench.run("Looking for unsure places", job)
 
@@ -86,7 +88,7 @@ class Suggesting(QObject):
     def _jump(self) -> None:
         image = self.workbench.choices.image
         assert image is not None
-        place = self._places.pop(0)
+        place, self._found = self._places.pop(0), True
         jump_to(self.workbench.viewer, image, place)
         self.told.emit(suggesting.describe_place(place))
 
@@ -98,10 +100,12 @@ class Suggesting(QObject):
             self._places = list(event.places)
             if self._places and self.workbench.choices.image is not None:
                 self._jump()
-            else:
+            elif self.workbench.runner.state is not JobState.CANCELLING:
                 self.told.emit("No unsure place was found that is not painted yet.")
 
-    def _on_finished(self) -> None:
+    def _on_finished(self, end: JobEnd) -> None:
+        if self._running and not self._found and end is JobEnd.STOPPED:
+            self.told.emit("It was stopped before an unsure place was found.")
         self._running = False
 
     def _on_changed(self) -> None:

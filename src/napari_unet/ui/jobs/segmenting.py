@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.events import (
+    FinishReason,
     MemoryShort,
     PlaneDone,
     Resume,
@@ -110,6 +111,7 @@ class TurnTimer:
     def __init__(self, turns: int) -> None:
         self._turns = turns
         self._turn = 0  # from 0
+        self._fraction = 0.0  # of all turns that is done
         self._began = time.monotonic()
         self._last_lap = 0.0
         self._paused_at: float | None = None
@@ -151,13 +153,15 @@ class TurnTimer:
                 return Progress("Finding the fastest tile size…", fraction)
             case TileDone():
                 return self._tell_tile(event)
+            case SegmentDone(reason=FinishReason.STOPPED):
+                return Progress("Segmenting was stopped.", self._fraction)
             case SegmentDone() if self._turn + 1 == self._turns:
                 return Progress("Segmented.", 1)
         return None
 
     def _tell_tile(self, event: TileDone) -> Progress:
         self._pixels += (event.y.stop - event.y.start) * (event.x.stop - event.x.start)
-        fraction = (self._turn + event.done / event.total) / self._turns
+        fraction = self._fraction = (self._turn + event.done / event.total) / self._turns
         parts = [f"Tile {event.done:,} of {event.total:,}"]
         if self._turns > 1:
             parts.insert(0, f"Layer {self._turn + 1} of {self._turns}")
