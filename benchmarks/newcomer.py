@@ -256,6 +256,7 @@ def compare(newcomer: Newcomer) -> None:
     newcomer.see("truth dropped", "Compare")
     step: Any = newcomer.step("Compare")
     dropped = newcomer.viewer.layers[-1]
+    dropped.visible = False
     if step.truth.findText(dropped.name) < 0 or not newcomer.way.is_objects:
         image = newcomer.dock.workbench.choices.image
         assert image is not None
