@@ -22,7 +22,8 @@ from napari_unet.config import ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.instances import cut_objects
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.planes import Planes
-from napari_unet.engine.smallest import SMALLEST_OBJECT, ObjectSizes, smallest_object
+from napari_unet.engine.record import ObjectSizes
+from napari_unet.engine.smallest import SMALLEST_OBJECT, smallest_object
 from napari_unet.engine.targets import IGNORED, LabelScheme
 
 __all__ = ["SETTINGS", "Forest", "GrownForests", "grow_forests", "segment_planes"]

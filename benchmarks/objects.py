@@ -22,8 +22,9 @@ from napari_unet.config import ObjectsConfig
 from napari_unet.engine.instances import cut_objects
 from napari_unet.engine.metrics import average_precision, seg_scores
 from napari_unet.engine.overlaps import count_overlaps
+from napari_unet.engine.record import ObjectSizes
 from napari_unet.engine.separation import separate
-from napari_unet.engine.smallest import ObjectSizes, smallest_object
+from napari_unet.engine.smallest import smallest_object
 from napari_unet.io.samples import synthetic_cells
 
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", Path(__file__).parents[2] / "shared" / "data"))

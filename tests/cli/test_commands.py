@@ -33,7 +33,8 @@ from napari_unet.engine import predict, tile_trial
 from napari_unet.engine.computer import Computer
 from napari_unet.engine.device import DEVICES
 from napari_unet.engine.metrics import average_precision, mean_iou, seg_score
-from napari_unet.engine.model import Model, TrainRecord
+from napari_unet.engine.model import Model
+from napari_unet.engine.record import TrainRecord
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.known_sides import KeptSides

@@ -11,7 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from napari_unet.engine.head import fit_head
-from napari_unet.engine.model import TrainRecord
+from napari_unet.engine.record import TrainRecord
 from napari_unet.engine.sampling import Batch
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.unet import UNet, margin

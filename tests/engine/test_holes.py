@@ -11,7 +11,7 @@ import pytest
 from napari_unet.config import ObjectsConfig, Unpainted
 from napari_unet.engine.holes import as_painted, measure_holes
 from napari_unet.engine.instances import cut_objects
-from napari_unet.engine.smallest import ObjectSizes
+from napari_unet.engine.record import ObjectSizes
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 from tests.engine.test_smallest import painted
 

@@ -37,7 +37,7 @@ from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
 from napari_unet.engine.predict import segment
 from napari_unet.engine.predictor import Predictor
-from napari_unet.engine.smallest import ObjectSizes
+from napari_unet.engine.record import ObjectSizes
 from napari_unet.engine.tiles import Tile
 from napari_unet.engine.unet import UNet
 from tests.engine.conftest import BuiltNetworks

@@ -12,12 +12,8 @@ from napari_unet.config import ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.normalize import Normalization
 from napari_unet.engine.painted import PaintedStack, read_painted
 from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.smallest import (
-    SMALLEST_OBJECT,
-    ObjectSizes,
-    measure_objects,
-    smallest_object,
-)
+from napari_unet.engine.record import ObjectSizes
+from napari_unet.engine.smallest import SMALLEST_OBJECT, measure_objects, smallest_object
 from napari_unet.engine.targets import LabelScheme
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 

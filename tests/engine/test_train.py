@@ -26,7 +26,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.smallest import ObjectSizes
+from napari_unet.engine.record import ObjectSizes
 from napari_unet.engine.train import fit
 from napari_unet.engine.trainer import Trainer, _pull_to_first_answer
 from tests.engine.conftest import BuiltNetworks

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unet.engine.model import HeldOut
 from napari_unet.engine.painted import PaintedPlane, PaintedStack
+from napari_unet.engine.record import HeldOut
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.validation import Split
 

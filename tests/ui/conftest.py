@@ -27,8 +27,9 @@ from napari_unet.engine.events import (
     TileDone,
     TrainDone,
 )
-from napari_unet.engine.model import Model, TrainRecord, fresh_model
+from napari_unet.engine.model import Model, fresh_model
 from napari_unet.engine.normalize import Normalization
+from napari_unet.engine.record import TrainRecord
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import devices, models, segmenting
 from napari_unet.ui.jobs.runner import Job

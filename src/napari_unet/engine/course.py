@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_unet.config import TrainConfig
 from napari_unet.engine.corrections import find_new_paint, measure_wrong
-from napari_unet.engine.device import engine_errors
+from napari_unet.engine.device import engine_errors, free_cached_memory
 from napari_unet.engine.errors import EngineError, OutOfMemoryError, UnetPaintError
 from napari_unet.engine.events import (
     Corrected,
@@ -30,7 +30,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.keeper import Best, Keeper
 from napari_unet.engine.lessons import Lessons
-from napari_unet.engine.means import Means, free_cached_memory, within_means
+from napari_unet.engine.means import Means, within_means
 from napari_unet.engine.pace import Pace
 from napari_unet.engine.preview import Predict, Previewer
 from napari_unet.engine.trainer import Trainer

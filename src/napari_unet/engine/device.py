@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -21,6 +21,8 @@ __all__ = [
     "DeviceChoice",
     "available_devices",
     "engine_errors",
+    "fallback",
+    "free_cached_memory",
     "is_out_of_memory",
     "pick_device",
 ]
@@ -163,3 +165,15 @@ def _out_of_memory(device: DeviceChoice) -> OutOfMemoryError:
     return OutOfMemoryError(
         f"{device.name} ran out of memory; choose a smaller patch or tile, or {cure}."
     )
+
+
+def fallback(device: DeviceChoice) -> DeviceChoice:
+    """Return the CPU, in place of a device with too little memory."""
+    return replace(pick_device("cpu"), reason=f"{device.name} has too little memory")
+
+
+def free_cached_memory() -> None:
+    """Give back what torch holds of a GPU's memory without using it."""
+    torch.cuda.empty_cache()  # nothing, where there is no such GPU
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()

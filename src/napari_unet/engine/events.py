@@ -13,7 +13,8 @@ from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.planes import Planes
 
 if TYPE_CHECKING:  # the window knows the events before torch is loaded
-    from napari_unet.engine.model import HeldOut, Model
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.record import HeldOut
 
 __all__ = [
     "Corrected",

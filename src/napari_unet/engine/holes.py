@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_unet.config import ObjectsConfig
-from napari_unet.engine.smallest import ObjectSizes, smallest_object
+from napari_unet.engine.record import ObjectSizes
+from napari_unet.engine.smallest import smallest_object
 
 if TYPE_CHECKING:
     from napari_unet.engine.painted import PaintedPlane, PaintedStack

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import torch
 
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
-from napari_unet.engine.model import HeldOut
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.object_size import choose_reduction
 from napari_unet.engine.on_plane import held_out_on_plane, pixels_on_plane
 from napari_unet.engine.painted import read_painted, require_labels_of
 from napari_unet.engine.planes import Planes
+from napari_unet.engine.record import HeldOut
 from napari_unet.engine.reduction import Reduction
 from napari_unet.engine.sampling import PatchSampler, patch_context
 from napari_unet.engine.targets import LabelScheme

@@ -6,8 +6,8 @@ import numpy as np
 
 from napari_unet.config import Unpainted
 from napari_unet.engine.errors import FileError, OutOfMemoryError, UnetPaintError
-from napari_unet.engine.model import HeldOut
 from napari_unet.engine.painted import PaintedPlane, PaintedReader, PaintedStack
+from napari_unet.engine.record import HeldOut
 from napari_unet.engine.validation import Split
 
 __all__ = ["Lessons"]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-import torch
-
-from napari_unet.engine.device import DeviceChoice, engine_errors, pick_device
+from napari_unet.engine.device import DeviceChoice, engine_errors, fallback, free_cached_memory
 from napari_unet.engine.errors import OutOfMemoryError
 from napari_unet.engine.events import MemoryShort
 
-__all__ = ["Means", "fallback", "free_cached_memory", "within_means"]
+__all__ = ["Means", "within_means"]
 
 _SMALLEST_PATCH = 32  # pixels
 
@@ -74,15 +72,3 @@ def within_means(
         free_cached_memory()  # only now, since the error held what had been computed
         is_adapted = False
         yield MemoryShort(str(means.device), means.patch)
-
-
-def fallback(device: DeviceChoice) -> DeviceChoice:
-    """Return the CPU, in place of a device with too little memory."""
-    return replace(pick_device("cpu"), reason=f"{device.name} has too little memory")
-
-
-def free_cached_memory() -> None:
-    """Give back what torch holds of a GPU's memory without using it."""
-    torch.cuda.empty_cache()  # nothing, where there is no such GPU
-    if torch.backends.mps.is_available():
-        torch.mps.empty_cache()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,45 +12,12 @@ from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.normalize import Normalization
-from napari_unet.engine.smallest import ObjectSizes
+from napari_unet.engine.record import TrainRecord
 from napari_unet.engine.unet import UNet, initialise
 
-__all__ = ["HeldOut", "Model", "TrainRecord", "adapt", "fresh_model"]
+__all__ = ["Model", "adapt", "fresh_model"]
 
 _FIRST = "down.0.0.weight"  # of the convolution that sees the image
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """A block of painted pixels that was kept for validation, never trained on."""
-
-    plane: int
-    y: tuple[int, int]  # start, stop, pixels
-    x: tuple[int, int]
-    pixels: int  # painted pixels inside
-
-
-@dataclass(frozen=True, slots=True)
-class TrainRecord:
-    """How a model came about, so that it can be reported and repeated."""
-
-    started: str = ""  # UTC, ISO 8601
-    version: str = ""  # of napari-unet-paint
-    start: str = "scratch"  # what the weights were before
-    device: str = ""
-    steps: int = 0  # gradient updates done
-    best_step: int = 0  # the update whose weights were kept
-    seconds: float = 0.0
-    finished: str = ""  # why training ended
-    labelled_pixels: int = 0
-    painted_objects: ObjectSizes | None = None  # None: classes, or objects of unknown size
-    smallest_hole: int | None = (
-        None  # painted as background in objects, pixels; None: there is none
-    )
-    held_out: tuple[HeldOut, ...] = ()
-    validation_loss: float | None = None  # of the kept weights
-    validation_iou: float | None = None  # mean over the classes
-    settings: Mapping[str, Any] = field(default_factory=dict)  # TrainConfig as plain values
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.reduction import Reduction
 
 if TYPE_CHECKING:
-    from napari_unet.engine.model import HeldOut
+    from napari_unet.engine.record import HeldOut
 
 __all__ = ["events_on_plane", "held_out_on_plane", "known_in_blocks", "pixels_on_plane"]
 

@@ -12,8 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_unet.engine.device import is_out_of_memory
-from napari_unet.engine.means import free_cached_memory
+from napari_unet.engine.device import free_cached_memory, is_out_of_memory
 from napari_unet.engine.precision import without_tensor_float
 from napari_unet.engine.rotation import Rotation
 from napari_unet.engine.tile_side import SMALLEST_SIDE

@@ -13,10 +13,9 @@ import numpy.typing as npt
 from napari_unet.engine.computer import Computer
 from napari_unet.engine.counts import count
 from napari_unet.engine.decode import Probabilities
-from napari_unet.engine.device import DeviceChoice, engine_errors
+from napari_unet.engine.device import DeviceChoice, engine_errors, fallback, free_cached_memory
 from napari_unet.engine.errors import ImageError, OutOfMemoryError
 from napari_unet.engine.events import MemoryShort, SideTried
-from napari_unet.engine.means import fallback, free_cached_memory
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.overlap import predict_averaged

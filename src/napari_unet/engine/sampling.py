@@ -13,8 +13,8 @@ from torch import Tensor
 
 from napari_unet.config import AugmentConfig, Sampling, TrainConfig
 from napari_unet.engine import augment
-from napari_unet.engine.model import HeldOut
 from napari_unet.engine.painted import PaintedPlane, PaintedStack
+from napari_unet.engine.record import HeldOut
 from napari_unet.engine.targets import IGNORED
 from napari_unet.engine.unet import margin, valid_output_size
 

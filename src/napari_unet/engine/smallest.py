@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +9,12 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_unet.config import ObjectsConfig
+from napari_unet.engine.record import ObjectSizes
 
 if TYPE_CHECKING:
     from napari_unet.engine.painted import PaintedStack
 
-__all__ = ["SMALLEST_OBJECT", "ObjectSizes", "measure_objects", "smallest_object"]
+__all__ = ["SMALLEST_OBJECT", "measure_objects", "smallest_object"]
 
 SMALLEST_OBJECT = 16
 """Pixels of the smallest object while nothing is known of the painted ones, and at least."""
@@ -22,18 +22,6 @@ SMALLEST_OBJECT = 16
 _OF_SMALLEST = 4  # an object may be this many times smaller than the smallest painted one
 _OF_MEDIAN = 20  # and this many times smaller than half of the painted ones
 _PLANES = 16  # painted planes that are looked at
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectSizes:
-    """Areas of the painted objects, pixels of the plane."""
-
-    smallest: int
-    median: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.smallest <= self.median:
-            raise ValueError(f"painted objects of {self.smallest} and {self.median} px")
 
 
 def measure_objects(stack: PaintedStack, *, pixels: int = 1) -> ObjectSizes | None:

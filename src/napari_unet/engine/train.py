@@ -28,16 +28,17 @@ from napari_unet.engine.events import (
 from napari_unet.engine.holes import as_painted, measure_holes
 from napari_unet.engine.lessons import Lessons
 from napari_unet.engine.means import Means, within_means
-from napari_unet.engine.model import Model, TrainRecord, adapt, fresh_model
+from napari_unet.engine.model import Model, adapt, fresh_model
 from napari_unet.engine.normalize import measure
 from napari_unet.engine.object_size import choose_reduction
 from napari_unet.engine.on_plane import events_on_plane, known_in_blocks
 from napari_unet.engine.painted import PaintedReader, PaintedStack, require_labels_of
 from napari_unet.engine.planes import Planes
 from napari_unet.engine.preview import Previewer
+from napari_unet.engine.record import ObjectSizes, TrainRecord
 from napari_unet.engine.reduction import Reduction
 from napari_unet.engine.sampling import patch_context
-from napari_unet.engine.smallest import ObjectSizes, measure_objects
+from napari_unet.engine.smallest import measure_objects
 from napari_unet.engine.targets import LabelScheme
 from napari_unet.engine.tiles import Tile
 from napari_unet.engine.trainer import Trainer

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.engine.model import HeldOut
 from napari_unet.engine.painted import PaintedPlane, PaintedStack
+from napari_unet.engine.record import HeldOut
 from napari_unet.engine.targets import IGNORED
 
 __all__ = ["Split"]

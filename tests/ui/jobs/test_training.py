@@ -26,8 +26,9 @@ from napari_unet.engine.events import (
     Validated,
     never,
 )
-from napari_unet.engine.model import HeldOut, Model, TrainRecord
+from napari_unet.engine.model import Model
 from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.record import HeldOut, TrainRecord
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.ui.jobs.training import (

@@ -32,7 +32,8 @@ from napari_unet.ui.jobs.runner import Awaited, Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.device import DeviceChoice
-    from napari_unet.engine.model import Model, TrainRecord
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.record import TrainRecord
 
 __all__ = [
     "LAST_TRAINED",

@@ -1,0 +1,54 @@
+"""How a model came about: frozen facts that are kept with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["HeldOut", "ObjectSizes", "TrainRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSizes:
+    """Areas of the painted objects, pixels of the plane."""
+
+    smallest: int
+    median: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.smallest <= self.median:
+            raise ValueError(f"painted objects of {self.smallest} and {self.median} px")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A block of painted pixels that was kept for validation, never trained on."""
+
+    plane: int
+    y: tuple[int, int]  # start, stop, pixels
+    x: tuple[int, int]
+    pixels: int  # painted pixels inside
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRecord:
+    """How a model came about, so that it can be reported and repeated."""
+
+    started: str = ""  # UTC, ISO 8601
+    version: str = ""  # of napari-unet-paint
+    start: str = "scratch"  # what the weights were before
+    device: str = ""
+    steps: int = 0  # gradient updates done
+    best_step: int = 0  # the update whose weights were kept
+    seconds: float = 0.0
+    finished: str = ""  # why training ended
+    labelled_pixels: int = 0
+    painted_objects: ObjectSizes | None = None  # None: classes, or objects of unknown size
+    smallest_hole: int | None = (
+        None  # painted as background in objects, pixels; None: there is none
+    )
+    held_out: tuple[HeldOut, ...] = ()
+    validation_loss: float | None = None  # of the kept weights
+    validation_iou: float | None = None  # mean over the classes
+    settings: Mapping[str, Any] = field(default_factory=dict)  # TrainConfig as plain values
