@@ -2,8 +2,8 @@
 
     python tools/rooms.py
 
-A room is a layer of a contract in `pyproject.toml` (import-linter's); an arrow is an import, counted
-by importing files. Imports for types only count, too: a reader follows them all the same. Exit status
+A room is a layer of a contract in `pyproject.toml`; an arrow is an import, counted by importing
+files. Imports for types only count, too: a reader follows them all the same. Exit status
 1: an arrow leads to a higher room, or to another one on the same floor.
 """
 
