@@ -29,7 +29,7 @@ types:  ## types, strictly
 
 arch:  ## which room may import which
 	$(SETUP) check
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache && $(BIN)/python tools/rooms.py
 
 docs:  ## links and commands of the pages, examples of the docstrings
 	$(SETUP) test

@@ -17,8 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_unet.engine.model import fresh_model
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.network import UNet, fresh_model
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 from pretraining.dormant import find_dormant

@@ -18,15 +18,11 @@ from benchmarks.microscopy_sets import SETS
 from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, score
 from napari_unet.cli.settings import train_config
 from napari_unet.config import Balance, NetworkConfig, Task, TrainConfig, Unpainted
-from napari_unet.engine import trainer
-from napari_unet.engine.collect import whole_planes
-from napari_unet.engine.device import pick_device
 from napari_unet.engine.events import TrainDone
-from napari_unet.engine.head import fit_head
-from napari_unet.engine.model import Model
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predict import segment
-from napari_unet.engine.train import fit
+from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.stack import ArrayPlanes
+from napari_unet.engine.training import fit, fit_head, trainer
 from napari_unet.io.bundled import DEFAULT
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model

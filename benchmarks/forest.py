@@ -19,12 +19,10 @@ from skimage.feature import multiscale_basic_features
 from sklearn.ensemble import RandomForestClassifier
 
 from napari_unet.config import ObjectsConfig, Task, TrainConfig, Unpainted
-from napari_unet.engine.instances import cut_objects
-from napari_unet.engine.normalize import measure
-from napari_unet.engine.planes import Planes
-from napari_unet.engine.record import ObjectSizes
-from napari_unet.engine.smallest import SMALLEST_OBJECT, smallest_object
-from napari_unet.engine.targets import IGNORED, LabelScheme
+from napari_unet.engine.network import ObjectSizes
+from napari_unet.engine.objects import cut_objects
+from napari_unet.engine.paint import IGNORED, SMALLEST_OBJECT, LabelScheme, smallest_object
+from napari_unet.engine.stack import Planes, measure
 
 __all__ = ["SETTINGS", "Forest", "GrownForests", "grow_forests", "segment_planes"]
 

@@ -37,15 +37,18 @@ from benchmarks.profiles import profile, render
 from benchmarks.speed import BareLoop, count, make_trainer, repeat
 from benchmarks.speed_peers import count_operations
 from napari_unet.config import NETWORKS, RECIPES, Task
-from napari_unet.engine.device import DEVICES, DeviceChoice, pick_device
-from napari_unet.engine.folded import FoldedUNet
-from napari_unet.engine.model import fresh_model
-from napari_unet.engine.normalize import Normalization
-from napari_unet.engine.overlap import network_probabilities
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predict import segment
-from napari_unet.engine.predictor import Predictor
-from napari_unet.engine.unet import UNet, margin, valid_output_size
+from napari_unet.engine.network import (
+    DEVICES,
+    DeviceChoice,
+    FoldedUNet,
+    UNet,
+    fresh_model,
+    margin,
+    pick_device,
+    valid_output_size,
+)
+from napari_unet.engine.prediction import Predictor, network_probabilities, segment
+from napari_unet.engine.stack import ArrayPlanes, Normalization
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 from napari_unet.io.samples import paint_strokes, synthetic_cells

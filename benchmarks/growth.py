@@ -23,12 +23,11 @@ import torch
 
 from benchmarks.speed import round_objects
 from napari_unet.config import ObjectsConfig, TilingConfig
-from napari_unet.engine.border import border_weights
-from napari_unet.engine.device import pick_device
-from napari_unet.engine.instances import cut_objects
-from napari_unet.engine.model import Model
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predict import segment
+from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.objects import cut_objects
+from napari_unet.engine.paint import border_weights
+from napari_unet.engine.prediction import segment
+from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 from napari_unet.io.samples import synthetic_cells

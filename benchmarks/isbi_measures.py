@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from napari_unet.engine.threshold_scan import Section, best_scores, scan_thresholds
-from napari_unet.engine.warping import near_borders
+from benchmarks.threshold_scan import Section, best_scores, scan_thresholds
+from benchmarks.warping import near_borders
 
 
 def sections(

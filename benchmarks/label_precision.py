@@ -28,12 +28,8 @@ from benchmarks.microscopy_sets import SETS, MicroscopySet
 from benchmarks.speed import openvino_hidden
 from benchmarks.stroke_budgets import cached_set, train_steps
 from napari_unet.config import ObjectsConfig, OutputKind, Task
-from napari_unet.engine import computer
-from napari_unet.engine.collect import whole_planes
-from napari_unet.engine.device import pick_device
-from napari_unet.engine.model import Model
-from napari_unet.engine.predict import segment
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.network import Model, UNet, pick_device
+from napari_unet.engine.prediction import backend, segment, whole_planes
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 
@@ -119,7 +115,7 @@ def computed_in(arithmetic: Arithmetic | None) -> Iterator[None]:
     with (
         mock.patch.object(Model, "build", emulating),
         openvino_hidden(),
-        mock.patch.object(computer, "FoldedUNet", lambda network: network),  # as on a GPU
+        mock.patch.object(backend, "FoldedUNet", lambda network: network),  # as on a GPU
     ):
         yield
 

@@ -25,11 +25,10 @@ import tifffile
 from scipy import ndimage
 
 from benchmarks.linking_rules import Links, Rule, link_by_rule
-from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.events import Resume
-from napari_unet.engine.linking import PlaneLinker
-from napari_unet.engine.metrics import average_precision, seg_score
-from napari_unet.engine.overlaps import count_overlaps
+from napari_unet.engine.objects import PlaneLinker, count_overlaps
+from napari_unet.engine.scores import average_precision, seg_score
+from napari_unet.engine.stack import RunLabels
 
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SMALLEST_CUT = 20  # pixels of an object that a degraded plane may cut in two
@@ -130,7 +129,7 @@ def link_by_package(planes: list[Labels]) -> Links:
     used = 0
     for plane in order:
         labels = planes[plane]
-        numbered = CompactLabels.of(np.where(labels, labels + used, 0))
+        numbered = RunLabels.of(np.where(labels, labels + used, 0))
         linked, new = linker.link(plane, numbered, used + 1)
         used += new
         table = np.zeros(int(labels.max()) + 1, dtype=np.int64)

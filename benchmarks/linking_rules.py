@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from napari_unet.engine.overlaps import count_overlaps
+from napari_unet.engine.objects import count_overlaps
 
 __all__ = ["Links", "Rule", "link_by_rule"]
 

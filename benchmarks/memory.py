@@ -29,8 +29,8 @@ import psutil  # type: ignore[import-untyped]
 import zarr
 
 from napari_unet.config import NetworkConfig, Task
-from napari_unet.engine.model import fresh_model
-from napari_unet.engine.normalize import Normalization
+from napari_unet.engine.network import fresh_model
+from napari_unet.engine.stack import Normalization
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.library import find_model

@@ -20,7 +20,7 @@ import tifffile
 
 from benchmarks.undecided import UNDECIDED, read_sequence
 from napari_unet.config import Task
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.stack import ArrayPlanes
 from pretraining.held_out import is_held_out_bbbc039, is_held_out_dsb
 
 __all__ = ["DATA", "SETS", "MicroscopySet", "sequence"]

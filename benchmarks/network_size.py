@@ -23,11 +23,9 @@ from benchmarks.microscopy_sets import SETS
 from benchmarks.stroke_budgets import BUDGETS, cached_set, run_network, train_steps
 from benchmarks.stroke_cells import Cell
 from napari_unet.config import OutputKind
-from napari_unet.engine.device import pick_device
-from napari_unet.engine.model import Model
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predict import segment
-from napari_unet.engine.unet import margin
+from napari_unet.engine.network import Model, margin, pick_device
+from napari_unet.engine.prediction import segment
+from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 

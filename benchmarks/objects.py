@@ -19,12 +19,10 @@ import numpy.typing as npt
 import tifffile
 
 from napari_unet.config import ObjectsConfig
-from napari_unet.engine.instances import cut_objects
-from napari_unet.engine.metrics import average_precision, seg_scores
-from napari_unet.engine.overlaps import count_overlaps
-from napari_unet.engine.record import ObjectSizes
-from napari_unet.engine.separation import separate
-from napari_unet.engine.smallest import smallest_object
+from napari_unet.engine.network import ObjectSizes
+from napari_unet.engine.objects import count_overlaps, cut_objects
+from napari_unet.engine.paint import separate, smallest_object
+from napari_unet.engine.scores import average_precision, seg_scores
 from napari_unet.io.samples import synthetic_cells
 
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", Path(__file__).parents[2] / "shared" / "data"))

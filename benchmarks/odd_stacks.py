@@ -31,13 +31,11 @@ from benchmarks.stroke_budgets import cached_set, paint_budget, score
 from benchmarks.undecided import UNDECIDED
 from napari_unet.cli.settings import train_config
 from napari_unet.config import Unpainted
-from napari_unet.engine.collect import whole_planes
-from napari_unet.engine.device import pick_device
 from napari_unet.engine.events import TrainDone
-from napari_unet.engine.model import Model
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predict import segment
-from napari_unet.engine.train import fit
+from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.stack import ArrayPlanes
+from napari_unet.engine.training import fit
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 

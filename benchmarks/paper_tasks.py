@@ -27,6 +27,7 @@ from skimage import measure as measure_regions
 
 from benchmarks.microscopy_sets import DATA, MicroscopySet, sequence
 from benchmarks.stroke_budgets import name_of_weights, score
+from benchmarks.threshold_scan import Section, best_scores, scan_thresholds
 from napari_unet.cli.settings import train_config
 from napari_unet.config import (
     NETWORKS,
@@ -39,14 +40,11 @@ from napari_unet.config import (
     Unpainted,
     preset_of,
 )
-from napari_unet.engine.collect import whole_planes
-from napari_unet.engine.device import pick_device
 from napari_unet.engine.events import TrainDone
-from napari_unet.engine.model import Model
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predict import segment
-from napari_unet.engine.threshold_scan import Section, best_scores, scan_thresholds
-from napari_unet.engine.train import fit
+from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.stack import ArrayPlanes
+from napari_unet.engine.training import fit
 from napari_unet.io.bundled import DEFAULT
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model

@@ -39,12 +39,10 @@ import numpy.typing as npt
 import napari_unet
 from napari_unet.cli.settings import train_config
 from napari_unet.config import OutputKind, Task, Unpainted
-from napari_unet.engine.device import pick_device
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predict import segment
-from napari_unet.engine.predictor import Predictor
-from napari_unet.engine.tiles import Tile
-from napari_unet.engine.train import fit
+from napari_unet.engine.network import pick_device
+from napari_unet.engine.prediction import Predictor, segment
+from napari_unet.engine.stack import ArrayPlanes, Tile
+from napari_unet.engine.training import fit
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 from napari_unet.io.samples import synthetic_cells
@@ -71,7 +69,7 @@ def segment_plane() -> Callable[[], object]:
 def cut_objects() -> Callable[[], object]:
     """Return the work of cutting probabilities into objects, as if the network took no time."""
     # Older code, which `--before` sets beside today's, has no such module.
-    from napari_unet.engine.collect import whole_planes  # noqa: PLC0415
+    from napari_unet.engine.prediction import whole_planes  # noqa: PLC0415
 
     model = load_model(find_model("light"))
     planes = ArrayPlanes(synthetic_cells(seed=1, planes=1, shape=(SIDE, SIDE)).image)

@@ -154,9 +154,9 @@ def long_training() -> TrainConfig:
 
 def short_model() -> Any:
     """Return a light network that has been trained for some seconds."""
-    from napari_unet.engine.device import pick_device  # noqa: PLC0415  # the dock loads torch
-    from napari_unet.engine.planes import ArrayPlanes  # noqa: PLC0415
-    from napari_unet.engine.train import fit  # noqa: PLC0415
+    from napari_unet.engine.network import pick_device  # noqa: PLC0415  # the dock loads torch
+    from napari_unet.engine.stack import ArrayPlanes  # noqa: PLC0415
+    from napari_unet.engine.training import fit  # noqa: PLC0415
 
     sample = make_sample()
     *_, done = fit(

@@ -63,22 +63,26 @@ from napari_unet.config import (
     TrainConfig,
     Unpainted,
 )
-from napari_unet.engine import augment, openvino_network
-from napari_unet.engine.border import border_weights
-from napari_unet.engine.device import pick_device
-from napari_unet.engine.lessons import Lessons
-from napari_unet.engine.loss import weighted_cross_entropy
-from napari_unet.engine.model import Model, fresh_model
-from napari_unet.engine.normalize import Normalization, measure
-from napari_unet.engine.painted import PaintedReader
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.precision import arrange, multiplies_faster_in_bfloat16
-from napari_unet.engine.predict import segment
-from napari_unet.engine.sampling import patch_context
-from napari_unet.engine.targets import LabelScheme
-from napari_unet.engine.trainer import Trainer
-from napari_unet.engine.unet import margin, valid_output_size
-from napari_unet.engine.validation import Split
+from napari_unet.engine.network import (
+    Model,
+    arrange,
+    fresh_model,
+    margin,
+    multiplies_faster_in_bfloat16,
+    openvino_network,
+    pick_device,
+    valid_output_size,
+)
+from napari_unet.engine.paint import LabelScheme, PaintedReader, Split, border_weights
+from napari_unet.engine.prediction import segment
+from napari_unet.engine.stack import ArrayPlanes, Normalization, measure
+from napari_unet.engine.training import (
+    Lessons,
+    Trainer,
+    augment,
+    patch_context,
+    weighted_cross_entropy,
+)
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 from napari_unet.io.samples import paint_strokes, synthetic_cells

@@ -14,8 +14,8 @@ import torch
 from scipy import ndimage
 from torch import nn
 
-from napari_unet.engine.tiles import cut_plane
-from napari_unet.engine.unet import UNet, margin, stride, valid_output_size
+from napari_unet.engine.network import UNet, margin, stride, valid_output_size
+from napari_unet.engine.stack import cut_plane
 
 __all__ = [
     "bioimageio_blocks",

@@ -23,12 +23,9 @@ import numpy as np
 
 from benchmarks.speed import SIDE, in_turns, openvino_hidden, predict
 from napari_unet.config import NETWORKS, NetworkConfig, Task
-from napari_unet.engine import tile_trial
-from napari_unet.engine.device import pick_device
-from napari_unet.engine.model import Model, fresh_model
-from napari_unet.engine.normalize import measure
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.predictor import Predictor
+from napari_unet.engine.network import Model, fresh_model, pick_device
+from napari_unet.engine.prediction import Predictor, tile_trial
+from napari_unet.engine.stack import ArrayPlanes, measure
 
 SHAPES = ((16, 4), (32, 4), (16, 5), (32, 5))  # channels, levels
 IMAGE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE)).astype(np.uint8)

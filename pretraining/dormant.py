@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.network import UNet
 
 __all__ = ["Dormant", "find_dormant", "recycle"]
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_unet.engine.loss import weighted_cross_entropy
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.network import UNet
+from napari_unet.engine.training import weighted_cross_entropy
 from pretraining.synthetic.scene import KINDS
 
 __all__ = ["Lesson", "Losses", "Pupil"]

@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet.engine.border import border_weights
-from napari_unet.engine.normalize import Normalization
-from napari_unet.engine.separation import separate
+from napari_unet.engine.paint import border_weights, separate
+from napari_unet.engine.stack import Normalization
 from pretraining.real import RealImage, list_real, real_scene
 from pretraining.synthetic import electron, fluorescence, transmitted
 from pretraining.synthetic.anatomy import outlines

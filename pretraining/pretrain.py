@@ -25,11 +25,16 @@ from torch import Tensor, nn
 
 from napari_unet import __version__
 from napari_unet.config import AugmentConfig, NetworkConfig, Task
-from napari_unet.engine import augment
-from napari_unet.engine.model import Model
-from napari_unet.engine.normalize import Normalization
-from napari_unet.engine.record import TrainRecord
-from napari_unet.engine.unet import UNet, initialise, margin, valid_output_size
+from napari_unet.engine.network import (
+    Model,
+    TrainRecord,
+    UNet,
+    initialise,
+    margin,
+    valid_output_size,
+)
+from napari_unet.engine.stack import Normalization
+from napari_unet.engine.training import augment
 from napari_unet.io.checkpoints import save_model
 from pretraining.dormant import find_dormant, recycle
 from pretraining.objectives import Lesson, Losses, Pupil

@@ -14,7 +14,7 @@ import numpy as np
 import platformdirs
 import pytest
 
-from napari_unet.engine import openvino_network
+from napari_unet.engine.network import openvino_network
 from napari_unet.io.library import FOLDER_VARIABLE
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch: repeatable sums, and room beside Qt

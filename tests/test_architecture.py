@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,7 +41,8 @@ def _packages_loaded_by(*modules: str) -> set[str]:
 
 def _modules_in(room: str) -> list[str]:
     """Return the dotted names of all modules in a room of the package."""
-    paths = [p.relative_to(_PACKAGE.parent).with_suffix("") for p in (_PACKAGE / room).glob("*.py")]
+    files = (_PACKAGE / room).rglob("*.py")
+    paths = [file.relative_to(_PACKAGE.parent).with_suffix("") for file in files]
     return [".".join(path.parts).removesuffix(".__init__") for path in paths]
 
 
@@ -71,6 +73,13 @@ def test_what_the_manifest_promises_can_be_imported() -> None:
 
     assert manifest.name == "napari-unet-paint"
     assert manifest.contributions.widgets
+
+
+def test_only_the_engine_goes_further_into_its_rooms_than_their_faces() -> None:
+    deep = re.compile(r"napari_unet\.engine\.(?!events|errors|counts)\w+\.\w+ import")
+    going_in = {path for path in _SOURCES if deep.search(path.read_text("utf-8"))}
+    assert going_in
+    assert {path for path in going_in if _PACKAGE / "engine" not in path.parents} == set()
 
 
 def test_every_file_is_read_in_one_sitting() -> None:

@@ -17,7 +17,7 @@ from benchmarks.label_precision import (
     tf32,
 )
 from napari_unet.config import NetworkConfig, OutputKind, Task
-from napari_unet.engine.unet import UNet, initialise
+from napari_unet.engine.network.unet import UNet, initialise
 from tests.engine.tiny import noise, segmented, tiny_model
 
 BFLOAT16, FLOAT16, TF32, THREE_PRODUCTS = ARITHMETICS

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.profiles import REST, profile, render
 from napari_unet.config import ObjectsConfig
-from napari_unet.engine.instances import cut_objects
+from napari_unet.engine.objects.decoder import cut_objects
 
 
 def test_time_counts_for_the_innermost_module_of_ours() -> None:

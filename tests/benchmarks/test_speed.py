@@ -14,8 +14,8 @@ from benchmarks.documents import put_into
 from benchmarks.speed import Row, in_turns, round_objects, table
 from benchmarks.speed_peers import border_weights_per_object, count_operations
 from napari_unet.config import NETWORKS
-from napari_unet.engine.border import border_weights
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.network.unet import UNet
+from napari_unet.engine.paint.border_weight import border_weights
 
 
 def test_both_weight_maps_are_the_same() -> None:

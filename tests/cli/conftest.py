@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 
 from napari_unet.cli.app import app
 from napari_unet.config import NetworkConfig, Task
-from napari_unet.engine.model import Model, fresh_model
-from napari_unet.engine.normalize import Normalization
+from napari_unet.engine.network.model import Model, fresh_model
+from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.io import bundled
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.library import FOLDER_VARIABLE

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from napari_unet.cli import train
 from napari_unet.engine.errors import FileError
-from napari_unet.engine.trainer import Trainer
+from napari_unet.engine.training.trainer import Trainer
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.labels import write_labels
 from tests.cli.conftest import Command, save, sentence

@@ -29,12 +29,12 @@ from napari_unet.config import (
     TilingConfig,
     TrainConfig,
 )
-from napari_unet.engine import predict, tile_trial
-from napari_unet.engine.computer import Computer
-from napari_unet.engine.device import DEVICES
-from napari_unet.engine.metrics import average_precision, mean_iou, seg_score
-from napari_unet.engine.model import Model
-from napari_unet.engine.record import TrainRecord
+from napari_unet.engine.network.device import DEVICES
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.record import TrainRecord
+from napari_unet.engine.prediction import segmentation, tile_trial
+from napari_unet.engine.prediction.backend import Backend
+from napari_unet.engine.scores.metrics import average_precision, mean_iou, seg_score
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.known_sides import KeptSides
@@ -172,7 +172,7 @@ def test_a_model_of_the_paper_is_segmented_as_in_the_paper(
 
     def spy(*arguments: Any, tiling: TilingConfig, objects: ObjectsConfig, **settings: Any) -> Any:
         asked.append((tiling, objects))
-        return predict.segment(*arguments, tiling=tiling, objects=objects, **settings)
+        return segmentation.segment(*arguments, tiling=tiling, objects=objects, **settings)
 
     monkeypatch.setattr(segment_module, "segment", spy)
     segment(command, folder, "out.tif", "--planes", 0)
@@ -288,7 +288,7 @@ def test_the_fastest_side_of_tiles_is_found_once(
 
     segment(command, folder, "first.tif")
     assert len(KeptSides()) == 1
-    monkeypatch.setattr(Computer, "predict_black", None)  # would fail
+    monkeypatch.setattr(Backend, "predict_black", None)  # would fail
     segment(command, folder, "second.tif")
 
     short, *others = (tifffile.imread(folder / f"{n}.tif") for n in ("short", "first", "second"))

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from napari_unet.cli.doctor import Environment, describe_prediction, examine, find_problems
-from napari_unet.engine.device import DeviceChoice, pick_device
+from napari_unet.engine import network
+from napari_unet.engine.network.device import DeviceChoice, pick_device
 from tests.cli.conftest import Command
 
 HEALTHY = Environment(
@@ -96,7 +97,8 @@ def test_the_report_is_one_json_object(command: Command) -> None:
 def test_a_torch_that_cannot_be_loaded_is_a_problem_with_a_cure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "napari_unet.engine.device", None)  # its import fails
+    monkeypatch.setitem(sys.modules, "napari_unet.engine.network.device", None)  # its import fails
+    monkeypatch.delitem(vars(network), "pick_device", raising=False)  # as before the first use
     environment = examine()
     problem = next(p for p in find_problems(environment) if "PyTorch" in p.problem)
     assert problem.cure.startswith("pip install")

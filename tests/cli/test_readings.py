@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.samples import Sample, paint_strokes
 from tests.cli.conftest import Command, save, sentence

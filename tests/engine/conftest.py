@@ -9,8 +9,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from napari_unet.engine.model import Model
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.unet import UNet
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

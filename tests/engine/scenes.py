@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import AugmentConfig, NetworkConfig, Task, TrainConfig, Unpainted
-from napari_unet.engine.device import pick_device
 from napari_unet.engine.events import TrainDone, TrainEvent
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.train import fit
+from napari_unet.engine.network.device import pick_device
+from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.training.fine_tuning import fit
 
 TINY = NetworkConfig(name="tiny", base_channels=8, levels=2)
 

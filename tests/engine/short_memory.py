@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_unet.engine.device import DeviceChoice
-from napari_unet.engine.model import Model
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.network.device import DeviceChoice
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.unet import UNet
 
 
 def short_of_memory(

@@ -17,9 +17,9 @@ import torch
 from napari_unet import __version__
 from napari_unet.config import NETWORKS, NetworkConfig, Task, TrainConfig
 from napari_unet.engine.errors import CheckpointError, FileError
-from napari_unet.engine.model import Model, fresh_model
-from napari_unet.engine.normalize import Normalization
-from napari_unet.engine.record import HeldOut, ObjectSizes, TrainRecord
+from napari_unet.engine.network.model import Model, fresh_model
+from napari_unet.engine.network.record import HeldOut, ObjectSizes, TrainRecord
+from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.io.checkpoints import load_model, read_header, save_model
 
 TINY = NetworkConfig(name="tiny", base_channels=4, levels=2, dropout=0.25)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet.config import NetworkConfig
-from napari_unet.engine.unet import UNet, initialise
+from napari_unet.engine.network.unet import UNet, initialise
 from pretraining.dormant import find_dormant, recycle
 from pretraining.objectives import Pupil
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_unet.config import NetworkConfig
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.network.unet import UNet
 from pretraining.objectives import Lesson, Pupil
 
 SIZE = 24

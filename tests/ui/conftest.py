@@ -16,8 +16,6 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NetworkConfig, Task
-from napari_unet.engine.compact import CompactLabels
-from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.events import (
     FinishReason,
     PlaneDone,
@@ -27,9 +25,11 @@ from napari_unet.engine.events import (
     TileDone,
     TrainDone,
 )
-from napari_unet.engine.model import Model, fresh_model
-from napari_unet.engine.normalize import Normalization
-from napari_unet.engine.record import TrainRecord
+from napari_unet.engine.network.device import DeviceChoice
+from napari_unet.engine.network.model import Model, fresh_model
+from napari_unet.engine.network.record import TrainRecord
+from napari_unet.engine.stack.normalization import Normalization
+from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import devices, models, segmenting
 from napari_unet.ui.jobs.runner import Job
@@ -106,7 +106,7 @@ def _fill(
         for done, plane in enumerate(planes, 1):
             for event in (
                 TileDone(plane, *whole, values, done, len(planes)),
-                PlaneDone(plane, CompactLabels.of(values), objects=1),
+                PlaneDone(plane, RunLabels.of(values), objects=1),
             ):
                 turn.sink.write(event)
                 yield event

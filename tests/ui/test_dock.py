@@ -22,7 +22,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_unet.config import Task
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import StepDone, TrainDone
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import (
     comparing,

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QScrollArea
 
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Previewed, StepDone, TrainDone, View
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.jobs import segmenting, training
 from napari_unet.ui.jobs.runner import JobState

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from napari_unet.cli.console import say, show
 from napari_unet.engine.errors import LIBRARY_FAILURES
-from napari_unet.engine.torch_missing import first_line, torch_cure
+from napari_unet.engine.network import first_line, torch_cure
 
 if TYPE_CHECKING:
-    from napari_unet.engine.device import DeviceChoice
+    from napari_unet.engine.network import DeviceChoice
 
 __all__ = [
     "Environment",
@@ -119,7 +119,7 @@ def examine() -> Environment:
 def _device() -> DeviceChoice | Problem:
     """Load torch, which is the first thing that can be broken."""
     try:
-        from napari_unet.engine.device import pick_device  # noqa: PLC0415
+        from napari_unet.engine.network import pick_device  # noqa: PLC0415
     except LIBRARY_FAILURES as error:
         return Problem(f"PyTorch cannot be loaded: {first_line(error)}.", torch_cure(error))
     return pick_device()

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.config import Task, Unpainted
-from napari_unet.engine.evaluate import Comparison, evaluate_classes, evaluate_objects
+from napari_unet.engine.scores import Comparison, evaluate_classes, evaluate_objects
 from napari_unet.io.images import open_image
 from napari_unet.io.pairing import LabelPlanes, open_labels_for
 

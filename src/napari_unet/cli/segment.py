@@ -14,9 +14,7 @@ from napari_unet.cli.console import Interruption, progress_bar, say
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.settings import SegmentWishes, require_folder
 from napari_unet.config import OutputKind, Task
-from napari_unet.engine.compact import bands
 from napari_unet.engine.counts import count
-from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import (
     MemoryShort,
@@ -27,8 +25,9 @@ from napari_unet.engine.events import (
     SideTried,
     TileDone,
 )
-from napari_unet.engine.model import Model
-from napari_unet.engine.predict import segment
+from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.prediction import segment
+from napari_unet.engine.stack import bands
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import ImageStack, open_image
 from napari_unet.io.known_sides import KeptSides

@@ -13,7 +13,6 @@ from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.settings import require_folder
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.counts import count
-from napari_unet.engine.device import pick_device
 from napari_unet.engine.errors import CheckpointError, FileError, LabelsError
 from napari_unet.engine.events import (
     FinishReason,
@@ -25,11 +24,10 @@ from napari_unet.engine.events import (
     TrainStarted,
     Validated,
 )
-from napari_unet.engine.label_image import looks_like_label_image
-from napari_unet.engine.model import Model
-from napari_unet.engine.planes import Planes
-from napari_unet.engine.targets import LabelScheme
-from napari_unet.engine.train import fit
+from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.paint import LabelScheme, looks_like_label_image
+from napari_unet.engine.stack import Planes
+from napari_unet.engine.training import fit
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.pairing import fit_to_labels, open_labels_for

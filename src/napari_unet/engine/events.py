@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
 
-from napari_unet.engine.compact import CompactLabels
-from napari_unet.engine.planes import Planes
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.run_labels import RunLabels
 
 if TYPE_CHECKING:  # the window knows the events before torch is loaded
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.record import HeldOut
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.record import HeldOut
 
 __all__ = [
     "Corrected",
@@ -233,7 +233,7 @@ class PlaneDone:
     """A whole plane is done."""
 
     plane: int
-    labels: CompactLabels | None  # final object numbers; None: the values of the tiles are final
+    labels: RunLabels | None  # final object numbers; None: the values of the tiles are final
     objects: int  # numbers that no other plane has
     missing: tuple[tuple[slice, slice], ...] = ()  # tiles (y, x) left out by a stop; labels 0
 

@@ -21,10 +21,8 @@ from torch import Tensor
 from napari_unet import __version__
 from napari_unet.config import MAX_REDUCTION, NetworkConfig, Task
 from napari_unet.engine.errors import CheckpointError
-from napari_unet.engine.model import Model
-from napari_unet.engine.normalize import Normalization
-from napari_unet.engine.record import TrainRecord
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.network import Model, TrainRecord, UNet
+from napari_unet.engine.stack import Normalization
 from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.replacing import replacing
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.engine.compact import bands
+from napari_unet.engine.stack import bands
 from napari_unet.io.axes import axis_letters, name_axes
 from napari_unet.io.channel import Channel
 from napari_unet.io.folder_names import is_label_name

@@ -27,7 +27,7 @@ Region = tuple[slice, slice]
 class LabelPlanes:
     """Label planes of an image, numbered as its planes; planes without labels read as zeros.
 
-    Serves as `napari_unet.engine.planes.Planes`, with int32 numbers in one channel.
+    Serves as `napari_unet.engine.stack.Planes`, with int32 numbers in one channel.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from napari_unet.engine.planes import ArrayPlanes, ColourPlanes
+from napari_unet.engine.stack import ArrayPlanes, ColourPlanes
 from napari_unet.io.axes import name_axes
 from napari_unet.io.channel import Channel
 

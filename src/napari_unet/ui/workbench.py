@@ -21,8 +21,7 @@ from napari_unet.ui.jobs.runner import Job, JobEnd, JobRunner
 from napari_unet.ui.layers.counting import PaintCount
 
 if TYPE_CHECKING:
-    from napari_unet.engine.device import DeviceChoice
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network import DeviceChoice, Model
 
 __all__ = ["Choices", "CurrentModel", "Workbench"]
 

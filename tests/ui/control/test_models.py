@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NETWORKS, Task
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.ui.control.models import Models

@@ -16,7 +16,6 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
-from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.events import (
     FinishReason,
@@ -26,7 +25,8 @@ from napari_unet.engine.events import (
     Stop,
     TileDone,
 )
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.control.segmentation import Scope, Segmentation
 from napari_unet.ui.jobs import segmenting
@@ -86,8 +86,8 @@ class FakeEngine:
         return np.full(shape, number, dtype)
 
 
-def _labels(turn: segmenting.Turn, values: Any) -> CompactLabels | None:
-    return CompactLabels.of(values) if turn.kind is OutputKind.LABELS else None
+def _labels(turn: segmenting.Turn, values: Any) -> RunLabels | None:
+    return RunLabels.of(values) if turn.kind is OutputKind.LABELS else None
 
 
 def _wait_for_layers(turn: segmenting.Turn) -> None:
@@ -486,7 +486,7 @@ def test_progress_is_told(run: Any, segmentation: Segmentation, qtbot: QtBot) ->
 def test_other_jobs_are_none_of_its_business(
     segmentation: Segmentation, workbench: Workbench, viewer: ViewerModel, qtbot: QtBot
 ) -> None:
-    event = PlaneDone(0, CompactLabels.of(np.ones((64, 48))), 1)
+    event = PlaneDone(0, RunLabels.of(np.ones((64, 48))), 1)
     with qtbot.waitSignal(workbench.ended):
         workbench.run(
             "Comparing", lambda _stop: iter([event, SegmentDone(FinishReason.TIME, (), 1)])

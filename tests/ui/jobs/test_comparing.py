@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pytest
 
 from napari_unet.config import Task, Unpainted
-from napari_unet.engine.disagreement import Mistake
 from napari_unet.engine.errors import LabelsError
-from napari_unet.engine.evaluate import Comparison, evaluate_classes, evaluate_objects
 from napari_unet.engine.events import never
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.scores.evaluation import Comparison, evaluate_classes, evaluate_objects
+from napari_unet.engine.scores.mistakes import Mistake
+from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.ui.jobs import comparing
 from napari_unet.ui.jobs.comparing import CompareDone, ComparePlane, Figure
 

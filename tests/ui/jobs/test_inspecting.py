@@ -8,7 +8,7 @@ import pytest
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import never
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.ui.jobs.inspecting import Inspected, inspect_labels
 
 CONFIG = TrainConfig(patch=16, validation_share=0)

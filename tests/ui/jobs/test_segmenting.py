@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
-from napari_unet.engine import tile_trial
 from napari_unet.engine.events import (
     FinishReason,
     MemoryShort,
@@ -19,7 +18,8 @@ from napari_unet.engine.events import (
     TileDone,
     never,
 )
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.prediction import tile_trial
+from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.ui.jobs import segmenting
 from napari_unet.ui.jobs.segmenting import Turn, TurnStarted, TurnTimer, segment_images
 from tests.engine.tiny import CPU, noise, tiny_model

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_unet.config import RECIPES, NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
-from napari_unet.engine import train
+from napari_unet.engine import training as training_room
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import (
     Corrected,
@@ -26,9 +26,9 @@ from napari_unet.engine.events import (
     Validated,
     never,
 )
-from napari_unet.engine.model import Model
-from napari_unet.engine.planes import ArrayPlanes
-from napari_unet.engine.record import HeldOut, TrainRecord
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.record import HeldOut, TrainRecord
+from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.ui.jobs.training import (
@@ -69,7 +69,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch, trained: TrainDone) -> dict[str, Any
         asked.update(settings, planes=planes)
         yield trained
 
-    monkeypatch.setattr(train, "fit", fit)
+    monkeypatch.setattr(training_room, "fit", fit)
     return asked
 
 
@@ -90,7 +90,7 @@ def test_the_engine_knows_every_argument(fitted: dict[str, Any]) -> None:
     assert set(CHOICES) <= set(known)
 
 
-_real_fit = train.fit
+_real_fit = training_room.fit
 
 
 def test_the_model_is_saved_at_once(
@@ -125,7 +125,7 @@ def test_training_that_fails_has_saved_what_it_learned_before(
         yield replace(trained, reason=FinishReason.FAILED)
         raise EngineError("The computation failed.")
 
-    monkeypatch.setattr(train, "fit", fit)
+    monkeypatch.setattr(training_room, "fit", fit)
     events = train_on_labels(PLANES, PLANES, **CHOICES)(never)
     assert [type(next(events)) for _ in range(3)] == [TrainingBegins, TrainDone, LastTrainedSaved]
     with pytest.raises(EngineError, match="failed"):

@@ -16,7 +16,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_unet.engine.errors import FileError
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.ui.layers import paint
 from napari_unet.ui.layers.paint import PaintedPlanesTracker, is_painted_in
 

@@ -15,9 +15,9 @@ from napari.layers import Image, Labels, Layer
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import OutputKind
-from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
+from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.ui.layers import arrays, pyramid, streaming
 from napari_unet.ui.layers.calm import CalmRefresh
 from napari_unet.ui.layers.pyramid import Pyramid
@@ -35,7 +35,7 @@ def tile(plane: int, y: slice, x: slice, value: int) -> TileDone:
 
 
 def whole(plane: int, value: int) -> PlaneDone:
-    return PlaneDone(plane, CompactLabels.of(np.full(PLANE, value)), objects=1)
+    return PlaneDone(plane, RunLabels.of(np.full(PLANE, value)), objects=1)
 
 
 def prepared(image: Image) -> Result:

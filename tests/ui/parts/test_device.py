@@ -14,9 +14,9 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtGui import QColor, QGuiApplication, QPalette
 
-from napari_unet.engine.device import DeviceChoice
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import never
+from napari_unet.engine.network.device import DeviceChoice
 from napari_unet.ui.control.devices import Devices
 from napari_unet.ui.jobs import devices as jobs
 from napari_unet.ui.parts.device import DeviceBadge, Dot, Light
@@ -203,7 +203,7 @@ def test_torch_that_does_not_load_is_told_with_a_cure(
     original = builtins.__import__
 
     def fail(name: str, *rest: Any) -> Any:
-        if name == "napari_unet.engine.device":
+        if name == "napari_unet.engine.network" and "pick_device" in rest[2]:
             raise error
         return original(name, *rest)
 

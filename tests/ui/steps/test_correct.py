@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from napari_unet.config import NETWORKS, Task, Unpainted
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.control.correcting import Correcting
 from napari_unet.ui.control.suggesting import Suggesting

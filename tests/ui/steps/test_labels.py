@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.events import LabelsTaken, TrainStarted
-from napari_unet.engine.model import Model
-from napari_unet.engine.record import HeldOut
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.record import HeldOut
 from napari_unet.ui.layers import arrays, counting
 from napari_unet.ui.layers.counting import PaintCount
 from napari_unet.ui.layers.inputs import why_no_labels

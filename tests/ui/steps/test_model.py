@@ -18,8 +18,8 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
 
 from napari_unet.config import NETWORKS, Task
-from napari_unet.engine.model import Model
-from napari_unet.engine.record import HeldOut, TrainRecord
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.record import HeldOut, TrainRecord
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.ui.control.models import Models

@@ -16,10 +16,10 @@ from napari.layers import Image
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NETWORKS, PRESETS, ObjectsConfig, OutputKind, TilingConfig
-from napari_unet.engine.compact import CompactLabels
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import FinishReason, PlaneDone, SegmentDone, SegmentStarted, Stop
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.ui.control.segmentation import Scope, Segmentation
 from napari_unet.ui.jobs import segmenting
 from napari_unet.ui.steps.segment import SegmentStep
@@ -45,7 +45,7 @@ class FakeEngine:
         turn.sink.prepare()
         yield segmenting.TurnStarted(0)
         yield SegmentStarted("CPU", (0, 1, 2), 3, 64)
-        yield PlaneDone(0, CompactLabels.of(np.ones((64, 48))), 1)
+        yield PlaneDone(0, RunLabels.of(np.ones((64, 48))), 1)
         while not stop():
             time.sleep(0.001)
         yield SegmentDone(FinishReason.STOPPED, (0,), 1.0)

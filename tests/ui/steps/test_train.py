@@ -36,8 +36,8 @@ from napari_unet.engine.events import (
     TrainStarted,
     Validated,
 )
-from napari_unet.engine.model import Model
-from napari_unet.engine.record import TrainRecord
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.record import TrainRecord
 from napari_unet.ui.control.training import Training
 from napari_unet.ui.jobs import training as jobs
 from napari_unet.ui.jobs.runner import Job, JobState

@@ -15,7 +15,7 @@ from napari_unet.ui.jobs.models import ModelFile
 from napari_unet.ui.workbench import Workbench
 
 if TYPE_CHECKING:
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network import Model
 
 __all__ = ["Library"]
 

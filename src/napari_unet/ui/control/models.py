@@ -21,7 +21,7 @@ from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 if TYPE_CHECKING:
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network import Model
 
 __all__ = ["Models"]
 

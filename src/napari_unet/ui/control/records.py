@@ -11,13 +11,13 @@ from napari.layers import Image
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.events import PlaneDone, Resume
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.ui.jobs.progress import count, duration
 from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
 from napari_unet.ui.layers.results import Result
 
 if TYPE_CHECKING:
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network import Model
 
 __all__ = ["Recipe", "Record", "channel_names", "summarise"]
 

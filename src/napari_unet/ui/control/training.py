@@ -35,7 +35,7 @@ from napari_unet.ui.layers.preview import PreviewLayer
 from napari_unet.ui.workbench import Choices, CurrentModel, Workbench
 
 if TYPE_CHECKING:
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network import Model
 
 __all__ = ["Training"]
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import Stop
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.ui.jobs.progress import Progress, count
 from napari_unet.ui.jobs.runner import Job
 
 if TYPE_CHECKING:
-    from napari_unet.engine.evaluate import ClassScores, Comparison, ObjectScores
+    from napari_unet.engine.scores import ClassScores, Comparison, ObjectScores
 
 __all__ = [
     "KINDS",
@@ -34,7 +34,7 @@ KINDS = {
     Task.OBJECTS: {1: "false positive", 2: "miss", 3: "split", 4: "merge"},
     Task.CLASSES: {1: "wrong class"},
 }
-"""What the numbers of the layer of mistakes mean; see `napari_unet.engine.disagreement`."""
+"""What the numbers of the layer of mistakes mean; see `napari_unet.engine.scores.mistakes`."""
 
 _NO_TRUTH = (
     "There is no truth on what was compared; paint or open some there, or compare all planes."
@@ -110,7 +110,7 @@ def compare(
     """
 
     def run(stop: Stop) -> Iterator[ComparePlane | CompareDone]:
-        from napari_unet.engine.evaluate import ClassSums, ObjectSums  # noqa: PLC0415
+        from napari_unet.engine.scores import ClassSums, ObjectSums  # noqa: PLC0415
 
         sums = ObjectSums() if task is Task.OBJECTS else ClassSums()
         counts: Counter[int] = Counter(dict.fromkeys((_RIGHT, *KINDS[task]), 0))
@@ -141,7 +141,7 @@ def _read(
     result: ArrayPlanes, truth: ArrayPlanes, number: int, task: Task, unpainted: Unpainted
 ) -> Comparison | None:
     """Return a plane, None if it has no truth."""
-    from napari_unet.engine.evaluate import Comparison  # noqa: PLC0415
+    from napari_unet.engine.scores import Comparison  # noqa: PLC0415
 
     whole = slice(0, truth.shape[0]), slice(0, truth.shape[1])
     true = truth.read(number, *whole)[0]
@@ -152,10 +152,7 @@ def _read(
 
 def _mark(plane: Comparison, task: Task) -> tuple[Any, dict[int, int]]:
     """Return the mistakes as an image, and how many there are of each kind; 0: right objects."""
-    from napari_unet.engine.disagreement import (  # noqa: PLC0415
-        class_disagreement,
-        disagreement,
-    )
+    from napari_unet.engine.scores import class_disagreement, disagreement  # noqa: PLC0415
 
     if task is Task.CLASSES:
         wrong = class_disagreement(plane.prediction, plane.truth, plane.valid)
@@ -189,7 +186,7 @@ def tell_mistakes(mistakes: Mapping[int, int], task: Task) -> dict[int, str]:
 
 def figures(event: CompareDone) -> list[Figure]:
     """Return counts and scores as the rows of a table."""
-    from napari_unet.engine.evaluate import ObjectScores  # noqa: PLC0415
+    from napari_unet.engine.scores import ObjectScores  # noqa: PLC0415
 
     scores = event.scores
     if isinstance(scores, ObjectScores):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import LIBRARY_FAILURES
 from napari_unet.engine.events import Stop
-from napari_unet.engine.torch_missing import first_line, torch_cure
+from napari_unet.engine.network import first_line, torch_cure
 from napari_unet.ui.jobs.runner import Job
 from napari_unet.ui.jobs.warming import warm_up
 
 if TYPE_CHECKING:
-    from napari_unet.engine.device import DeviceChoice
+    from napari_unet.engine.network import DeviceChoice
 
 __all__ = ["DeviceFound", "TorchMissing", "find_device"]
 
@@ -42,7 +42,7 @@ def find_device(wish: str = "auto") -> Job:
         try:
             # On Windows torch's libraries load only if Qt's have not been loaded before them
             # (some versions). napari starts Qt, so all that can be done is to say what helps.
-            from napari_unet.engine.device import available_devices, pick_device  # noqa: PLC0415
+            from napari_unet.engine.network import available_devices, pick_device  # noqa: PLC0415
         except LIBRARY_FAILURES as error:
             yield TorchMissing(first_line(error), torch_cure(error))
             return

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.compact import bands
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import Stop
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.stack import ArrayPlanes, bands
 from napari_unet.io.stack import Layout
 from napari_unet.io.unfinished import tell_unfinished
 from napari_unet.ui.jobs.progress import Progress, count

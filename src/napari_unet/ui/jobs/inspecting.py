@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import Stop
-from napari_unet.engine.planes import Planes
+from napari_unet.engine.stack import Planes
 from napari_unet.ui.jobs.runner import Job
 
 __all__ = ["Inspected", "SeenPatch", "inspect_labels"]
@@ -51,12 +51,12 @@ def inspect_labels(
 ) -> Job:
     """Prepare the labels as training does, and draw the patch of this seed.
 
-    The arguments are those of `napari_unet.engine.inspection.inspect`; the event is `Inspected`.
+    The arguments are those of `napari_unet.engine.training.inspect`; the event is `Inspected`.
     """
 
     def run(_stop: Stop) -> Iterator[Inspected]:
-        from napari_unet.engine.inspection import inspect  # noqa: PLC0415
-        from napari_unet.engine.targets import IGNORED  # noqa: PLC0415
+        from napari_unet.engine.paint import IGNORED  # noqa: PLC0415
+        from napari_unet.engine.training import inspect  # noqa: PLC0415
 
         seen = inspect(
             planes,

@@ -16,7 +16,7 @@ from napari_unet.ui.jobs.progress import count
 from napari_unet.ui.jobs.runner import Job
 
 if TYPE_CHECKING:
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network import Model
     from napari_unet.io.checkpoints import CheckpointHeader
 
 __all__ = [

@@ -19,14 +19,13 @@ from napari_unet.engine.events import (
     Stop,
     TileDone,
 )
-from napari_unet.engine.planes import Planes
+from napari_unet.engine.stack import Planes
 from napari_unet.io.known_sides import KeptSides
 from napari_unet.ui.jobs.progress import Progress, time_left
 from napari_unet.ui.jobs.runner import Awaited, Job
 
 if TYPE_CHECKING:
-    from napari_unet.engine.device import DeviceChoice
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network import DeviceChoice, Model
 
 __all__ = ["Sink", "Turn", "TurnStarted", "TurnTimer", "segment_images"]
 
@@ -45,7 +44,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
-    """One image to segment: the arguments of `napari_unet.engine.predict.segment`."""
+    """One image to segment: the arguments of `napari_unet.engine.prediction.segment`."""
 
     model: Model
     planes: Planes
@@ -70,11 +69,11 @@ def segment_images(turns: Sequence[Turn]) -> Job:
     """Segment one image after the other into their sinks.
 
     Tiles are written here, in the worker's thread, so that the window has only to show them.
-    Told are `TurnStarted` per image, and the events of `napari_unet.engine.predict.segment`.
+    Told are `TurnStarted` per image, and the events of `napari_unet.engine.prediction.segment`.
     """
 
     def run(stop: Stop) -> Iterator[object]:
-        from napari_unet.engine.predict import segment  # noqa: PLC0415
+        from napari_unet.engine.prediction import segment  # noqa: PLC0415
 
         known_sides = KeptSides()
         for number, turn in enumerate(turns):

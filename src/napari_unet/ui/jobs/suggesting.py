@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from napari_unet.config import Unpainted
 from napari_unet.engine.events import Place, PlaceLookedAt, Stop, Suggested
-from napari_unet.engine.planes import Planes
+from napari_unet.engine.stack import Planes
 from napari_unet.ui.jobs.progress import Progress
 from napari_unet.ui.jobs.runner import Job
 
 if TYPE_CHECKING:
-    from napari_unet.engine.device import DeviceChoice
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network import DeviceChoice, Model
 
 __all__ = ["describe_place", "describe_search", "suggest_places"]
 
@@ -28,10 +27,10 @@ def suggest_places(
     count: int,
     unpainted: Unpainted,
 ) -> Job:
-    """Look for unsure places; the events are those of `napari_unet.engine.suggest.suggest`."""
+    """Look for unsure places; the events are those of `napari_unet.engine.prediction.suggest`."""
 
     def run(stop: Stop) -> Iterator[object]:
-        from napari_unet.engine.suggest import suggest  # noqa: PLC0415
+        from napari_unet.engine.prediction import suggest  # noqa: PLC0415
 
         yield from suggest(
             model,

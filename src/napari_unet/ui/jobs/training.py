@@ -24,16 +24,14 @@ from napari_unet.engine.events import (
     TrainStarted,
     Validated,
 )
-from napari_unet.engine.planes import Planes
+from napari_unet.engine.stack import Planes
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.library import model_path
 from napari_unet.ui.jobs.progress import Progress, count, duration, time_left
 from napari_unet.ui.jobs.runner import Awaited, Job
 
 if TYPE_CHECKING:
-    from napari_unet.engine.device import DeviceChoice
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.record import TrainRecord
+    from napari_unet.engine.network import DeviceChoice, Model, TrainRecord
 
 __all__ = [
     "LAST_TRAINED",
@@ -86,7 +84,7 @@ def train_on_labels(
     objects: ObjectsConfig,
     known: Sequence[PaintedPixels],
 ) -> Job:
-    """Train; the events are those of `napari_unet.engine.train.fit`.
+    """Train; the events are those of `napari_unet.engine.training.fit`.
 
     `TrainingBegins` comes before them. After the last of them the model is saved as "last
     trained" in the user's folder of models, so that a crash does not lose it: `LastTrainedSaved`
@@ -94,7 +92,7 @@ def train_on_labels(
     """
 
     def run(stop: Stop) -> Iterator[object]:
-        from napari_unet.engine.train import fit  # noqa: PLC0415
+        from napari_unet.engine.training import fit  # noqa: PLC0415
 
         time.sleep(_BUTTON_UP)
         yield TrainingBegins()

@@ -39,8 +39,8 @@ def warm_up() -> None:
 def _load_training() -> None:
     import torch  # noqa: PLC0415
 
-    import napari_unet.engine.predict  # noqa: PLC0415
-    import napari_unet.engine.train  # noqa: F401, PLC0415
+    import napari_unet.engine.prediction.segmentation  # noqa: PLC0415
+    import napari_unet.engine.training.fine_tuning  # noqa: F401, PLC0415
 
     weight = torch.nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.Adam([weight])

@@ -14,12 +14,8 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from superqt.utils import create_worker, qdebounced
 
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
-from napari_unet.engine.label_image import (
-    Verdict,
-    is_label_image,
-    one_is_an_object,
-)
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.paint import Verdict, is_label_image, one_is_an_object
+from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint import PaintedPlanesTracker, bands
 

@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError
-from napari_unet.engine.planes import ArrayPlanes, ChannelPlanes, ColourPlanes, Planes
+from napari_unet.engine.stack import ArrayPlanes, ChannelPlanes, ColourPlanes, Planes
 from napari_unet.io.stack import followed_axes
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.layers.geometry import (

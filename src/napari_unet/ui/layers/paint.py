@@ -15,7 +15,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.engine.errors import FileError
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.ui.layers.inputs import labels_planes
 
 __all__ = ["PaintedPlanesTracker", "bands", "is_painted_in"]

@@ -14,7 +14,7 @@ from napari.layers import Image, Labels, Layer
 from napari_unet.config import OutputKind
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import PlaneDone, TileDone
-from napari_unet.engine.planes import ArrayPlanes
+from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.layers.arrays import pieces
 from napari_unet.ui.layers.geometry import placement, same_placement, spatial_shape

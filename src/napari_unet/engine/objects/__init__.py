@@ -1,0 +1,8 @@
+"""The network's answer → label images: one number per object, on a plane and across planes.
+
+Knows probabilities and label images; neither the network nor what is painted.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

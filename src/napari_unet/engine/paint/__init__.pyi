@@ -1,0 +1,12 @@
+from .border_weight import border_weights as border_weights
+from .held_out import Split as Split
+from .label_image import Verdict as Verdict
+from .label_image import is_label_image as is_label_image
+from .label_image import looks_like_label_image as looks_like_label_image
+from .label_image import one_is_an_object as one_is_an_object
+from .label_scheme import IGNORED as IGNORED
+from .label_scheme import LabelScheme as LabelScheme
+from .painted_planes import PaintedReader as PaintedReader
+from .separation import separate as separate
+from .smallest import SMALLEST_OBJECT as SMALLEST_OBJECT
+from .smallest import smallest_object as smallest_object

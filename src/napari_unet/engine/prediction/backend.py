@@ -1,0 +1,92 @@
+"""A network on its device, computed by what is fastest there."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from napari_unet.config import NetworkConfig
+from napari_unet.engine.network.device import DeviceChoice, engine_errors
+from napari_unet.engine.network.folded import FoldedUNet
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.openvino_network import openvino_probabilities
+from napari_unet.engine.network.precision import arrange
+from napari_unet.engine.network.transfer import own_stream
+from napari_unet.engine.network.unet import UNet
+from napari_unet.engine.prediction.decode import wanted_channels
+from napari_unet.engine.prediction.overlap_tile import OverlapTiler, network_probabilities
+from napari_unet.engine.prediction.tile_side import TileLimits, fitting_side, tile_limits
+from napari_unet.engine.stack.tiles import Span, Tile
+
+__all__ = ["Backend"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backend:
+    """A network on its device."""
+
+    device: DeviceChoice
+    network: NetworkConfig
+    tiler: OverlapTiler
+    openvino: bool  # computes
+
+    @classmethod
+    def of(cls, model: Model, choice: DeviceChoice) -> Backend:
+        """Build the network; on the CPU OpenVINO computes, if it can."""
+        device, channels = choice.torch_device, wanted_channels(model.task)
+        network, compute = model.build(device), None
+        if device.type == "cpu":
+            compute = openvino_probabilities(network, channels)
+        openvino = compute is not None
+        if compute is None:
+            compute = network_probabilities(_arranged(network, device), device, channels)
+        return cls(choice, model.network, OverlapTiler(compute, model.network.levels), openvino)
+
+    @property
+    def way(self) -> str:
+        """On which machine, with what, and which network: all that the speed depends on."""
+        library = "OpenVINO" if self.openvino else "PyTorch"
+        network = f"{self.network.base_channels} channels, {self.network.levels} levels"
+        return f"{platform.node()}: {self.device.name}, {library}; {network}"
+
+    def tile_limits(self) -> TileLimits:
+        """Return what the device allows now."""
+        return tile_limits(self.device.torch_device, openvino=self.openvino)
+
+    @property
+    def usual_side(self) -> int:
+        """Side of the tiles that are taken without a trial, pixels of the network's image."""
+        limits = self.tile_limits()
+        return min(limits.largest, fitting_side(self.network, limits))
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Compute here, and turn what fails into the project's errors."""
+        with engine_errors(self.device), own_stream(self.device.torch_device):
+            yield
+
+    def predict_black(self, side: int) -> None:
+        """Predict a black tile, to see how long it takes."""
+
+        def read(wanted: Tile) -> npt.NDArray[np.float32]:
+            shape = self.network.in_channels, wanted.y.length, wanted.x.length
+            return np.zeros(shape, dtype=np.float32)
+
+        with self.computing():
+            self.tiler.predict(read, Tile(Span(0, side), Span(0, side)))
+
+
+def _arranged(network: UNet, device: torch.device) -> nn.Module:
+    """Return the network as the device computes it fastest."""
+    if device.type != "cpu":
+        return network
+    folded = FoldedUNet(network)
+    arrange(folded, device, mixed=False)
+    return folded

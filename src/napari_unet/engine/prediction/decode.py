@@ -1,0 +1,111 @@
+"""Probabilities → what is written: labels, classes or the probabilities themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.config import ObjectsConfig, OutputKind, Task
+from napari_unet.engine.errors import SettingsError
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.objects.decoder import ObjectDecoder
+from napari_unet.engine.paint.holes import as_painted
+from napari_unet.engine.stack.reduction import Reduction
+from napari_unet.engine.stack.run_labels import RunLabels
+from napari_unet.engine.stack.tiles import Tile
+
+__all__ = ["PlaneDecoder", "plane_decoder", "wanted_channels"]
+
+Probabilities = npt.NDArray[np.float32]
+"""(K, y, x)"""
+
+
+class PlaneDecoder(Protocol):
+    """Decodes one plane tile by tile; used once."""
+
+    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
+        """Take a tile's probabilities (K, y, x); return the values to show now."""
+        ...
+
+    def finish(self, missing: Sequence[Tile] = ()) -> tuple[RunLabels | None, int]:
+        """Return the plane's final labels and the number of objects on it.
+
+        None: the values of the tiles were final.
+        """
+        ...
+
+
+class PixelDecoder:
+    """Decodes each pixel by itself.
+
+    Parameters
+    ----------
+    decode
+        Probabilities (K, y, x) → values (..., y, x).
+    """
+
+    def __init__(self, decode: Callable[[Probabilities], npt.NDArray[Any]]) -> None:
+        self._decode = decode
+
+    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:  # noqa: ARG002
+        """Take a tile's probabilities (K, y, x); return its final values."""
+        return self._decode(probabilities)
+
+    def finish(self, missing: Sequence[Tile] = ()) -> tuple[None, int]:  # noqa: ARG002
+        """Return that nothing is left to do; pixels are no objects."""
+        return None, 0
+
+
+def wanted_channels(task: Task) -> slice:
+    """Return which of the softmax probabilities are decoded: of objects, the foreground only."""
+    return slice(1, 2) if task is Task.OBJECTS else slice(None)
+
+
+def plane_decoder(
+    model: Model,
+    kind: OutputKind,
+    objects: ObjectsConfig,
+    shape: tuple[int, int],
+    *,
+    offset: int,
+) -> PlaneDecoder:
+    """Return a decoder for one plane.
+
+    Parameters
+    ----------
+    model
+        Its task and label values say what the probabilities mean.
+    kind
+        What is wanted.
+    objects
+        How foreground is cut into objects.
+    shape
+        Of the plane, pixels (Y, X).
+    offset
+        The largest object number that other planes use.
+
+    Raises
+    ------
+    SettingsError
+        If classes are wanted as uint8, but a label value is above 255.
+    """
+    is_objects = model.task is Task.OBJECTS
+    if kind is OutputKind.PROBABILITIES:
+        return PixelDecoder(np.copy)
+    if is_objects and kind is OutputKind.LABELS:
+        on_plane = Reduction(model.reduction or 1, shape).objects(objects)
+        record = model.record
+        cut = as_painted(on_plane, record.painted_objects, record.smallest_hole)
+        return ObjectDecoder(shape, cut, offset=offset)
+    if is_objects:
+        return PixelDecoder(lambda p: (p[0] >= objects.threshold).astype(np.uint8))
+    dtype = np.uint8 if kind is OutputKind.CLASSES else np.int32
+    if max(model.values) > np.iinfo(dtype).max:
+        raise SettingsError(
+            f"Class {max(model.values)} does not fit into 8 bit; choose the output 'labels'."
+        )
+    values = np.array(model.values, dtype)
+    return PixelDecoder(lambda p: values[p.argmax(axis=0)])

@@ -1,0 +1,246 @@
+"""Segmentation of a stack, plane by plane and tile by tile, as an iterator of events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import product
+
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.engine.errors import SettingsError, UnetPaintError
+from napari_unet.engine.events import (
+    FinishReason,
+    MemoryShort,
+    PlaneDone,
+    Resume,
+    SegmentDone,
+    SegmentEvent,
+    SegmentStarted,
+    Stop,
+    TileDone,
+    never,
+)
+from napari_unet.engine.network.device import DeviceChoice, engine_errors
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.unet import stride
+from napari_unet.engine.objects.linking import PlaneLinker
+from napari_unet.engine.objects.series_linking import SeriesLinker, linker_for
+from napari_unet.engine.prediction.decode import Probabilities, plane_decoder
+from napari_unet.engine.prediction.predictor import Predictor
+from napari_unet.engine.prediction.prefetch import ahead
+from napari_unet.engine.prediction.tile_trial import KnownSides
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.tiles import Tile, cut_plane, nearest_first, round_up
+
+__all__ = ["segment"]
+
+
+def segment(
+    model: Model,
+    planes: Planes,
+    *,
+    device: DeviceChoice,
+    tiling: TilingConfig = TilingConfig(),  # noqa: B008 frozen
+    objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
+    kind: OutputKind = OutputKind.LABELS,
+    numbers: Sequence[int] | None = None,
+    focus: tuple[int, int, int] | None = None,
+    resume: Resume | None = None,
+    stop: Stop = never,
+    known_sides: KnownSides | None = None,
+) -> Iterator[SegmentEvent]:
+    """Segment a stack with a trained model.
+
+    Parameters
+    ----------
+    model
+        Network, weights and the meaning of its outputs.
+    planes
+        The stack; its grey value range is measured once, over the whole stack, so that planes
+        and tiles agree and a stack of another exposure than the training stack still fits.
+    device
+        Where to compute.
+    tiling
+        Side of the tiles and rotated averaging; the result does not depend on the side.
+    objects
+        How foreground is cut into objects, and whether they are linked from plane to plane.
+    kind
+        Labels, classes or probabilities.
+    numbers
+        Plane numbers, in the order to do them; default: all, the nearest to the focus first.
+    focus
+        (plane, y, x) that the viewer looks at; tiles nearest to it are done first.
+    resume
+        What an earlier run has finished; None: nothing.
+    stop
+        Asked after each tile; True ends the work, and finished tiles stay.
+    known_sides
+        The sides of tiles that have been found to be fastest. Before long work (see
+        `tile_trial.sides_to_try`) some are tried, and the fastest is added. None: tiles have the
+        usual side. Nothing is tried where `tiling` gives a side.
+
+    Yields
+    ------
+    SegmentEvent
+        `SideTried` where sides are tried; then `SegmentStarted`, per plane its `TileDone` and
+        `PlaneDone`, and `SegmentDone` at last. Values are labels as int32, classes as uint8,
+        probabilities as (K, Y, X) float32; for objects K is 1, the foreground. Object numbers are
+        final with `PlaneDone`, and consecutive in the order in which planes are done; no two
+        planes share one, unless they are linked: then an object has one number on all the planes
+        that it reaches through, in z, in t, or in both; where there are both, the planes of one
+        time are done together. `MemoryShort` where memory ran out and the work goes on in smaller
+        parts or on the CPU.
+
+    Raises
+    ------
+    ImageError
+        If the image does not fit the model, is constant, or holds NaN or infinite values.
+    SettingsError
+        If a plane number does not exist.
+    EngineError
+        If the device fails.
+
+    Notes
+    -----
+    Of a plane only the mask of its foreground is held, one bit per pixel, and its labels as runs;
+    four more planes of runs while objects are linked, and in z and t together the planes of up to
+    six times. The next tile is computed while the last one is decoded and taken. The memory of the
+    device is let go after the last tile, and when the generator is closed.
+
+    A plane is linked to the finished planes near it, two before and two after (see
+    `linking.link`). Where the work comes from both sides, as it may after a change of focus or in
+    an order of one's own, an object can have two numbers already; finished planes are not
+    renumbered, so both stay.
+    """
+    started = time.monotonic()
+    resume = resume or Resume()
+    order = tuple(
+        number
+        for number in _plane_order(planes.count, numbers, 0 if focus is None else focus[0])
+        if number not in resume.finished
+    )
+    predictor = Predictor(model, planes, device, tiling.rotations)
+    links = objects.link and kind is OutputKind.LABELS and model.task is Task.OBJECTS
+    linker = linker_for(planes, order, resume) if links else None
+    try:
+        if known_sides is not None and tiling.tile is None:
+            for event in predictor.find_fastest_side(known_sides, len(order)):
+                yield event
+                if stop():
+                    break
+        step = stride(model.network.levels)
+        side = round_up(min(tiling.tile or predictor.tile_side, max(planes.shape)), step)
+        tiles = cut_plane(planes.shape, side, step)
+        if focus is not None:
+            tiles = nearest_first(tiles, *focus[1:])
+        yield SegmentStarted(str(device), order, len(order) * len(tiles), side)
+        run = _Run(predictor, kind, objects, order, tiles, linker, stop, resume.largest)
+        reason = yield from run.segment_planes()
+        yield SegmentDone(reason, tuple(run.finished), time.monotonic() - started)
+    finally:
+        predictor.release()
+
+
+def _plane_order(count: int, numbers: Sequence[int] | None, focus: int) -> tuple[int, ...]:
+    """Return the plane numbers in the order in which they are done."""
+    if numbers is None:
+        return tuple(sorted(range(count), key=lambda plane: abs(plane - focus)))
+    order = tuple(dict.fromkeys(int(number) for number in numbers))
+    if not order:
+        raise SettingsError("No plane is chosen; choose at least one plane to segment.")
+    for number in order:
+        if not 0 <= number < count:
+            raise SettingsError(
+                f"Plane {number} does not exist; the image has planes 0 to {count - 1}."
+            )
+    return order
+
+
+@dataclass(slots=True)
+class _Run:
+    """A segmentation on its way."""
+
+    predictor: Predictor
+    kind: OutputKind
+    objects: ObjectsConfig
+    order: tuple[int, ...]
+    tiles: list[Tile]
+    linker: PlaneLinker | SeriesLinker | None
+    stop: Stop
+    largest: int  # object number in use
+    finished: list[int] = field(default_factory=list)  # planes
+    tiles_done: int = 0
+    stopped: bool = False
+    told: MemoryShort | None = None
+
+    @property
+    def tiles_in_all(self) -> int:
+        return len(self.order) * len(self.tiles)
+
+    def segment_planes(self) -> Generator[SegmentEvent, None, FinishReason]:
+        work = ahead(self._predict, product(self.order, self.tiles), self.predictor.at_once)
+        with closing(work) as predicted:
+            for plane in self.order:
+                try:
+                    yield from self._segment_plane(plane, predicted)
+                except UnetPaintError:
+                    yield from self._tell_rest()
+                    raise
+                if self.stopped and self.tiles_done < self.tiles_in_all:
+                    yield from self._tell_rest()
+                    return FinishReason.STOPPED
+        return FinishReason.COMPLETED
+
+    def _predict(self, place: tuple[int, Tile]) -> Probabilities:
+        return self.predictor.predict(*place)
+
+    def _segment_plane(
+        self, plane: int, predicted: Iterator[tuple[tuple[int, Tile], Probabilities]]
+    ) -> Iterator[SegmentEvent]:
+        shape = self.predictor.planes.shape
+        decoder = plane_decoder(
+            self.predictor.model, self.kind, self.objects, shape, offset=self.largest
+        )
+        tiles = iter(self.tiles)
+        for tile, (_, probabilities) in zip(tiles, predicted, strict=False):
+            yield from self._shortage()
+            with engine_errors(self.predictor.device):
+                values = decoder.add(tile, probabilities)
+            self.tiles_done += 1
+            y, x = tile.y.as_slice, tile.x.as_slice
+            yield TileDone(plane, y, x, values, self.tiles_done, self.tiles_in_all)
+            self.stopped = self.stop()
+            if self.stopped:
+                break
+        if self.tiles_done == self.tiles_in_all:
+            self.predictor.release()  # the last plane's objects may want the memory
+        missing = tuple(tiles)
+        left_out = tuple((tile.y.as_slice, tile.x.as_slice) for tile in missing)
+        with engine_errors(self.predictor.device):
+            done = PlaneDone(plane, *decoder.finish(missing), left_out)
+            final = self.linker.take(done, self.largest) if self.linker else [done]
+        yield from self._tell(final)
+
+    def _tell_rest(self) -> Iterator[PlaneDone]:
+        """Tell the planes that waited for others of their series."""
+        if self.linker is not None:
+            with engine_errors(self.predictor.device):
+                final = self.linker.rest(self.largest)
+            yield from self._tell(final)
+
+    def _tell(self, planes: Sequence[PlaneDone]) -> Iterator[PlaneDone]:
+        """Tell planes whose numbers are final."""
+        for done in planes:
+            self.largest += done.objects
+            if done.complete:
+                self.finished.append(done.plane)
+            yield done
+
+    def _shortage(self) -> Iterator[SegmentEvent]:
+        """Tell once what is done about too little memory."""
+        shortage = self.predictor.shortage
+        if shortage is not None and shortage != self.told:
+            self.told = shortage
+            yield shortage

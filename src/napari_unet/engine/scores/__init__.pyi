@@ -1,0 +1,12 @@
+from .evaluation import ClassScores as ClassScores
+from .evaluation import ClassSums as ClassSums
+from .evaluation import Comparison as Comparison
+from .evaluation import ObjectScores as ObjectScores
+from .evaluation import ObjectSums as ObjectSums
+from .evaluation import evaluate_classes as evaluate_classes
+from .evaluation import evaluate_objects as evaluate_objects
+from .metrics import average_precision as average_precision
+from .metrics import seg_score as seg_score
+from .metrics import seg_scores as seg_scores
+from .mistakes import class_disagreement as class_disagreement
+from .mistakes import disagreement as disagreement

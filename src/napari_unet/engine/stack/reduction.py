@@ -1,0 +1,226 @@
+"""Large objects: the network sees the image averaged over blocks, everything else the plane.
+
+Where objects are larger than the context of the network, each block of r x r pixels becomes one
+pixel of the *reduced* plane, on a grid whose first block begins at pixel (0, 0). Labels follow by
+majority vote, and probabilities come back by bilinear interpolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.config import ObjectsConfig, TrainConfig, Unpainted
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.tiles import Span, Tile, read_mirrored
+
+__all__ = ["ReducedLabels", "ReducedPlanes", "Reduction"]
+
+_BAND = 1 << 22  # pixels of the plane in memory at once
+
+Image = npt.NDArray[np.float32]
+"""(C, Y, X)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """Blocks of a plane that the network sees as one pixel each.
+
+    The block (i, j) holds the pixels i·factor to (i + 1)·factor - 1 along Y, and so on along X.
+    The last ones may reach beyond the plane.
+    """
+
+    factor: int  # side of a block, pixels of the plane; 1: nothing is reduced
+    plane_shape: tuple[int, int]  # pixels (Y, X)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return the shape of a reduced plane, blocks (Y, X)."""
+        height, width = self.plane_shape
+        return -(-height // self.factor), -(-width // self.factor)
+
+    def image(self, planes: Planes) -> Planes:
+        """Return the stack as the network sees it."""
+        return planes if self.factor == 1 else ReducedPlanes(planes, self)
+
+    def labels(self, labels: Planes, unpainted: Unpainted) -> Planes:
+        """Return the labels of the stack as the network sees it."""
+        return labels if self.factor == 1 else ReducedLabels(labels, self, unpainted)
+
+    def predict(self, predict: Callable[[Tile], Image], tile: Tile) -> Image:
+        """Return the prediction of a tile of the plane, (K, y, x).
+
+        Parameters
+        ----------
+        predict
+            Gives the prediction of a tile of the reduced plane.
+        tile
+            Wanted rectangle of the plane.
+
+        Notes
+        -----
+        A block's value stands in the middle of the block; between the middles of neighbouring
+        blocks the values are interpolated linearly, along Y and then X. Beyond the outermost
+        middles they stay the same. A pixel gets the same value whatever tile it is part of.
+        """
+        if self.factor == 1:
+            return predict(tile)
+        rows = _Between.of(tile.y, self.factor, self.shape[0])
+        columns = _Between.of(tile.x, self.factor, self.shape[1])
+        values = predict(Tile(rows.needed, columns.needed))
+        return columns.interpolate(rows.interpolate(values, axis=1), axis=2)
+
+    def border(self, config: TrainConfig) -> TrainConfig:
+        """Return how to weigh borders in blocks: their width is given in pixels of the plane."""
+        return replace(config, sigma=config.sigma / self.factor)
+
+    def objects(self, config: ObjectsConfig) -> ObjectsConfig:
+        """Return how to cut objects on the plane: the border was trained in blocks."""
+        return replace(config, gap=config.gap * self.factor)
+
+    def bands(self, y: slice, x: slice) -> list[slice]:
+        """Cut rows of blocks into bands of about 2^22 pixels, and at least one row."""
+        rows = max(1, _BAND // (self.factor**2 * max(1, x.stop - x.start)))
+        return [slice(top, min(top + rows, y.stop)) for top in range(y.start, y.stop, rows)]
+
+    def covered(self, y: slice, x: slice) -> Tile:
+        """Return the pixels of these blocks; some may lie beyond the plane."""
+        return Tile(
+            *(Span(side.start * self.factor, side.stop * self.factor) for side in (y, x)),
+        )
+
+
+class ReducedPlanes:
+    """The means of the blocks of a stack.
+
+    Parameters
+    ----------
+    planes
+        The stack.
+    reduction
+        The blocks; the part of a block that lies beyond the plane is filled with the mirrored
+        plane.
+    """
+
+    def __init__(self, planes: Planes, reduction: Reduction) -> None:
+        self._planes = planes
+        self._reduction = reduction
+        self.count = planes.count
+        self.run = planes.run
+        self.runs = planes.runs
+        self.channels = planes.channels
+        self.shape = reduction.shape
+        self.dtype: np.dtype[Any] = np.result_type(planes.dtype, np.float32)
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        """Return the means of the blocks as (C, y, x); NaN and infinite values stay such."""
+        bands = self._reduction.bands(y, x)
+        return np.concatenate([self._means(plane, band, x) for band in bands], axis=1)
+
+    def _means(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        region = read_mirrored(self._planes, plane, self._reduction.covered(y, x))
+        factor, grey = self._reduction.factor, region.astype(self.dtype)
+        # One by one: numpy's own sum adds in an order that depends on the array's shape.
+        with np.errstate(invalid="ignore", over="ignore"):
+            rows = reduce(np.add, (grey[:, start::factor] for start in range(factor)))
+            total = reduce(np.add, (rows[:, :, start::factor] for start in range(factor)))
+            return np.asarray(total / self.dtype.type(factor**2))
+
+
+class ReducedLabels:
+    """The labels that most pixels of each block have; of equally many, the lowest.
+
+    Parameters
+    ----------
+    labels
+        The painted labels; they may be painted on meanwhile.
+    reduction
+        The blocks; the part of a block that lies beyond the plane is filled with the mirrored
+        plane.
+    unpainted
+        What 0 means. Where it is ignored, only painted pixels vote, so that a thin stroke stays.
+    """
+
+    def __init__(self, labels: Planes, reduction: Reduction, unpainted: Unpainted) -> None:
+        self._labels = labels
+        self._reduction = reduction
+        self._zero_votes = unpainted is Unpainted.BACKGROUND
+        self.count = labels.count
+        self.run = labels.run
+        self.runs = labels.runs
+        self.channels = labels.channels
+        self.shape = reduction.shape
+        self.dtype = labels.dtype
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        """Return the labels of the blocks as (1, y, x), in the stored type."""
+        bands = self._reduction.bands(y, x)
+        return np.concatenate([self._voted(plane, band, x) for band in bands], axis=1)
+
+    def _voted(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        covered = self._reduction.covered(y, x)
+        region = np.array(read_mirrored(self._labels, plane, covered)[0])  # may change meanwhile
+        factor = self._reduction.factor
+        height, width = region.shape[0] // factor, region.shape[1] // factor
+        blocks = region.reshape(height, factor, width, factor).swapaxes(1, 2)
+        votes = blocks.reshape(height * width, factor**2)
+        return _majority(votes, zero_votes=self._zero_votes).reshape(1, height, width)
+
+
+def _majority(votes: npt.NDArray[Any], *, zero_votes: bool) -> npt.NDArray[Any]:
+    """Return the most frequent value of each row (n, votes); of equally frequent ones the lowest.
+
+    Without `zero_votes` a 0 wins only where there is nothing else.
+    """
+    lowest: npt.NDArray[Any] = votes.min(axis=1)
+    mixed = np.flatnonzero(lowest != votes.max(axis=1))
+    lowest[mixed] = _longest_run(np.sort(votes[mixed], axis=1), zero_votes=zero_votes)
+    return lowest
+
+
+def _longest_run(votes: npt.NDArray[Any], *, zero_votes: bool) -> npt.NDArray[Any]:
+    """Return the value of the first of the longest runs in each sorted row."""
+    winners = votes[:, 0].copy()
+    for length in range(1, votes.shape[1] + 1):
+        starts, ends = votes[:, : votes.shape[1] - length + 1], votes[:, length - 1 :]
+        is_run = starts == ends
+        if not zero_votes:
+            is_run &= starts != 0
+        rows = np.flatnonzero(is_run.any(axis=1))
+        if not len(rows):
+            break
+        winners[rows] = starts[rows, is_run[rows].argmax(axis=1)]
+    return winners
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Between:
+    """Between which blocks the pixels of a span lie, along one axis."""
+
+    needed: Span  # blocks
+    low: npt.NDArray[np.intp]  # (n,) index among the needed blocks, of the one before the pixel
+    high: npt.NDArray[np.intp]  # (n,) of the one after it
+    share: npt.NDArray[np.float32]  # (n,) how far the pixel lies on the way, 0 to 1
+
+    @classmethod
+    def of(cls, span: Span, factor: int, blocks: int) -> _Between:
+        pixels = np.arange(span.start, span.stop)
+        position = np.clip((pixels - (factor - 1) / 2) / factor, 0, blocks - 1)
+        low = np.floor(position).astype(np.intp)
+        high = np.minimum(low + 1, blocks - 1)
+        needed = Span(int(low[0]), int(high[-1]) + 1)
+        share = (position - low).astype(np.float32)
+        return cls(needed, low - needed.start, high - needed.start, share)
+
+    def interpolate(self, values: Image, axis: int) -> Image:
+        """Return the values at the pixels, for the values of the needed blocks along an axis."""
+        low, high = values.take(self.low, axis), values.take(self.high, axis)
+        shape = [1] * values.ndim
+        shape[axis] = -1
+        between: Image = low + (high - low) * self.share.reshape(shape)
+        return between

@@ -1,0 +1,293 @@
+"""Fine-tuning on painted labels, as an iterator of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet import __version__
+from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.counts import count
+from napari_unet.engine.events import (
+    FinishReason,
+    Live,
+    PaintedPixels,
+    Stop,
+    TrainDone,
+    TrainEvent,
+    TrainStarted,
+    never,
+)
+from napari_unet.engine.network.device import DeviceChoice
+from napari_unet.engine.network.model import Model, adapt, fresh_model
+from napari_unet.engine.network.record import ObjectSizes, TrainRecord
+from napari_unet.engine.network.unet import stride
+from napari_unet.engine.paint.held_out import Split
+from napari_unet.engine.paint.holes import as_painted, measure_holes
+from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.object_size import choose_reduction
+from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack, require_labels_of
+from napari_unet.engine.paint.smallest import measure_objects
+from napari_unet.engine.stack.normalization import measure
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.reduction import Reduction
+from napari_unet.engine.stack.tiles import Tile
+from napari_unet.engine.training.block_events import events_on_plane, known_in_blocks
+from napari_unet.engine.training.lessons import Lessons
+from napari_unet.engine.training.memory_shortage import Means, within_means
+from napari_unet.engine.training.preview import Previewer
+from napari_unet.engine.training.run import TrainingRun
+from napari_unet.engine.training.sampling import patch_context
+from napari_unet.engine.training.trainer import Trainer
+
+__all__ = ["fit"]
+
+
+def fit(
+    planes: Planes,
+    labels: Planes,
+    *,
+    start: NetworkConfig | Model,
+    task: Task,
+    unpainted: Unpainted,
+    config: TrainConfig,
+    device: DeviceChoice,
+    pixel_size: tuple[float, float] | None = None,
+    stop: Stop = never,
+    live: Live | None = None,
+    objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
+    known: Sequence[PaintedPixels] = (),
+) -> Iterator[TrainEvent]:
+    """Train on painted labels.
+
+    Parameters
+    ----------
+    planes, labels
+        Image and labels: the same number of planes of the same shape.
+    start
+        A network to train from the paper's initial weights, or a model to go on from. If the
+        painted classes differ from the model's, its head is extended and the rest kept.
+    task, unpainted
+        How the labels are read.
+    config
+        Limits, optimiser, patches, weights of the loss, augmentation.
+    device
+        Where to compute.
+    pixel_size
+        (Y, X) in µm/px, stored with the model.
+    stop
+        Asked after each step; True ends training, and the best weights are kept.
+    live
+        Asked between steps what to preview, and which planes were painted on meanwhile; their
+        labels are read again, and training goes on with them. None: neither.
+    objects
+        How foreground is cut into objects in previews.
+    known
+        What the model to start from was trained on: `TrainDone.painted` of that course.
+
+    Yields
+    ------
+    TrainEvent
+        `TrainStarted`; `Corrected`, if `known` is given and something else is painted now; then
+        `Previewed`, `Validated` and `StepDone`, new strokes as `Corrected` and `LabelsTaken`;
+        `MemoryShort` where memory ran out and training goes on with smaller patches or on the CPU;
+        `Skipped` where a preview or new strokes failed and it goes on without; and in every case
+        `TrainDone` at last.
+
+    Raises
+    ------
+    ImageError, LabelsError
+        If image or labels cannot be used; the text says what to do. Labels that cannot be used
+        while training goes on are no error: it goes on with what was painted before.
+    EngineError
+        If the device fails, or the loss is not finite any more. Whatever is raised after some
+        steps, `TrainDone` with the best weights before comes first.
+
+    Notes
+    -----
+    With a step limit and no time limit the run repeats exactly for the same seed, labels,
+    device and number of threads, if nothing is painted meanwhile. With a time limit the number of
+    steps depends on the machine.
+
+    With new strokes, the limits, the falling learning rate and the patience start anew. What was
+    held out stays held out, and the best weights so far compete with the later ones on the pixels
+    that are held out then. After a stop there is a last validation only if it takes less than a
+    second.
+
+    Large objects are made smaller for the network (see `object_size.choose_reduction`). It is
+    decided once, from the labels at the start; a model that is trained on keeps what it has. All
+    that is reported is in pixels of the planes as they are given.
+    """
+    require_labels_of(planes, labels)
+    scheme = LabelScheme(task, unpainted)
+    own = start.reduction if isinstance(start, Model) else None
+    factor = choose_reduction(labels, scheme, config, own)
+    reduction = Reduction(factor, planes.shape)
+    events = _train(
+        reduction.image(planes),
+        reduction.labels(labels, unpainted),
+        reduction,
+        start=start,
+        scheme=scheme,
+        config=config,
+        device=device,
+        pixel_size=pixel_size,
+        stop=stop,
+        live=live,
+        objects=objects,
+        known=known_in_blocks(known, reduction) if own == factor else (),
+    )
+    yield from events_on_plane(events, reduction)
+
+
+def _train(
+    planes: Planes,
+    labels: Planes,
+    reduction: Reduction,
+    *,
+    start: NetworkConfig | Model,
+    scheme: LabelScheme,
+    config: TrainConfig,
+    device: DeviceChoice,
+    pixel_size: tuple[float, float] | None,
+    stop: Stop,
+    live: Live | None,
+    objects: ObjectsConfig,
+    known: Sequence[PaintedPixels],
+) -> Iterator[TrainEvent]:
+    """Train on the stack as the network sees it; previews alone are in pixels of the plane."""
+    started = datetime.now(UTC)
+    lessons, model = _prepare(planes, labels, start, scheme, reduction.border(config))
+    model = replace(model, reduction=reduction.factor)
+    yield TrainStarted(
+        device=str(device),
+        planes=lessons.stack.numbers,
+        labelled_pixels=lessons.training.labelled_pixels,
+        held_out=lessons.held_out,
+        values=model.values,
+        parameters=sum(weight.numel() for weight in model.weights.values()),
+        reduction=reduction.factor,
+    )
+    means = Means(config.patch, device)
+    trainer = yield from within_means(
+        lambda: Trainer(
+            model,
+            replace(config, patch=means.patch),
+            lessons=lessons,
+            device=means.device.torch_device,
+        ),
+        means,
+    )
+    predict = partial(trainer.predict, planes)
+
+    def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
+        return reduction.predict(partial(predict, plane), tile)
+
+    painted = _PaintedObjects(lessons, scheme.task, reduction.factor**2)
+    previewer = Previewer(
+        predict_on_plane,
+        shape=(planes.count, *reduction.plane_shape),
+        stride=stride(model.network.levels),
+        reduction=reduction.factor,
+        task=scheme.task,
+        values=model.values,
+        objects=lambda: as_painted(reduction.objects(objects), *painted.measure()),
+    )
+    run = TrainingRun(lessons, trainer, previewer, config, means=means, predict=predict, live=live)
+
+    def done(reason: FinishReason) -> TrainDone:
+        best, (sizes, hole) = run.best, painted.measure()
+        record = TrainRecord(
+            started=started.isoformat(timespec="seconds"),
+            version=__version__,
+            start=_describe(start),
+            device=str(means.device),
+            steps=trainer.step,
+            best_step=best.step,
+            seconds=round(run.seconds, 3),
+            finished=reason.value,
+            labelled_pixels=lessons.training.labelled_pixels,
+            painted_objects=sizes,
+            smallest_hole=hole,
+            held_out=lessons.held_out,
+            validation_loss=best.loss,
+            validation_iou=best.iou,
+            settings=asdict(config),
+        )
+        trained = replace(best.model, pixel_size=pixel_size, record=record)
+        return TrainDone(reason, trained, lessons.stack.pixels)
+
+    try:
+        if isinstance(start, Model) and start.task is scheme.task and known:
+            yield from run.compare(known, start.values)
+        reason = yield from run.events(stop)
+    except Exception:  # whatever it is, what was learned until then is not lost
+        if run.has_learned:
+            yield done(FinishReason.FAILED)
+        raise
+    yield done(reason)
+
+
+def _prepare(
+    planes: Planes,
+    labels: Planes,
+    start: NetworkConfig | Model,
+    scheme: LabelScheme,
+    config: TrainConfig,
+) -> tuple[Lessons, Model]:
+    """Read what is painted, and make the model to start from."""
+    network = start.network if isinstance(start, Model) else start
+    trained = start.normalization if isinstance(start, Model) else None
+    normalization = measure(planes, trained=trained)
+    reader = PaintedReader(
+        planes,
+        labels,
+        scheme,
+        normalization,
+        config,
+        context=patch_context(config, network.levels),
+        known=start.values if isinstance(start, Model) and start.task is scheme.task else (),
+    )
+    rng = np.random.default_rng(config.seed)
+    split = Split(planes.shape, config.validation_share, rng)
+    lessons = Lessons(reader, split, planes.count, scheme.unpainted)
+    values = lessons.stack.values
+    if isinstance(start, Model):
+        model = adapt(start, normalization, scheme.task, values, seed=config.seed)
+    else:
+        model = fresh_model(network, normalization, scheme.task, values, seed=config.seed)
+    return lessons, model
+
+
+class _PaintedObjects:
+    """Measures the painted objects, anew when something else is painted."""
+
+    def __init__(self, lessons: Lessons, task: Task, pixels: int) -> None:
+        self._lessons = lessons
+        self._task = task
+        self._pixels = pixels  # of the plane that each of the stack's stands for
+        self._measured: PaintedStack | None = None
+        self._found: tuple[ObjectSizes | None, int | None] = (None, None)
+
+    def measure(self) -> tuple[ObjectSizes | None, int | None]:
+        """Return their sizes, and the size of their holes; None: classes, or there are none."""
+        stack = self._lessons.stack
+        if self._task is Task.OBJECTS and stack is not self._measured:
+            self._found = (
+                measure_objects(stack, pixels=self._pixels),
+                measure_holes(stack, pixels=self._pixels),
+            )
+            self._measured = stack
+        return self._found
+
+
+def _describe(start: NetworkConfig | Model) -> str:
+    if isinstance(start, NetworkConfig):
+        return f"{start.name}, from scratch"
+    record = start.record
+    return f"{start.network.name}, after {count(record.steps, 'step')} ({record.started})"

@@ -1,0 +1,134 @@
+"""What the network sees: the weight map of a painted plane, and an augmented training patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.network.record import HeldOut
+from napari_unet.engine.network.unet import margin
+from napari_unet.engine.paint.held_out import Split
+from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.object_size import choose_reduction
+from napari_unet.engine.paint.painted_planes import read_painted, require_labels_of
+from napari_unet.engine.stack.normalization import measure
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.reduction import Reduction
+from napari_unet.engine.training.block_events import held_out_on_plane, pixels_on_plane
+from napari_unet.engine.training.sampling import PatchSampler, patch_context
+
+__all__ = ["Inspection", "Patch", "inspect"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """An augmented training patch, in pixels as the network sees them."""
+
+    image: npt.NDArray[np.float32]  # (C, y + 2 margin, x + 2 margin), normalised grey values
+    classes: npt.NDArray[np.uint8]  # (y, x), targets.IGNORED where unlabelled
+    weights: npt.NDArray[np.float32]  # (y, x), w(x) of eq. 2
+    margin: int  # context per side, pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """What training makes of the image and its labels, in pixels of the plane."""
+
+    plane: int
+    origin: tuple[int, int]  # of the two arrays below, in the plane, pixels (Y, X)
+    weights: npt.NDArray[np.float32]  # (y, x), w(x) of eq. 2; counts where a class is
+    classes: npt.NDArray[np.uint8]  # (y, x), targets.IGNORED where unlabelled or held out
+    held_out: tuple[HeldOut, ...]  # blocks of this plane that validate
+    patch: Patch  # from any painted plane
+    values: tuple[int, ...]  # label value of each class
+
+
+def inspect(
+    planes: Planes,
+    labels: Planes,
+    *,
+    network: NetworkConfig,
+    task: Task,
+    unpainted: Unpainted,
+    config: TrainConfig,
+    plane: int,
+    seed: int,
+) -> Inspection:
+    """Prepare the labels as training does, and draw one patch.
+
+    Parameters
+    ----------
+    planes, labels
+        Image and labels: the same number of planes of the same shape.
+    network
+        Its number of levels gives the size of a patch and its margin.
+    task, unpainted
+        How the labels are read.
+    config
+        Patch size, weights of the loss, augmentation, held-out share and its seed. Its
+        `reduction` is that of the model to go on from, if there is one.
+    plane
+        The painted plane nearest to it is shown; of two at the same distance the lower one.
+    seed
+        Of the patch; with `config.seed` it is the first one of a training run from scratch.
+
+    Raises
+    ------
+    ImageError, LabelsError
+        If image or labels cannot be used; the text says what to do.
+
+    Notes
+    -----
+    All painted planes are read, as the class weights and the patch depend on all of them: this
+    takes as long as the start of a training run. What is held out is what a run that starts now
+    would hold out.
+    """
+    require_labels_of(planes, labels)
+    scheme = LabelScheme(task, unpainted)
+    reduction = Reduction(choose_reduction(labels, scheme, config), planes.shape)
+    reduced = reduction.image(planes)
+    stack = read_painted(
+        reduced,
+        reduction.labels(labels, unpainted),
+        scheme,
+        measure(reduced),
+        reduction.border(config),
+        context=patch_context(config, network.levels),
+    )
+    split = Split(reduction.shape, config.validation_share, np.random.default_rng(config.seed))
+    training, held_out = split.divide(stack)
+    shown = min(training.planes, key=lambda painted: abs(painted.number - plane))
+    sampler = PatchSampler(
+        training,
+        config.augment,
+        size=config.patch,
+        levels=network.levels,
+        device=torch.device("cpu"),
+        sampling=config.sampling,
+    )
+    weights, origin = pixels_on_plane(shown.weights, shown.origin, reduction)
+    classes, _ = pixels_on_plane(shown.classes, shown.origin, reduction)
+    of_plane = tuple(block for block in held_out if block.plane == shown.number)
+    return Inspection(
+        plane=shown.number,
+        origin=origin,
+        weights=weights,
+        classes=classes,
+        held_out=held_out_on_plane(of_plane, reduction),
+        patch=_draw(sampler, seed, margin(network.levels)),
+        values=training.values,
+    )
+
+
+def _draw(sampler: PatchSampler, seed: int, context: int) -> Patch:
+    batch = sampler.draw(np.random.default_rng(seed), 1)
+    return Patch(
+        batch.images[0].numpy(),
+        batch.classes[0].numpy().astype(np.uint8),
+        batch.weights[0].numpy(),
+        context,
+    )

@@ -1,0 +1,105 @@
+"""What a run learns from: the painted planes, which may be painted on while it trains."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_unet.config import Unpainted
+from napari_unet.engine.errors import FileError, OutOfMemoryError, UnetPaintError
+from napari_unet.engine.network.record import HeldOut
+from napari_unet.engine.paint.held_out import Split
+from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedReader, PaintedStack
+
+__all__ = ["Lessons"]
+
+
+class Lessons:
+    """The painted planes, divided into pixels that train and pixels that validate.
+
+    Parameters
+    ----------
+    reader
+        Reads the labels, again and again.
+    split
+        Decides what is held out, for good.
+    count
+        Number of planes of the stack.
+    unpainted
+        What label 0 means.
+
+    Raises
+    ------
+    LabelsError, ImageError, FileError
+        If nothing can be learned from the labels, or image or labels cannot be read.
+    """
+
+    def __init__(
+        self, reader: PaintedReader, split: Split, count: int, unpainted: Unpainted
+    ) -> None:
+        self.unpainted = unpainted
+        self._reader = reader
+        self._split = split
+        self._pending: frozenset[int] = frozenset()  # changed, but not usable yet
+        self.hindrance: UnetPaintError | None = None  # why some of them are not
+        self.stack: PaintedStack  # whole
+        self.training: PaintedStack  # without the held-out pixels
+        self.held_out: tuple[HeldOut, ...]
+        self._use(reader.read(range(count)))
+
+    @property
+    def may_be_read_by_now(self) -> bool:
+        """Whether planes are missing for a reason that may pass by itself, as a network's does."""
+        return isinstance(self.hindrance, FileError | OutOfMemoryError)
+
+    def take(self, changed: frozenset[int]) -> bool:
+        """Read these planes again; return whether there is anything new to learn from.
+
+        Planes that cannot be read, or whose image holds NaN, stay as they were; so do all while
+        nothing can be learned from the labels (half painted), or there is no memory for it. They
+        are tried again the next time, and `hindrance` says why they were not taken.
+        """
+        self._pending |= changed
+        try:
+            return self._take()
+        except UnetPaintError as error:
+            self.hindrance = error
+        except MemoryError:
+            self.hindrance = OutOfMemoryError(
+                "There is too little memory for what is painted; close other programs."
+            )
+        return False
+
+    def _take(self) -> bool:
+        stack, failures = self._reader.read_what_can_be(sorted(self._pending))
+        is_new = _differ(self.stack, stack, self._pending - failures.keys())
+        if is_new:
+            self._use(stack)
+        self._pending = frozenset(failures)
+        self.hindrance = next(iter(failures.values()), None)
+        return is_new
+
+    def _use(self, stack: PaintedStack) -> None:
+        self.training, self.held_out = self._split.divide(stack)
+        self.stack = stack
+
+
+def _differ(before: PaintedStack, after: PaintedStack, numbers: frozenset[int]) -> bool:
+    """Return whether these planes are painted otherwise than before."""
+    if before.numbers != after.numbers or before.values != after.values:
+        return True
+    return any(
+        not _same(old, new)
+        for old, new in zip(before.planes, after.planes, strict=True)
+        if new.number in numbers
+    )
+
+
+def _same(one: PaintedPlane, other: PaintedPlane) -> bool:
+    return one.origin == other.origin and all(
+        np.array_equal(mine, theirs)
+        for mine, theirs in (
+            (one.painted, other.painted),
+            (one.classes, other.classes),
+            (one.weights, other.weights),
+        )
+    )

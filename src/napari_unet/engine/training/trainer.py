@@ -1,0 +1,331 @@
+"""One training run's state: network, optimiser, patches, validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from napari_unet.config import Optimiser, TrainConfig
+from napari_unet.engine.network.model import Model, adapt
+from napari_unet.engine.network.precision import arrange, multiplies_faster_in_bfloat16
+from napari_unet.engine.network.unet import UNet, margin
+from napari_unet.engine.paint.label_scheme import IGNORED
+from napari_unet.engine.prediction.overlap_tile import OverlapTiler, network_probabilities
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.tiles import Tile, read_mirrored
+from napari_unet.engine.training.head import fit_head
+from napari_unet.engine.training.lessons import Lessons
+from napari_unet.engine.training.loss import weighted_cross_entropy
+from napari_unet.engine.training.memory_shortage import Means
+from napari_unet.engine.training.sampling import Batch, PatchSampler, validation_batches
+
+__all__ = ["Trainer"]
+
+# After each step, the weights of a trained network go back a share of the way to the first answer,
+# less as the learning rate falls: (_PULL / labelled pixels)², at most _STRONGEST, since a few
+# strokes leave much unsaid; and at least _LASTING up to _MANY labelled pixels, since many on a few
+# planes say little about the others.
+_PULL = 1000.0
+_STRONGEST = 0.3
+_LASTING, _MANY = 0.005, 40_000
+_VALIDATION_PIXELS = 1 << 18  # input pixels of a validation batch, at most
+_VALIDATION_SHARE = 4  # times the input pixels of a step, which needs more memory for each
+_HEAD_PULL = 3.0  # times that: the penalty with which the head is fitted
+_HEAD_BATCHES = 6  # that the head of a trained network is fitted to before the first step
+
+
+class Trainer:
+    """A network that is being trained.
+
+    Parameters
+    ----------
+    model
+        Weights to start from.
+    config
+        Optimiser, patches and augmentation.
+    lessons
+        The painted planes, and which of their pixels validate.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        config: TrainConfig,
+        *,
+        lessons: Lessons,
+        device: torch.device,
+    ) -> None:
+        self.step = 0
+        self.model = model  # as it was at the start, but with today's outputs
+        self._config = config
+        self._settle(device)
+        self._network = self._build(model, device)
+        self._optimiser = _optimiser(self._network, config)
+        self._rng = np.random.default_rng(config.seed)
+        self.teach(lessons)
+        if model.is_trained:
+            batches = [self._draw() for _ in range(_HEAD_BATCHES)]
+            fit_head(self._network, batches, pull=_HEAD_PULL * self._pull)
+        self._anchors = _anchored(self._network) if model.is_trained else []
+
+    def adapt(self, means: Means) -> None:
+        """Go on with other patches, or on another device, where the memory suffices.
+
+        May be called after whatever ran out of memory, this included: nothing is half done then.
+        """
+        device = means.device.torch_device
+        self._config = replace(self._config, patch=means.patch)
+        _forget_half_made(self._optimiser)
+        if device != self._device:
+            self._move(device)
+        self.teach(self._lessons)
+
+    def _move(self, device: torch.device) -> None:
+        """Take the network and all that belongs to it to another device."""
+        network = self._build(self.snapshot(), device)
+        optimiser = _optimiser(network, self._config)
+        optimiser.load_state_dict(self._optimiser.state_dict())
+        anchors: list[tuple[Tensor, Tensor]] = [
+            (weight, before.to(device))
+            for weight, (_, before) in zip(network.parameters(), self._anchors, strict=False)
+        ]  # none, or all
+        self._network, self._optimiser, self._anchors = network, optimiser, anchors
+        self._settle(device)
+
+    def _settle(self, device: torch.device) -> None:
+        """Compute here from now on."""
+        self._device = device
+        self._cuda = [device] if device.type == "cuda" else []
+        self._mixed = self._is_mixed(device)
+
+    def _is_mixed(self, device: torch.device) -> bool:
+        return self._config.mixed_precision and multiplies_faster_in_bfloat16(device)
+
+    def _build(self, model: Model, device: torch.device) -> UNet:
+        network = model.build(device)
+        arrange(network, device, mixed=self._is_mixed(device))
+        return network
+
+    def teach(self, lessons: Lessons) -> None:
+        """Draw patches from these lessons from now on, and validate on their held-out blocks."""
+        self._lessons = lessons
+        self._pull = _pull_to_first_answer(lessons.training.labelled_pixels)
+        levels, device = self.model.network.levels, self._device
+        self._sampler = PatchSampler(
+            lessons.training,
+            self._config.augment,
+            size=self._config.patch,
+            levels=levels,
+            device=device,
+            sampling=self._config.sampling,
+        )
+        step_pixels = self._config.batch * (self._sampler.size + 2 * margin(levels)) ** 2
+        self._validation = validation_batches(
+            lessons.stack,
+            lessons.held_out,
+            levels=levels,
+            device=device,
+            pixels=min(_VALIDATION_PIXELS, _VALIDATION_SHARE * step_pixels),
+        )
+
+    def extend(self, values: tuple[int, ...]) -> None:
+        """Give the network an output for each of these label values.
+
+        The other weights stay, and so does the optimiser's state wherever shapes agree. If memory
+        runs out meanwhile, all is as it was before.
+        """
+        if values == self.model.values:
+            return
+        model = self.extended(self.snapshot(), values)
+        network = self._build(model, self._device)
+        optimiser = _optimiser(network, self._config)
+        before, states = dict(self._network.named_parameters()), self._optimiser.state
+        for name, parameter in network.named_parameters():
+            if before[name].shape == parameter.shape and before[name] in states:
+                optimiser.state[parameter] = states[before[name]]
+        anchors = _anchored(network) if self._anchors else []
+        self.model, self._network = model, network
+        self._optimiser, self._anchors = optimiser, anchors
+
+    def extended(self, model: Model, values: tuple[int, ...]) -> Model:
+        """Return a model of this run with an output for each value."""
+        if values == model.values:
+            return model
+        return adapt(model, model.normalization, model.task, values, seed=self._config.seed)
+
+    def snapshot(self) -> Model:
+        """Return the model as it is now, on the CPU."""
+        return replace(self.model, weights=self.weights())
+
+    @property
+    def can_validate(self) -> bool:
+        """Whether anything was held out."""
+        return bool(self._validation)
+
+    def advance(self, progress: float) -> float:
+        """Do one gradient update and return its loss.
+
+        Parameters
+        ----------
+        progress
+            Share of the run that is over, 0 to 1, for the learning rate.
+        """
+        rate = self._learning_rate(progress)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        batch = self._draw()
+        if not self._network.training:  # after a validation or a preview
+            self._network.train()
+        self._optimiser.zero_grad(set_to_none=True)
+        with self._repeatable_dropout():
+            loss = _loss(self._learn_from(batch.images), batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self._config.clip_gradient > 0:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_gradient)
+        self._optimiser.step()
+        self._pull_back(self._pull * rate / self._config.learning_rate)
+        self.step += 1
+        return float(loss.detach())
+
+    @contextmanager
+    def _repeatable_dropout(self) -> Iterator[None]:
+        """Let dropout repeat with the seed, and disturb nobody else's random numbers."""
+        seed = int(self._rng.integers(2**31))  # drawn by every network: patches depend on it, too
+        if self._network.config.dropout == 0:
+            yield
+            return
+        with torch.random.fork_rng(devices=self._cuda):
+            torch.manual_seed(seed)
+            yield
+
+    def _learn_from(self, images: Tensor) -> Tensor:
+        """Return float32 logits, by products of bfloat16 numbers where these are faster.
+
+        Weights, gradients, loss and update stay in float32; so does all that is shown or scored.
+        """
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._mixed):
+            logits: Tensor = self._network(images)
+        return logits.float()
+
+    @torch.inference_mode()
+    def validate(self) -> tuple[float, float]:
+        """Return loss and mean IoU over the held-out pixels."""
+        self._network.eval()
+        losses, pixels = 0.0, 0
+        confusion = np.zeros((self._network.config.classes,) * 2, dtype=np.int64)
+        for batch in self._validation:
+            logits = self._network(batch.images)
+            labelled = batch.classes != IGNORED
+            count = int(labelled.sum())
+            losses += float(_loss(logits, batch)) * count
+            pixels += count
+            confusion += _confusion(logits.argmax(1)[labelled], batch.classes[labelled], confusion)
+        return losses / max(pixels, 1), _mean_iou(confusion)
+
+    def score(self, weights: Mapping[str, Tensor]) -> tuple[float, float]:
+        """Return loss and mean IoU that other weights reach on today's held-out pixels."""
+        current = self.weights()
+        self._network.load_state_dict(dict(weights))
+        try:
+            return self.validate()
+        finally:
+            self._network.load_state_dict(dict(current))
+
+    def predict(self, planes: Planes, plane: int, tile: Tile) -> npt.NDArray[np.float32]:
+        """Return the probabilities (K, y, x) of a tile, with the weights as they are now.
+
+        Raises
+        ------
+        ImageError
+            If the image holds NaN or infinite values there.
+        """
+
+        def read(wanted: Tile) -> npt.NDArray[np.float32]:
+            return self.model.normalization.apply(read_mirrored(planes, plane, wanted))
+
+        self._network.eval()
+        compute = network_probabilities(self._network, self._device, slice(None))
+        return OverlapTiler(compute, self.model.network.levels).predict(read, tile)
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Return a copy of the weights, on the CPU."""
+        state = self._network.state_dict()
+        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
+
+    def _draw(self) -> Batch:
+        return self._sampler.draw(self._rng, self._config.batch)
+
+    @torch.no_grad()
+    def _pull_back(self, share: float) -> None:
+        """Move each weight a share of the way back to where it was.
+
+        The share falls with the learning rate, as decoupled weight decay does: small late steps
+        would otherwise be undone.
+        """
+        for weight, before in self._anchors:
+            weight.lerp_(before, share)
+
+    def _learning_rate(self, progress: float) -> float:
+        rate = self._config.learning_rate
+        if self._config.warm_up:
+            rate *= min(1.0, (self.step + 1) / self._config.warm_up)
+        if self._config.anneal:
+            rate *= (1 + math.cos(math.pi * min(1.0, progress))) / 2
+        return rate
+
+
+def _pull_to_first_answer(labelled: int) -> float:
+    """Return the share of the way that weights go back, for this many labelled pixels."""
+    lasting = _LASTING * min(1.0, _MANY / max(1, labelled))
+    return min(_STRONGEST, max(lasting, (_PULL / max(1, labelled)) ** 2))
+
+
+def _anchored(network: UNet) -> list[tuple[Tensor, Tensor]]:
+    """Return each weight with its present value, the first answer's, to which it goes back."""
+    return [(weight, weight.detach().clone()) for weight in network.parameters()]
+
+
+def _loss(logits: Tensor, batch: Batch) -> Tensor:
+    return weighted_cross_entropy(logits, batch.classes, batch.weights)
+
+
+def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    weights, rate, decay = network.parameters(), config.learning_rate, config.weight_decay
+    if config.optimiser is Optimiser.SGD:
+        return torch.optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay)
+    betas = (config.momentum, 0.999)
+    # One kernel for all that is done to a weight: the other two ways go over the memory many times.
+    return torch.optim.AdamW(weights, lr=rate, betas=betas, weight_decay=decay, fused=True)
+
+
+def _forget_half_made(optimiser: torch.optim.Optimizer) -> None:
+    """Drop what Adam had begun to remember of a weight when memory ran out.
+
+    It makes all that it remembers at the first step, and takes what is there for whole.
+    """
+    states = optimiser.state
+    for weight in [w for w, s in states.items() if "step" in s and "exp_avg_sq" not in s]:
+        del states[weight]
+
+
+def _confusion(
+    predicted: Tensor, true: Tensor, like: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the pixel counts (true class, predicted class)."""
+    flat = torch.bincount(true * len(like) + predicted, minlength=like.size)
+    return flat.cpu().numpy().reshape(like.shape)
+
+
+def _mean_iou(confusion: npt.NDArray[np.int64]) -> float:
+    """Return the mean IoU over the classes that occur."""
+    hit = np.diag(confusion)
+    union = confusion.sum(0) + confusion.sum(1) - hit
+    occurs = confusion.sum(1) > 0
+    return float((hit[occurs] / union[occurs]).mean()) if occurs.any() else 0.0

@@ -1,0 +1,297 @@
+"""Foreground → label image, against plain-loop references, and tile by tile as at once."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from napari_unet.config import ObjectsConfig
+from napari_unet.engine.errors import EngineError
+from napari_unet.engine.objects.decoder import MAX_OBJECTS, ObjectDecoder, cut_objects
+from napari_unet.engine.paint.separation import separate
+from napari_unet.engine.stack.tiles import Span, Tile, cut_plane
+
+Mask = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.int32]
+
+PLAIN = ObjectsConfig(min_size=0, fill_holes=False, neck=0, gap=0)
+shapes = st.tuples(st.integers(1, 14), st.integers(1, 14))
+
+
+def speckled(shape: tuple[int, int], share: float, seed: int) -> Mask:
+    """Return foreground in pieces of all sizes."""
+    return np.random.default_rng(seed).random(shape) < share
+
+
+masks = st.one_of(
+    arrays(bool, shapes),
+    st.builds(speckled, shapes, st.floats(0.2, 0.8), st.integers(0, 999)),
+)
+
+
+def drawing(*rows: str) -> npt.NDArray[np.int_]:
+    """Return the digits of a drawing; a dot is 0."""
+    return np.array([[int(c) for c in row.replace(".", "0")] for row in rows])
+
+
+def flood(mask: Mask) -> Labels:
+    """Number the 4-connected components in reading order, pixel by pixel."""
+    labels = np.zeros(mask.shape, np.int32)
+    number = 0
+    for seed in product(*map(range, mask.shape)):
+        if not mask[seed] or labels[seed]:
+            continue
+        number += 1
+        queue = deque([seed])
+        labels[seed] = number
+        while queue:
+            y, x = queue.popleft()
+            for at in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+                inside = 0 <= at[0] < mask.shape[0] and 0 <= at[1] < mask.shape[1]
+                if inside and mask[at] and not labels[at]:
+                    labels[at] = number
+                    queue.append(at)
+    return labels
+
+
+def filled_one_by_one(labels: Labels) -> Labels:
+    """Fill the holes of each object by itself; the innermost object around a hole has it."""
+    background = labels == 0
+    whole = {
+        number: ndimage.binary_fill_holes(labels == number, np.ones((3, 3), bool))
+        for number in range(1, labels.max() + 1)
+    }
+    result = labels.copy()
+    for number, mask in sorted(whole.items(), key=lambda item: -item[1].sum()):
+        result[mask & background] = number
+    return result
+
+
+def given_back(labels: Labels, gap: int) -> Labels:
+    """Give the separation border back, pixel by pixel."""
+    across = 2**0.5 * (2 * gap + 1)
+    pixels = list(product(*map(range, labels.shape)))
+    objects = [int(n) for n in np.unique(labels) if n]
+    grown = {}
+    for place in pixels if objects else []:
+        away = {n: np.hypot(*(np.argwhere(labels == n) - place).T).min() for n in objects}
+        nearest = min(objects, key=lambda n: (away[n], -n))
+        if away[nearest] <= across:
+            grown[place] = nearest, away[nearest]
+    result = labels.copy()
+    for (y, x), (own, radius) in grown.items():
+        beside = [grown.get(place) for place in ((y - 1, x), (y, x - 1), (y, x + 1), (y + 1, x))]
+        if radius > 0 and any(
+            other is not None and other[0] != own and radius + other[1] + 1 <= across
+            for other in beside
+        ):
+            for place, (number, _) in grown.items():
+                if np.hypot(place[0] - y, place[1] - x) < radius:
+                    result[place] = number
+    return result
+
+
+@given(masks)
+def test_objects_are_the_four_connected_components(mask: Mask) -> None:
+    labels, count = cut_objects(mask, PLAIN)
+    np.testing.assert_array_equal(labels, flood(mask))
+    assert count == labels.max(initial=0)
+    assert labels.dtype == np.int32
+
+
+def test_a_diagonal_border_of_one_pixel_keeps_objects_apart() -> None:
+    labels, count = cut_objects(~np.eye(8, dtype=bool), PLAIN)
+    assert count == 2
+    assert labels[7, 0] != labels[0, 7]
+
+
+@given(masks)
+def test_holes_go_to_the_object_around_them(mask: Mask) -> None:
+    labels, _ = cut_objects(mask, ObjectsConfig(min_size=0, neck=0, gap=0))
+    np.testing.assert_array_equal(labels, filled_one_by_one(flood(mask)))
+
+
+def test_an_object_in_the_hole_of_another_stays() -> None:
+    rings = drawing(
+        ".........",
+        ".1111111.",
+        ".1.....1.",
+        ".1.111.1.",
+        ".1.1.1.1.",
+        ".1.111.1.",
+        ".1.....1.",
+        ".1111111.",
+        "......1.1",  # a bay that reaches the rim is no hole
+    )
+    labels, count = cut_objects(rings > 0, ObjectsConfig(min_size=0, neck=0, gap=0))
+    assert count == 3
+    assert (labels[1:8, 1:8] == 1).sum() == 49 - 9
+    assert (labels[3:6, 3:6] == 2).all()
+    assert labels[8, 7] == 0
+
+
+@given(masks, st.integers(0, 8))
+def test_small_objects_are_dropped_and_the_rest_renumbered(mask: Mask, min_size: int) -> None:
+    labels, count = cut_objects(
+        mask, ObjectsConfig(min_size=min_size, fill_holes=False, neck=0, gap=0)
+    )
+    reference = flood(mask)
+    kept = [n for n in range(1, reference.max() + 1) if (reference == n).sum() >= min_size]
+    expected = np.zeros_like(reference)
+    for new, old in enumerate(kept, start=1):
+        expected[reference == old] = new
+    np.testing.assert_array_equal(labels, expected)
+    assert count == len(kept)
+
+
+def test_the_size_of_an_object_includes_its_holes() -> None:
+    ring = drawing("111", "1.1", "111") > 0
+    assert cut_objects(ring, ObjectsConfig(min_size=9))[1] == 1
+    assert cut_objects(ring, ObjectsConfig(min_size=9, fill_holes=False))[1] == 0
+
+
+@settings(deadline=None)
+@given(masks, st.integers(1, 3))
+def test_the_border_goes_to_the_nearer_object(mask: Mask, gap: int) -> None:
+    labels, _ = cut_objects(mask, ObjectsConfig(min_size=0, fill_holes=False, neck=0, gap=gap))
+    np.testing.assert_array_equal(labels, given_back(flood(mask), gap))
+
+
+def test_only_the_gap_between_objects_is_given_back() -> None:
+    pair = drawing(
+        "............",
+        ".1111...111.",
+        ".1111...111.",
+        "............",
+    )
+    labels, _ = cut_objects(pair > 0, ObjectsConfig(min_size=0, neck=0, gap=1))
+    assert (labels[1:3, 1:11] > 0).all()
+    new = (labels > 0) & (pair == 0)
+    assert set(np.nonzero(new)[1]) == {5, 6, 7}  # columns
+
+
+def test_the_outline_along_a_border_that_widens_has_one_end() -> None:
+    """Not a comb of pixels given back and pixels that are not."""
+    y, x = np.mgrid[:60, :40]
+    slanted = 12 + 0.3 * y
+    mask = (x < slanted) | (x > slanted + 1 + 0.1 * y)  # up to 7 px wide
+    labels, count = cut_objects(mask, ObjectsConfig(min_size=0, neck=0, gap=1))
+    assert count == 2
+    end = np.flatnonzero((labels > 0).all(axis=1))[-1]
+    assert end > 20
+    assert (labels[:end] == 0).sum() <= 2
+
+
+@pytest.mark.parametrize(("gap", "share"), [(1, 0.99), (2, 0.99)])
+def test_cutting_undoes_the_separation_of_the_training_targets(gap: int, share: float) -> None:
+    rng = np.random.default_rng(3)
+    cells = KDTree(rng.integers(0, 160, (40, 2)))
+    _, nearest = cells.query(np.indices((160, 160)).reshape(2, -1).T)
+    touching = (nearest + 1).reshape(160, 160).astype(np.int32)  # no background at all
+    mask = separate(touching, gap) > 0
+    labels, count = cut_objects(mask, ObjectsConfig(min_size=0, neck=0, gap=gap))
+    assert count >= 38
+    assert (labels > 0).mean() > share
+    for number in range(1, count + 1):
+        original = touching[labels == number]
+        assert (original == np.bincount(original).argmax()).mean() > 0.97
+
+
+def decode(mask: Mask, tile: int, config: ObjectsConfig, seed: int, offset: int = 0) -> Any:
+    decoder = ObjectDecoder(mask.shape, config, offset=offset)
+    tiles = cut_plane(mask.shape, tile, 1)
+    for at in np.random.default_rng(seed).permutation(len(tiles)):
+        part = mask[tiles[at].y.as_slice, tiles[at].x.as_slice]
+        decoder.add(tiles[at], np.where(part, 0.9, 0.1).astype(np.float32)[np.newaxis])
+    labels, count = decoder.finish()
+    return np.asarray(labels), count
+
+
+configs = st.builds(
+    ObjectsConfig,
+    min_size=st.integers(0, 6),
+    fill_holes=st.booleans(),
+    gap=st.integers(0, 2),
+)
+
+
+@given(masks, st.integers(1, 14), configs, st.integers(0, 99))
+def test_tiles_in_any_order_give_what_the_whole_plane_gives(
+    mask: Mask, tile: int, config: ObjectsConfig, seed: int
+) -> None:
+    labels, count = decode(mask, tile, config, seed, offset=100)
+    expected, expected_count = cut_objects(mask, config)
+    np.testing.assert_array_equal(labels, np.where(expected > 0, expected + 100, 0))
+    assert count == expected_count
+
+
+def shown(mask: Mask, tile: int, config: ObjectsConfig, offset: int = 0) -> Labels:
+    """Return the provisional numbers of tiles that come in reading order."""
+    decoder = ObjectDecoder(mask.shape, config, offset=offset)
+    result = np.zeros(mask.shape, np.int32)
+    for part in cut_plane(mask.shape, tile, 1):
+        at = part.y.as_slice, part.x.as_slice
+        result[at] = decoder.add(part, mask[at].astype(np.float32)[np.newaxis])
+    return result
+
+
+def test_an_object_keeps_its_number_across_tiles() -> None:
+    mask = np.zeros((30, 30), bool)
+    mask[2:28, 3:8] = True
+    mask[12:18, 12:28] = True
+    numbers = shown(mask, 7, PLAIN, offset=40)
+    assert set(np.unique(numbers[2:28, 3:8])) == {41}
+    assert len(np.unique(numbers[12:18, 12:28])) == 1
+    assert numbers[15, 20] > 41
+    np.testing.assert_array_equal(numbers > 0, mask)
+
+
+@given(masks, st.integers(2, 14))
+def test_provisional_numbers_never_join_separate_objects(mask: Mask, tile: int) -> None:
+    numbers, final = shown(mask, tile, PLAIN), flood(mask)
+    for number in np.unique(numbers[numbers > 0]):
+        assert len(np.unique(final[numbers == number])) == 1
+    np.testing.assert_array_equal(numbers > 0, mask)
+
+
+def test_specks_inside_a_tile_are_not_shown_but_pieces_at_its_border_are() -> None:
+    mask = np.zeros((20, 20), bool)
+    mask[4, 4] = mask[9, 12] = True
+    numbers = shown(mask, 10, ObjectsConfig(min_size=5))
+    assert numbers[4, 4] == 0
+    assert numbers[9, 12] > 0
+
+
+def test_foreground_begins_at_the_threshold() -> None:
+    decoder = ObjectDecoder((1, 3), ObjectsConfig(threshold=0.25, min_size=0))
+    (tile,) = cut_plane((1, 3), 3, 1)
+    values = decoder.add(tile, np.array([[[0.2, 0.25, 0.6]]], np.float32))
+    np.testing.assert_array_equal(values, [[0, 1, 1]])
+
+
+def test_more_objects_than_int32_can_number_are_an_error() -> None:
+    two = np.array([[True, False, False, False, False, True]])
+    labels, _ = decode(two, 6, PLAIN, 0, offset=MAX_OBJECTS - 2)
+    assert labels.max() == MAX_OBJECTS == np.iinfo(np.int32).max
+    with pytest.raises(EngineError, match="raise the smallest object size"):
+        decode(two, 6, PLAIN, 0, offset=MAX_OBJECTS - 1)
+
+
+def test_a_tile_costs_the_same_in_a_large_plane() -> None:
+    decoder = ObjectDecoder((8_000, 8_000), ObjectsConfig())
+    part = np.ones((1, 32, 32), np.float32)
+    started = time.process_time()
+    for left in range(0, 8_000, 80):
+        decoder.add(Tile(Span(64, 96), Span(left, left + 32)), part)
+    assert time.process_time() - started < 0.5  # 100 passes over the plane take seconds
