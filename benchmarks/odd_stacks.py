@@ -1,6 +1,6 @@
 """Does an odd frame, a bar, dust or an empty field change what is found in all the rest?
 
-    python -m benchmarks.odd_stacks --before b8da18f       # beside the code of an older commit
+    python -m benchmarks.odd_stacks --before COMMIT       # beside the code of an older commit
 
 Real stacks are made odd, twenty strokes and filled cells train the bundled network for some steps,
 and planes that nobody painted are scored. In the first table the stack is odd that is painted and

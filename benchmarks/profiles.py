@@ -1,7 +1,7 @@
 """Where the time of a segmentation and of a short training goes, before and after a change.
 
     python -m benchmarks.profiles [--repeats 3]
-    python -m benchmarks.profiles --before 54239da^       # beside the code of an older commit
+    python -m benchmarks.profiles --before COMMIT         # beside the code of an older commit
 
 `segment` is from grey values to objects, `objects` from probabilities that are at hand, as if the
 network took no time: what a fast GPU leaves to the processor; `train` is a short training.
@@ -10,7 +10,7 @@ Every 5 ms a second thread looks where the caller's thread is, and counts the ti
 `napari_unet` that is innermost there: what it calls in other libraries is its own time. What runs
 in other threads meanwhile counts for nobody. Each figure is the median of the repeats, each in a
 process of its own, in which the same work was done once before. The older commit is checked out
-into a temporary folder; this file must run with its code, too.
+into a temporary folder; this file must run with its code, too: b411dac's with what came before.
 """
 
 from __future__ import annotations
