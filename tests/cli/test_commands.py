@@ -32,12 +32,10 @@ from napari_unet.config import (
 from napari_unet.engine.network.device import DEVICES
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import TrainRecord
-from napari_unet.engine.prediction import segmentation, tile_trial
-from napari_unet.engine.prediction.backend import Backend
+from napari_unet.engine.prediction import segmentation
 from napari_unet.engine.scores.metrics import average_precision, mean_iou, seg_score
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
-from napari_unet.io.known_sides import KeptSides
 from napari_unet.io.samples import Sample
 from tests.cli.conftest import Command, save, sentence
 from tests.engine.short_memory import short_of_memory
@@ -277,23 +275,6 @@ def test_the_size_of_a_tile_changes_nothing(command: Command, folder: Path) -> N
     assert segment(command, folder, "tiles.tif", "--tile", 17)["tile"] >= 17
     whole, tiles = (tifffile.imread(folder / name) for name in ("whole.tif", "tiles.tif"))
     np.testing.assert_array_equal(whole, tiles)
-
-
-def test_the_fastest_side_of_tiles_is_found_once(
-    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    segment(command, folder, "short.tif")
-    assert not KeptSides()  # not worth it
-    monkeypatch.setattr(tile_trial, "_WORTH", 0)
-
-    segment(command, folder, "first.tif")
-    assert len(KeptSides()) == 1
-    monkeypatch.setattr(Backend, "predict_black", None)  # would fail
-    segment(command, folder, "second.tif")
-
-    short, *others = (tifffile.imread(folder / f"{n}.tif") for n in ("short", "first", "second"))
-    for other in others:
-        np.testing.assert_array_equal(other, short)
 
 
 def test_linked_objects_have_one_number_on_all_their_planes(command: Command, folder: Path) -> None:

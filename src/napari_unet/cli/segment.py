@@ -22,7 +22,6 @@ from napari_unet.engine.events import (
     SegmentDone,
     SegmentEvent,
     SegmentStarted,
-    SideTried,
     TileDone,
 )
 from napari_unet.engine.network import Model, pick_device
@@ -30,7 +29,6 @@ from napari_unet.engine.prediction import segment
 from napari_unet.engine.stack import bands
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import ImageStack, open_image
-from napari_unet.io.known_sides import KeptSides
 from napari_unet.io.labels import (
     PlaneWriter,
     open_label_writer,
@@ -84,7 +82,6 @@ def segment_stack(
         kind=kind,
         numbers=numbers,
         stop=stop,
-        known_sides=KeptSides(),
     )
     with _open_writer(output, stack, trained, kind) as filling:
         begun, done, found = _follow(events, filling, numbered=numbered)
@@ -204,8 +201,6 @@ def _follow(
     with progress_bar("Segmenting") as update:
         for event in events:
             match event:
-                case SideTried():
-                    update(0, "finding the fastest tile size")
                 case SegmentStarted():
                     begun = event
                     say(f"Segmenting {count(len(event.planes), 'plane')} on {event.device}")

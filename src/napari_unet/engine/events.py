@@ -198,15 +198,6 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class SideTried:
-    """Before long work, a tile is computed to find the fastest side of tiles."""
-
-    side: int  # pixels of the network's image
-    done: int  # tiles before it
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class SegmentStarted:
     """Planes and tiles are laid out and the first tile begins."""
 
@@ -288,5 +279,5 @@ TrainEvent = (
     | Skipped
     | TrainDone
 )
-SegmentEvent = SideTried | SegmentStarted | TileDone | PlaneDone | MemoryShort | SegmentDone
+SegmentEvent = SegmentStarted | TileDone | PlaneDone | MemoryShort | SegmentDone
 SuggestEvent = PlaceLookedAt | Suggested

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -23,7 +20,6 @@ from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.prediction.decode import wanted_channels
 from napari_unet.engine.prediction.overlap_tile import OverlapTiler, network_probabilities
 from napari_unet.engine.prediction.tile_side import TileLimits, fitting_side, tile_limits
-from napari_unet.engine.stack.tiles import Span, Tile
 
 __all__ = ["Backend"]
 
@@ -49,20 +45,13 @@ class Backend:
             compute = network_probabilities(_arranged(network, device), device, channels)
         return cls(choice, model.network, OverlapTiler(compute, model.network.levels), openvino)
 
-    @property
-    def way(self) -> str:
-        """On which machine, with what, and which network: all that the speed depends on."""
-        library = "OpenVINO" if self.openvino else "PyTorch"
-        network = f"{self.network.base_channels} channels, {self.network.levels} levels"
-        return f"{platform.node()}: {self.device.name}, {library}; {network}"
-
     def tile_limits(self) -> TileLimits:
         """Return what the device allows now."""
         return tile_limits(self.device.torch_device, openvino=self.openvino)
 
     @property
     def usual_side(self) -> int:
-        """Side of the tiles that are taken without a trial, pixels of the network's image."""
+        """Side of the tiles that are taken, pixels of the network's image."""
         limits = self.tile_limits()
         return min(limits.largest, fitting_side(self.network, limits))
 
@@ -71,16 +60,6 @@ class Backend:
         """Compute here, and turn what fails into the project's errors."""
         with engine_errors(self.device), own_stream(self.device.torch_device):
             yield
-
-    def predict_black(self, side: int) -> None:
-        """Predict a black tile, to see how long it takes."""
-
-        def read(wanted: Tile) -> npt.NDArray[np.float32]:
-            shape = self.network.in_channels, wanted.y.length, wanted.x.length
-            return np.zeros(shape, dtype=np.float32)
-
-        with self.computing():
-            self.tiler.predict(read, Tile(Span(0, side), Span(0, side)))
 
 
 def _arranged(network: UNet, device: torch.device) -> nn.Module:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator, Iterator
-from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -12,7 +9,7 @@ import numpy.typing as npt
 
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError, OutOfMemoryError
-from napari_unet.engine.events import MemoryShort, SideTried
+from napari_unet.engine.events import MemoryShort
 from napari_unet.engine.network.device import (
     DeviceChoice,
     engine_errors,
@@ -20,13 +17,11 @@ from napari_unet.engine.network.device import (
     free_cached_memory,
 )
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.network.unet import stride
 from napari_unet.engine.prediction.backend import Backend
 from napari_unet.engine.prediction.decode import Probabilities
 from napari_unet.engine.prediction.overlap_tile import predict_averaged
 from napari_unet.engine.prediction.rotation import rotations
-from napari_unet.engine.prediction.tile_side import TileLimits, choose_side, fitting_side
-from napari_unet.engine.prediction.tile_trial import KnownSides, fastest_side, sides_to_try
+from napari_unet.engine.prediction.tile_side import choose_side
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.reduction import Reduction
@@ -69,7 +64,6 @@ class Predictor:
         self.planes = planes
         self.device = device
         self._fell_back = False
-        self._fastest_side: int | None = None  # of the network's image, pixels; None: not tried
         self._reduction = Reduction(model.reduction or 1, planes.shape)
         self._reduced = self._reduction.image(planes)
         self._normalization = measure(self._reduced, trained=model.normalization)
@@ -109,40 +103,6 @@ class Predictor:
         del backend  # and with it the network on the device that failed
         return self._predict(on_cpu, plane, tile)
 
-    def find_fastest_side(self, known: KnownSides, planes: int) -> Iterator[SideTried]:
-        """Take tiles of the side that is known to be fastest; before long work, find it.
-
-        Parameters
-        ----------
-        known
-            Is added to.
-        planes
-            How many are going to be predicted.
-        """
-        backend = self._backend
-        assert backend is not None, "released"
-        if backend.way not in known:
-            pixels = planes * math.prod(self._reduced.shape) * len(self._rotations)
-            side = yield from self._try_sides(backend, pixels)
-            if side is None:
-                return
-            known[backend.way] = side
-        self._fastest_side = known[backend.way]
-
-    def _try_sides(self, backend: Backend, pixels: int) -> Generator[SideTried, None, int | None]:
-        network, usual = self.model.network, backend.usual_side
-        fitting = fitting_side(network, backend.tile_limits())
-        sides = sides_to_try(usual, fitting, stride(network.levels), pixels)
-        if not sides:
-            return None
-        try:
-            with engine_errors(backend.device):
-                # A network of its own, since it keeps the memory of the largest tile.
-                trial = Backend.of(self.model, backend.device)
-            return (yield from fastest_side(trial.predict_black, sides))
-        except OutOfMemoryError:
-            return None  # the usual side is a safe one
-
     @property
     def tile_side(self) -> int:
         """Side of the tiles that suit the device, pixels of the plane."""
@@ -151,7 +111,7 @@ class Predictor:
         with engine_errors(backend.device):
             return choose_side(
                 self.model.network,
-                self._limits(backend),
+                backend.tile_limits(),
                 self.planes.shape,
                 len(self._rotations),
                 self.model.reduction or 1,
@@ -177,7 +137,7 @@ class Predictor:
         largest = backend.tiler.largest
         if largest is None and not self._fell_back:
             return None
-        side = largest or self._limits(backend).largest
+        side = largest or backend.tile_limits().largest
         return MemoryShort(str(self.device), side * (self.model.reduction or 1))
 
     def _predict(self, backend: Backend, plane: int, tile: Tile) -> Probabilities:
@@ -200,10 +160,6 @@ class Predictor:
         self._backend = None
         free_cached_memory()
 
-    def _limits(self, backend: Backend) -> TileLimits:
-        limits = backend.tile_limits()
-        return replace(limits, largest=self._fastest_side or limits.largest)
-
     def _fall_back(self, failed: Backend | None) -> Backend:
         """Go on on the CPU, unless another thread has begun to already."""
         with self._falling_back:
@@ -212,7 +168,7 @@ class Predictor:
                 return self._backend
             self.release()
             self.device = fallback(self.device)
-            self._fell_back, self._fastest_side = True, None
+            self._fell_back = True
             with engine_errors(self.device):
                 on_cpu = Backend.of(self.model, self.device)
                 if failed is not None:  # the tiles are as large as suited the GPU

@@ -30,7 +30,6 @@ from napari_unet.engine.objects.series_linking import SeriesLinker, linker_for
 from napari_unet.engine.prediction.decode import Probabilities, plane_decoder
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.prediction.prefetch import ahead
-from napari_unet.engine.prediction.tile_trial import KnownSides
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.tiles import Tile, cut_plane, nearest_first, round_up
 
@@ -49,7 +48,6 @@ def segment(
     focus: tuple[int, int, int] | None = None,
     resume: Resume | None = None,
     stop: Stop = never,
-    known_sides: KnownSides | None = None,
 ) -> Iterator[SegmentEvent]:
     """Segment a stack with a trained model.
 
@@ -76,22 +74,17 @@ def segment(
         What an earlier run has finished; None: nothing.
     stop
         Asked after each tile; True ends the work, and finished tiles stay.
-    known_sides
-        The sides of tiles that have been found to be fastest. Before long work (see
-        `tile_trial.sides_to_try`) some are tried, and the fastest is added. None: tiles have the
-        usual side. Nothing is tried where `tiling` gives a side.
 
     Yields
     ------
     SegmentEvent
-        `SideTried` where sides are tried; then `SegmentStarted`, per plane its `TileDone` and
-        `PlaneDone`, and `SegmentDone` at last. Values are labels as int32, classes as uint8,
-        probabilities as (K, Y, X) float32; for objects K is 1, the foreground. Object numbers are
-        final with `PlaneDone`, and consecutive in the order in which planes are done; no two
-        planes share one, unless they are linked: then an object has one number on all the planes
-        that it reaches through, in z, in t, or in both; where there are both, the planes of one
-        time are done together. `MemoryShort` where memory ran out and the work goes on in smaller
-        parts or on the CPU.
+        `SegmentStarted`, then per plane its `TileDone` and `PlaneDone`, and `SegmentDone` at last.
+        Values are labels as int32, classes as uint8, probabilities as (K, Y, X) float32; for
+        objects K is 1, the foreground. Object numbers are final with `PlaneDone`, and consecutive
+        in the order in which planes are done; no two planes share one, unless they are linked:
+        then an object has one number on all the planes that it reaches through, in z, in t, or in
+        both; where there are both, the planes of one time are done together. `MemoryShort` where
+        memory ran out and the work goes on in smaller parts or on the CPU.
 
     Raises
     ------
@@ -125,11 +118,6 @@ def segment(
     links = objects.link and kind is OutputKind.LABELS and model.task is Task.OBJECTS
     linker = linker_for(planes, order, resume) if links else None
     try:
-        if known_sides is not None and tiling.tile is None:
-            for event in predictor.find_fastest_side(known_sides, len(order)):
-                yield event
-                if stop():
-                    break
         step = stride(model.network.levels)
         side = round_up(min(tiling.tile or predictor.tile_side, max(planes.shape)), step)
         tiles = cut_plane(planes.shape, side, step)

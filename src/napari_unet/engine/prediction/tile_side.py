@@ -40,7 +40,7 @@ def tile_limits(device: torch.device, *, openvino: bool) -> TileLimits:
     On a GPU the features of one tile take about a fifth of the free memory. On the CPU they stay
     small: larger tiles are no faster, and the first one would be long in coming. PyTorch slows
     down on the CPU where the features of a tile are far larger than the processor's cache;
-    OpenVINO does not. These are the usual sides: `tile_trial` finds better ones for a machine.
+    OpenVINO does not.
     """
     if openvino:
         return TileLimits(_OPENVINO_MEMORY, _OPENVINO_COPIES, _LARGEST_OPENVINO)

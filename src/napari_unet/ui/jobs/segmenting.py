@@ -15,12 +15,10 @@ from napari_unet.engine.events import (
     Resume,
     SegmentDone,
     SegmentStarted,
-    SideTried,
     Stop,
     TileDone,
 )
 from napari_unet.engine.stack import Planes
-from napari_unet.io.known_sides import KeptSides
 from napari_unet.ui.jobs.progress import Progress, time_left
 from napari_unet.ui.jobs.runner import Awaited, Job
 
@@ -75,7 +73,6 @@ def segment_images(turns: Sequence[Turn]) -> Job:
     def run(stop: Stop) -> Iterator[object]:
         from napari_unet.engine.prediction import segment  # noqa: PLC0415
 
-        known_sides = KeptSides()
         for number, turn in enumerate(turns):
             if number and stop():
                 return
@@ -90,7 +87,6 @@ def segment_images(turns: Sequence[Turn]) -> Job:
                 focus=turn.focus,
                 resume=turn.resume,
                 stop=stop,
-                known_sides=known_sides,
             )
             for event in events:
                 match event:
@@ -146,10 +142,6 @@ class TurnTimer:
                 self._turn, self._shortage = event.number, ""
             case MemoryShort():
                 self._shortage = str(event)
-            case SideTried():
-                self.pause()  # it says nothing about the time that is left
-                fraction = self._turn / self._turns
-                return Progress("Finding the fastest tile size…", fraction)
             case TileDone():
                 return self._tell_tile(event)
             case SegmentDone(reason=FinishReason.STOPPED):
