@@ -15,7 +15,8 @@ from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io.samples import synthetic_cells
 
 SIDE = 256
-CELLS = synthetic_cells(seed=5, planes=8, shape=(SIDE, SIDE)).image
+# On an offset as wide as their range, so that black is as far from them as white.
+CELLS = synthetic_cells(seed=5, planes=8, shape=(SIDE, SIDE)).image + np.uint16(2000)
 
 
 def nuclei(count: int, *, exposure: float = 1, offset: float = 100, seed: int = 0) -> Any:
@@ -77,8 +78,8 @@ def test_dark_objects_on_a_bright_background_are_found_as_well() -> None:
     assert 350 < found.low < 1000
 
 
-def test_few_planes_with_objects_among_empty_ones_decide() -> None:
-    stack = np.stack([nuclei(40 if plane in (4, 5) else 0, seed=plane) for plane in range(12)])
+def test_one_plane_with_objects_among_empty_ones_decides() -> None:
+    stack = np.stack([nuclei(40 if plane == 4 else 0, seed=plane) for plane in range(30)])
     assert 1000 < range_of(stack).high < 1650
 
 
@@ -119,7 +120,7 @@ def test_a_field_like_that_of_training_is_seen_as_that_was(count: int) -> None:
     assert seen(nuclei(count, seed=3)) == TRAINED
 
 
-def test_a_channel_that_is_empty_is_seen_as_in_training_and_an_empty_stack_refused() -> None:
+def test_a_channel_that_is_empty_is_seen_as_in_training() -> None:
     both = np.stack([nuclei(64), nuclei(64)])
     trained = measure(ArrayPlanes(both, channel_axis=0))
     both[1] = 100
