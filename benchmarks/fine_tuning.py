@@ -20,9 +20,10 @@ from napari_unet.cli.settings import train_config
 from napari_unet.config import Balance, NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
-from napari_unet.engine.training import fit, fit_head, trainer
+from napari_unet.engine.training import TrainingPlan, fit, fit_head, trainer
 from napari_unet.io.bundled import DEFAULT
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
@@ -89,11 +90,12 @@ def run(name: str, variant: Variant, bundled: Model, wish: argparse.Namespace) -
         *_, done = fit(
             chosen.planes,
             ArrayPlanes(labels),
-            start=start,
-            task=chosen.task,
-            unpainted=Unpainted.IGNORED,
-            config=variant.change(config),
-            device=device,
+            TrainingPlan(
+                start=start,
+                scheme=LabelScheme(chosen.task, Unpainted.IGNORED),
+                config=variant.change(config),
+                device=device,
+            ),
         )
     assert isinstance(done, TrainDone)
     events = segment(done.model, chosen.planes, device=device, numbers=chosen.tested)

@@ -33,9 +33,10 @@ from napari_unet.cli.settings import train_config
 from napari_unet.config import Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
-from napari_unet.engine.training import fit
+from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 
@@ -211,11 +212,12 @@ def train(chosen: MicroscopySet, labels: Image, steps: int, seed: int) -> Model:
     *_, done = fit(
         chosen.planes,
         ArrayPlanes(labels),
-        start=start,
-        task=chosen.task,
-        unpainted=Unpainted.IGNORED,
-        config=train_config(start, seconds=None, steps=steps, seed=seed),
-        device=pick_device("cpu"),
+        TrainingPlan(
+            start=start,
+            scheme=LabelScheme(chosen.task, Unpainted.IGNORED),
+            config=train_config(start, seconds=None, steps=steps, seed=seed),
+            device=pick_device("cpu"),
+        ),
     )
     assert isinstance(done, TrainDone)
     return done.model

@@ -42,9 +42,10 @@ from napari_unet.config import (
 )
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
-from napari_unet.engine.training import fit
+from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.bundled import DEFAULT
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
@@ -186,11 +187,12 @@ def measure(
     *_, done = fit(
         stack.planes,
         ArrayPlanes(painted_planes(stack)),
-        start=start,
-        task=stack.task,
-        unpainted=Unpainted.IGNORED,
-        config=VARIANTS[variant][1](recipe),
-        device=device,
+        TrainingPlan(
+            start=start,
+            scheme=LabelScheme(stack.task, Unpainted.IGNORED),
+            config=VARIANTS[variant][1](recipe),
+            device=device,
+        ),
     )
     assert isinstance(done, TrainDone)
     begun = time.perf_counter()

@@ -40,9 +40,10 @@ import napari_unet
 from napari_unet.cli.settings import train_config
 from napari_unet.config import OutputKind, Task, Unpainted
 from napari_unet.engine.network import pick_device
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.prediction import Predictor, segment
 from napari_unet.engine.stack import ArrayPlanes, Tile
-from napari_unet.engine.training import fit
+from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 from napari_unet.io.samples import synthetic_cells
@@ -98,11 +99,12 @@ def train() -> Callable[[], object]:
         events = fit(
             ArrayPlanes(cells.image),
             ArrayPlanes(cells.truth.astype(np.int32)),
-            start=model,
-            task=Task.OBJECTS,
-            unpainted=Unpainted.BACKGROUND,
-            config=config,
-            device=pick_device("cpu"),
+            TrainingPlan(
+                start=model,
+                scheme=LabelScheme(Task.OBJECTS, Unpainted.BACKGROUND),
+                config=config,
+                device=pick_device("cpu"),
+            ),
         )
         return sum(1 for _ in events)
 

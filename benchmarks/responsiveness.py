@@ -155,18 +155,20 @@ def long_training() -> TrainConfig:
 def short_model() -> Any:
     """Return a light network that has been trained for some seconds."""
     from napari_unet.engine.network import pick_device  # noqa: PLC0415  # the dock loads torch
+    from napari_unet.engine.paint import LabelScheme  # noqa: PLC0415
     from napari_unet.engine.stack import ArrayPlanes  # noqa: PLC0415
-    from napari_unet.engine.training import fit  # noqa: PLC0415
+    from napari_unet.engine.training import TrainingPlan, fit  # noqa: PLC0415
 
     sample = make_sample()
     *_, done = fit(
         ArrayPlanes(sample.image),
         ArrayPlanes(paint_strokes(sample.truth)),
-        start=NETWORKS["light"],
-        task=Task.OBJECTS,
-        unpainted=Unpainted.IGNORED,
-        config=replace(RECIPES["light"], seconds=MODEL_SECONDS),
-        device=pick_device(),
+        TrainingPlan(
+            start=NETWORKS["light"],
+            scheme=LabelScheme(Task.OBJECTS, Unpainted.IGNORED),
+            config=replace(RECIPES["light"], seconds=MODEL_SECONDS),
+            device=pick_device(),
+        ),
     )
     assert isinstance(done, TrainDone)
     return done.model

@@ -42,10 +42,11 @@ from napari_unet.cli.settings import train_config
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.scores import Comparison, evaluate_classes, evaluate_objects
 from napari_unet.engine.stack import ArrayPlanes
-from napari_unet.engine.training import fit
+from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.bundled import DEFAULT
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
@@ -117,11 +118,12 @@ def train_steps(name: str, start: Model, steps: int, *, budget: int) -> Model:
     *_, done = fit(
         chosen.planes,
         ArrayPlanes(paint_budget(name, budget, 0).labels),
-        start=start,
-        task=chosen.task,
-        unpainted=Unpainted.IGNORED,
-        config=train_config(start, seconds=None, steps=steps, seed=0),
-        device=pick_device("cpu"),
+        TrainingPlan(
+            start=start,
+            scheme=LabelScheme(chosen.task, Unpainted.IGNORED),
+            config=train_config(start, seconds=None, steps=steps, seed=0),
+            device=pick_device("cpu"),
+        ),
     )
     assert isinstance(done, TrainDone)
     return done.model
@@ -173,11 +175,12 @@ def run_network(cell: Cell, start: Model | NetworkConfig) -> tuple[dict[str, Any
     *_, done = fit(
         chosen.planes,
         ArrayPlanes(paint.labels),
-        start=start,
-        task=chosen.task,
-        unpainted=Unpainted.IGNORED,
-        config=train_config(start, seconds=cell.seconds, steps=None, seed=cell.seed),
-        device=device,
+        TrainingPlan(
+            start=start,
+            scheme=LabelScheme(chosen.task, Unpainted.IGNORED),
+            config=train_config(start, seconds=cell.seconds, steps=None, seed=cell.seed),
+            device=device,
+        ),
     )
     spent, work = time.perf_counter() - begun, time.process_time() - work_begun
     assert isinstance(done, TrainDone)

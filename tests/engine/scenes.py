@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import AugmentConfig, NetworkConfig, Task, TrainConfig, Unpainted
-from napari_unet.engine.events import TrainDone, TrainEvent
+from napari_unet.engine.events import Live, Stop, TrainDone, TrainEvent, never
 from napari_unet.engine.network.device import pick_device
-from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 from napari_unet.engine.training.fine_tuning import fit
+from napari_unet.engine.training.plan import TrainingPlan
 
 TINY = NetworkConfig(name="tiny", base_channels=8, levels=2)
 
@@ -50,19 +52,29 @@ def strokes(truth: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     return painted
 
 
+def train(
+    planes: Planes,
+    labels: Planes,
+    *,
+    task: Task = Task.OBJECTS,
+    unpainted: Unpainted = Unpainted.IGNORED,
+    stop: Stop = never,
+    live: Live | None = None,
+    **plan: Any,
+) -> Iterator[TrainEvent]:
+    """Train a tiny network on the CPU, unless the plan is another."""
+    usual = {"start": TINY, "config": QUICK, "device": pick_device("cpu")}
+    scheme = LabelScheme(task, unpainted)
+    how = TrainingPlan(scheme=scheme, **{**usual, **plan})
+    return fit(planes, labels, how, stop=stop, live=live)
+
+
 def run(config: TrainConfig = QUICK, **changes: Any) -> Iterator[TrainEvent]:
     """Train for a moment on strokes."""
     image, truth = bright_squares()
-    arguments: dict[str, Any] = {
-        "start": TINY,
-        "task": Task.OBJECTS,
-        "unpainted": Unpainted.IGNORED,
-        "device": pick_device("cpu"),
-        **changes,
-    }
-    labels = arguments.pop("labels", strokes(truth))
-    image = arguments.pop("image", image)
-    return fit(ArrayPlanes(image), ArrayPlanes(labels), config=config, **arguments)
+    labels = changes.pop("labels", strokes(truth))
+    image = changes.pop("image", image)
+    return train(ArrayPlanes(image), ArrayPlanes(labels), config=config, **changes)
 
 
 def result(config: TrainConfig = QUICK, **changes: Any) -> TrainDone:

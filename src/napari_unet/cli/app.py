@@ -155,7 +155,7 @@ def train(
 
     Ctrl-C ends it early and saves the best weights so far.
     """
-    from napari_unet.cli.settings import choose_start, train_config
+    from napari_unet.cli.settings import TrainWishes, choose_start, train_config
     from napari_unet.cli.train import for_people, train_model
 
     begin = choose_start(start, network)
@@ -172,12 +172,8 @@ def train(
         figures = train_model(
             image,
             labels,
+            TrainWishes(begin, config, task, unpainted, device),
             output=model,
-            start=begin,
-            task=task,
-            unpainted=unpainted,
-            config=config,
-            device=device,
             selection=planes,
             stop=stop,
         )

@@ -16,7 +16,7 @@ from napari_unet.cli.evaluate import compare
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.picture import Row, draw_overview
 from napari_unet.cli.segment import segment_stack
-from napari_unet.cli.settings import SegmentWishes, choose_start, train_config
+from napari_unet.cli.settings import SegmentWishes, TrainWishes, choose_start, train_config
 from napari_unet.cli.train import train_model
 from napari_unet.config import OutputKind, Task, Unpainted
 from napari_unet.engine.counts import count
@@ -56,12 +56,8 @@ def run_demo(output: Path, *, seconds: float, device: str, stop: Interruption) -
     trained = train_model(
         files["image"],
         files["strokes"],
+        TrainWishes(start, config, Task.OBJECTS, Unpainted.IGNORED, device),
         output=files["model"],
-        start=start,
-        task=Task.OBJECTS,
-        unpainted=Unpainted.IGNORED,
-        config=config,
-        device=device,
         selection=None,
         stop=stop,
     )

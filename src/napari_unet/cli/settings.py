@@ -16,8 +16,10 @@ from napari_unet.config import (
     RECIPES,
     NetworkConfig,
     ObjectsConfig,
+    Task,
     TilingConfig,
     TrainConfig,
+    Unpainted,
     preset_of,
 )
 from napari_unet.engine.errors import FileError, SettingsError
@@ -25,8 +27,6 @@ from napari_unet.engine.network import Model
 from napari_unet.io.bundled import DEFAULT, find_bundled
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model, look_up_model
-
-__all__ = ["SegmentWishes", "choose_start", "require_folder", "train_config"]
 
 _SCRATCH = "scratch"
 
@@ -96,6 +96,17 @@ def train_config(
         return replace(
             recipe, seconds=seconds, steps=steps, seed=seed, reduction=reduction, **wishes
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainWishes:
+    """What was chosen for a training."""
+
+    start: NetworkConfig | Model
+    config: TrainConfig
+    task: Task = Task.OBJECTS
+    unpainted: Unpainted | None = None  # None: ignored, unless the labels are plainly label images
+    device: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

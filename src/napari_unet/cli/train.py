@@ -10,8 +10,8 @@ from typing import Any
 
 from napari_unet.cli.console import progress_bar, say
 from napari_unet.cli.options import PlaneSelection
-from napari_unet.cli.settings import require_folder
-from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.cli.settings import TrainWishes, require_folder
+from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import CheckpointError, FileError, LabelsError
 from napari_unet.engine.events import (
@@ -27,33 +27,22 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.paint import LabelScheme, looks_like_label_image
 from napari_unet.engine.stack import Planes
-from napari_unet.engine.training import fit
+from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.pairing import fit_to_labels, open_labels_for
-
-__all__ = ["for_people", "train_model"]
 
 
 def train_model(
     image: Path,
     labels: Path,
+    wishes: TrainWishes,
     *,
     output: Path,
-    start: NetworkConfig | Model,
-    task: Task,
-    unpainted: Unpainted | None,
-    config: TrainConfig,
-    device: str,
     selection: PlaneSelection | None,
     stop: Stop,
 ) -> dict[str, Any]:
     """Train, save the best weights and return the figures.
-
-    Parameters
-    ----------
-    unpainted
-        None: ignored, unless the labels are plainly a usual label image.
 
     Raises
     ------
@@ -62,23 +51,20 @@ def train_model(
         training fails on its way, the best weights until then are saved before.
     """
     require_folder(output, suffixes=(".safetensors",), inputs=(image, labels))
-    choice = pick_device(device)
+    device = pick_device(wishes.device)
     stack = fit_to_labels(open_image(image), labels)
     planes = stack.planes()
     numbers = None if selection is None else selection.numbers(planes.count)
     painted = open_labels_for(stack, labels, numbers)
-    events = fit(
-        planes,
-        painted,
-        start=start,
-        task=task,
-        unpainted=unpainted or _usual_reading(painted, task, labels),
-        config=config,
-        device=choice,
+    unpainted = wishes.unpainted or _usual_reading(painted, wishes.task, labels)
+    plan = TrainingPlan(
+        start=wishes.start,
+        scheme=LabelScheme(wishes.task, unpainted),
+        config=wishes.config,
+        device=device,
         pixel_size=stack.pixel_size,
-        stop=stop,
     )
-    begun, done, path = _follow(events, output)
+    begun, done, path = _follow(fit(planes, painted, plan, stop=stop), output)
     return _figures(path, begun, done)
 
 

@@ -33,9 +33,8 @@ from napari_unet.engine.scores.metrics import seg_score
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.training.block_events import known_in_blocks, pixels_on_plane
-from napari_unet.engine.training.fine_tuning import fit
 from napari_unet.engine.training.inspection import inspect
-from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
+from tests.engine.scenes import QUICK, TINY, bright_squares, strokes, train
 from tests.engine.tiny import CPU, plane_values
 
 IMAGE, TRUTH = bright_squares()
@@ -57,14 +56,7 @@ def magnified(stack: npt.NDArray[Any], factor: int = FACTOR) -> npt.NDArray[Any]
 def run(
     image: npt.NDArray[Any], labels: npt.NDArray[Any], config: TrainConfig, **changes: Any
 ) -> list[TrainEvent]:
-    settings: dict[str, Any] = {
-        "start": TINY,
-        "task": Task.OBJECTS,
-        "unpainted": Unpainted.IGNORED,
-        "device": CPU,
-        **changes,
-    }
-    return list(fit(ArrayPlanes(image), ArrayPlanes(labels), config=config, **settings))
+    return list(train(ArrayPlanes(image), ArrayPlanes(labels), config=config, **changes))
 
 
 def only(kind: type[Any], events: Iterable[TrainEvent]) -> Any:

@@ -23,14 +23,12 @@ from napari_unet.engine.events import (
     Validated,
     never,
 )
-from napari_unet.engine.network.device import pick_device
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import ObjectSizes
 from napari_unet.engine.stack.planes import ArrayPlanes
-from napari_unet.engine.training.fine_tuning import fit
 from napari_unet.engine.training.trainer import Trainer, _pull_to_first_answer
 from tests.engine.conftest import BuiltNetworks
-from tests.engine.scenes import QUICK, TINY, bright_squares, result, run, strokes
+from tests.engine.scenes import QUICK, TINY, bright_squares, result, run, strokes, train
 
 
 def same_weights(first: Model, second: Model) -> bool:
@@ -326,14 +324,10 @@ def test_a_new_class_extends_the_head_and_keeps_the_rest(monkeypatch: pytest.Mon
 def with_channels(count: int, start: Model) -> Iterator[TrainEvent]:
     """Train on an image of which every channel is the same."""
     image, truth = bright_squares()
-    return fit(
+    return train(
         ArrayPlanes(np.stack([image] * count, axis=1), channel_axis=1),
         ArrayPlanes(strokes(truth)),
         start=start,
-        task=Task.OBJECTS,
-        unpainted=Unpainted.IGNORED,
-        config=QUICK,
-        device=pick_device("cpu"),
     )
 
 

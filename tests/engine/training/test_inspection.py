@@ -17,11 +17,9 @@ from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training import trainer
-from napari_unet.engine.training.fine_tuning import fit
 from napari_unet.engine.training.inspection import Inspection, inspect
 from napari_unet.engine.training.loss import weighted_cross_entropy
-from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
-from tests.engine.tiny import CPU
+from tests.engine.scenes import QUICK, TINY, bright_squares, strokes, train
 
 IMAGE, TRUTH = bright_squares()
 STILL = AugmentConfig(
@@ -67,8 +65,7 @@ def test_the_patch_is_the_first_one_of_a_training_run(
     labels = strokes(TRUTH) if unpainted is Unpainted.IGNORED else TRUTH[:1].repeat(3, axis=0)
     config = replace(QUICK, steps=1, seed=5)
     stacks = ArrayPlanes(IMAGE), ArrayPlanes(labels)
-    task = Task.OBJECTS
-    list(fit(*stacks, start=TINY, task=task, unpainted=unpainted, config=config, device=CPU))
+    list(train(*stacks, unpainted=unpainted, config=config))
 
     patch = inspected(labels, unpainted=unpainted, config=config, seed=5).patch
     np.testing.assert_array_equal(patch.image, images[0][0].numpy())

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from napari_unet.config import ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.config import ObjectsConfig, Task, TrainConfig
 from napari_unet.engine.events import (
     Corrected,
     FinishReason,
@@ -27,10 +27,10 @@ from napari_unet.engine.events import (
 from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.stack.planes import ArrayPlanes
-from napari_unet.engine.training.fine_tuning import fit
 from napari_unet.engine.training.lessons import Lessons
 from napari_unet.engine.training.schedule import Schedule
 from napari_unet.engine.training.trainer import Trainer
+from tests.engine import scenes
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
 from tests.engine.tiny import CPU, plane_values
 
@@ -72,16 +72,9 @@ class User:
 
 def train(user: User, config: TrainConfig = QUICK, **changes: Any) -> Iterator[TrainEvent]:
     image, _ = bright_squares()
-    arguments: dict[str, Any] = {
-        "start": TINY,
-        "task": Task.OBJECTS,
-        "unpainted": Unpainted.IGNORED,
-        "device": CPU,
-        "live": user,
-        **changes,
-    }
-    planes = ArrayPlanes(arguments.pop("image", image))
-    return fit(planes, ArrayPlanes(user.labels), config=config, **arguments)
+    planes = ArrayPlanes(changes.pop("image", image))
+    arguments = {"config": config, "live": user, **changes}
+    return scenes.train(planes, ArrayPlanes(user.labels), **arguments)
 
 
 def of_type(events: list[TrainEvent], *kinds: type) -> list[Any]:

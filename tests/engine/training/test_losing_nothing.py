@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from napari_unet.config import Optimiser, Task, TrainConfig, Unpainted
+from napari_unet.config import Optimiser, Task, TrainConfig
 from napari_unet.engine.errors import EngineError, OutOfMemoryError
 from napari_unet.engine.events import (
     Corrected,
@@ -29,13 +29,12 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training import trainer
-from napari_unet.engine.training.fine_tuning import fit
 from napari_unet.engine.training.lessons import Lessons
 from napari_unet.engine.training.sampling import PatchSampler
 from napari_unet.engine.training.schedule import Schedule
 from napari_unet.engine.training.trainer import Trainer
-from tests.engine.scenes import QUICK, TINY, bright_squares, run, strokes
-from tests.engine.tiny import CPU
+from tests.engine import scenes
+from tests.engine.scenes import QUICK, bright_squares, run, strokes
 from tests.engine.training.test_live import WHOLE, User, of_type, second_plane
 
 NO_VALIDATION = replace(QUICK, validation_share=0.0)
@@ -73,14 +72,11 @@ class Shelf:
 def train(
     user: User, config: TrainConfig = QUICK, *, image: Any = None, labels: Any = None, **how: Any
 ) -> Iterator[TrainEvent]:
-    arguments: dict[str, Any] = {"start": TINY, "task": Task.OBJECTS, "live": user, **how}
-    return fit(
+    return scenes.train(
         ArrayPlanes(bright_squares()[0] if image is None else image),
         ArrayPlanes(user.labels if labels is None else labels),
-        unpainted=Unpainted.IGNORED,
         config=config,
-        device=CPU,
-        **arguments,
+        **{"live": user, **how},
     )
 
 

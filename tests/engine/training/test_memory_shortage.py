@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig, Unpainted
+from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import (
     Corrected,
@@ -31,12 +31,11 @@ from napari_unet.engine.prediction import tile_side
 from napari_unet.engine.prediction.finished_planes import whole_planes
 from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.stack.planes import ArrayPlanes
-from napari_unet.engine.training.fine_tuning import fit
 from napari_unet.engine.training.memory_shortage import Means
 from napari_unet.engine.training.schedule import Schedule
 from napari_unet.engine.training.trainer import Trainer
 from tests.engine.conftest import BuiltNetworks
-from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
+from tests.engine.scenes import QUICK, bright_squares, strokes, train
 from tests.engine.short_memory import short_of_memory
 from tests.engine.tiny import CPU, noise, tiny_model
 
@@ -134,17 +133,8 @@ def test_a_cpu_without_any_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -
 
 def trained(device: DeviceChoice, **settings: Any) -> list[TrainEvent]:
     image, truth = bright_squares()
-    options: dict[str, Any] = {"start": TINY, "config": QUICK, "labels": strokes(truth), **settings}
-    return list(
-        fit(
-            ArrayPlanes(image),
-            ArrayPlanes(options.pop("labels")),
-            task=Task.OBJECTS,
-            unpainted=Unpainted.IGNORED,
-            device=device,
-            **options,
-        )
-    )
+    labels = settings.pop("labels", strokes(truth))
+    return list(train(ArrayPlanes(image), ArrayPlanes(labels), device=device, **settings))
 
 
 def test_a_patch_that_does_not_fit_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import TrainRecord
+from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.control.training import Training
 from napari_unet.ui.jobs import training as jobs
 from napari_unet.ui.jobs.runner import Job, JobEnd, JobState
@@ -69,10 +71,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
         planes: list[Any] = []
         settings: dict[str, Any] = {}
 
-        def fake(*args: Any, **kwargs: Any) -> Job:
-            planes[:] = args
+        def fake(image: Any, labels: Any, plan: TrainingPlan, live: Any) -> Job:
+            planes[:] = image, labels
             settings.clear()
-            settings.update(kwargs)
+            settings.update({field.name: getattr(plan, field.name) for field in fields(plan)})
+            settings.update(live=live)
             return job
 
         monkeypatch.setattr(jobs, "train_on_labels", fake)
@@ -104,8 +107,7 @@ def test_every_choice_reaches_the_job(
     live = settings.pop("live")
     assert settings == {
         "start": network,
-        "task": Task.CLASSES,
-        "unpainted": Unpainted.BACKGROUND,
+        "scheme": LabelScheme(Task.CLASSES, Unpainted.BACKGROUND),
         "config": CONFIG,
         "device": CPU,
         "pixel_size": (0.5, 0.25),

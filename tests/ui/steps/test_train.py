@@ -38,6 +38,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import TrainRecord
+from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.control.training import Training
 from napari_unet.ui.jobs import training as jobs
 from napari_unet.ui.jobs.runner import Job, JobState
@@ -80,9 +81,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
     def install(job: Job) -> dict[str, Any]:
         settings: dict[str, Any] = {}
 
-        def fake(*args: Any, **kwargs: Any) -> Job:
+        def fake(image: Any, labels: Any, plan: TrainingPlan, live: Any) -> Job:
             settings.clear()
-            settings.update(kwargs)
+            settings.update({field.name: getattr(plan, field.name) for field in fields(plan)})
+            settings.update(live=live)
             return job
 
         monkeypatch.setattr(jobs, "train_on_labels", fake)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,25 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet import __version__
-from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.counts import count
 from napari_unet.engine.events import (
     FinishReason,
     Live,
-    PaintedPixels,
     Stop,
     TrainDone,
     TrainEvent,
     TrainStarted,
     never,
 )
-from napari_unet.engine.network.device import DeviceChoice
 from napari_unet.engine.network.model import Model, adapt, fresh_model
 from napari_unet.engine.network.record import ObjectSizes, TrainRecord
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.paint.held_out import Split
 from napari_unet.engine.paint.holes import as_painted, measure_holes
-from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.paint.object_size import choose_reduction
 from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack, require_labels_of
 from napari_unet.engine.paint.smallest import measure_objects
@@ -40,28 +37,20 @@ from napari_unet.engine.stack.tiles import Tile
 from napari_unet.engine.training.block_events import events_on_plane, known_in_blocks
 from napari_unet.engine.training.lessons import Lessons
 from napari_unet.engine.training.memory_shortage import Means, within_means
+from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.preview import Previewer
 from napari_unet.engine.training.run import TrainingRun
 from napari_unet.engine.training.sampling import patch_context
 from napari_unet.engine.training.trainer import Trainer
 
-__all__ = ["fit"]
-
 
 def fit(
     planes: Planes,
     labels: Planes,
+    plan: TrainingPlan,
     *,
-    start: NetworkConfig | Model,
-    task: Task,
-    unpainted: Unpainted,
-    config: TrainConfig,
-    device: DeviceChoice,
-    pixel_size: tuple[float, float] | None = None,
     stop: Stop = never,
     live: Live | None = None,
-    objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
-    known: Sequence[PaintedPixels] = (),
 ) -> Iterator[TrainEvent]:
     """Train on painted labels.
 
@@ -69,31 +58,18 @@ def fit(
     ----------
     planes, labels
         Image and labels: the same number of planes of the same shape.
-    start
-        A network to train from the paper's initial weights, or a model to go on from. If the
-        painted classes differ from the model's, its head is extended and the rest kept.
-    task, unpainted
-        How the labels are read.
-    config
-        Limits, optimiser, patches, weights of the loss, augmentation.
-    device
-        Where to compute.
-    pixel_size
-        (Y, X) in µm/px, stored with the model.
+    plan
+        From what, how and where to train.
     stop
         Asked after each step; True ends training, and the best weights are kept.
     live
         Asked between steps what to preview, and which planes were painted on meanwhile; their
         labels are read again, and training goes on with them. None: neither.
-    objects
-        How foreground is cut into objects in previews.
-    known
-        What the model to start from was trained on: `TrainDone.painted` of that course.
 
     Yields
     ------
     TrainEvent
-        `TrainStarted`; `Corrected`, if `known` is given and something else is painted now; then
+        `TrainStarted`; `Corrected`, if something else is painted than the plan knows of; then
         `Previewed`, `Validated` and `StepDone`, new strokes as `Corrected` and `LabelsTaken`;
         `MemoryShort` where memory ran out and training goes on with smaller patches or on the CPU;
         `Skipped` where a preview or new strokes failed and it goes on without; and in every case
@@ -124,23 +100,17 @@ def fit(
     that is reported is in pixels of the planes as they are given.
     """
     require_labels_of(planes, labels)
-    scheme = LabelScheme(task, unpainted)
-    own = start.reduction if isinstance(start, Model) else None
-    factor = choose_reduction(labels, scheme, config, own)
+    own = None if plan.model is None else plan.model.reduction
+    factor = choose_reduction(labels, plan.scheme, plan.config, own)
     reduction = Reduction(factor, planes.shape)
+    known = known_in_blocks(plan.known, reduction) if own == factor else ()
     events = _train(
         reduction.image(planes),
-        reduction.labels(labels, unpainted),
+        reduction.labels(labels, plan.scheme.unpainted),
         reduction,
-        start=start,
-        scheme=scheme,
-        config=config,
-        device=device,
-        pixel_size=pixel_size,
+        replace(plan, known=known),
         stop=stop,
         live=live,
-        objects=objects,
-        known=known_in_blocks(known, reduction) if own == factor else (),
     )
     yield from events_on_plane(events, reduction)
 
@@ -149,23 +119,18 @@ def _train(
     planes: Planes,
     labels: Planes,
     reduction: Reduction,
+    plan: TrainingPlan,
     *,
-    start: NetworkConfig | Model,
-    scheme: LabelScheme,
-    config: TrainConfig,
-    device: DeviceChoice,
-    pixel_size: tuple[float, float] | None,
     stop: Stop,
     live: Live | None,
-    objects: ObjectsConfig,
-    known: Sequence[PaintedPixels],
 ) -> Iterator[TrainEvent]:
     """Train on the stack as the network sees it; previews alone are in pixels of the plane."""
     started = datetime.now(UTC)
-    lessons, model = _prepare(planes, labels, start, scheme, reduction.border(config))
+    config, task = plan.config, plan.scheme.task
+    lessons, model = _prepare(planes, labels, replace(plan, config=reduction.border(config)))
     model = replace(model, reduction=reduction.factor)
     yield TrainStarted(
-        device=str(device),
+        device=str(plan.device),
         planes=lessons.stack.numbers,
         labelled_pixels=lessons.training.labelled_pixels,
         held_out=lessons.held_out,
@@ -173,7 +138,7 @@ def _train(
         parameters=sum(weight.numel() for weight in model.weights.values()),
         reduction=reduction.factor,
     )
-    means = Means(config.patch, device)
+    means = Means(config.patch, plan.device)
     trainer = yield from within_means(
         lambda: Trainer(
             model,
@@ -188,15 +153,15 @@ def _train(
     def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
         return reduction.predict(partial(predict, plane), tile)
 
-    painted = _PaintedObjects(lessons, scheme.task, reduction.factor**2)
+    painted = _PaintedObjects(lessons, task, reduction.factor**2)
     previewer = Previewer(
         predict_on_plane,
         shape=(planes.count, *reduction.plane_shape),
         stride=stride(model.network.levels),
         reduction=reduction.factor,
-        task=scheme.task,
+        task=task,
         values=model.values,
-        objects=lambda: as_painted(reduction.objects(objects), *painted.measure()),
+        objects=lambda: as_painted(reduction.objects(plan.objects), *painted.measure()),
     )
     run = TrainingRun(lessons, trainer, previewer, config, means=means, predict=predict, live=live)
 
@@ -205,7 +170,7 @@ def _train(
         record = TrainRecord(
             started=started.isoformat(timespec="seconds"),
             version=__version__,
-            start=_describe(start),
+            start=_describe(plan.start),
             device=str(means.device),
             steps=trainer.step,
             best_step=best.step,
@@ -219,12 +184,12 @@ def _train(
             validation_iou=best.iou,
             settings=asdict(config),
         )
-        trained = replace(best.model, pixel_size=pixel_size, record=record)
+        trained = replace(best.model, pixel_size=plan.pixel_size, record=record)
         return TrainDone(reason, trained, lessons.stack.pixels)
 
     try:
-        if isinstance(start, Model) and start.task is scheme.task and known:
-            yield from run.compare(known, start.values)
+        if plan.known and plan.values:
+            yield from run.compare(plan.known, plan.values)
         reason = yield from run.events(stop)
     except Exception:  # whatever it is, what was learned until then is not lost
         if run.has_learned:
@@ -233,34 +198,27 @@ def _train(
     yield done(reason)
 
 
-def _prepare(
-    planes: Planes,
-    labels: Planes,
-    start: NetworkConfig | Model,
-    scheme: LabelScheme,
-    config: TrainConfig,
-) -> tuple[Lessons, Model]:
+def _prepare(planes: Planes, labels: Planes, plan: TrainingPlan) -> tuple[Lessons, Model]:
     """Read what is painted, and make the model to start from."""
-    network = start.network if isinstance(start, Model) else start
-    trained = start.normalization if isinstance(start, Model) else None
-    normalization = measure(planes, trained=trained)
+    config, scheme, start = plan.config, plan.scheme, plan.model
+    normalization = measure(planes, trained=None if start is None else start.normalization)
     reader = PaintedReader(
         planes,
         labels,
         scheme,
         normalization,
         config,
-        context=patch_context(config, network.levels),
-        known=start.values if isinstance(start, Model) and start.task is scheme.task else (),
+        context=patch_context(config, plan.network.levels),
+        known=plan.values,
     )
     rng = np.random.default_rng(config.seed)
     split = Split(planes.shape, config.validation_share, rng)
     lessons = Lessons(reader, split, planes.count, scheme.unpainted)
     values = lessons.stack.values
-    if isinstance(start, Model):
-        model = adapt(start, normalization, scheme.task, values, seed=config.seed)
+    if start is None:
+        model = fresh_model(plan.network, normalization, scheme.task, values, seed=config.seed)
     else:
-        model = fresh_model(network, normalization, scheme.task, values, seed=config.seed)
+        model = adapt(start, normalization, scheme.task, values, seed=config.seed)
     return lessons, model
 
 

@@ -24,6 +24,8 @@ from napari_unet.engine.events import (
     TrainStarted,
     Validated,
 )
+from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.training import TrainingPlan
 from napari_unet.ui.control.live import LiveView
 from napari_unet.ui.jobs import training as jobs
 from napari_unet.ui.jobs.progress import Progress
@@ -158,19 +160,16 @@ class Training(QObject):
         viewer = self._workbench.viewer
         tracker = PaintedPlanesTracker(labels, viewer)
         live = LiveView(viewer, image, tracker, preview=preview)
-        job = jobs.train_on_labels(
-            planes,
-            painted,
+        plan = TrainingPlan(
             start=_start(choices, network),
-            task=choices.task,
-            unpainted=choices.unpainted,
+            scheme=LabelScheme(choices.task, choices.unpainted),
             config=config,
             device=device,
             pixel_size=pixel_size(image),
-            live=live,
             objects=objects,
             known=self._known(choices),
         )
+        job = jobs.train_on_labels(planes, painted, plan, live)
         self._run = _Run(choices, live)
         self._words = jobs.TrainingWords()
         self.preview.begin(image)

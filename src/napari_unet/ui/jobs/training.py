@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import (
     Corrected,
@@ -16,7 +15,6 @@ from napari_unet.engine.events import (
     LabelsTaken,
     Live,
     MemoryShort,
-    PaintedPixels,
     Skipped,
     StepDone,
     Stop,
@@ -31,7 +29,8 @@ from napari_unet.ui.jobs.progress import Progress, count, duration, time_left
 from napari_unet.ui.jobs.runner import Awaited, Job
 
 if TYPE_CHECKING:
-    from napari_unet.engine.network import DeviceChoice, Model, TrainRecord
+    from napari_unet.engine.network import Model, TrainRecord
+    from napari_unet.engine.training import TrainingPlan
 
 __all__ = [
     "LAST_TRAINED",
@@ -73,16 +72,8 @@ class LastTrainedNotSaved:
 def train_on_labels(
     planes: Planes,
     labels: Planes,
-    *,
-    start: NetworkConfig | Model,
-    task: Task,
-    unpainted: Unpainted,
-    config: TrainConfig,
-    device: DeviceChoice,
-    pixel_size: tuple[float, float] | None,
+    plan: TrainingPlan,
     live: Live | None,
-    objects: ObjectsConfig,
-    known: Sequence[PaintedPixels],
 ) -> Job:
     """Train; the events are those of `napari_unet.engine.training.fit`.
 
@@ -96,21 +87,7 @@ def train_on_labels(
 
         time.sleep(_BUTTON_UP)
         yield TrainingBegins()
-        events = fit(
-            planes,
-            labels,
-            start=start,
-            task=task,
-            unpainted=unpainted,
-            config=config,
-            device=device,
-            pixel_size=pixel_size,
-            stop=stop,
-            live=live,
-            objects=objects,
-            known=known,
-        )
-        for event in events:
+        for event in fit(planes, labels, plan, stop=stop, live=live):
             yield event
             if isinstance(event, TrainDone):
                 yield _save(event.model)
