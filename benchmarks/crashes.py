@@ -32,7 +32,7 @@ from benchmarks.live_window import Window, live, wait_until
 from benchmarks.random_hands import TINY, TINY_TRAINING, RandomHands
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.io.samples import paint_strokes, synthetic_cells
-from napari_unet.ui.steps.image import ImageStep
+from napari_unet.ui.image.step import ImageStep
 
 PREVIEWS = 2  # that are waited for
 LIMIT = 300  # seconds for a run

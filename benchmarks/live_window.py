@@ -24,9 +24,9 @@ from qtpy.QtWidgets import QAbstractButton, QApplication
 from napari_unet.config import Task, TrainConfig, Unpainted
 from napari_unet.io.samples import Sample, paint_strokes, synthetic_cells
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs.runner import JobState
-from napari_unet.ui.steps.segment import SegmentStep
-from napari_unet.ui.steps.train import TrainStep
+from napari_unet.ui.runner import JobState
+from napari_unet.ui.segment.step import SegmentStep
+from napari_unet.ui.train.step import TrainStep
 
 __all__ = [
     "Counter",

@@ -31,8 +31,8 @@ from skimage.measure import find_contours, label
 from skimage.morphology import skeletonize
 
 from benchmarks.person import Person, Stroke, free_line, pause, wait_until
-from napari_unet.ui.jobs.runner import JobState
 from napari_unet.ui.parts.text import Text
+from napari_unet.ui.runner import JobState
 
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", Path(__file__).parents[2] / "shared" / "data"))
 FIELDS = ("01", "02", "03", "05", "07")  # of usiigaci

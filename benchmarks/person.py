@@ -23,8 +23,8 @@ from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QScroll
 from scipy import ndimage
 
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs.runner import JobState
-from napari_unet.ui.steps.step import Step
+from napari_unet.ui.parts.step import Step
+from napari_unet.ui.runner import JobState
 
 __all__ = ["Person", "free_line", "pause", "rows", "wait_until"]
 

@@ -13,12 +13,12 @@ from qtpy.QtWidgets import QPushButton
 from benchmarks.live_window import Window, live
 from napari_unet.config import RECIPES, NetworkConfig
 from napari_unet.io.samples import paint_strokes, synthetic_cells
+from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.steps.correct import CorrectStep
-from napari_unet.ui.steps.image import ImageStep
-from napari_unet.ui.steps.inspect import InspectStep
-from napari_unet.ui.steps.labels import LabelsStep
-from napari_unet.ui.steps.segment import SegmentStep
+from napari_unet.ui.image.step import ImageStep
+from napari_unet.ui.inspect.step import InspectStep
+from napari_unet.ui.labels.step import LabelsStep
+from napari_unet.ui.segment.step import SegmentStep
 
 __all__ = ["TINY", "TINY_TRAINING", "RandomHands"]
 

@@ -30,10 +30,12 @@ from napari_unet.engine.network.model import Model, fresh_model
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.run_labels import RunLabels
+from napari_unet.ui.device import job as devices
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs import devices, models, segmenting
-from napari_unet.ui.jobs.runner import Job
-from napari_unet.ui.jobs.training import TrainingBegins
+from napari_unet.ui.model import job as models
+from napari_unet.ui.runner import Job
+from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.train.job import TrainingBegins
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from tests.ui.pressing import open_dock
 

@@ -9,17 +9,17 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
 
+from napari_unet.ui.compare.step import CompareStep
+from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.steps.compare import CompareStep
-from napari_unet.ui.steps.correct import CorrectStep
-from napari_unet.ui.steps.export import ExportStep
-from napari_unet.ui.steps.image import ImageStep
-from napari_unet.ui.steps.inspect import InspectStep
-from napari_unet.ui.steps.labels import LabelsStep
-from napari_unet.ui.steps.model import ModelStep
-from napari_unet.ui.steps.segment import SegmentStep
-from napari_unet.ui.steps.step import Step
-from napari_unet.ui.steps.train import TrainStep
+from napari_unet.ui.export.step import ExportStep
+from napari_unet.ui.image.step import ImageStep
+from napari_unet.ui.inspect.step import InspectStep
+from napari_unet.ui.labels.step import LabelsStep
+from napari_unet.ui.model.step import ModelStep
+from napari_unet.ui.parts.step import Step
+from napari_unet.ui.segment.step import SegmentStep
+from napari_unet.ui.train.step import TrainStep
 
 StepKind = TypeVar("StepKind", bound=Step)
 

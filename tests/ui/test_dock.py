@@ -23,24 +23,22 @@ from napari_unet.config import Task
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import StepDone, TrainDone
 from napari_unet.engine.network.model import Model
+from napari_unet.ui.compare import job as comparing
+from napari_unet.ui.correct import job as suggesting
+from napari_unet.ui.device import job as devices
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs import (
-    comparing,
-    devices,
-    exporting,
-    inspecting,
-    models,
-    segmenting,
-    suggesting,
-    training,
-)
-from napari_unet.ui.jobs.runner import JobState
-from napari_unet.ui.jobs.training import TrainingBegins
+from napari_unet.ui.export import job as exporting
+from napari_unet.ui.export.step import ExportStep
+from napari_unet.ui.inspect import job as inspecting
+from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.layers.geometry import placement
-from napari_unet.ui.steps.export import ExportStep
-from napari_unet.ui.steps.labels import LabelsStep
-from napari_unet.ui.steps.segment import SegmentStep
-from napari_unet.ui.steps.train import TrainStep
+from napari_unet.ui.model import job as models
+from napari_unet.ui.runner import JobState
+from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.segment.step import SegmentStep
+from napari_unet.ui.train import job as training
+from napari_unet.ui.train.job import TrainingBegins
+from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import CurrentModel
 from tests.ui.conftest import (
     Calls,

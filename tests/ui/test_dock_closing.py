@@ -22,11 +22,12 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_unet.config import Unpainted
 from napari_unet.engine.events import StepDone, Stop, TrainDone
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs import segmenting, training
-from napari_unet.ui.jobs.runner import JobState
-from napari_unet.ui.jobs.training import TrainingBegins
-from napari_unet.ui.steps.model import ModelStep
-from napari_unet.ui.steps.train import TrainStep
+from napari_unet.ui.model.step import ModelStep
+from napari_unet.ui.runner import JobState
+from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.train import job as training
+from napari_unet.ui.train.job import TrainingBegins
+from napari_unet.ui.train.step import TrainStep
 from tests.ui.conftest import Calls, endless_training, job_of, segmenting_job
 from tests.ui.pressing import begin, buttons, can_press, open_dock, press, step
 

@@ -15,12 +15,13 @@ from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Previewed, StepDone, TrainDone, View
 from napari_unet.engine.network.model import Model
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.jobs import segmenting, training
-from napari_unet.ui.jobs.runner import JobState
-from napari_unet.ui.jobs.training import TrainingBegins
-from napari_unet.ui.steps.image import ImageStep
-from napari_unet.ui.steps.labels import LabelsStep
-from napari_unet.ui.steps.train import TrainStep
+from napari_unet.ui.image.step import ImageStep
+from napari_unet.ui.labels.step import LabelsStep
+from napari_unet.ui.runner import JobState
+from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.train import job as training
+from napari_unet.ui.train.job import TrainingBegins
+from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import CurrentModel
 from tests.ui.conftest import Calls, endless_training, job_of, segmenting_job
 from tests.ui.pressing import begin, can_press, open_dock, press, step

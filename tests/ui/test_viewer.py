@@ -39,14 +39,14 @@ from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import paint_strokes, synthetic_cells
+from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.dock import UNetPaint
+from napari_unet.ui.export.step import ExportStep
+from napari_unet.ui.image.step import ImageStep
+from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.parts.settings import SettingsForm
-from napari_unet.ui.steps.correct import CorrectStep
-from napari_unet.ui.steps.export import ExportStep
-from napari_unet.ui.steps.image import ImageStep
-from napari_unet.ui.steps.labels import LabelsStep
-from napari_unet.ui.steps.segment import SegmentStep
-from napari_unet.ui.steps.train import TrainStep
+from napari_unet.ui.segment.step import SegmentStep
+from napari_unet.ui.train.step import TrainStep
 from tests.ui.pressing import step
 
 pytestmark = pytest.mark.viewer

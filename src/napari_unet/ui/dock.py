@@ -11,29 +11,29 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QCloseEvent, QEnterEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from napari_unet.ui.control.comparing import Comparing
-from napari_unet.ui.control.correcting import Correcting
-from napari_unet.ui.control.devices import Devices
-from napari_unet.ui.control.exporting import Exporting
-from napari_unet.ui.control.inspecting import Inspecting
-from napari_unet.ui.control.models import Models
-from napari_unet.ui.control.segmentation import Segmentation
-from napari_unet.ui.control.suggesting import Suggesting
-from napari_unet.ui.control.training import Training
-from napari_unet.ui.jobs.runner import JobState
-from napari_unet.ui.parts.canvas import CanvasContext
-from napari_unet.ui.parts.device import DeviceBadge
-from napari_unet.ui.parts.progress import ProgressPanel
-from napari_unet.ui.steps.compare import CompareStep
-from napari_unet.ui.steps.correct import CorrectStep
-from napari_unet.ui.steps.export import ExportStep
-from napari_unet.ui.steps.image import ImageStep
-from napari_unet.ui.steps.inspect import InspectStep
-from napari_unet.ui.steps.labels import LabelsStep
-from napari_unet.ui.steps.model import ModelStep
-from napari_unet.ui.steps.segment import SegmentStep
-from napari_unet.ui.steps.step import Step
-from napari_unet.ui.steps.train import TrainStep
+from napari_unet.ui.canvas import CanvasContext
+from napari_unet.ui.compare.control import Comparing
+from napari_unet.ui.compare.step import CompareStep
+from napari_unet.ui.correct.control import Correcting
+from napari_unet.ui.correct.step import CorrectStep
+from napari_unet.ui.correct.suggesting import Suggesting
+from napari_unet.ui.device.badge import DeviceBadge
+from napari_unet.ui.device.control import Devices
+from napari_unet.ui.export.control import Exporting
+from napari_unet.ui.export.step import ExportStep
+from napari_unet.ui.image.step import ImageStep
+from napari_unet.ui.inspect.control import Inspecting
+from napari_unet.ui.inspect.step import InspectStep
+from napari_unet.ui.labels.step import LabelsStep
+from napari_unet.ui.model.control import Models
+from napari_unet.ui.model.step import ModelStep
+from napari_unet.ui.parts.step import Step
+from napari_unet.ui.progress_panel import ProgressPanel
+from napari_unet.ui.runner import JobState
+from napari_unet.ui.segment.control import Segmentation
+from napari_unet.ui.segment.step import SegmentStep
+from napari_unet.ui.train.control import Training
+from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import Workbench
 
 __all__ = ["UNetPaint"]

@@ -16,9 +16,9 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
-from napari_unet.ui.jobs.progress import Progress
-from napari_unet.ui.jobs.runner import Job, JobEnd, JobRunner
-from napari_unet.ui.layers.counting import PaintCount
+from napari_unet.ui.layers.paint_count import PaintCount
+from napari_unet.ui.progress import Progress
+from napari_unet.ui.runner import Job, JobEnd, JobRunner
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model

@@ -17,8 +17,9 @@ from napari_unet.config import (
     TilingConfig,
     TrainConfig,
 )
-from napari_unet.ui.parts import words
 from napari_unet.ui.parts.settings import SettingsForm, SettingWords
+from napari_unet.ui.segment.step import OBJECTS, TILING
+from napari_unet.ui.train import settings as words
 
 FORMS: list[tuple[Any, dict[str, SettingWords]]] = [
     (TrainConfig(), words.TRAIN),
@@ -26,8 +27,8 @@ FORMS: list[tuple[Any, dict[str, SettingWords]]] = [
     (AugmentConfig(), words.AUGMENT),
     (RECIPES["2015"].augment, words.AUGMENT),
     (NetworkConfig(), words.NETWORK),
-    (TilingConfig(), words.TILING),
-    (ObjectsConfig(), words.OBJECTS),
+    (TilingConfig(), TILING),
+    (ObjectsConfig(), OBJECTS),
 ]
 # In sight, in a form of its own, chosen with the network, and fixed by image and labels.
 ELSEWHERE = {"seconds", "augment", "name", "in_channels", "classes"}
@@ -79,8 +80,8 @@ def test_every_setting_reaches_the_config(
         (TrainConfig(steps=9), {"seconds": words.SECONDS, **words.TRAIN}),
         (NetworkConfig(), words.NETWORK),
         (AugmentConfig(), words.AUGMENT),
-        (TilingConfig(), words.TILING),
-        (ObjectsConfig(), words.OBJECTS),
+        (TilingConfig(), TILING),
+        (ObjectsConfig(), OBJECTS),
     ],
     ids=name_of,
 )
@@ -99,7 +100,7 @@ def test_the_limits_of_the_form_are_within_those_of_the_config(
 
 
 def test_zero_is_none_where_a_setting_may_be_none(qtbot: QtBot) -> None:
-    form = SettingsForm(TilingConfig(tile=128), words.TILING)
+    form = SettingsForm(TilingConfig(tile=128), TILING)
     form._widgets["tile"].value = 0
     assert form.value().tile is None
 
@@ -110,7 +111,7 @@ def test_choices_are_called_as_in_the_files(qtbot: QtBot) -> None:
 
 
 def test_no_size_of_ones_own_is_shown_as_auto(qtbot: QtBot) -> None:
-    form = SettingsForm(ObjectsConfig(), words.OBJECTS)
+    form = SettingsForm(ObjectsConfig(), OBJECTS)
     field = form._widgets["min_size"]
     assert field.native.text() == "auto"
     field.value = 24

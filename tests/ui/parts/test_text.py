@@ -23,7 +23,7 @@ def text(qtbot: QtBot) -> Text:
 
 def shown_tooltip(text: Text) -> str:
     where = QPoint(2, 2)
-    with patch("napari_unet.ui.parts.tooltips.QToolTip.showText") as show:
+    with patch("napari_unet.ui.parts.text.QToolTip.showText") as show:
         text.event(QHelpEvent(QEvent.Type.ToolTip, where, text.mapToGlobal(where)))
     return str(show.call_args.args[1]) if show.called else text.toolTip()
 

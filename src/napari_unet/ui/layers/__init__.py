@@ -1,1 +1,1 @@
-"""Layers of the viewer: where they lie, what is read from them, what is written into them."""
+"""What several steps do with layers: where they lie, what is read from them, what is painted."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Layer
+from napari.utils.transforms import CompositeAffine
 
 from napari_unet.io.axes import name_axes
 from napari_unet.io.stack import Layout
@@ -21,7 +22,9 @@ __all__ = [
     "layer_axes",
     "long_shape",
     "looked_at",
+    "on_plane",
     "pixel_size",
+    "place",
     "placement",
     "same_placement",
     "spatial_shape",
@@ -162,3 +165,39 @@ def in_sight(viewer: ViewerModel, layer: Layer, position: tuple[int, ...]) -> bo
     if set(viewer.dims.displayed) != last_two:  # in 3D, or cut along other axes
         return True
     return focus(viewer, layer)[:-2] == position
+
+
+def on_plane(layer: Layer, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return (y, x) values with as many axes as the layer; all but the last two are of length 1."""
+    leading: tuple[int, ...] = (1,) * (layer.ndim - 2)
+    return values.reshape(leading + values.shape)
+
+
+def place(layer: Layer, plane: int, origin: tuple[int, int]) -> dict[str, Any]:
+    """Return the arguments that put `on_plane` values exactly onto a region of a layer's plane.
+
+    Parameters
+    ----------
+    layer
+        The layer that they belong to, of any scale, rotation, shear or affine.
+    plane
+        Number of the plane.
+    origin
+        First pixel of the region (Y, X).
+
+    Notes
+    -----
+    The values have the layer's axes, and length 1 along the leading ones. So napari itself shows
+    them on their plane only, in slices along other axes and in 3D as well.
+    """
+    arguments = placement(layer)
+    leading = spatial_shape(layer)[:-2]
+    index = np.unravel_index(plane, leading) if leading else ()
+    turned = CompositeAffine(
+        scale=arguments["scale"],
+        translate=np.zeros(layer.ndim),
+        rotate=arguments["rotate"],
+        shear=arguments["shear"],
+    )
+    offset = turned.linear_matrix @ np.array([*index, *origin], dtype=float)
+    return arguments | {"translate": arguments["translate"] + offset}

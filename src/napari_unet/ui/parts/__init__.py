@@ -1,1 +1,1 @@
-"""Small widgets that know nothing of napari or of jobs, except where they pick layers."""
+"""Widgets that several steps are made of."""

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.ui.parts.tooltips import lines, show_above
+from napari_unet.ui.parts.text import lines, show_above
 
 __all__ = ["LayerPicker", "NarrowBox", "Picker"]
 

@@ -1,1 +1,0 @@
-"""What a step starts and what becomes of it; knows no buttons."""

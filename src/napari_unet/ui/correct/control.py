@@ -1,0 +1,231 @@
+"""Takes a plane of the prediction into the labels, to be corrected there."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QGuiApplication
+
+from napari_unet.config import Task, Unpainted
+from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
+from napari_unet.io.unfinished import unfinished_in
+from napari_unet.ui.correct.take_over import (
+    Overlap,
+    Values,
+    find_overlap,
+    largest_number,
+    paint_in,
+    to_paint,
+)
+from napari_unet.ui.layers.added import Purpose, purpose
+from napari_unet.ui.layers.geometry import focus, full_resolution
+from napari_unet.ui.layers.new_labels import new_labels
+from napari_unet.ui.progress import count
+from napari_unet.ui.readiness import Readiness
+from napari_unet.ui.runner import JobState
+from napari_unet.ui.workbench import Workbench
+
+__all__ = ["Correcting"]
+
+_STEP_MS = 1  # between two parts, so that the event loop goes on
+
+
+class _Request(NamedTuple):
+    """What is taken, and where it goes."""
+
+    prediction: Labels
+    labels: Labels
+    overlap: Overlap
+    task: Task
+    unpainted: Unpainted
+
+
+class Correcting(QObject):
+    """Takes predictions. Works beside any job: in a thread of its own, then on the main thread."""
+
+    told = Signal(str)  # what was done; empty while it is under way
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self.workbench = workbench
+        self._worker: Any = None  # works out what to paint
+        self._request: _Request | None = None
+        self._painting: Generator[bool, None, int | None] | None = None
+        self._hidden: Labels | None = None  # a result, while its plane is shown by the labels
+        self._timer = QTimer(self)
+        self._timer.setInterval(_STEP_MS)
+        self._timer.timeout.connect(self._paint_on)
+
+    @property
+    def is_taking(self) -> bool:
+        """Whether a prediction is being taken."""
+        return self._request is not None
+
+    @property
+    def prediction(self) -> Labels | None:
+        """The layer that is taken from: while a model trains its preview, else the result."""
+        chosen, runner = self.workbench.choices, self.workbench.runner
+        result = chosen.result if isinstance(chosen.result, Labels) else None
+        layers = self.workbench.viewer.layers
+        # One that is not visible has perhaps nothing to show yet.
+        previews = [la for la in layers if purpose(la) is Purpose.PREVIEW and la.visible]
+        preview = next((layer for layer in previews if isinstance(layer, Labels)), None)
+        is_training = runner.state is not JobState.IDLE and runner.job_name == "Training"
+        return (preview or result) if is_training else (result or preview)
+
+    def why_not_take(self) -> str | None:
+        """Return why nothing can be taken now and what to do, None if it can."""
+        ready, chosen = Readiness.of(self.workbench), self.workbench.choices
+        reason = ready.why_no_image()
+        if reason or self.is_taking:
+            return reason or "The prediction is being taken."
+        prediction = self.prediction
+        if prediction is None:
+            return "Segment first, as labels or classes; then take a plane of it to correct."
+        if chosen.labels is not None and prediction is chosen.labels:
+            return f"You paint on '{chosen.labels.name}' itself; correct it, then train on it."
+        return ready.why_no_labels() if chosen.labels is not None else None
+
+    def take(self) -> None:
+        """Take the shown plane of the prediction into the labels, where nothing is painted.
+
+        One step of the undo history. Makes a labels layer if none is chosen.
+        """
+        chosen, prediction = self.workbench.choices, self.prediction
+        assert chosen.image is not None
+        assert prediction is not None
+        try:
+            labels = chosen.labels or self._add_labels(chosen.image)
+            position = focus(self.workbench.viewer, labels)[:-2]
+            overlap = find_overlap(prediction, labels, position)
+            if overlap is None:
+                raise LabelsError(
+                    f"'{prediction.name}' shows nothing on this plane; segment it first, or "
+                    "choose another result."
+                )
+            if overlap.plane_in(prediction) in unfinished_in(prediction.metadata):
+                raise LabelsError(
+                    f"This plane of '{prediction.name}' is not segmented to its end; segment it "
+                    "first, as what is missing would be taken for background."
+                )
+        except UnetPaintError as error:
+            self.workbench.fail(error)
+            return
+        self._request = _Request(prediction, labels, overlap, chosen.task, chosen.unpainted)
+        self.told.emit("")
+        self._worker = create_worker(
+            _work_out,
+            self._request,
+            _start_thread=False,
+            _connect={"returned": self._on_worked_out, "errored": self._on_errored},
+        )
+        self._worker.start()
+
+    def release(self) -> None:
+        """Finish what is half painted, unless a stroke is in the way, and tell nothing more."""
+        if self._worker is not None:
+            self._worker.returned.disconnect(self._on_worked_out)
+            self._worker.errored.disconnect(self._on_errored)
+        self._timer.stop()
+        for has_begun in self._painting or ():
+            if not has_begun:
+                break
+        self._worker, self._request, self._painting = None, None, None
+        self._show_again()
+
+    def _add_labels(self, image: Image) -> Labels:
+        labels = new_labels(image)
+        self.workbench.viewer.add_layer(labels)
+        self.workbench.choose(labels=labels)
+        return labels
+
+    def _on_worked_out(self, values: Values) -> None:
+        self._worker = None
+        assert self._request is not None
+        self._painting = paint_in(self._request.labels, self._request.overlap, values)
+        self._timer.start()
+
+    def _paint_on(self) -> None:
+        assert self._painting is not None
+        if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return  # perhaps a stroke, which it must not become a part of
+        try:
+            next(self._painting)
+        except StopIteration as end:
+            if end.value:
+                self._hide(self._request)
+            self._end(self._in_words(end.value))
+        except UnetPaintError as error:
+            self._end("")
+            self.workbench.fail(error)
+
+    def _on_errored(self, error: Exception) -> None:
+        self._worker = None
+        self._end("")
+        if not isinstance(error, UnetPaintError):
+            error = EngineError(f"The prediction cannot be read ({error}). Please report it.")
+        self.workbench.fail(error)
+
+    def _in_words(self, pixels: int | None) -> str:
+        """Return what was done; `pixels` were painted, None: it was undone meanwhile."""
+        assert self._request is not None
+        name = self._request.labels.name
+        if pixels is None:
+            return f"Nothing was taken into '{name}': it was undone."
+        if not pixels:
+            return f"All of this plane is painted already in '{name}'."
+        return (
+            f"Took {count(pixels, 'pixel')} into '{name}'; undo takes them back. Repair what is "
+            "wrong before you train: all of this plane counts as right now."
+        )
+
+    def _hide(self, request: _Request | None) -> None:
+        """Hide the result while this plane is shown: the labels have it now, to be seen through."""
+        assert request is not None
+        self._show_again()
+        if purpose(request.prediction) is not Purpose.PREVIEW:
+            request.prediction.visible = False
+            self._hidden = request.prediction
+            self.workbench.viewer.dims.events.point.connect(self._show_again)
+
+    def _show_again(self) -> None:
+        hidden, self._hidden = self._hidden, None
+        if hidden is not None:
+            self.workbench.viewer.dims.events.point.disconnect(self._show_again)
+            hidden.visible = True
+
+    def _end(self, line: str) -> None:
+        self._timer.stop()
+        self._request, self._painting = None, None
+        self.told.emit(line)
+
+
+def _work_out(request: _Request) -> Values:
+    """Return what to paint; reads the layers, in a thread of its own.
+
+    Raises
+    ------
+    LabelsError
+        If nothing is predicted on this plane.
+    """
+    overlap = request.overlap
+    prediction = np.asarray(full_resolution(request.prediction)[overlap.source])
+    if not prediction.any():
+        raise LabelsError(
+            f"'{request.prediction.name}' is empty on this plane; segment it first. If nothing is "
+            "to be found there, paint some background by hand."
+        )
+    data = full_resolution(request.labels)
+    painted = np.asarray(data[(*overlap.position, overlap.y, overlap.x)])
+    return to_paint(
+        prediction,
+        painted,
+        task=request.task,
+        unpainted=request.unpainted,
+        largest=largest_number(request.labels) if request.task is Task.OBJECTS else 0,
+    )

@@ -1,0 +1,119 @@
+"""The step Correct: take a prediction to mend it, or go where painting helps most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QPushButton
+
+from napari_unet.config import Task, Unpainted
+from napari_unet.ui.correct.control import Correcting
+from napari_unet.ui.correct.suggesting import Suggesting
+from napari_unet.ui.parts.action import set_ready
+from napari_unet.ui.parts.step import Step
+from napari_unet.ui.parts.text import Text
+from napari_unet.ui.workbench import Choices, Workbench
+
+__all__ = ["CorrectStep"]
+
+_FIRST_STROKES = {
+    (Task.OBJECTS, Unpainted.IGNORED): "Paint a little background and two or three objects.",
+    (Task.OBJECTS, Unpainted.BACKGROUND): "Paint all objects of one plane.",
+    (Task.CLASSES, Unpainted.IGNORED): "Paint a little of each class.",
+    (Task.CLASSES, Unpainted.BACKGROUND): "Paint all of each class on one plane.",
+}
+
+
+class CorrectStep(Step):
+    """Brings the user to the next stroke that helps."""
+
+    def __init__(
+        self, workbench: Workbench, correcting: Correcting, suggesting: Suggesting
+    ) -> None:
+        super().__init__(workbench, "Correct")
+        self.correcting = correcting
+        self.suggesting = suggesting
+        self.coaching = Text()
+        self.take = QPushButton("Take prediction")
+        self.suggest = QPushButton("Suggest where to paint next")
+        self.hint = Text()
+        self._told_of: tuple[Any, Any] = (None, None)  # labels and images that the line is about
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what can be done, or why not, and what helps now."""
+        choices = self.workbench.choices
+        if self._told_of != (choices.labels, choices.images):
+            self._told_of = choices.labels, choices.images
+            self.tell("")
+        why_not_take, why_not_suggest = self.correcting.why_not_take(), self.suggesting.why_not()
+        set_ready(self.take, why_not_take, self._take_tooltip())
+        set_ready(
+            self.suggest,
+            why_not_suggest,
+            "Goes to the plane and place that the network is least sure of. Press again for the "
+            "next one.",
+        )
+        reasons = dict.fromkeys(filter(None, (why_not_take, why_not_suggest)))
+        self.hint.setText("\n".join(reasons))
+        self.hint.setVisible(bool(reasons))
+        self.coaching.setText(_coach(choices))
+
+    def release(self) -> None:
+        """Let go of the controls."""
+        for control in (self.correcting, self.suggesting):
+            control.told.disconnect(self._on_told)
+        for event in self._layer_events():
+            event.disconnect(self._on_layers_changed)
+
+    def _build(self) -> None:
+        for widget in (self.coaching, self.take, self.suggest, self.hint):
+            self.body.addWidget(widget)
+
+    def _connect(self) -> None:
+        self.take.clicked.connect(self._on_take_clicked)
+        self.suggest.clicked.connect(self._on_suggest_clicked)
+        for control in (self.correcting, self.suggesting):
+            control.told.connect(self._on_told)
+        for event in self._layer_events():  # a preview comes and goes
+            event.connect(self._on_layers_changed)
+
+    def _layer_events(self) -> tuple[Any, ...]:
+        events = self.workbench.viewer.layers.events
+        return events.inserted, events.removed
+
+    def _on_layers_changed(self) -> None:
+        self.refresh()
+
+    def _take_tooltip(self) -> str:
+        prediction = self.correcting.prediction
+        source = f" of '{prediction.name}'" if prediction is not None else ""
+        return (
+            f"Copies the shown plane{source} into your labels, where you have painted nothing. "
+            "Undo takes it back."
+        )
+
+    def _on_take_clicked(self) -> None:
+        self.refresh()  # the layers may have changed without a signal
+        if self.take.isEnabled():
+            self.correcting.take()
+
+    def _on_suggest_clicked(self) -> None:
+        self.refresh()
+        if self.suggest.isEnabled():
+            self.suggesting.suggest()
+
+    def _on_told(self, line: str) -> None:
+        self.tell(line)
+        self.refresh()
+
+
+def _coach(choices: Choices) -> str:
+    """Return what helps most, where the user stands."""
+    if choices.model is None:
+        return f"{_FIRST_STROKES[choices.task, choices.unpainted]} Then train."
+    if choices.result is None:
+        return "Segment, then come back and look for mistakes."
+    return "Look for mistakes: paint over them, then train again."

@@ -1,0 +1,174 @@
+"""Jumps to the places that the network is least sure of, one after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_unet.config import Unpainted
+from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
+from napari_unet.ui.correct import job as suggesting
+from napari_unet.ui.layers.geometry import looked_at, spatial_shape
+from napari_unet.ui.layers.inputs import image_planes, lesson_planes
+from napari_unet.ui.layers.paint_event import is_painted_in
+from napari_unet.ui.readiness import Readiness
+from napari_unet.ui.runner import JobEnd, JobState
+from napari_unet.ui.workbench import Choices, Workbench
+
+__all__ = ["Suggesting", "jump_to"]
+
+_AT_ONCE = 5  # places that one search brings
+_SHARE = 1 / 3  # of the view that the place fills
+
+
+class Suggesting(QObject):
+    """Looks for places, and shows one after the other; a model that changes outdates them."""
+
+    told = Signal(str)  # where the user is now
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self.workbench = workbench
+        self._places: list[Place] = []  # still to be shown, the least sure first
+        self._basis = workbench.choices  # what they were found with
+        self._followed: Labels | None = None
+        self._found = False  # a place, by the last search
+        self._running = False
+        workbench.changed.connect(self._on_changed)
+        workbench.runner.reported.connect(self._on_reported)
+        workbench.runner.finished.connect(self._on_finished)
+        self._on_changed()
+
+    @property
+    def left(self) -> int:
+        """How many places can be shown without a search."""
+        return len(self._places)
+
+    def why_not(self) -> str | None:
+        """Return why it cannot run now and what to do, None if it can."""
+        ready = Readiness.of(self.workbench)
+        if self._places:
+            return ready.why_no_image()
+        reason = ready.why_not_segment()
+        if reason or self.workbench.choices.labels is None:
+            return reason
+        return ready.why_no_labels()
+
+    def suggest(self) -> None:
+        """Jump to the next place; look for places first if there are none left."""
+        if self._places:
+            self._jump()
+            return
+        chosen, device = self.workbench.choices, self.workbench.device
+        assert chosen.model is not None
+        assert chosen.image is not None
+        assert device is not None
+        job = suggesting.suggest_places(
+            chosen.model,
+            image_planes(chosen.images),
+            lesson_planes(chosen.labels) if chosen.labels else None,
+            device=device,
+            focus=looked_at(self.workbench.viewer, chosen.image),
+            count=_AT_ONCE,
+            unpainted=chosen.unpainted,
+        )
+        self._running, self._found = True, False
+        self.told.emit("")
+        self.workbench.run("Looking for unsure places", job)
+
+    def release(self) -> None:
+        """Let go of the labels."""
+        self.workbench.changed.disconnect(self._on_changed)
+        self._follow(None)
+        self._places = []
+
+    def _jump(self) -> None:
+        image = self.workbench.choices.image
+        assert image is not None
+        place, self._found = self._places.pop(0), True
+        jump_to(self.workbench.viewer, image, place)
+        self.told.emit(suggesting.describe_place(place))
+
+    def _on_reported(self, event: object) -> None:
+        if not self._running or not isinstance(event, PlaceLookedAt | Suggested):
+            return
+        self.workbench.progressed.emit(suggesting.describe_search(event))
+        if isinstance(event, Suggested):
+            self._places = list(event.places)
+            if self._places and self.workbench.choices.image is not None:
+                self._jump()
+            elif self.workbench.runner.state is not JobState.CANCELLING:
+                self.told.emit("No unsure place was found that is not painted yet.")
+
+    def _on_finished(self, end: JobEnd) -> None:
+        if self._running and not self._found and end is JobEnd.STOPPED:
+            self.told.emit("It was stopped before an unsure place was found.")
+        self._running = False
+
+    def _on_changed(self) -> None:
+        """Forget what was found for another model, image or labels."""
+        now, before = self.workbench.choices, self._basis
+        self._basis = now
+        if _what_counts(now) != _what_counts(before):
+            self._places = []
+        if now.labels is not self._followed:
+            self._follow(now.labels)
+
+    def _follow(self, labels: Labels | None) -> None:
+        for event, slot in self._edits():
+            event.disconnect(slot)
+        self._followed = labels
+        for event, slot in self._edits():
+            event.connect(slot)
+
+    def _edits(self) -> tuple[tuple[Any, Any], ...]:
+        if self._followed is None:
+            return ()
+        events = self._followed.events
+        return (events.paint, self._on_painted), (events.data, self._on_replaced)
+
+    def _on_painted(self, event: Any) -> None:
+        """Forget the places that were painted; the network is as unsure of the others."""
+        left = [place for place in self._places if not self._is_painted(place, event.value)]
+        self._places = left
+
+    def _is_painted(self, place: Place, changes: Any) -> bool:
+        """Return True if these changes painted the place; if 0 is background, all of its plane."""
+        assert self._followed is not None
+        shape = spatial_shape(self._followed)
+        position = np.unravel_index(place.plane, shape[:-2]) if shape[:-2] else ()
+        plane = tuple(slice(int(at), int(at) + 1) for at in position)
+        whole = slice(0, shape[-2]), slice(0, shape[-1])
+        partly = self.workbench.choices.unpainted is Unpainted.IGNORED
+        return is_painted_in(changes, (*plane, *((place.y, place.x) if partly else whole)))
+
+    def _on_replaced(self) -> None:
+        self._places = []
+
+
+def _what_counts(choices: Choices) -> tuple[object, ...]:
+    return choices.images, choices.labels, choices.unpainted, choices.start
+
+
+def jump_to(viewer: ViewerModel, layer: Layer, place: Place) -> None:
+    """Show the place's plane in 2D, centred, at a zoom that leaves room around it."""
+    leading = spatial_shape(layer)[:-2]
+    position = np.unravel_index(place.plane, leading) if leading else ()
+    first = layer.data_to_world((*position, place.y.start, place.x.start))
+    last = layer.data_to_world((*position, place.y.stop - 1, place.x.stop - 1))
+    middle = (np.asarray(first) + np.asarray(last)) / 2
+    size = np.abs(np.asarray(last) - np.asarray(first))[-2:]
+    viewer.dims.ndisplay = 2
+    viewer.dims.order = tuple(range(viewer.dims.ndim))
+    viewer.reset_view()  # napari tells the size of its canvas only by what fits into it
+    axes = range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim)
+    for axis, at in zip(axes, middle[:-2], strict=False):
+        viewer.dims.set_point(axis, float(at))
+    low, high = np.asarray(viewer.layers.extent.world)[:, -2:]
+    camera = getattr(viewer, "scene", viewer).camera  # napari < 0.9: viewer.camera
+    camera.zoom *= _SHARE * float(np.min((high - low) / np.maximum(size, 1e-9)))
+    camera.center = (0.0, *(float(at) for at in middle[-2:]))

@@ -1,0 +1,1 @@
+"""Where it is computed: found, shown, insisted on."""

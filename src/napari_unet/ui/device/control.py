@@ -1,0 +1,56 @@
+"""Where it is computed: found in the background, or insisted on."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_unet.ui.device import job as jobs
+from napari_unet.ui.progress import Progress
+from napari_unet.ui.readiness import Readiness
+from napari_unet.ui.workbench import Workbench
+
+__all__ = ["AUTO", "Devices"]
+
+AUTO = "auto"
+"""The wish for the fastest device."""
+
+
+class Devices(QObject):
+    """Finds the device and puts it on the workbench."""
+
+    changed = Signal()  # device, wish, or what is known of them
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self.workbench = workbench
+        self.wish = AUTO
+        self.available: tuple[str, ...] = ()  # devices that can be insisted on
+        self.missing: jobs.TorchMissing | None = None
+        workbench.changed.connect(self.changed)
+        workbench.runner.reported.connect(self._on_reported)
+
+    def find(self, wish: str = AUTO) -> None:
+        """Load PyTorch, if that is still to be done, and find the device."""
+        loaded = self.workbench.device is not None
+        name = "Looking for the device" if loaded else "Loading PyTorch"
+        self.workbench.run(name, jobs.find_device(wish))
+
+    def why_not_find(self) -> str | None:
+        """Return why the device cannot be changed now."""
+        return Readiness.of(self.workbench).why_not_start()
+
+    def release(self) -> None:
+        """Let go of the workbench."""
+        self.workbench.changed.disconnect(self.changed)
+        self.workbench.runner.reported.disconnect(self._on_reported)
+
+    def _on_reported(self, event: object) -> None:
+        match event:
+            case jobs.DeviceFound(device, wish, available):
+                self.wish, self.available, self.missing = wish, available, None
+                self.workbench.use_device(device)
+                self.workbench.progressed.emit(Progress("Ready.", 1))
+            case jobs.TorchMissing():
+                self.missing = event
+                self.workbench.progressed.emit(Progress("PyTorch could not be loaded.", 1))
+                self.changed.emit()

@@ -1,0 +1,1 @@
+"""The step Export: results become files."""

@@ -1,0 +1,137 @@
+"""Exports results: which layers go together into which file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count as numbers
+from pathlib import Path
+
+from napari.layers import Image, Labels, Layer
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_unet.io.names import file_stem
+from napari_unet.io.unfinished import tell_unfinished, unfinished_in
+from napari_unet.ui.export import job as exporting
+from napari_unet.ui.layers.added import GROUP, is_result
+from napari_unet.ui.layers.geometry import file_layout, full_resolution
+from napari_unet.ui.progress import Progress
+from napari_unet.ui.readiness import Readiness
+from napari_unet.ui.workbench import Workbench
+
+__all__ = ["Exporting", "ResultLayers", "can_be_exported"]
+
+ResultLayers = tuple[Layer, ...]
+"""Layers that go into one file: one of labels, or all probabilities of one result."""
+
+
+def can_be_exported(layer: Layer) -> bool:
+    """Return True for any labels, and for probabilities that were made here."""
+    return isinstance(layer, Labels) or (isinstance(layer, Image) and is_result(layer))
+
+
+class Exporting(QObject):
+    """Writes results to files in the background."""
+
+    told = Signal(str)  # which files there are; empty while they are written
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self.workbench = workbench
+        self._asked = 0  # files; 0: nothing is being exported
+        self._written: list[exporting.Exported] = []
+        workbench.runner.reported.connect(self._on_reported)
+        workbench.runner.finished.connect(self._on_finished)
+
+    def wanted(self, picked: Layer | None) -> list[ResultLayers]:
+        """Return what is exported: the results selected in the layer list if several, else one."""
+        selection = self.workbench.viewer.layers.selection
+        selected = [layer for layer in self.workbench.viewer.layers if layer in selection]
+        groups = self._groups([layer for layer in selected if can_be_exported(layer)])
+        if len(groups) > 1:
+            return groups
+        return self._groups([picked] if picked is not None else [])
+
+    def why_not(self, picked: Layer | None) -> str | None:
+        """Return why nothing can be exported now and what to do, None if it can."""
+        reason = Readiness.of(self.workbench).why_not_start()
+        if reason or self.wanted(picked):
+            return reason
+        return "Nothing to export yet: segment, or make a labels layer."
+
+    def warning(self, picked: Layer | None) -> str:
+        """Return which planes of what would be exported are not finished; empty: none."""
+        layers = [layers[0] for layers in self.wanted(picked)]
+        gaps = [(layer, planes) for layer in layers if (planes := unfinished_in(layer.metadata))]
+        if not gaps:
+            return ""
+        named = [
+            tell_unfinished(planes) + (f" in '{layer.name}'" if len(layers) > 1 else "")
+            for layer, planes in gaps
+        ]
+        return (
+            f"{'; '.join(named)}, and what is missing is 0 in the file. To finish, press Continue "
+            "in the step Segment first."
+        )
+
+    def export(self, results: Sequence[ResultLayers], paths: Sequence[Path]) -> None:
+        """Write each result to its own file, TIFF or OME-Zarr by its name."""
+        exports = [
+            exporting.Export(
+                path,
+                tuple(full_resolution(layer) for layer in layers),
+                file_layout(layers[0]),
+                are_probabilities=not isinstance(layers[0], Labels),
+                unfinished=unfinished_in(layers[0].metadata),
+            )
+            for layers, path in zip(results, paths, strict=True)
+        ]
+        self._asked, self._written = len(exports), []
+        self.told.emit("")
+        self.workbench.run("Exporting", exporting.export_files(exports))
+
+    def export_into(self, results: Sequence[ResultLayers], folder: Path) -> None:
+        """Write each result to a TIFF of its own, under the layer's name; replace no file."""
+        paths: list[Path] = []
+        for layers in results:
+            paths.append(_free_path(folder, layers[0], paths))
+        self.export(results, paths)
+
+    def release(self) -> None:
+        """Hear of no job any more."""
+        self.workbench.runner.reported.disconnect(self._on_reported)
+        self.workbench.runner.finished.disconnect(self._on_finished)
+
+    def _groups(self, layers: Sequence[Layer]) -> list[ResultLayers]:
+        """Return the layers, each with those that go into the same file."""
+        everything = self.workbench.viewer.layers
+        groups: dict[object, ResultLayers] = {}
+        for layer in layers:
+            group = layer.metadata.get(GROUP)
+            if isinstance(layer, Labels) or group is None:
+                groups[id(layer)] = (layer,)
+            else:
+                groups[group] = tuple(x for x in everything if x.metadata.get(GROUP) == group)
+        return list(groups.values())
+
+    def _on_reported(self, event: object) -> None:
+        match event:
+            case exporting.PlaneWritten():
+                self.workbench.progressed.emit(exporting.tell_plane(event))
+            case exporting.Exported():
+                self._written.append(event)
+                if len(self._written) == self._asked:
+                    line = exporting.describe_end(self._written, self._asked)
+                    self.workbench.progressed.emit(Progress(line, 1))
+
+    def _on_finished(self) -> None:
+        if self._asked:
+            asked, self._asked = self._asked, 0
+            self.told.emit(exporting.describe_end(self._written, asked))
+
+
+def _free_path(folder: Path, layer: Layer, taken: Sequence[Path]) -> Path:
+    """Return a name that no file has: "cells.tif", "cells (2).tif"."""
+    name = file_stem(layer.name, "labels")
+    endings = ("" if number == 1 else f" ({number})" for number in numbers(1))
+    paths = (folder / f"{name}{ending}.tif" for ending in endings)
+    return next(path for path in paths if path not in taken and not path.exists())

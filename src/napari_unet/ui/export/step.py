@@ -1,0 +1,133 @@
+"""The step Export: which result, and to which file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Labels, Layer
+from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
+
+from napari_unet.io.names import file_stem
+from napari_unet.ui.export.control import Exporting, can_be_exported
+from napari_unet.ui.parts.action import Action
+from napari_unet.ui.parts.pickers import LayerPicker
+from napari_unet.ui.parts.settings import narrow_form
+from napari_unet.ui.parts.step import Step
+from napari_unet.ui.workbench import Workbench
+
+__all__ = ["ExportStep", "ask_export_folder", "ask_export_path"]
+
+_EXPORTS = "TIFF, for Fiji and napari (*.tif *.tiff);;OME-Zarr, for large stacks (*.zarr)"
+_SUFFIXES = (".tif", ".tiff", ".zarr")
+
+
+class ExportStep(Step):
+    """Writes one result, or all that are selected in the layer list."""
+
+    def __init__(self, workbench: Workbench, exporting: Exporting) -> None:
+        super().__init__(workbench, "Export")
+        self.exporting = exporting
+        self.result = LayerPicker(
+            workbench.viewer, Layer, "The labels or probabilities to export.", can_be_exported
+        )
+        self.export = Action(
+            "Export label TIFFs",
+            "Writes all planes, with axes and pixel size, as TIFF (Fiji, napari) or OME-Zarr.",
+        )
+        self._followed: Layer | None = None  # the result that was chosen last
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what would be exported, or why nothing can be."""
+        chosen = self.workbench.choices.result
+        if chosen is not self._followed:
+            self._followed = chosen
+            self.result.value = chosen
+        wanted = self.exporting.wanted(self.result.value)
+        self.result.setEnabled(len(wanted) < 2)
+        text, ready = "Export label TIFFs", ""
+        if len(wanted) > 1:
+            text = f"Export {len(wanted)} results"
+            ready = "Those selected in the layer list, each to its own file."
+        elif wanted and not isinstance(wanted[0][0], Labels):
+            text = "Export probabilities"
+            ready = f"{len(wanted[0])} classes go into one file." if len(wanted[0]) > 1 else ""
+        self.export.button.setText(text)
+        lines = filter(None, [ready, self.exporting.warning(self.result.value)])
+        self.export.show_readiness(self.exporting.why_not(self.result.value), "\n".join(lines))
+
+    def release(self) -> None:
+        """Let go of the viewer."""
+        self.result.release()
+        self.exporting.told.disconnect(self.tell)
+        self._selection_changed().disconnect(self._on_selection_changed)
+
+    def _build(self) -> None:
+        rows = narrow_form()
+        label = QLabel("Result")
+        label.setBuddy(self.result)
+        label.setToolTip(self.result.toolTip())
+        self.result.setAccessibleName("Result to export")
+        rows.addRow(label, self.result)
+        self.body.addLayout(rows)
+        self.body.addWidget(self.export)
+
+    def _connect(self) -> None:
+        self.result.picked.connect(self.refresh)
+        self.export.clicked.connect(self._on_export_clicked)
+        self.exporting.told.connect(self.tell)
+        self._selection_changed().connect(self._on_selection_changed)
+
+    def _selection_changed(self) -> Any:
+        return self.workbench.viewer.layers.selection.events.changed
+
+    def _on_selection_changed(self) -> None:
+        self.refresh()
+
+    def _on_export_clicked(self) -> None:
+        self.refresh()  # the layers may have changed without a signal
+        if not self.export.button.isEnabled():
+            return
+        wanted, image = self.exporting.wanted(self.result.value), self.workbench.choices.image
+        if len(wanted) > 1:
+            folder = ask_export_folder(self, image)
+            if folder is not None:
+                self.exporting.export_into(wanted, folder)
+            return
+        path = ask_export_path(self, wanted[0][0], image)
+        if path is not None:
+            self.exporting.export(wanted, [path])
+
+
+def ask_export_path(parent: QWidget, layer: Layer, image: Layer | None) -> Path | None:
+    """Return where to write `layer`, None if the user cancels.
+
+    Proposes a name beside the image's file, so that image and labels stay together.
+    """
+    word = "labels" if isinstance(layer, Labels) else "probabilities"
+    source = image.source.path if image is not None else None
+    if source:
+        proposal = Path(source).with_name(f"{file_stem(Path(source).stem, '')} {word}.tif")
+    else:
+        proposal = Path.home() / f"{file_stem(layer.name, word)}.tif"
+    return _ask_save(parent, f"Export {word}", proposal, _EXPORTS, ".tif")
+
+
+def ask_export_folder(parent: QWidget, image: Layer | None) -> Path | None:
+    """Return the folder to write several results into, None if the user cancels."""
+    source = image.source.path if image is not None else None
+    start = Path(source).parent if source else Path.home()
+    chosen = QFileDialog.getExistingDirectory(parent, "Export into this folder", str(start))
+    return Path(chosen) if chosen else None
+
+
+def _ask_save(parent: QWidget, title: str, proposal: Path, kind: str, suffix: str) -> Path | None:
+    chosen, chosen_kind = QFileDialog.getSaveFileName(parent, title, str(proposal), kind)
+    if not chosen:
+        return None
+    if chosen.lower().endswith(_SUFFIXES):
+        return Path(chosen)
+    return Path(chosen + (".zarr" if ".zarr" in chosen_kind else suffix))  # "HeLa 2.5" has none yet

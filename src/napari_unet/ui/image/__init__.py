@@ -1,0 +1,1 @@
+"""The step Image: which image, and which channels."""

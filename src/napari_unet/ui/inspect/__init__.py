@@ -1,0 +1,1 @@
+"""What the network sees: the weight map and a training patch."""

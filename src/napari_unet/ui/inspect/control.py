@@ -1,0 +1,94 @@
+"""What the network sees: the weight map as a layer, and a training patch."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_unet.config import NetworkConfig, TrainConfig
+from napari_unet.engine.errors import UnetPaintError
+from napari_unet.ui.inspect import job as jobs
+from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, made_for
+from napari_unet.ui.layers.geometry import focus, on_plane, place, spatial_shape
+from napari_unet.ui.layers.inputs import image_planes, lesson_planes
+from napari_unet.ui.progress import Progress
+from napari_unet.ui.workbench import Workbench
+
+__all__ = ["Inspecting"]
+
+
+class Inspecting(QObject):
+    """Prepares the labels as training does, and shows what comes of it."""
+
+    inspected = Signal(object)  # Inspected
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self._workbench = workbench
+        self._image: Image | None = None  # of the job that runs
+        workbench.runner.reported.connect(self._on_reported)
+        workbench.runner.finished.connect(self._on_finished)
+
+    def start(self, network: NetworkConfig, config: TrainConfig, *, seed: int) -> None:
+        """Show the weight map of the shown plane, and the patch of this seed."""
+        choices = self._workbench.choices
+        image = choices.image
+        assert image is not None
+        assert choices.labels is not None
+        try:
+            planes, labels = image_planes(choices.images), lesson_planes(choices.labels)
+        except UnetPaintError as error:
+            self._workbench.fail(error)
+            return
+        job = jobs.inspect_labels(
+            planes,
+            labels,
+            network=network,
+            task=choices.task,
+            unpainted=choices.unpainted,
+            config=config,
+            plane=self._shown_plane(image),
+            seed=seed,
+        )
+        self._image = image
+        self._workbench.run("Looking at the labels", job)
+
+    def release(self) -> None:
+        """Let go of the workbench; the weight map stays in the viewer."""
+        self._workbench.runner.reported.disconnect(self._on_reported)
+        self._workbench.runner.finished.disconnect(self._on_finished)
+        self._image = None
+
+    def _shown_plane(self, image: Image) -> int:
+        leading = spatial_shape(image)[:-2]
+        position = focus(self._workbench.viewer, image)[:-2]
+        return int(np.ravel_multi_index(position, leading)) if leading else 0
+
+    def _on_reported(self, event: object) -> None:
+        if isinstance(event, jobs.Inspected) and self._image is not None:
+            self._show_weights(event, self._image)
+            self._workbench.progressed.emit(Progress("This is what the network sees.", 1))
+            self.inspected.emit(event)
+
+    def _show_weights(self, event: jobs.Inspected, image: Image) -> None:
+        """Put the weight map in the place of the last one; how it is shown is the user's."""
+        viewer = self._workbench.viewer
+        before = find_ours(viewer, Purpose.WEIGHT_MAP)
+        layer = Image(
+            on_plane(image, event.weights),
+            name="weight map",
+            colormap="inferno",
+            blending="additive",  # black, where nothing is painted, lets the image through
+            contrast_limits=(0, max(float(event.weights.max()), 1e-6)),
+            metadata=made_for(Purpose.WEIGHT_MAP),
+            **place(image, event.plane, event.origin),
+        )
+        if before is not None:
+            layer.name, layer.opacity, layer.visible = before.name, before.opacity, before.visible
+            viewer.layers.remove(before)
+        if image in viewer.layers:
+            add_unselected(viewer, layer, above=image)
+
+    def _on_finished(self) -> None:
+        self._image = None

@@ -1,1 +1,0 @@
-"""What runs in the background, one job at a time."""

@@ -1,0 +1,75 @@
+"""Layers that this plugin adds: what each is for, and how they come beside people's work."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+__all__ = ["GROUP", "Purpose", "add_unselected", "find_ours", "is_result", "made_for", "purpose"]
+
+_KEY = "napari-unet-paint"
+
+GROUP = "napari-unet-paint result"
+"""Key in the metadata of a segmentation's layers: the same for all of one result."""
+
+
+class Purpose(StrEnum):
+    """What our layers show."""
+
+    PREVIEW = "preview"
+    SEGMENTATION = "segmentation"
+    WEIGHT_MAP = "weight map"
+    MISTAKES = "mistakes"
+
+
+def made_for(purpose: Purpose) -> dict[str, Any]:
+    """Return the metadata of a layer that is made for this."""
+    return {_KEY: purpose.value}
+
+
+def purpose(layer: Layer) -> Purpose | None:
+    """Return what the layer is for; None if it is the user's own."""
+    written = layer.metadata.get(_KEY)
+    return Purpose(written) if written in tuple(Purpose) else None
+
+
+def is_result(layer: Layer) -> bool:
+    """Return True for a layer that a segmentation has made."""
+    return purpose(layer) is Purpose.SEGMENTATION
+
+
+def find_ours(viewer: ViewerModel, kind: Purpose) -> Layer | None:
+    """Return the layer of this kind that an earlier dock of this viewer has made."""
+    return next((layer for layer in viewer.layers if purpose(layer) is kind), None)
+
+
+def add_unselected(
+    viewer: ViewerModel, layer: Layer, *, above: Layer | None = None, below: Layer | None = None
+) -> None:
+    """Add a layer; what is selected stays so: people go on painting.
+
+    Parameters
+    ----------
+    viewer, layer
+        Where to add what.
+    above
+        The layer right below the new one; None, or one that is gone: it comes on top.
+    below
+        In place of `above`: the layer right above the new one, as far as it is there.
+
+    Notes
+    -----
+    napari selects what it adds. That it does so for a moment is told to nobody: the window would
+    show the controls of the new layer and then again those before, a sixth of what adding costs.
+    """
+    layers = viewer.layers
+    selected = set(layers.selection)
+    position = layers.index(above) + 1 if above in layers else len(layers)
+    if below in layers:
+        position = layers.index(below)
+    with layers.selection.events.blocker_all():
+        layers.insert(position, layer)
+        layers.selection = selected

@@ -1,0 +1,1 @@
+"""The step Model: what training starts from, and one's own models."""

@@ -1,0 +1,1 @@
+"""The step Segment: results that fill tile by tile."""

@@ -1,0 +1,275 @@
+"""Segments a plane, a stack or several layers, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.engine.events import PlaneDone, Resume, SegmentDone, TileDone
+from napari_unet.ui.layers.added import is_result
+from napari_unet.ui.layers.geometry import looked_at, spatial_shape
+from napari_unet.ui.layers.inputs import image_planes
+from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
+from napari_unet.ui.readiness import Readiness
+from napari_unet.ui.runner import JobState
+from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.segment.record import Recipe, Record, channel_names, summarise
+from napari_unet.ui.segment.result import Result
+from napari_unet.ui.segment.stream import ResultStream
+from napari_unet.ui.workbench import Workbench
+
+__all__ = ["Scope", "Segmentation"]
+
+
+class Scope(Enum):
+    """What is segmented."""
+
+    PLANE = auto()  # the shown plane of the chosen image
+    STACK = auto()  # the chosen image
+    LAYERS = auto()  # the image layers selected in the layer list, one after the other
+
+
+class _Asked(NamedTuple):
+    """One image that is waiting or under way."""
+
+    record: Record
+    recipe: Recipe
+    plane: int | None  # the only one; None: all that are missing
+
+
+class Segmentation(QObject):
+    """Starts segmentations and keeps their results. Layers are touched on the main thread only."""
+
+    told = Signal()  # `summary` or `is_running` has changed
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self.workbench = workbench
+        self._stream = ResultStream(workbench.viewer)
+        self._records: list[Record] = []  # whose layers are there
+        self._asked: list[_Asked] = []
+        self._turn: Record | None = None  # that is being filled
+        self._timer = segmenting.TurnTimer(0)
+        self._running = False
+        runner = workbench.runner
+        runner.reported.connect(self._on_reported)
+        runner.state_changed.connect(self._on_state_changed)
+        runner.finished.connect(self._on_finished)
+        workbench.viewer.layers.events.removed.connect(self._on_layer_removed)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the job that runs is a segmentation."""
+        return self._running
+
+    @property
+    def summary(self) -> str:
+        """How far the last segmentation is, in words; empty if nothing of it is left."""
+        return summarise(asked.record for asked in self._asked if asked.record in self._records)
+
+    def targets(self, scope: Scope) -> list[tuple[Image, ...]]:
+        """Return what would be segmented; each with all its channels."""
+        if scope is not Scope.LAYERS:
+            return [self.workbench.choices.images]
+        selected = self.workbench.viewer.layers.selection
+        return [
+            (layer,)
+            for layer in self.workbench.viewer.layers
+            if layer in selected and isinstance(layer, Image) and not is_result(layer)
+        ]
+
+    def why_not(self, scope: Scope) -> str | None:
+        """Return why it cannot start now and what to do, None if it can."""
+        ready, targets = Readiness.of(self.workbench), self.targets(scope)
+        if scope is Scope.LAYERS and targets:
+            of_each = (replace(ready, choices=replace(ready.choices, images=t)) for t in targets)
+            return next(filter(None, (one.why_not_segment() for one in of_each)), None)
+        reason = ready.why_not_segment()
+        if reason or scope is not Scope.LAYERS:
+            return reason
+        return "Select image layers in napari's layer list: hold Ctrl (⌘) and click them."
+
+    def missing(
+        self, scope: Scope, kind: OutputKind, tiling: TilingConfig, objects: ObjectsConfig
+    ) -> int | None:
+        """Return how many planes are left if `start` would go on, None if it would start anew."""
+        model = self.workbench.choices.model
+        if model is None or scope is Scope.PLANE:
+            return None
+        lefts = []
+        for images in self.targets(scope):
+            if not images:
+                return None
+            recipe = Recipe.of(images, kind, model, tiling, objects)
+            record = self._to_go_on(recipe, None)
+            lefts.append((recipe.planes, record.missing if record else recipe.planes))
+        left = sum(missing for _, missing in lefts)
+        return left if left < sum(planes for planes, _ in lefts) else None
+
+    def start(
+        self,
+        scope: Scope,
+        kind: OutputKind,
+        tiling: TilingConfig,
+        objects: ObjectsConfig,
+        *,
+        anew: bool = False,
+    ) -> None:
+        """Segment, going on where an equal run has ended, unless it is to begin `anew`.
+
+        Planes that were corrected by hand are kept: where a run starts anew, in a layer of their
+        own. The shown plane alone goes into the result that is there, whatever made it.
+        """
+        choices, device = self.workbench.choices, self.workbench.device
+        assert choices.model is not None
+        assert device is not None
+        self._asked, turns = [], []
+        for images in self.targets(scope):
+            recipe = Recipe.of(images, kind, choices.model, tiling, objects)
+            where = looked_at(self.workbench.viewer, images[0])
+            plane = where[0] if scope is Scope.PLANE else None
+            record = None if anew else self._to_go_on(recipe, plane)
+            resume = record.resume(recipe, plane) if record else Resume()
+            record = record or Record(recipe, self._new_result(recipe))
+            self._asked.append(_Asked(record, recipe, plane))
+            turns.append(
+                segmenting.Turn(
+                    model=recipe.model,
+                    planes=image_planes(images),
+                    device=device,
+                    tiling=tiling,
+                    objects=objects,
+                    kind=kind,
+                    numbers=None if plane is None else (plane,),
+                    focus=where,
+                    resume=resume,
+                    sink=record.result,
+                )
+            )
+        self._timer = segmenting.TurnTimer(len(turns))
+        self._running = True
+        self.workbench.run("Segmenting", segmenting.segment_images(turns))
+
+    def pause(self) -> None:
+        """Wait after the current tile."""
+        if self._running:
+            self.workbench.runner.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._running:
+            self.workbench.runner.resume()
+
+    def release(self) -> None:
+        """Let go of the viewer and of all layers; they stay in the viewer."""
+        self.workbench.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self._stream.end()
+        for record in list(self._records):
+            self._forget(record)
+        self._asked, self._turn = [], None
+
+    def _find(self, images: tuple[Image, ...], kind: OutputKind) -> Record | None:
+        """Return the result of these images that is still shown as it was made."""
+        for record in reversed(self._records):
+            recipe, result = record.recipe, record.result
+            if recipe.images != images or recipe.kind is not kind:
+                continue
+            painted_on = self.workbench.choices.labels in result.layers
+            if not painted_on and result.holds(self.workbench.viewer.layers):
+                return record
+        return None
+
+    def _to_go_on(self, recipe: Recipe, plane: int | None) -> Record | None:
+        """Return the result that a run adds to; None: it makes one or replaces one."""
+        record = self._find(recipe.images, recipe.kind)
+        if record is None or record.result.channels != channel_names(recipe.model, recipe.kind):
+            return None
+        if plane is not None:
+            return None if plane in record.result.edited else record
+        return record if record.recipe.makes_same(recipe) and record.missing else None
+
+    def _new_result(self, recipe: Recipe) -> Result:
+        channels = channel_names(recipe.model, recipe.kind)
+        before = self._find(recipe.images, recipe.kind)
+        if before and before.result.is_untouched() and before.result.channels == channels:
+            layers, names = before.result.layers, before.result.names
+        else:
+            layers, names = (), ()
+        return Result(recipe.images[0], recipe.kind, channels, layers, names)
+
+    def _on_reported(self, event: object) -> None:
+        if not self._running:
+            return
+        match event:
+            case segmenting.TurnStarted(number):
+                self._begin(self._asked[number])
+            case TileDone():
+                self._stream.show(event)
+            case PlaneDone() if self._turn:
+                self._turn.finish(event)
+                self._stream.show(event)
+                self.told.emit()
+            case SegmentDone() if self._turn:
+                self._turn.seconds += self._timer.lap()
+                self.told.emit()
+        progress = self._timer.tell(event)
+        if progress is not None:
+            self.workbench.progressed.emit(progress)
+
+    def _begin(self, asked: _Asked) -> None:
+        record, recipe, plane = asked
+        self._stream.end()  # of the image before
+        for other in list(self._records):  # whose layers are filled anew
+            if other is not record and set(other.result.layers) & set(record.result.layers):
+                self._forget(other)
+        self._stream.begin(record.result, painted=self.workbench.choices.labels)
+        record.begin(recipe, plane)
+        if record not in self._records:
+            self._records.append(record)
+            for layer in record.result.layers:
+                if isinstance(layer, Labels):
+                    layer.events.paint.connect(self._on_paint)
+        self._turn = record
+        self.workbench.choose(result=record.result.layers[0])
+        self.told.emit()
+
+    def _on_state_changed(self, state: JobState) -> None:
+        if state is JobState.PAUSED:
+            self._timer.pause()
+        else:
+            self._timer.resume()
+
+    def _on_finished(self) -> None:
+        if self._running:
+            self._stream.end()
+            self._running, self._turn = False, None
+            self.told.emit()
+
+    def _on_paint(self, event: Any) -> None:
+        for record in self._records:
+            if event.source in record.result.layers:
+                leading = spatial_shape(event.source)[:-2]
+                record.correct(painted_planes(event.value, leading), largest_painted(event.value))
+
+    def _on_layer_removed(self) -> None:
+        """Stop a segmentation whose result nobody wants, and keep no layer alive."""
+        if self._running and self._stream.lost:
+            self.workbench.runner.stop()
+        layers = self.workbench.viewer.layers
+        for record in list(self._records):
+            gone = any(layer not in layers for layer in record.result.layers)
+            if gone or any(image not in layers for image in record.recipe.images):
+                self._forget(record)
+        self._asked = [a for a in self._asked if self._running or a.record in self._records]
+        self.told.emit()
+
+    def _forget(self, record: Record) -> None:
+        self._records.remove(record)
+        for layer in record.result.layers:
+            if isinstance(layer, Labels):
+                layer.events.paint.disconnect(self._on_paint)

@@ -1,0 +1,165 @@
+"""The job that segments one image after the other, and its progress in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.engine.events import (
+    FinishReason,
+    MemoryShort,
+    PlaneDone,
+    Resume,
+    SegmentDone,
+    SegmentStarted,
+    Stop,
+    TileDone,
+)
+from napari_unet.engine.stack import Planes
+from napari_unet.ui.progress import Progress, time_left
+from napari_unet.ui.runner import Awaited, Job
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network import DeviceChoice, Model
+
+__all__ = ["Sink", "Turn", "TurnStarted", "TurnTimer", "segment_images"]
+
+
+class Sink(Protocol):
+    """Takes what is finished; called from the worker's thread."""
+
+    def prepare(self) -> None:
+        """Make room, before the first tile."""
+        ...
+
+    def write(self, event: TileDone | PlaneDone) -> None:
+        """Take a tile or a plane."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """One image to segment: the arguments of `napari_unet.engine.prediction.segment`."""
+
+    model: Model
+    planes: Planes
+    device: DeviceChoice
+    tiling: TilingConfig
+    objects: ObjectsConfig
+    kind: OutputKind
+    numbers: tuple[int, ...] | None  # None: all planes
+    focus: tuple[int, int, int]
+    resume: Resume
+    sink: Sink
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted(Awaited):
+    """The next image begins, and needs its layers; told before its `SegmentStarted`."""
+
+    number: int  # from 0
+
+
+def segment_images(turns: Sequence[Turn]) -> Job:
+    """Segment one image after the other into their sinks.
+
+    Tiles are written here, in the worker's thread, so that the window has only to show them.
+    Told are `TurnStarted` per image, and the events of `napari_unet.engine.prediction.segment`.
+    """
+
+    def run(stop: Stop) -> Iterator[object]:
+        from napari_unet.engine.prediction import segment  # noqa: PLC0415
+
+        for number, turn in enumerate(turns):
+            if number and stop():
+                return
+            events = segment(
+                turn.model,
+                turn.planes,
+                device=turn.device,
+                tiling=turn.tiling,
+                objects=turn.objects,
+                kind=turn.kind,
+                numbers=turn.numbers,
+                focus=turn.focus,
+                resume=turn.resume,
+                stop=stop,
+            )
+            for event in events:
+                match event:
+                    case SegmentStarted():
+                        turn.sink.prepare()
+                        yield TurnStarted(number)
+                    case TileDone() | PlaneDone():
+                        turn.sink.write(event)
+                yield event
+
+    return run
+
+
+class TurnTimer:
+    """Tells how far the job is, how fast it is, and how long it still takes."""
+
+    def __init__(self, turns: int) -> None:
+        self._turns = turns
+        self._turn = 0  # from 0
+        self._fraction = 0.0  # of all turns that is done
+        self._began = time.monotonic()
+        self._last_lap = 0.0
+        self._paused_at: float | None = None
+        self._pixels = 0
+        self._shortage = ""  # of memory, in this turn
+
+    @property
+    def seconds(self) -> float:
+        """Time worked, without the pauses and without what finds the size of tiles."""
+        return (self._paused_at or time.monotonic()) - self._began
+
+    def lap(self) -> float:
+        """Return the time worked since this was asked last, seconds."""
+        before, self._last_lap = self._last_lap, self.seconds
+        return self._last_lap - before
+
+    def pause(self) -> None:
+        """Stop the clock."""
+        if self._paused_at is None:
+            self._paused_at = time.monotonic()
+
+    def resume(self) -> None:
+        """Let the clock go on."""
+        if self._paused_at is not None:
+            self._began += time.monotonic() - self._paused_at
+            self._paused_at = None
+
+    def tell(self, event: object) -> Progress | None:
+        """Return what to show for this event, None to leave the line as it is."""
+        match event:
+            case TurnStarted():
+                self.resume()
+                self._turn, self._shortage = event.number, ""
+            case MemoryShort():
+                self._shortage = str(event)
+            case TileDone():
+                return self._tell_tile(event)
+            case SegmentDone(reason=FinishReason.STOPPED):
+                return Progress("Segmenting was stopped.", self._fraction)
+            case SegmentDone() if self._turn + 1 == self._turns:
+                return Progress("Segmented.", 1)
+        return None
+
+    def _tell_tile(self, event: TileDone) -> Progress:
+        self._pixels += (event.y.stop - event.y.start) * (event.x.stop - event.x.start)
+        fraction = self._fraction = (self._turn + event.done / event.total) / self._turns
+        parts = [f"Tile {event.done:,} of {event.total:,}"]
+        if self._turns > 1:
+            parts.insert(0, f"Layer {self._turn + 1} of {self._turns}")
+        seconds = self.seconds
+        left = time_left(seconds, fraction)
+        if left is not None:
+            parts += [f"{self._pixels / 1e6 / seconds:.2f} Mpx/s", left]
+        if self._shortage:
+            parts.append(self._shortage)
+        return Progress(" · ".join(parts), fraction)

@@ -1,0 +1,160 @@
+"""What is known of a result: how it was made, which planes are done, which numbers are in use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.engine.events import PlaneDone, Resume
+from napari_unet.engine.stack import ArrayPlanes
+from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
+from napari_unet.ui.progress import count, duration
+from napari_unet.ui.segment.result import Result
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network import Model
+
+__all__ = ["Recipe", "Record", "channel_names", "summarise"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """Everything that decides what a segmentation looks like."""
+
+    images: tuple[Image, ...]
+    kind: OutputKind
+    model: Model
+    tiling: TilingConfig
+    objects: ObjectsConfig
+    data: tuple[Any, ...]  # the images' arrays: a layer can be given others
+
+    @staticmethod
+    def of(
+        images: tuple[Image, ...],
+        kind: OutputKind,
+        model: Model,
+        tiling: TilingConfig,
+        objects: ObjectsConfig,
+    ) -> Recipe:
+        """Return the recipe for these images as they are now."""
+        data = tuple(full_resolution(image) for image in images)
+        return Recipe(images, kind, model, tiling, objects, data)
+
+    @property
+    def planes(self) -> int:
+        """Number of planes."""
+        return math.prod(spatial_shape(self.images[0])[:-2])
+
+    def makes_same(self, other: Recipe) -> bool:
+        """Return True if both give the same result."""
+        return (
+            self.images == other.images
+            and self.kind is other.kind
+            and self.model is other.model
+            and (self.tiling, self.objects) == (other.tiling, other.objects)
+            and all(one is another for one, another in zip(self.data, other.data, strict=True))
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """A result on its way, or as far as it came."""
+
+    recipe: Recipe
+    result: Result
+    finished: set[int] = field(default_factory=set)  # planes, with this recipe
+    objects: dict[int, int] = field(default_factory=dict)  # plane → new objects
+    largest: int = 0  # object number in use
+    seconds: float = 0  # of work
+    unfinished: set[int] = field(init=False)  # planes that hold no result, or a part of one
+
+    def __post_init__(self) -> None:
+        self.unfinished = set(range(self.recipe.planes))
+
+    @property
+    def missing(self) -> int:
+        """Number of planes that are neither finished nor corrected by hand."""
+        return self.recipe.planes - len(self.finished | self.result.edited)
+
+    def resume(self, recipe: Recipe, plane: int | None) -> Resume:
+        """Return what a run is to know of the planes that are there.
+
+        Parameters
+        ----------
+        recipe
+            Of the run. What was made otherwise is no help, but its numbers stay in use.
+        plane
+            The only plane that is done, even if it is finished; None: all that are missing.
+        """
+        kept = set(self.result.edited)
+        if self.recipe.makes_same(recipe):
+            kept |= self.finished
+        are_labels = recipe.kind is OutputKind.LABELS and bool(self.result.arrays)
+        labels = ArrayPlanes(self.result.arrays[0]) if are_labels else None
+        return Resume(frozenset(kept - {plane}), self.largest, labels)
+
+    def begin(self, recipe: Recipe, plane: int | None) -> None:
+        """Take note of a run that begins; its layers are there."""
+        if not self.recipe.makes_same(recipe):
+            self.recipe = recipe
+            self.finished.clear()
+            self.objects.clear()
+        if plane is not None:
+            self.finished.discard(plane)
+            self.unfinished.add(plane)
+        self._note_unfinished()
+
+    def finish(self, event: PlaneDone) -> None:
+        """Take note of a plane, whole or not."""
+        if event.labels is not None:
+            self.largest = max(self.largest, int(event.labels.values.max()))
+            self.objects[event.plane] = event.objects
+        if event.complete:
+            self.finished.add(event.plane)
+            self.unfinished.discard(event.plane)
+            self._note_unfinished()
+
+    def correct(self, planes: frozenset[int] | None, largest: int) -> None:
+        """Take note of what was painted by hand, perhaps (None) on any plane."""
+        if planes is None:
+            planes = frozenset(range(self.recipe.planes))
+        self.result.edited |= planes
+        self.largest = max(self.largest, largest)
+        self.unfinished -= planes
+        self._note_unfinished()
+
+    def _note_unfinished(self) -> None:
+        self.result.note_unfinished(self.unfinished)
+
+
+def channel_names(model: Model, kind: OutputKind) -> tuple[str, ...]:
+    """Return the names of the probabilities; none for labels and classes."""
+    if kind is not OutputKind.PROBABILITIES:
+        return ()
+    if model.task is Task.OBJECTS:
+        return ("foreground",)
+    return tuple(f"class {value}" for value in model.values)
+
+
+def summarise(records: Iterable[Record]) -> str:
+    """Return how far some results are: "Segmented 12 of 84 planes · 402 objects"."""
+    records = list(records)
+    if not records:
+        return ""
+    planes = sum(record.recipe.planes for record in records)
+    missing = sum(record.missing for record in records)
+    objects = sum(sum(record.objects.values()) for record in records)
+    done = f"Segmented {planes - missing:,} of {count(planes, 'plane')}"
+    parts = [done if missing else count(planes, "plane")]
+    if len(records) > 1:
+        parts.insert(0, count(len(records), "layer"))
+    if objects:
+        parts.append(count(objects, "object"))
+    if not missing:
+        parts.append(duration(sum(record.seconds for record in records)))
+    return " · ".join(parts)

@@ -1,0 +1,1 @@
+"""The step Train: a network learns from what is painted."""

@@ -1,0 +1,280 @@
+"""Training: started with the choices made, shown while it runs, its model taken at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from napari.layers import Labels
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+
+from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.errors import UnetPaintError
+from napari_unet.engine.events import (
+    Corrected,
+    LabelsTaken,
+    PaintedPixels,
+    Previewed,
+    SegmentStarted,
+    StepDone,
+    TrainDone,
+    TrainStarted,
+    Validated,
+)
+from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.training import TrainingPlan
+from napari_unet.ui.layers.geometry import pixel_size
+from napari_unet.ui.layers.inputs import image_planes, lesson_planes
+from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
+from napari_unet.ui.progress import Progress
+from napari_unet.ui.runner import JobEnd, JobState
+from napari_unet.ui.train import job as jobs
+from napari_unet.ui.train.live_view import LiveView
+from napari_unet.ui.train.preview import PreviewLayer
+from napari_unet.ui.workbench import Choices, CurrentModel, Workbench
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network import Model
+
+__all__ = ["Training"]
+
+_DOING = {
+    JobState.IDLE: "Training",  # for a moment, before the end is told
+    JobState.RUNNING: "Training",
+    JobState.PAUSED: "Paused",
+    JobState.CANCELLING: "Stopping",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Painted:
+    """What a model has learned from a labels layer, and how it was read."""
+
+    task: Task
+    unpainted: Unpainted
+    values: tuple[int, ...]  # label value of each class
+    pixels: Sequence[PaintedPixels]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """What a run was started with."""
+
+    choices: Choices
+    live: LiveView
+
+
+class Training(QObject):
+    """Trains on the labels, which may be painted on meanwhile.
+
+    The signals carry the engine's events, on the main thread. The model is put onto the workbench
+    when training ends, whatever the reason; the preview stays until a segmentation begins.
+    """
+
+    started = Signal(object)  # TrainStarted
+    stepped = Signal(object)  # StepDone
+    validated = Signal(object)  # Validated
+    corrected = Signal(object)  # Corrected
+    taken = Signal(object)  # LabelsTaken
+    previewed = Signal(object)  # Previewed
+    done = Signal(object)  # TrainDone
+    ended = Signal(object)  # JobEnd, whether or not there is a model
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self.preview = PreviewLayer(workbench.viewer)
+        self._words = jobs.TrainingWords()  # of the run that is on, or was last
+        self._end: JobEnd | None = None  # of the last run; None: there was none
+        self._workbench = workbench
+        self._run: _Run | None = None
+        self._orphan = QTimer(self)  # napari may be in the midst of removing several layers
+        self._orphan.setSingleShot(True)
+        self._orphan.timeout.connect(self._remove_orphan)
+        self._painted: WeakKeyDictionary[Labels, _Painted] = WeakKeyDictionary()
+        workbench.runner.reported.connect(self._on_reported)
+        workbench.runner.finished.connect(self._on_finished)
+        workbench.viewer.layers.events.removed.connect(self._on_layer_removed)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the job that runs is a training."""
+        return self._run is not None
+
+    def where(self) -> str:
+        """Return in one line where the user stands: "Training: step 120 · IoU 0.81"."""
+        if self._run is not None:
+            return f"{_DOING[self._workbench.runner.state]}: {self._words.where()}"
+        if self._end is JobEnd.FAILED:
+            kept = f" {self._words.where()}" if self._words.has_ended else ""
+            return f"Training failed.{kept}"
+        if self._words.has_ended:
+            return self._words.where()
+        start = self._workbench.choices.start
+        if isinstance(start, CurrentModel) and start.path is None:  # by a dock that was closed
+            return jobs.describe_training(start.model.record)
+        return "Not trained yet"
+
+    def takes_in(self) -> str:
+        """Return in one sentence which strokes the run that is on learns from; empty: none is."""
+        if self._run is None or self._workbench.runner.state is not JobState.RUNNING:
+            return ""
+        labels, layers = self._run.choices.labels, self._workbench.viewer.layers
+        if labels is None or labels not in layers:
+            return "Its labels were deleted; it goes on with what was painted on them."
+        if labels == self._workbench.choices.labels:
+            return "New strokes are taken in as you paint."
+        return f"New strokes on '{labels.name}' are taken in."
+
+    def start(
+        self,
+        config: TrainConfig,
+        objects: ObjectsConfig,
+        *,
+        network: NetworkConfig | None = None,
+        preview: bool = True,
+    ) -> None:
+        """Train with the workbench's choices.
+
+        Parameters
+        ----------
+        config, objects
+            How to train, and how previews are cut into objects.
+        network
+            The new network, if one is chosen; None: as it was chosen.
+        preview
+            Whether what is visible is segmented every few seconds.
+        """
+        choices, device = self._workbench.choices, self._workbench.device
+        labels, image = choices.labels, choices.image
+        assert image is not None
+        assert labels is not None
+        assert device is not None
+        try:
+            planes, painted = image_planes(choices.images), lesson_planes(labels)
+        except UnetPaintError as error:
+            self._workbench.fail(error)
+            return
+        viewer = self._workbench.viewer
+        tracker = PaintedPlanesTracker(labels, viewer)
+        live = LiveView(viewer, image, tracker, preview=preview)
+        plan = TrainingPlan(
+            start=_start(choices, network),
+            scheme=LabelScheme(choices.task, choices.unpainted),
+            config=config,
+            device=device,
+            pixel_size=pixel_size(image),
+            objects=objects,
+            known=self._known(choices),
+        )
+        job = jobs.train_on_labels(planes, painted, plan, live)
+        self._run = _Run(choices, live)
+        self._words = jobs.TrainingWords()
+        self.preview.begin(image)
+        self._workbench.run("Training", job)
+
+    def watch(self, on: bool) -> None:  # noqa: FBT001 a slot
+        """Let the run that is on preview what is visible, or no more."""
+        if self._run is not None:
+            self._run.live.watch(on)
+
+    def release(self) -> None:
+        """Let go of the workbench, the labels and the preview, which stays."""
+        self._workbench.runner.reported.disconnect(self._on_reported)
+        self._workbench.runner.finished.disconnect(self._on_finished)
+        self._workbench.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self._orphan.stop()
+        self._end_run()
+        self.preview.release()
+
+    def _known(self, choices: Choices) -> Sequence[PaintedPixels]:
+        """Return what the model to go on from has learned; a new network knows nothing."""
+        assert choices.labels is not None
+        painted = self._painted.get(choices.labels)
+        if choices.model is None or painted is None:
+            return ()
+        before = painted.task, painted.unpainted, painted.values
+        now = choices.task, choices.unpainted, choices.model.values
+        return painted.pixels if now == before else ()
+
+    def _on_reported(self, event: object) -> None:
+        if isinstance(event, SegmentStarted):
+            self.preview.remove()
+        run = self._run
+        if run is None:
+            return
+        match event:
+            case jobs.TrainingBegins():
+                self._prepare_preview(run.live)
+            case Previewed():
+                self.preview.show(event)
+            case TrainDone():
+                self._take_model(event, run.choices)
+        progress = self._words.tell(event)
+        if progress is not None:
+            self._workbench.progressed.emit(progress)
+        self._pass_on(event)
+
+    def _prepare_preview(self, live: LiveView) -> None:
+        view = live.view()
+        if view is not None:
+            self.preview.prepare(view)
+
+    def _pass_on(self, event: object) -> None:
+        for kind, signal in (
+            (TrainStarted, self.started),
+            (StepDone, self.stepped),
+            (Validated, self.validated),
+            (Corrected, self.corrected),
+            (LabelsTaken, self.taken),
+            (Previewed, self.previewed),
+            (TrainDone, self.done),
+        ):
+            if isinstance(event, kind):
+                signal.emit(event)
+
+    def _take_model(self, event: TrainDone, choices: Choices) -> None:
+        assert choices.image is not None
+        assert choices.labels is not None
+        self._painted[choices.labels] = _Painted(
+            choices.task, choices.unpainted, event.model.values, event.painted
+        )
+        now = datetime.now().astimezone()
+        name = f"{choices.image.name}, trained {now:%H:%M}"
+        self._workbench.choose(start=CurrentModel(name, event.model))
+
+    def _on_finished(self, end: JobEnd) -> None:
+        if self._run is None:
+            return
+        self._end_run()
+        self.preview.end()
+        self._end = end
+        if end is JobEnd.STOPPED and not self._words.has_ended:
+            self._workbench.progressed.emit(Progress("Stopped before the first step."))
+        self.ended.emit(end)
+        self._workbench.changed.emit()
+
+    def _on_layer_removed(self) -> None:
+        """Let the preview go with its image, and tell which strokes are taken in now."""
+        if self.preview.is_orphan:
+            self._orphan.start(0)
+        if self._run is not None:
+            self._workbench.changed.emit()
+
+    def _remove_orphan(self) -> None:
+        if self.preview.is_orphan:  # not if the image is back already
+            self.preview.remove()
+
+    def _end_run(self) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            run.live.release()
+
+
+def _start(choices: Choices, network: NetworkConfig | None) -> NetworkConfig | Model:
+    """Return the model to go on from, or the new network."""
+    if isinstance(choices.start, CurrentModel):
+        return choices.start.model
+    return network or choices.start

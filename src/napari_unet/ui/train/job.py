@@ -1,0 +1,231 @@
+"""Training in the background, and its events in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.errors import FileError
+from napari_unet.engine.events import (
+    Corrected,
+    FinishReason,
+    LabelsTaken,
+    Live,
+    MemoryShort,
+    Skipped,
+    StepDone,
+    Stop,
+    TrainDone,
+    TrainStarted,
+    Validated,
+)
+from napari_unet.engine.stack import Planes
+from napari_unet.io.failures import cannot_write
+from napari_unet.io.library import model_path
+from napari_unet.ui.progress import Progress, count, duration, time_left
+from napari_unet.ui.runner import Awaited, Job
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network import Model, TrainRecord
+    from napari_unet.engine.training import TrainingPlan
+
+__all__ = [
+    "LAST_TRAINED",
+    "LastTrainedNotSaved",
+    "LastTrainedSaved",
+    "TrainingBegins",
+    "TrainingWords",
+    "describe_correction",
+    "describe_training",
+    "train_on_labels",
+]
+
+LAST_TRAINED = "last trained"
+"""Name of the model in the user's folder that every training replaces."""
+
+_BUTTON_UP = 0.05  # seconds in which a pressed button has come up, and been drawn
+_TOLD_FOR = 3.0  # seconds for which new strokes are told of
+
+
+@dataclass(frozen=True, slots=True)
+class LastTrainedSaved:
+    """The model just trained is safe in a file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingBegins(Awaited):
+    """The pressed button has come up: now is the time for a new layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastTrainedNotSaved:
+    """The model just trained is in memory only."""
+
+    reason: str  # and what to do
+
+
+def train_on_labels(
+    planes: Planes,
+    labels: Planes,
+    plan: TrainingPlan,
+    live: Live | None,
+) -> Job:
+    """Train; the events are those of `napari_unet.engine.training.fit`.
+
+    `TrainingBegins` comes before them. After the last of them the model is saved as "last
+    trained" in the user's folder of models, so that a crash does not lose it: `LastTrainedSaved`
+    or `LastTrainedNotSaved`. If training fails, its error comes after that.
+    """
+
+    def run(stop: Stop) -> Iterator[object]:
+        from napari_unet.engine.training import fit  # noqa: PLC0415
+
+        time.sleep(_BUTTON_UP)
+        yield TrainingBegins()
+        for event in fit(planes, labels, plan, stop=stop, live=live):
+            yield event
+            if isinstance(event, TrainDone):
+                yield _save(event.model)
+
+    return run
+
+
+def _save(model: Model) -> LastTrainedSaved | LastTrainedNotSaved:
+    from napari_unet.io.checkpoints import save_model  # noqa: PLC0415
+
+    path = model_path(LAST_TRAINED)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return LastTrainedSaved(save_model(model, path))
+    except OSError as error:
+        return LastTrainedNotSaved(str(cannot_write(path, error)))
+    except FileError as error:
+        return LastTrainedNotSaved(str(error))
+
+
+class TrainingWords:
+    """Turns the events of one run into words."""
+
+    def __init__(self) -> None:
+        self._step = 0
+        self._fraction = 0.0  # of the run that is done
+        self._seconds = 0.0  # since the start
+        self._iou: float | None = None
+        self._renewed = 0.0  # seconds since the start at which the limits began to count anew
+        self._news: dict[type, str] = {}  # the latest of each kind, about new strokes
+        self._news_until = 0.0  # seconds since the start
+        self._done: TrainDone | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last event was told."""
+        return self._done is not None
+
+    def tell(self, event: object) -> Progress | None:
+        """Return what to show for this event, None to leave the line as it is."""
+        text = self._text(event)
+        return Progress(text, self._fraction) if text else None
+
+    def where(self) -> str:
+        """Return in a few words where the run stands: "step 120 · IoU 0.81"."""
+        if self._done is None:
+            place = f"step {self._step:,}" if self._step else "reading the labels"
+            return " · ".join([place, *_iou(self._iou)])
+        return describe_training(self._done.model.record)
+
+    def _text(self, event: object) -> str:
+        text = ""
+        match event:
+            case TrainStarted():
+                text = _started(event)
+            case StepDone():
+                text = self._stepped(event)
+            case Validated():
+                self._iou = event.iou
+            case LabelsTaken():
+                self._renewed = event.seconds
+                text = self._new(LabelsTaken, _taken(event), event.seconds)
+            case MemoryShort():
+                text = self._new(MemoryShort, str(event), self._seconds)
+            case Skipped():
+                text = self._new(Skipped, event.reason, event.seconds)
+            case Corrected():
+                text = self._new(Corrected, describe_correction(event), event.seconds)
+            case TrainDone():
+                self._done, self._fraction = event, 1
+                text = _trained(event)
+            case LastTrainedNotSaved(reason) if self._done:
+                text = f"{_trained(self._done)} It is in memory only: {reason}"
+        return text
+
+    def _stepped(self, event: StepDone) -> str:
+        self._step, self._fraction, self._seconds = event.step, event.progress, event.seconds
+        if event.seconds < self._news_until:
+            return self._told()
+        left = time_left(event.seconds - self._renewed, event.progress)
+        parts = [f"Step {event.step:,}", f"loss {event.loss:.3f}", *_iou(self._iou)]
+        return " · ".join([*parts, *([left] if left else [])])
+
+    def _new(self, kind: type, text: str, seconds: float) -> str:
+        """Tell this for a while, in place of earlier news of its kind and beside others."""
+        if seconds >= self._news_until:
+            self._news.clear()
+        self._news.pop(kind, None)
+        self._news[kind] = text
+        self._news_until = seconds + _TOLD_FOR
+        return self._told()
+
+    def _told(self) -> str:
+        return ". ".join(self._news.values())
+
+
+def describe_training(record: TrainRecord) -> str:
+    """Return "Trained 300 steps · IoU 0.83 · best at 280"."""
+    parts = [f"Trained {count(record.steps, 'step')}", *_iou(record.validation_iou)]
+    if record.validation_iou is not None and record.best_step < record.steps:
+        parts.append(f"best at {record.best_step:,}" if record.best_step else "best at the start")
+    return " · ".join(parts)
+
+
+def describe_correction(event: Corrected) -> str:
+    """Return "Last correction: 8 % of 1,240 px were wrong"."""
+    return f"Last correction: {100 * event.wrong:.0f} % of {event.pixels:,} px were wrong"
+
+
+def _taken(event: LabelsTaken) -> str:
+    planes = count(len(event.planes), "plane")
+    return f"New strokes taken in: {planes}, {event.labelled_pixels:,} px"
+
+
+def _started(event: TrainStarted) -> str:
+    held_out = sum(block.pixels for block in event.held_out)
+    validation = f"; {held_out:,} px held out to validate" if held_out else ""
+    shrunk = f"; the image is shrunk {event.reduction}×" if event.reduction > 1 else ""
+    return (
+        f"Training on {count(len(event.planes), 'painted plane')}, "
+        f"{event.labelled_pixels:,} px{validation}{shrunk}."
+    )
+
+
+def _trained(event: TrainDone) -> str:
+    record = event.model.record
+    text = f"Trained {count(record.steps, 'step')} in {duration(record.seconds)}"
+    if event.reason is not FinishReason.COMPLETED:
+        text += f" ({event.reason})"
+    if record.validation_iou is None:
+        asked = record.settings.get("validation_share", 1) > 0
+        why = "Too little is painted to validate" if asked else "Nothing was held out to validate"
+        return f"{text}. {why}."
+    text += f". Validation IoU {record.validation_iou:.2f}"
+    if not record.best_step:
+        return f"{text}: no step was better than the start, which is kept."
+    return f"{text}, kept from step {record.best_step:,}."
+
+
+def _iou(iou: float | None) -> list[str]:
+    return [] if iou is None else [f"IoU {iou:.2f}"]

@@ -1,0 +1,153 @@
+"""What a training run asks the window: what is visible, to be previewed, and what was painted."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from napari.components import ViewerModel
+from napari.layers import Image, Layer
+from qtpy.QtCore import QTimer
+
+from napari_unet.engine.events import View
+from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
+from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
+
+__all__ = ["LiveView", "visible"]
+
+_LOOK_MS = 200
+_MOST_PIXELS = 1 << 20  # of a view; of a larger one the middle is taken
+
+
+class LiveView:
+    """Implements `napari_unet.engine.events.Live` for one run.
+
+    Made and released on the main thread; `view` and `take_painted` may be asked from any thread.
+    A thread that outlives the window may be the last to hold it: it is no QObject, and its timer
+    is deleted by the main thread.
+
+    Parameters
+    ----------
+    viewer, image
+        What is looked at, five times a second: napari tells of no event when it has drawn. A view
+        counts once it has stayed the same between two looks, so that nothing is previewed while
+        people scroll or zoom.
+    painted
+        Follows the strokes; released with the view.
+    preview
+        False: look at nothing until `watch` is called; new strokes are told of all the same.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        image: Image,
+        painted: PaintedPlanesTracker,
+        *,
+        preview: bool = True,
+    ) -> None:
+        self._viewer = viewer
+        self._image = image
+        self._array = full_resolution(image)  # what the run reads, even where it is replaced
+        self._painted = painted
+        self._seen: View | None = None
+        self._view: View | None = None  # read by the other thread: replaced, never changed
+        self._timer = QTimer()
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._look)
+        self.watch(preview)
+
+    def view(self) -> View | None:
+        """Return what to preview now; None: nothing is to be seen."""
+        return self._view
+
+    def take_painted(self) -> frozenset[int]:
+        """Return the planes whose labels changed since this was asked last."""
+        return self._painted.take_changed()
+
+    def watch(self, on: bool) -> None:  # noqa: FBT001 a slot
+        """Follow what is visible from now on, or no more."""
+        self._seen = self._view = self._visible() if on else None
+        if on:
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    def release(self) -> None:
+        """Look no more, and let go of the labels."""
+        self.watch(False)  # noqa: FBT003
+        self._timer.deleteLater()
+        self._painted.release()
+
+    def _visible(self) -> View | None:
+        """Return what is to be seen of the run's image; nothing once it shows other data."""
+        is_shown = full_resolution(self._image) is self._array
+        return visible(self._viewer, self._image) if is_shown else None
+
+    def _look(self) -> None:
+        seen = self._visible()
+        if seen == self._seen:
+            self._view = seen
+        self._seen = seen
+
+
+def visible(viewer: ViewerModel, layer: Layer) -> View | None:
+    """Return the visible part of the shown plane, None if there is none.
+
+    There is none in 3D, when other axes than Y and X are displayed, when the sliders stand beside
+    the layer, or when the camera looks past it. Of a region above 1 Mpx the middle is returned.
+
+    Notes
+    -----
+    napari writes into `layer.corner_pixels` what it has drawn last, so ask again after a while. A
+    viewer without a canvas draws nothing: there it is the whole plane.
+    """
+    plane = _shown_plane(viewer, layer)
+    if plane is None:
+        return None
+    shape = spatial_shape(layer)[-2:]
+    (y0, x0), (y1, x1) = _corners(layer)
+    y, x = _span(y0, y1, shape[0]), _span(x0, x1, shape[1])
+    return None if y is None or x is None else _middle(View(plane, y, x))
+
+
+def _shown_plane(viewer: ViewerModel, layer: Layer) -> int | None:
+    dims = viewer.dims
+    if layer not in viewer.layers or set(dims.displayed) != {dims.ndim - 2, dims.ndim - 1}:
+        return None
+    leading = spatial_shape(layer)[:-2]
+    position = np.round(layer.world_to_data(dims.point)[: len(leading)]).astype(int)
+    if any(not 0 <= i < n for i, n in zip(position, leading, strict=True)):
+        return None
+    return int(np.ravel_multi_index(tuple(position), leading)) if leading else 0
+
+
+def _corners(layer: Layer) -> npt.NDArray[np.int_]:
+    """Return the first and last visible (y, x), pixels of the finest level."""
+    corners = np.asarray(layer.corner_pixels)[:, -2:]
+    if not layer.multiscale:
+        return corners
+    factors = np.asarray(layer.downsample_factors)[layer.data_level][-2:]
+    first, last = corners[0] * factors, (corners[1] + 1) * factors - 1
+    return np.stack([np.floor(first), np.ceil(last)]).astype(int)
+
+
+def _span(first: int, last: int, length: int) -> slice | None:
+    """Return the pixels from `first` to `last`; None if they are but an edge, seen from beside."""
+    start, stop = max(0, int(first)), min(length, int(last) + 1)
+    return slice(start, stop) if stop - start >= min(2, length) else None
+
+
+def _middle(view: View) -> View:
+    """Return the view, cut to the largest number of pixels around its middle."""
+    height, width = view.y.stop - view.y.start, view.x.stop - view.x.start
+    if height * width <= _MOST_PIXELS:
+        return view
+    share = (_MOST_PIXELS / (height * width)) ** 0.5
+    return View(view.plane, _shrunk(view.y, share), _shrunk(view.x, share))
+
+
+def _shrunk(span: slice, share: float) -> slice:
+    length = span.stop - span.start
+    kept = max(1, int(length * share))
+    start = span.start + (length - kept) // 2
+    return slice(start, start + kept)

@@ -1,0 +1,135 @@
+"""Layers that show a region of one plane: the live preview, and whatever else is held onto it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer
+
+from napari_unet.engine.events import Previewed, View
+from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, made_for
+from napari_unet.ui.layers.geometry import full_resolution, on_plane, place
+
+__all__ = ["PreviewLayer"]
+
+
+class PreviewLayer:
+    """The layer "preview": what is visible, as the network segments it now.
+
+    Name, opacity and visibility are the user's; a preview that was deleted stays away until the
+    next training. To be used on the main thread only.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layer: Labels | None = None
+        self._image: Layer | None = None  # that is previewed
+        self._array: Any = None  # its data; of others there is no preview
+        self._shown: tuple[int, slice, slice] | None = None
+        self._hidden = False  # as there is nothing to show yet
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer, None if there is none."""
+        return self._layer if self._layer in self._viewer.layers else None
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether the image that is previewed has left the viewer."""
+        return self._image is not None and self._image not in self._viewer.layers
+
+    def begin(self, image: Layer) -> None:
+        """Show previews of this image from now on; the last one of another goes."""
+        if image is not self._image:
+            self.remove()
+        left = find_ours(self._viewer, Purpose.PREVIEW)
+        fits = isinstance(left, Labels) and left.ndim == image.ndim
+        self._layer = left if fits else None
+        self._image, self._array = image, full_resolution(image)
+        self._shown, self._hidden = None, False
+
+    def prepare(self, view: View) -> None:
+        """Add an empty layer if there is none yet: napari takes 0.1 s to add one.
+
+        It is hidden until the first preview, as its first drawing takes as long.
+        """
+        image = self._shown_image()
+        if self._layer is not None or image is None:
+            return
+        shape = view.y.stop - view.y.start, view.x.stop - view.x.start
+        self._layer = _make(image, view, np.zeros(shape, dtype=np.int32), visible=False)
+        self._hidden = True
+        add_unselected(self._viewer, self._layer, above=image)
+
+    def show(self, event: Previewed) -> None:
+        """Show this in place of the last preview."""
+        view, image = event.view, self._shown_image()
+        if image is None:
+            return
+        if self._layer is None:
+            self._layer = _make(image, view, event.values)
+            add_unselected(self._viewer, self._layer, above=image)
+        elif self.layer is not None:
+            self._update(self._layer, image, event)
+            if self._hidden:
+                self._layer.visible = True
+        self._shown, self._hidden = (view.plane, view.y, view.x), False
+
+    def end(self) -> None:
+        """Leave what is shown; a layer on which nothing ever was goes."""
+        if self._hidden:
+            self.remove()
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if self.layer is not None:
+            self._viewer.layers.remove(self.layer)
+        self.release()
+        self._hidden = False
+
+    def release(self) -> None:
+        """Let go of the layer; it stays in the viewer."""
+        self._layer, self._image, self._array = None, None, None
+
+    def _shown_image(self) -> Layer | None:
+        """Return the image; None once it has left the viewer, or shows other data."""
+        image = self._image
+        if image not in self._viewer.layers or full_resolution(image) is not self._array:
+            return None
+        return image
+
+    def _update(self, layer: Labels, image: Layer, event: Previewed) -> None:
+        view, values = event.view, on_plane(image, event.values)
+        if layer.data.shape != values.shape:
+            layer.data = values.copy()
+            layer.editable = False  # napari makes new data editable
+        else:
+            layer.data[...] = values  # four times as fast as new data
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+        if self._shown != (view.plane, view.y, view.x):
+            _move(layer, place(image, view.plane, (view.y.start, view.x.start)))
+
+
+def _make(image: Layer, view: View, values: npt.NDArray[Any], *, visible: bool = True) -> Labels:
+    layer = Labels(
+        on_plane(image, values).copy(),  # written to when the next one comes
+        name="preview",
+        opacity=0.5,
+        visible=visible,
+        metadata=made_for(Purpose.PREVIEW),
+        **place(image, view.plane, (view.y.start, view.x.start)),
+    )
+    layer.editable = False  # what is painted here would be gone with the next preview
+    return layer
+
+
+def _move(layer: Layer, arguments: dict[str, Any]) -> None:
+    """Place a layer; each change costs a redrawing, so that only what differs is changed."""
+    for name, value in arguments.items():
+        before = getattr(layer, name)
+        before = before.affine_matrix if name == "affine" else before
+        if not np.array_equal(before, value):
+            setattr(layer, name, value)

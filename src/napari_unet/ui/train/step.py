@@ -1,0 +1,147 @@
+"""The step Train on labels: the button, the time, the settings, and how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from weakref import ref
+
+from napari.layers import Labels
+from qtpy.QtWidgets import QCheckBox
+from superqt.utils import qthrottled
+
+from napari_unet.config import NetworkConfig, ObjectsConfig, TrainConfig
+from napari_unet.engine.errors import SettingsError
+from napari_unet.ui.parts.action import Action
+from napari_unet.ui.parts.settings import narrow_form
+from napari_unet.ui.parts.step import Step
+from napari_unet.ui.readiness import Readiness
+from napari_unet.ui.train.control import Training
+from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot
+from napari_unet.ui.train.settings import TrainSettings
+from napari_unet.ui.workbench import CurrentModel, Workbench
+
+__all__ = ["TrainStep"]
+
+_STATUS_MS = 250  # between two changes of the status line
+_CUSTOM = "custom"  # name of a network of another size than the named ones
+
+
+class TrainStep(Step):
+    """Train on labels, and see how it goes.
+
+    Parameters
+    ----------
+    workbench, training
+        What is chosen, and what trains on it.
+    objects
+        Gives the settings by which previews are cut into objects.
+    """
+
+    def __init__(
+        self,
+        workbench: Workbench,
+        training: Training,
+        objects: Callable[[], ObjectsConfig] = ObjectsConfig,
+    ) -> None:
+        super().__init__(workbench, "Train")
+        self.settings = TrainSettings()
+        self.preview = QCheckBox("Live preview")
+        self.action = Action("Train on labels", "Train a U-Net on what is painted.")
+        self.plot = TrainingPlot()
+        self.corrections = CorrectionsCurve()
+        self._training = training
+        self._objects = objects
+        self._labels: ref[Labels] | None = None  # that the corrections are about
+        self._tell_soon = qthrottled(self._tell_where, timeout=_STATUS_MS)
+        self._build()
+        for signal, slot in self._connections():
+            signal.connect(slot)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the settings of the chosen network, and whether training can begin."""
+        self.settings.follow(self.workbench.choices.start)
+        reason = Readiness.of(self.workbench).why_not_train()
+        if reason is not None:
+            reason = f"{reason} {self._training.takes_in()}".rstrip()
+        self.action.show_readiness(reason, "You can go on painting meanwhile.")
+        self._tell_where()
+
+    def release(self) -> None:
+        """Let go of the training."""
+        for signal, slot in self._connections():
+            signal.disconnect(slot)
+        self._tell_soon.cancel()
+        self.plot.release()
+
+    def inspected(self) -> tuple[NetworkConfig, TrainConfig]:
+        """Return the network and the settings with which training would begin now.
+
+        Raises
+        ------
+        SettingsError
+            If they do not go together.
+        """
+        start, config = self.workbench.choices.start, self.settings.config()
+        if isinstance(start, CurrentModel) and self.settings.leaves_reduction(config):
+            config = replace(config, reduction=start.model.reduction)
+        return self.settings.network_of(start), config
+
+    def _build(self) -> None:
+        self.preview.setChecked(True)
+        self.preview.setToolTip(
+            "While training, segment what is visible every few seconds, as the layer 'preview'."
+        )
+        rows = narrow_form()
+        self.settings.seconds.add_to(rows)
+        self.body.addLayout(rows)
+        for part in (
+            self.preview,
+            self.action,
+            self.plot,
+            self.corrections,
+            self.settings.new_network,
+            self.settings.advanced,
+        ):
+            self.body.addWidget(part)
+
+    def _connections(self) -> list[tuple[Any, Any]]:
+        training = self._training
+        return [
+            (self.action.clicked, self._on_train_clicked),
+            (self.preview.toggled, training.watch),
+            (training.started, self.plot.begin),
+            (training.stepped, self.plot.add_step),
+            (training.stepped, self._tell_soon),
+            (training.validated, self.plot.add_validation),
+            (training.taken, self.plot.add_strokes),
+            (training.corrected, self.corrections.add),
+        ]
+
+    def _tell_where(self) -> None:
+        self.tell(self._training.where())
+
+    def _on_train_clicked(self) -> None:
+        self.refresh()  # layers may have changed without a word since
+        if not self.action.button.isEnabled():
+            return
+        try:
+            network, config = self.inspected()
+        except SettingsError as error:
+            self.workbench.fail(error)
+            return
+        self._begin_corrections()
+        self._training.start(
+            config, self._objects(), network=network, preview=self.preview.isChecked()
+        )
+
+    def _begin_corrections(self) -> None:
+        """Corrections of the same labels go on; a new network starts anew."""
+        choices = self.workbench.choices
+        assert choices.labels is not None
+        same = self._labels is not None and self._labels() is choices.labels
+        if not same or choices.model is None:
+            self.corrections.clear()
+        self._labels = ref(choices.labels)
