@@ -30,6 +30,7 @@ from napari.layers import Image, Labels
 
 from benchmarks.live_window import Window, live, wait_until
 from benchmarks.random_hands import TINY, TINY_TRAINING, RandomHands
+from napari_unet.engine.events import Previewed
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 from napari_unet.ui.image.step import ImageStep
@@ -156,7 +157,9 @@ def _open(window: Window) -> tuple[Image, Labels]:
 def _train(window: Window) -> None:
     """Train a tiny network until there are some previews."""
     previews: list[object] = []
-    window.dock.controls.training.previewed.connect(previews.append)
+    window.dock.controls.training.reported.connect(
+        lambda event: previews.append(event) if isinstance(event, Previewed) else None
+    )
     window.set_training(TINY_TRAINING)
     window.dock.workbench.choose(start=TINY)
     window.press(window.train.action.button)

@@ -24,7 +24,7 @@ from qtpy.QtWidgets import QAbstractButton, QApplication
 from napari_unet.config import Task, TrainConfig, Unpainted
 from napari_unet.io.samples import Sample, paint_strokes, synthetic_cells
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.runner import JobState
+from napari_unet.ui.runner import Job, JobRunner, JobState, OnEnd, OnEvent
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train.step import TrainStep
 
@@ -178,13 +178,29 @@ class Counter:
         self.total = 0
         self._times: list[float] = []
         self._worth = worth
-        window.dock.workbench.runner.reported.connect(self._count)
+        self._listen(window.dock.workbench.runner)
 
     def speed(self, seconds: float) -> float:
         """Wait so long; return events per second, between the first and the last of them."""
         self._times.clear()
         live(seconds)
         return (len(self._times) - 1) / (self._times[-1] - self._times[0])
+
+    def _listen(self, runner: JobRunner) -> None:
+        """Hear the events of the jobs that start from now on, before those who started them."""
+        start = runner.start
+
+        def start_and_count(
+            name: str, job: Job, on_event: OnEvent | None = None, on_end: OnEnd | None = None
+        ) -> None:
+            def tell(event: object) -> None:
+                self._count(event)
+                if on_event is not None:
+                    on_event(event)
+
+            start(name, job, tell, on_end)
+
+        runner.start = start_and_count  # type: ignore[method-assign]
 
     def _count(self, event: object) -> None:
         worth = self._worth(event)

@@ -42,7 +42,7 @@ from benchmarks.live_window import (
     wait_until,
 )
 from napari_unet.config import NETWORKS, RECIPES, Task, TrainConfig, Unpainted
-from napari_unet.engine.events import StepDone, TileDone, TrainDone
+from napari_unet.engine.events import Previewed, StepDone, TileDone, TrainDone
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.io.samples import paint_strokes
 from napari_unet.ui.workbench import CurrentModel
@@ -106,13 +106,17 @@ def wait_for_preview(window: Window) -> float:
     previewed: list[object] = []
     drawn: list[float] = []
 
+    def on_event(event: object) -> None:
+        if isinstance(event, Previewed):
+            previewed.append(event)
+
     def on_frame(*_: object) -> None:
         if previewed and not drawn:
             drawn.append(time.perf_counter())
 
     canvases = [w for w in QApplication.allWidgets() if isinstance(w, QOpenGLWidget)]
     signals: list[tuple[Any, Callable[..., None]]]
-    signals = [(window.dock.controls.training.previewed, previewed.append)]
+    signals = [(window.dock.controls.training.reported, on_event)]
     signals += [(canvas.frameSwapped, on_frame) for canvas in canvases]
     for signal, slot in signals:
         signal.connect(slot)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
@@ -18,6 +18,7 @@ from napari_unet.ui.inspect.step import InspectStep
 from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.model.step import ModelStep
 from napari_unet.ui.parts.step import Step
+from napari_unet.ui.runner import Job, JobRunner, OnEnd, OnEvent
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train.step import TrainStep
 
@@ -77,5 +78,26 @@ def press(dock: UNetPaint, name: str, qtbot: QtBot) -> None:
 
 def begin(dock: UNetPaint, name: str, qtbot: QtBot) -> None:
     """Press a button and wait for the job's first event."""
-    with qtbot.waitSignal(dock.workbench.runner.reported):
-        buttons(dock)[name].click()
+    told = hear(dock.workbench.runner)
+    buttons(dock)[name].click()
+    qtbot.waitUntil(lambda: bool(told))
+
+
+def hear(runner: JobRunner, kind: type = object) -> list[Any]:
+    """Return a list that fills with the events of this kind of the jobs that start from now on."""
+    told: list[Any] = []
+    start = runner.start
+
+    def start_and_hear(
+        name: str, job: Job, on_event: OnEvent | None = None, on_end: OnEnd | None = None
+    ) -> None:
+        def tell(event: Any) -> None:
+            if isinstance(event, kind):
+                told.append(event)
+            if on_event is not None:
+                on_event(event)
+
+        start(name, job, tell, on_end)
+
+    runner.start = start_and_hear  # type: ignore[method-assign]
+    return told

@@ -258,7 +258,7 @@ def test_training_and_keys_go_on_while_the_dock_floats(
 ) -> None:
     fake(training, "train_on_labels", endless_training(STEPS[0], last=trained))
     told: list[object] = []
-    dock.workbench.runner.reported.connect(told.append)
+    dock.controls.training.reported.connect(told.append)
     line = step(dock, LabelsStep).status
     qtbot.waitUntil(lambda: "1 object" in line.text())  # counted, so that the next number is known
     begin(dock, "train", qtbot)

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.config import Task
 from napari_unet.engine.errors import EngineError
-from napari_unet.engine.events import StepDone, TrainDone
+from napari_unet.engine.events import StepDone, TrainDone, TrainStarted
 from napari_unet.engine.network.model import Model
 from napari_unet.ui.compare import job as comparing
 from napari_unet.ui.correct import job as suggesting
@@ -193,6 +193,18 @@ def test_a_job_that_was_stopped_without_a_word_is_told_of_as_stopped(
     dock.workbench.run("Exporting", wait)
     press(dock, "stop", qtbot)
     assert dock.progress.status.text() == "Stopped."
+
+
+def test_a_training_that_is_stopped_before_its_first_step_leaves_the_bar_at_rest(
+    dock: UNetPaint, fake: Fake, qtbot: QtBot
+) -> None:
+    begun = TrainStarted("cpu", (0,), 90, (), (0, 1), 7)
+    fake(training, "train_on_labels", endless_training(begun, last=begun))
+    begin(dock, "train", qtbot)
+    press(dock, "stop", qtbot)
+    qtbot.wait(200)  # the panel shows ten times a second what is told
+    assert dock.progress.status.text() == "Stopped before the first step."
+    assert dock.progress.bar.maximum() > 0  # else it moves without an end
 
 
 def test_while_segmenting_and_paused(

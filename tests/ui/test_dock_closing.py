@@ -163,7 +163,7 @@ def test_a_closed_dock_is_not_kept_alive(
     windows = set(QApplication.topLevelWidgets())
     dock = open_dock(viewer, qtbot)
     use(dock, fake, trained, qtbot)
-    parts: list[Any] = [dock, dock.workbench, *dock.steps, *dock.controls.all()]
+    parts: list[Any] = [dock, dock.workbench, *dock.steps, *vars(dock.controls).values()]
     held = {type(part).__name__: ref(part) for part in parts}
     del parts
     dock.close()

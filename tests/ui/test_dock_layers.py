@@ -91,6 +91,23 @@ def test_the_preview_goes_with_its_image(
     assert "take" not in can_press(dock)
 
 
+def test_the_preview_goes_when_a_segmentation_begins(
+    dock: UNetPaint,
+    viewer: ViewerModel,
+    fake: Fake,
+    trained: TrainDone,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    preview = Previewed(View(1, slice(8, 24), slice(4, 20)), np.ones((16, 16), np.int32), 3, 1.0)
+    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, preview, trained))
+    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    press(dock, "train", qtbot)
+    assert "preview" in viewer.layers
+    press(dock, "segment", qtbot)
+    assert "preview" not in viewer.layers
+
+
 def test_nothing_that_was_never_shown_is_taken_for_a_preview(
     dock: UNetPaint, viewer: ViewerModel, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:

@@ -19,7 +19,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
 from napari_unet.engine.events import Stop
-from napari_unet.ui.runner import Awaited, JobEnd, JobRunner, JobState
+from napari_unet.ui.runner import Awaited, Job, JobEnd, JobRunner, JobState
 from tests.ui.conftest import endless_job, failing_job, job_of
 
 
@@ -33,31 +33,77 @@ def runner(qtbot: QtBot) -> Iterator[JobRunner]:
     assert pool.waitForDone(5000)
 
 
-def record(runner: JobRunner) -> list[tuple[str, Any]]:
-    """Return a list that fills with all that the runner tells."""
-    told: list[tuple[str, Any]] = []
-    runner.state_changed.connect(lambda state: told.append(("state", state)))
-    runner.reported.connect(lambda event: told.append(("event", event)))
-    runner.failed.connect(lambda error: told.append(("failed", error)))
-    runner.finished.connect(lambda end: told.append(("finished", end)))
-    return told
+class Record:
+    """All that a runner tells, its signals and what the listeners of one job hear."""
+
+    def __init__(self, runner: JobRunner) -> None:
+        self.told: list[tuple[str, Any]] = []
+        runner.state_changed.connect(lambda state: self.told.append(("state", state)))
+        runner.failed.connect(lambda error: self.told.append(("failed", error)))
+        runner.finished.connect(lambda end: self.told.append(("finished", end)))
+
+    def on_event(self, event: object) -> None:
+        self.told.append(("event", event))
+
+    def on_end(self, end: JobEnd) -> None:
+        self.told.append(("end", end))
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the job has told an event."""
+        return any(kind == "event" for kind, _ in self.told)
+
+
+def begin(runner: JobRunner, job: Job, qtbot: QtBot) -> Record:
+    """Start a job and wait for its first event."""
+    record = Record(runner)
+    runner.start("training", job, record.on_event, record.on_end)
+    qtbot.waitUntil(lambda: record.has_begun)
+    return record
 
 
 def test_events_arrive_in_order_and_the_end_comes_last(runner: JobRunner, qtbot: QtBot) -> None:
-    told = record(runner)
-    with qtbot.waitSignals([runner.reported] * 3 + [runner.finished], order="strict"):
-        runner.start("counting", job_of(1, 2, 3))
+    record = Record(runner)
+    with qtbot.waitSignal(runner.finished):
+        runner.start("counting", job_of(1, 2, 3), record.on_event, record.on_end)
         assert runner.state is JobState.RUNNING
         assert runner.job_name == "counting"
-    assert told == [
+    assert record.told == [
         ("state", JobState.RUNNING),
         ("event", 1),
         ("event", 2),
         ("event", 3),
         ("state", JobState.IDLE),
+        ("end", JobEnd.COMPLETED),
         ("finished", JobEnd.COMPLETED),
     ]
     assert runner.job_name == ""
+
+
+def test_each_job_is_heard_by_those_who_started_it(runner: JobRunner, qtbot: QtBot) -> None:
+    first, second = Record(runner), Record(runner)
+    for record, event in ((first, "one"), (second, "two")):
+        with qtbot.waitSignal(runner.finished):
+            runner.start("counting", job_of(event), record.on_event, record.on_end)
+    for record, event in ((first, "one"), (second, "two")):
+        assert [value for kind, value in record.told if kind == "event"] == [event]
+        assert [value for kind, value in record.told if kind == "end"] == [JobEnd.COMPLETED]
+
+
+def test_a_listener_that_fails_does_not_keep_the_others_from_the_end(
+    runner: JobRunner, qtbot: QtBot
+) -> None:
+    def fail(_: object) -> None:
+        raise KeyError("bug")
+
+    with (
+        qtbot.captureExceptions() as raised,
+        qtbot.waitSignal(runner.finished) as finished,
+    ):
+        runner.start("failing", job_of(Slow()), fail, fail)
+    assert finished.args == [JobEnd.COMPLETED]
+    assert [kind for kind, *_ in raised] == [KeyError] * 2
+    assert runner.state is JobState.IDLE
 
 
 class Slow(Awaited):
@@ -77,9 +123,8 @@ def test_a_job_waits_until_the_window_has_taken_an_awaited_event(
         time.sleep(0.1)
         order.append("window is done")
 
-    runner.reported.connect(answer)
     with qtbot.waitSignal(runner.finished):
-        runner.start("waiting", job)
+        runner.start("waiting", job, answer)
     assert order == ["window is done", "job goes on"]
 
 
@@ -108,27 +153,28 @@ def test_the_job_runs_in_a_thread_and_is_told_on_the_main_thread(
         ran.append(threading.current_thread())
         yield 1
 
-    runner.reported.connect(lambda _: heard.append(threading.current_thread()))
-    runner.finished.connect(lambda _: heard.append(threading.current_thread()))
+    def hear(_: object) -> None:
+        heard.append(threading.current_thread())
+
     with qtbot.waitSignal(runner.finished):
-        runner.start("threads", job)
+        runner.start("threads", job, hear, hear)
     assert ran != [threading.main_thread()]
     assert heard == [threading.main_thread()] * 2
 
 
 def test_stopping_lets_the_job_tell_its_last_event(runner: JobRunner, qtbot: QtBot) -> None:
-    told = record(runner)
-    with qtbot.waitSignal(runner.reported):
-        runner.start("training", endless_job("step", last="best weights"))
+    record = begin(runner, endless_job("step", last="best weights"), qtbot)
+    told = record.told
     with qtbot.waitSignal(runner.finished):
         runner.stop()
         assert runner.state is JobState.CANCELLING
         runner.stop()  # again changes nothing
     assert told[0] == ("state", JobState.RUNNING)
     assert ("state", JobState.CANCELLING) in told
-    assert told[-3:] == [
+    assert told[-4:] == [
         ("event", "best weights"),
         ("state", JobState.IDLE),
+        ("end", JobEnd.STOPPED),
         ("finished", JobEnd.STOPPED),
     ]
     assert [name for name, _ in told].count("state") == 3
@@ -150,27 +196,27 @@ def test_every_failure_is_told_once_as_a_typed_error(
     kind: type[UnetPaintError],
     text: str,
 ) -> None:
-    told = record(runner)
-    with qtbot.waitSignals([runner.reported, runner.failed, runner.finished], order="strict"):
-        runner.start("failing", failing_job(error, "first"))
-    assert [name for name, _ in told] == ["state", "event", "failed", "state", "finished"]
+    record = Record(runner)
+    with qtbot.waitSignals([runner.failed, runner.finished], order="strict"):
+        runner.start("failing", failing_job(error, "first"), record.on_event, record.on_end)
+    told = record.told
+    assert [name for name, _ in told] == ["state", "event", "failed", "state", "end", "finished"]
     assert type(told[2][1]) is kind
     assert re.fullmatch(text, str(told[2][1]))
-    assert told[-1] == ("finished", JobEnd.FAILED)
+    assert told[-2:] == [("end", JobEnd.FAILED), ("finished", JobEnd.FAILED)]
 
 
 def test_a_job_can_follow_a_failed_one(runner: JobRunner, qtbot: QtBot) -> None:
     with qtbot.waitSignal(runner.finished):
         runner.start("failing", failing_job(RuntimeError("once")))
-    told = record(runner)
+    record = Record(runner)
     with qtbot.waitSignal(runner.finished):
         runner.start("counting", job_of(1))
-    assert told[-1] == ("finished", JobEnd.COMPLETED)
+    assert record.told[-1] == ("finished", JobEnd.COMPLETED)
 
 
 def test_only_one_job_runs_at_a_time(runner: JobRunner, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(runner.reported):
-        runner.start("training", endless_job(1, last=2))
+    begin(runner, endless_job(1, last=2), qtbot)
     with pytest.raises(RuntimeError, match="training is still running"):
         runner.start("another", job_of())
 
@@ -184,9 +230,8 @@ def test_an_abandoned_job_ends_and_tells_nothing_more(runner: JobRunner, qtbot: 
         ended.set()
         yield 2
 
-    with qtbot.waitSignal(runner.reported):
-        runner.start("training", job)
-    told = record(runner)
+    told = begin(runner, job, qtbot).told
+    told.clear()
     runner.abandon()
     assert ended.wait(1)
     assert runner.state is JobState.IDLE
@@ -201,8 +246,7 @@ def test_abandoning_does_not_wait_for_a_long_step(runner: JobRunner, qtbot: QtBo
         yield 1
         step.wait(10)
 
-    with qtbot.waitSignal(runner.reported):
-        runner.start("training", job)
+    begin(runner, job, qtbot)
     before = time.monotonic()
     runner.abandon(patience=0.01)
     assert time.monotonic() - before < 5
@@ -225,7 +269,8 @@ def test_a_job_that_is_over_is_let_go_of(runner: JobRunner, qtbot: QtBot) -> Non
     kept: list[Any] = []
     with qtbot.waitSignal(runner.finished):
         runner.start("holding", job_with(payload))
-        kept.append(runner._worker)
+        assert runner._running is not None
+        kept.append(runner._running.worker)
     del payload
     gc.collect()
     assert kept
@@ -235,8 +280,7 @@ def test_a_job_that_is_over_is_let_go_of(runner: JobRunner, qtbot: QtBot) -> Non
 def test_a_paused_job_waits_and_then_goes_on(qtbot: QtBot) -> None:
     runner = JobRunner()
     seen: list[object] = []
-    runner.reported.connect(seen.append)
-    runner.start("Counting", endless_job(1, last=2))
+    runner.start("Counting", endless_job(1, last=2), seen.append)
     qtbot.waitUntil(lambda: len(seen) > 2)
     runner.pause()
     assert runner.state is JobState.PAUSED
@@ -273,8 +317,7 @@ def test_a_job_computes_after_the_window(qtbot: QtBot) -> None:
     before = nice()
     runner = JobRunner()
     seen: list[int] = []
-    runner.reported.connect(seen.append)
     with qtbot.waitSignal(runner.finished):
-        runner.start("computing", job)
+        runner.start("computing", job, seen.append)
     assert seen == [max(before, 10)] * 2
     assert nice() == before  # the window's own

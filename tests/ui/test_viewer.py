@@ -47,7 +47,7 @@ from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.parts.settings import SettingsForm
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train.step import TrainStep
-from tests.ui.pressing import step
+from tests.ui.pressing import hear, step
 
 pytestmark = pytest.mark.viewer
 
@@ -139,14 +139,6 @@ def paint(layer: Labels, strokes: Any, make_event: Callable[..., Any]) -> None:
                 drag(layer, line, make_event)
 
 
-def collect(dock: UNetPaint, kind: type) -> list[Any]:
-    events: list[Any] = []
-    dock.workbench.runner.reported.connect(
-        lambda event: events.append(event) if isinstance(event, kind) else None
-    )
-    return events
-
-
 def test_paint_train_paint_on_segment_correct_and_export(
     viewer: Any,
     dock: UNetPaint,
@@ -164,9 +156,9 @@ def test_paint_train_paint_on_segment_correct_and_export(
     wait_for_count(dock, qtbot)
 
     # Train, with a live preview
-    steps, taken = collect(dock, StepDone), collect(dock, LabelsTaken)
+    steps, taken = hear(dock.workbench.runner, StepDone), hear(dock.workbench.runner, LabelsTaken)
+    previews = hear(dock.workbench.runner, Previewed)
     click(step(dock, TrainStep).action.button, qtbot)
-    previews = collect(dock, Previewed)
     qtbot.waitUntil(lambda: len(previews) >= 1, timeout=LONG)
     preview = viewer.layers["preview"]
     np.testing.assert_array_equal(preview.data[0], previews[-1].values)
@@ -188,7 +180,7 @@ def test_paint_train_paint_on_segment_correct_and_export(
     assert model.pixel_size == (0.5, 0.5)
 
     # Segment: the tiles stream into a layer of their own
-    painted, tiles = labels.data.copy(), collect(dock, TileDone)
+    painted, tiles = labels.data.copy(), hear(dock.workbench.runner, TileDone)
     click_and_wait(dock, step(dock, SegmentStep).start, qtbot)
     assert tiles[0].plane == 2  # the shown one first
     result = viewer.layers["cells segmentation"]
@@ -247,7 +239,7 @@ def test_a_segmentation_that_was_stopped_goes_on_where_it_ended(
     click_and_wait(dock, step(dock, TrainStep).action.button, qtbot)
     segmenting = step(dock, SegmentStep)
     set_values(segmenting.tiling, tile=16, rotations=3)  # slow enough to stop half-way
-    tiles, planes = collect(dock, TileDone), collect(dock, PlaneDone)
+    tiles, planes = hear(dock.workbench.runner, TileDone), hear(dock.workbench.runner, PlaneDone)
     click(segmenting.start, qtbot)
     qtbot.waitUntil(lambda: any(event.complete for event in planes), timeout=LONG)
     layer = viewer.layers["cells segmentation"]
@@ -273,14 +265,16 @@ def test_a_segmentation_that_was_stopped_goes_on_where_it_ended(
 def test_closing_the_window_in_mid_training_ends_it(
     viewer: Any, dock: UNetPaint, painted: Any, qtbot: QtBot
 ) -> None:
-    steps = collect(dock, StepDone)
+    steps = hear(dock.workbench.runner, StepDone)
     click(step(dock, TrainStep).action.button, qtbot)
     qtbot.waitUntil(lambda: len(steps) >= 2, timeout=LONG)
     window = viewer.__wrapped__.window
     assert "napari-worker: Executing Training (U-Net Paint)" in (
         window._task_status_manager.get_status()
     )  # napari asks before closing
-    worker = dock.workbench.runner._worker
+    running = dock.workbench.runner._running
+    assert running is not None
+    worker = running.worker
     viewer.close()
     qtbot.waitUntil(lambda: worker.wait(0), timeout=LONG)
     told = len(steps)
@@ -291,10 +285,12 @@ def test_closing_the_window_in_mid_training_ends_it(
 def test_closing_the_dock_in_mid_training_ends_it_and_it_opens_again(
     viewer: Any, dock: UNetPaint, painted: Any, qtbot: QtBot
 ) -> None:
-    steps = collect(dock, StepDone)
+    steps = hear(dock.workbench.runner, StepDone)
     click(step(dock, TrainStep).action.button, qtbot)
     qtbot.waitUntil(lambda: len(steps) >= 2, timeout=LONG)
-    worker = dock.workbench.runner._worker
+    running = dock.workbench.runner._running
+    assert running is not None
+    worker = running.worker
     with qtbot.waitSignal(dock.destroyed):
         viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: worker.wait(0), timeout=LONG)
@@ -371,7 +367,7 @@ def test_by_keyboard_alone(viewer: Any, dock: UNetPaint, painted: Any, qtbot: Qt
     train = step(dock, TrainStep).action.button
     qtbot.waitUntil(train.isEnabled)
     train.setFocus()
-    with qtbot.waitSignal(dock.workbench.runner.reported, timeout=LONG):
+    with qtbot.waitSignal(dock.controls.training.reported, timeout=LONG):
         qtbot.keyClick(train, Qt.Key.Key_Space)  # type: ignore[no-untyped-call]
     dock.progress.stop.setFocus()
     with qtbot.waitSignal(dock.workbench.ended, timeout=LONG):

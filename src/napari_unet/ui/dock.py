@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
@@ -46,6 +46,7 @@ _WHY_NOT_STOP = {
 }
 
 
+@runtime_checkable
 class _HoldsOn(Protocol):
     """Holds connections to the viewer, or timers, until it is released."""
 
@@ -65,10 +66,11 @@ class Controls:
         self.suggesting = Suggesting(workbench)
         self.comparing = Comparing(workbench)
         self.exporting = Exporting(workbench)
+        self.segmentation.began.connect(self.training.preview.remove)
 
-    def all(self) -> list[_HoldsOn]:
-        """Return every one of them."""
-        return list(vars(self).values())
+    def held(self) -> list[_HoldsOn]:
+        """Return those that must be let go of."""
+        return [control for control in vars(self).values() if isinstance(control, _HoldsOn)]
 
 
 class _Column(QScrollArea):
@@ -166,7 +168,7 @@ class UNetPaint(QWidget):
 
     def _held(self) -> list[_HoldsOn]:
         """Return what must be let go of, those that listen before those that they listen to."""
-        return [*self.steps, self.badge, self.progress, self._canvas, *self.controls.all()]
+        return [*self.steps, self.badge, self.progress, self._canvas, *self.controls.held()]
 
     def _build(self) -> None:
         steps = QWidget()

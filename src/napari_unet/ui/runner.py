@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
@@ -22,7 +23,7 @@ from superqt.utils import GeneratorWorker
 from napari_unet.engine.errors import EngineError, UnetPaintError
 from napari_unet.engine.events import Stop
 
-__all__ = ["Awaited", "Job", "JobEnd", "JobRunner", "JobState"]
+__all__ = ["Awaited", "Job", "JobEnd", "JobRunner", "JobState", "OnEnd", "OnEvent"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ _PATIENCE = 0.5  # seconds that a job waits for the window at most
 
 Job = Callable[[Stop], Iterator[object]]
 """Makes the iterator of events; called in the worker's thread, with the question to ask."""
+
+OnEvent = Callable[[Any], object]
+"""Hears each event of a job, on the main thread; what it returns does not matter."""
 
 
 class Awaited:
@@ -60,23 +64,26 @@ class JobEnd(Enum):
     FAILED = auto()
 
 
+OnEnd = Callable[[JobEnd], object]
+"""Hears how a job ended, on the main thread."""
+
+
 class JobRunner(QObject):
     """Runs one job at a time and tells about it on the main thread.
 
-    For each job the signals come in this order: `state_changed` (RUNNING), `reported` for each
-    event, perhaps `state_changed` (CANCELLING), `failed` if it failed, `state_changed` (IDLE),
-    `finished`.
+    Each job has listeners of its own; the signals are for all. They come in this order:
+    `state_changed` (RUNNING), the listener for each event, perhaps `state_changed` (CANCELLING),
+    `failed` if it failed, `state_changed` (IDLE), the listener of the end, `finished`.
     """
 
     state_changed = Signal(object)  # JobState
-    reported = Signal(object)  # one event of the iterator
     failed = Signal(object)  # UnetPaintError
     finished = Signal(object)  # JobEnd
 
     def __init__(self) -> None:
         super().__init__()
         self._state = JobState.IDLE
-        self._worker: Any = None  # _Worker
+        self._running: _Running | None = None
         self._failed = False
 
     @property
@@ -87,10 +94,25 @@ class JobRunner(QObject):
     @property
     def job_name(self) -> str:
         """What runs, in words; empty when idle."""
-        return self._worker.name if self._worker else ""
+        return self._running.worker.name if self._running else ""
 
-    def start(self, name: str, job: Job) -> None:
-        """Run `job` in the background; `name` says what it does ("training").
+    def start(
+        self,
+        name: str,
+        job: Job,
+        on_event: OnEvent | None = None,
+        on_end: OnEnd | None = None,
+    ) -> None:
+        """Run a job in the background.
+
+        Parameters
+        ----------
+        name
+            What it does, in words ("Training").
+        job
+            Makes the iterator of events.
+        on_event, on_end
+            Hear the events and the end of this job, and of no other.
 
         Raises
         ------
@@ -100,7 +122,7 @@ class JobRunner(QObject):
         if self._state is not JobState.IDLE:
             raise RuntimeError(f"{self.job_name} is still running")
         self._failed = False
-        self._worker = create_worker(
+        worker: Any = create_worker(
             _NamedJob(name, job),
             _worker_class=_Worker,
             _start_thread=False,
@@ -110,25 +132,26 @@ class JobRunner(QObject):
                 "finished": self._on_finished,
             },
         )
+        self._running = _Running(worker, on_event, on_end)
         self._set_state(JobState.RUNNING)
-        self._worker.start()
+        worker.start()
 
     def pause(self) -> None:
         """Let the job wait after its current step or tile."""
-        if self._worker and self._state is JobState.RUNNING:
-            self._worker.hold()
+        if self._running and self._state is JobState.RUNNING:
+            self._running.worker.hold()
             self._set_state(JobState.PAUSED)
 
     def resume(self) -> None:
         """Let a job that waits go on."""
-        if self._worker and self._state is JobState.PAUSED:
-            self._worker.go_on()
+        if self._running and self._state is JobState.PAUSED:
+            self._running.worker.go_on()
             self._set_state(JobState.RUNNING)
 
     def stop(self) -> None:
         """Ask the job to end; it does so after its current step or tile, keeping what is done."""
-        if self._worker and self._state in (JobState.RUNNING, JobState.PAUSED):
-            self._worker.quit()
+        if self._running and self._state in (JobState.RUNNING, JobState.PAUSED):
+            self._running.worker.quit()
             self._set_state(JobState.CANCELLING)
 
     def abandon(self, patience: float | None = 0.5) -> None:
@@ -137,10 +160,11 @@ class JobRunner(QObject):
         Waits up to `patience` seconds for the thread; None: until it ends. A longer step ends by
         itself; napari waits for it before the program exits.
         """
-        worker, self._worker = self._worker, None
+        running, self._running = self._running, None
         self._state = JobState.IDLE
-        if worker is None:
+        if running is None:
             return
+        worker: Any = running.worker
         worker.yielded.disconnect(self._on_yielded)
         worker.errored.disconnect(self._on_errored)
         worker.finished.disconnect(self._on_finished)
@@ -152,25 +176,42 @@ class JobRunner(QObject):
         self.state_changed.emit(state)
 
     def _on_yielded(self, event: object) -> None:
-        worker = self._worker
+        running = self._running
+        if running is None:
+            return
         try:
-            self.reported.emit(event)
+            if running.on_event is not None:
+                running.on_event(event)
         finally:
-            if isinstance(event, Awaited) and worker is not None:
-                worker.let_on()
+            if isinstance(event, Awaited):
+                running.worker.let_on()
 
     def _on_errored(self, error: Exception) -> None:
         self._failed = True
         self.failed.emit(_in_words(error))
 
     def _on_finished(self) -> None:
+        running, self._running = self._running, None
+        if running is None:
+            return
         stopped = self._state is JobState.CANCELLING
-        self._worker = None
+        end = JobEnd.STOPPED if stopped else JobEnd.COMPLETED
+        end = JobEnd.FAILED if self._failed else end
         self._set_state(JobState.IDLE)
-        if self._failed:
-            self.finished.emit(JobEnd.FAILED)
-        else:
-            self.finished.emit(JobEnd.STOPPED if stopped else JobEnd.COMPLETED)
+        try:
+            if running.on_end is not None:
+                running.on_end(end)
+        finally:
+            self.finished.emit(end)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Running:
+    """The job that runs, and who hears of it."""
+
+    worker: _Worker
+    on_event: OnEvent | None
+    on_end: OnEnd | None
 
 
 class _NamedJob:

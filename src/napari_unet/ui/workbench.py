@@ -16,9 +16,10 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.progress import Progress
-from napari_unet.ui.runner import Job, JobEnd, JobRunner
+from napari_unet.ui.runner import Job, JobEnd, JobRunner, OnEnd, OnEvent
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model
@@ -54,6 +55,11 @@ class Choices:
         return self.images[0] if self.images else None
 
     @property
+    def scheme(self) -> LabelScheme:
+        """How the numbers of the labels are read."""
+        return LabelScheme(self.task, self.unpainted)
+
+    @property
     def model(self) -> Model | None:
         """The model that segments; None while a new network is chosen."""
         return self.start.model if isinstance(self.start, CurrentModel) else None
@@ -79,8 +85,9 @@ class Workbench(QObject):
         self.device: DeviceChoice | None = None
         self.choices = Choices()
         self.painted: PaintCount | None = None  # on the chosen labels; None: not counted yet
+        self.held_out: int | None = None  # blocks of theirs; None: they were not trained on
         self.runner.state_changed.connect(self.changed)
-        self.runner.failed.connect(self._on_failed)
+        self.runner.failed.connect(self.fail)
         self._last = Progress("")  # told of the job that runs
         self.progressed.connect(self._on_progressed)
         self.runner.finished.connect(self._on_finished)
@@ -98,10 +105,22 @@ class Workbench(QObject):
         self.device = device
         self.changed.emit()
 
-    def run(self, name: str, job: Job) -> None:
-        """Run a job in the background; `name` says what it does ("Training")."""
-        self.progressed.emit(Progress(f"{name}…"))
-        self.runner.start(name, job)
+    def run(
+        self,
+        name: str,
+        job: Job,
+        on_event: OnEvent | None = None,
+        on_end: OnEnd | None = None,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        """Run a job in the background; see `JobRunner.start`.
+
+        A quiet one leaves the line about the last job as it is.
+        """
+        if not quiet:
+            self.progressed.emit(Progress(f"{name}…"))
+        self.runner.start(name, job, on_event, on_end)
 
     def stop(self) -> None:
         """Ask the job to end after its current step or tile, keeping what is done."""
@@ -125,9 +144,6 @@ class Workbench(QObject):
         if end is JobEnd.STOPPED and self._last is _STOPPING:
             self.progressed.emit(Progress("Stopped.", 0))
         self.ended.emit(end)
-
-    def _on_failed(self, error: UnetPaintError) -> None:
-        self.fail(error)
 
     def _on_layer_removed(self) -> None:
         """Hold on to no layer that is gone."""

@@ -38,7 +38,6 @@ def step(workbench: Workbench, qtbot: QtBot) -> Iterator[InspectStep]:
     yield step
     workbench.changed.disconnect(step.refresh)
     step.release()
-    inspecting.release()
 
 
 @pytest.fixture
@@ -181,7 +180,6 @@ def test_settings_that_do_not_go_together_are_told_of(
     assert failed.args == ["Set a time."]
     assert asked == []
     step.release()
-    inspecting.release()
 
 
 def test_it_fits_a_narrow_dock(step: InspectStep, asked: list[Any], qtbot: QtBot) -> None:
@@ -193,7 +191,6 @@ def test_after_release_nothing_holds_the_step(workbench: Workbench, qtbot: QtBot
     inspecting = Inspecting(workbench)
     step = InspectStep(workbench, inspecting, lambda: (NETWORK, CONFIG))
     step.release()
-    inspecting.release()
     gone = weakref.ref(step), weakref.ref(inspecting)
     del step, inspecting
     gc.collect()

@@ -207,9 +207,9 @@ def test_nothing_is_written_into_the_labels(painting: Painting, labels: Labels) 
 def test_other_labels_are_counted_from_scratch(
     painting: Painting, workbench: Workbench, viewer: ViewerModel, labels: Labels, qtbot: QtBot
 ) -> None:
-    painting.held_out = 3
+    workbench.held_out = 3  # of the labels so far
     data = np.full((3, 64, 48), 6, np.uint8)
     other = Labels(data, scale=labels.scale, translate=labels.translate)
     workbench.choose(labels=viewer.add_layer(other))
-    assert not painting.held_out
+    assert not workbench.held_out
     qtbot.waitUntil(lambda: painting.count is not None and painting.count.planes == 3)

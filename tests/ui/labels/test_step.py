@@ -14,7 +14,6 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
-from napari_unet.engine.events import LabelsTaken, TrainStarted
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import HeldOut
 from napari_unet.ui.labels.step import LabelsStep, describe_paint
@@ -23,7 +22,6 @@ from napari_unet.ui.layers import paint_count as counting
 from napari_unet.ui.layers.inputs import why_no_labels
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.workbench import CurrentModel, Workbench
-from tests.ui.conftest import job_of
 
 OBJECTS, CLASSES = Task.OBJECTS, Task.CLASSES
 IGNORED, BACKGROUND = Unpainted.IGNORED, Unpainted.BACKGROUND
@@ -116,13 +114,10 @@ def test_what_training_holds_out_is_told(
     step: LabelsStep, workbench: Workbench, labels: Labels, qtbot: QtBot
 ) -> None:
     labels.paint((0, 10, 10), 2)
-    with qtbot.waitSignal(workbench.ended):
-        workbench.run("Training", job_of(TrainStarted("cpu", (0,), 90, (BLOCK,), (0, 1), 7)))
+    workbench.held_out = 1
+    workbench.changed.emit()
     qtbot.waitUntil(lambda: step.status.text().endswith("as 1, too."))
     assert "1 block held out to validate" in step.status.text()
-    with qtbot.waitSignal(workbench.ended):
-        workbench.run("Training", job_of(LabelsTaken(3, 1.0, (0,), 90, (BLOCK, BLOCK))))
-    assert "2 blocks held out to validate" in step.status.text()
 
 
 @pytest.mark.parametrize("how", ["removed", "other shape", "moved"])

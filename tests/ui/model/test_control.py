@@ -73,7 +73,7 @@ def settle(workbench: Workbench, models: Models, qtbot: QtBot) -> None:
     """Wait until nothing runs and nothing waits."""
 
     def idle() -> bool:
-        return workbench.runner.state is JobState.IDLE and not models._errands._waiting
+        return workbench.runner.state is JobState.IDLE and not models._queue._waiting
 
     qtbot.waitUntil(idle)
 

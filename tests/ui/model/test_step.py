@@ -83,7 +83,7 @@ def settle(step: ModelStep, qtbot: QtBot) -> None:
     """Wait until nothing runs and nothing waits."""
     QApplication.processEvents()
     runner = step.workbench.runner
-    waiting = step._models._errands
+    waiting = step._models._queue
     qtbot.waitUntil(lambda: runner.state is JobState.IDLE and not waiting._waiting)
 
 

@@ -22,7 +22,6 @@ from napari_unet.engine.events import (
     LabelsTaken,
     PaintedPixels,
     Previewed,
-    SegmentStarted,
     StepDone,
     TrainDone,
     TrainStarted,
@@ -30,7 +29,7 @@ from napari_unet.engine.events import (
     View,
 )
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.network.record import TrainRecord
+from napari_unet.engine.network.record import HeldOut, TrainRecord
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.runner import Job, JobEnd, JobState
@@ -41,10 +40,10 @@ from tests.ui.conftest import CPU, endless_job, failing_job, job_of
 
 CONFIG, OBJECTS = TrainConfig(seconds=7), ObjectsConfig(min_size=3)
 STARTED = TrainStarted("CPU", (1,), 1200, (), (0, 1), 99)
+BLOCK = HeldOut(0, (0, 8), (0, 8), 30)
 STEP = StepDone(120, 0.2134, 10.0, 0.25)
 PREVIEW = Previewed(View(1, slice(8, 24), slice(4, 20)), np.ones((16, 16), np.int32), 3, 1.0)
 PAINTED = (PaintedPixels(1, (0, 0), np.zeros((4, 4), np.uint8)),)
-KINDS = "started", "stepped", "validated", "corrected", "taken", "previewed", "done"
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def run(training: Training, qtbot: QtBot, **options: Any) -> JobEnd:
-    with qtbot.waitSignal(training.ended) as ended:
+    with qtbot.waitSignal(training._workbench.ended) as ended:
         training.start(CONFIG, OBJECTS, **options)
     end: JobEnd = ended.args[0]
     return end
@@ -144,7 +143,7 @@ def test_previews_can_be_switched_off(training: Training, asked: Install, qtbot:
     for preview in (True, False):
         training.start(CONFIG, OBJECTS, preview=preview)
         views.append(settings["live"].view())
-        with qtbot.waitSignal(training.ended):
+        with qtbot.waitSignal(training._workbench.ended):
             training._workbench.stop()
     assert views == [View(1, slice(0, 64), slice(0, 48)), None]
 
@@ -162,11 +161,10 @@ def test_each_event_is_passed_on(
         trained,
     )
     asked(job_of(*events))
-    seen: list[tuple[str, object]] = []
-    for kind in KINDS:
-        getattr(training, kind).connect(lambda event, kind=kind: seen.append((kind, event)))
+    seen: list[object] = []
+    training.reported.connect(seen.append)
     run(training, qtbot)
-    assert seen == list(zip(KINDS, events, strict=True))
+    assert seen == list(events)
 
 
 def test_the_model_comes_onto_the_workbench(
@@ -228,22 +226,40 @@ def test_labels_are_held_weakly(
     assert len(training._painted) == 0
 
 
-def test_the_preview_is_shown_and_stays_until_a_segmentation(
+def test_the_preview_is_shown_and_stays(
     training: Training, workbench: Workbench, asked: Install, trained: TrainDone, qtbot: QtBot
 ) -> None:
     asked(job_of(STARTED, PREVIEW, trained))
     run(training, qtbot)
     assert "preview" in workbench.viewer.layers
+
+
+def test_what_is_held_out_of_the_chosen_labels_is_noted(
+    training: Training, workbench: Workbench, labels: Labels, asked: Install, qtbot: QtBot
+) -> None:
+    asked(job_of(replace(STARTED, held_out=(BLOCK,)), LabelsTaken(3, 1.0, (0,), 90, (BLOCK,) * 2)))
+    run(training, qtbot)
+    assert workbench.held_out == 2
+
+
+def test_what_is_held_out_of_others_is_not(
+    training: Training, workbench: Workbench, labels: Labels, asked: Install, qtbot: QtBot
+) -> None:
+    asked(endless_job(replace(STARTED, held_out=(BLOCK,)), last=STEP))
     with qtbot.waitSignal(workbench.ended):
-        workbench.run("Segmenting", job_of(SegmentStarted("CPU", (0,), 1, 64)))
-    assert "preview" not in workbench.viewer.layers
+        training.start(CONFIG, OBJECTS)
+        workbench.choose(labels=None)
+        with qtbot.waitSignals([training.reported] * 3):
+            pass
+        workbench.stop()
+    assert workbench.held_out is None
 
 
 def test_events_of_other_jobs_are_not_taken_for_ours(
     training: Training, workbench: Workbench, trained: TrainDone, qtbot: QtBot
 ) -> None:
     seen: list[object] = []
-    training.done.connect(seen.append)
+    training.reported.connect(seen.append)
     with qtbot.waitSignal(workbench.ended):
         workbench.run("Comparing", job_of(trained))
     assert seen == []
@@ -261,7 +277,7 @@ def test_the_line_says_where_one_stands_in_every_state(
     workbench.runner.pause()
     assert training.where() == "Paused: step 120"
     workbench.runner.resume()
-    with qtbot.waitSignal(training.ended) as ended:
+    with qtbot.waitSignal(workbench.ended) as ended:
         workbench.stop()
         assert training.where() == "Stopping: step 120"
     assert ended.args == [JobEnd.STOPPED]
@@ -280,7 +296,7 @@ def test_a_training_that_is_stopped_at_once_says_so(
     asked(endless_job(STARTED, last=STARTED))
     told = lines(workbench)
     training.start(CONFIG, OBJECTS)
-    with qtbot.waitSignal(training.ended):
+    with qtbot.waitSignal(workbench.ended):
         workbench.stop()
     assert told[-1] == "Stopped before the first step."
     assert training.where() == "Not trained yet"

@@ -48,8 +48,7 @@ def workbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> 
 def test_paint_while_it_trains(workbench: Workbench, tmp_path: Path, qtbot: QtBot) -> None:
     training = Training(workbench)
     seen: list[object] = []
-    for signal in (training.previewed, training.corrected, training.taken, training.done):
-        signal.connect(seen.append)
+    training.reported.connect(seen.append)
 
     def has(kind: type) -> bool:
         return any(isinstance(event, kind) for event in seen)
@@ -69,7 +68,7 @@ def test_paint_while_it_trains(workbench: Workbench, tmp_path: Path, qtbot: QtBo
     assert taken.planes == (1, 2)
     workbench.viewer.dims.set_current_step(0, 2)
     qtbot.waitUntil(lambda: preview.translate.tolist() == [2, 0, 0], timeout=10_000)
-    with qtbot.waitSignal(training.ended):
+    with qtbot.waitSignal(workbench.ended):
         workbench.stop()
     assert has(TrainDone)
     assert workbench.choices.model is not None
@@ -82,17 +81,21 @@ def test_what_was_painted_before_the_next_run_is_held_against_the_model(
     workbench: Workbench, qtbot: QtBot
 ) -> None:
     training = Training(workbench)
-    corrected: list[Corrected] = []
-    training.corrected.connect(corrected.append)
+    seen: list[object] = []
+    training.reported.connect(seen.append)
+
+    def corrected() -> list[int]:
+        return [event.pixels for event in seen if isinstance(event, Corrected)]
+
     config = TrainConfig(seconds=None, steps=3, patch=16)
-    with qtbot.waitSignal(training.ended, timeout=10_000):
+    with qtbot.waitSignal(workbench.ended, timeout=10_000):
         training.start(config, ObjectsConfig(), network=NETWORK, preview=False)
-    assert corrected == []
+    assert corrected() == []
     labels = workbench.choices.labels
     assert isinstance(labels, Labels)
     labels.data_setitem((np.full(9, 2), np.full(9, 10), np.arange(30, 39)), 1)
-    with qtbot.waitSignal(training.ended, timeout=10_000):
+    with qtbot.waitSignal(workbench.ended, timeout=10_000):
         training.start(config, ObjectsConfig(), preview=False)
-    assert [event.pixels for event in corrected] == [9]
+    assert corrected() == [9]
     assert "preview" not in workbench.viewer.layers
     training.release()

@@ -166,7 +166,7 @@ def test_time_preview_and_objects_reach_the_job(
     assert settings["config"].seconds == 45
     assert settings["objects"] == OBJECTS
     assert settings["live"].view() is None
-    with qtbot.waitSignal(step._training.ended):
+    with qtbot.waitSignal(step.workbench.ended):
         step.workbench.stop()
     step.preview.setChecked(True)
     click(step, qtbot)
@@ -175,7 +175,7 @@ def test_time_preview_and_objects_reach_the_job(
     assert settings["live"].view() is None  # at once
     step.preview.setChecked(True)
     assert settings["live"].view() is not None
-    with qtbot.waitSignal(step._training.ended):
+    with qtbot.waitSignal(step.workbench.ended):
         step.workbench.stop()
 
 
@@ -386,8 +386,8 @@ def test_after_release_nothing_holds_the_step(workbench: Workbench, qtbot: QtBot
     step = TrainStep(workbench, training)
     step.release()
     training.release()
-    training.stepped.emit(STEP)
-    training.started.emit(STARTED)
+    training.reported.emit(STEP)
+    training.reported.emit(STARTED)
     assert len(step.plot._loss) == 0
     gone = weakref.ref(step)
     del step

@@ -7,7 +7,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import Unpainted
 from napari_unet.io.unfinished import unfinished_in
-from napari_unet.ui.compare import job as jobs
+from napari_unet.ui.compare import job
 from napari_unet.ui.compare.mistakes_layer import MistakesLayer, blank_mistakes
 from napari_unet.ui.layers.geometry import focus, has_other_order, long_shape, stated_axes
 from napari_unet.ui.layers.inputs import labels_planes
@@ -28,7 +28,6 @@ class Comparing(QObject):
         super().__init__()
         self._workbench = workbench
         self._mistakes = MistakesLayer(workbench.viewer)
-        workbench.runner.reported.connect(self._on_reported)
 
     def why_not_compare(self, result: Labels | None, truth: Labels | None) -> str | None:
         """Return why these layers cannot be compared now and what to do, None if they can."""
@@ -71,7 +70,7 @@ class Comparing(QObject):
         shown = planes.number(focus(self._workbench.viewer, result)[:-2])
         numbers = sorted(range(planes.count), key=lambda number: abs(number - shown))
         task = self._workbench.choices.task
-        job = jobs.compare(
+        comparison = job.compare(
             planes,
             labels_planes(truth),
             array,
@@ -80,23 +79,22 @@ class Comparing(QObject):
             planes=numbers if all_planes else [shown],
             unfinished=frozenset(unfinished_in(result.metadata)),
         )
-        self._mistakes.begin(array, result, jobs.KINDS[task])
+        self._mistakes.begin(array, result, job.KINDS[task])
         self.began.emit()
-        self._workbench.run("Comparing", job)
+        self._workbench.run("Comparing", comparison, self._on_event)
 
     def release(self) -> None:
-        """Let go of the workbench; the layer of mistakes stays in the viewer."""
-        self._workbench.runner.reported.disconnect(self._on_reported)
+        """Let go of the layer of mistakes, which stays in the viewer."""
         self._mistakes.release()
 
-    def _on_reported(self, event: object) -> None:
+    def _on_event(self, event: job.ComparePlane | job.CompareDone) -> None:
         match event:
-            case jobs.ComparePlane(position=position, judged=judged):
+            case job.ComparePlane(position=position, judged=judged):
                 if judged:
                     self._mistakes.show(position)
-                self._workbench.progressed.emit(jobs.tell_plane(event))
-            case jobs.CompareDone():
-                self._workbench.progressed.emit(Progress(jobs.tell_end(event), 1))
+                self._workbench.progressed.emit(job.tell_plane(event))
+            case job.CompareDone():
+                self._workbench.progressed.emit(Progress(job.tell_end(event), 1))
                 self.compared.emit(event)
 
 

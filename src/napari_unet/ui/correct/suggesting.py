@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import Unpainted
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
-from napari_unet.ui.correct import job as suggesting
+from napari_unet.ui.correct import job
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.paint_event import is_painted_in
@@ -37,10 +37,7 @@ class Suggesting(QObject):
         self._basis = workbench.choices  # what they were found with
         self._followed: Labels | None = None
         self._found = False  # a place, by the last search
-        self._running = False
         workbench.changed.connect(self._on_changed)
-        workbench.runner.reported.connect(self._on_reported)
-        workbench.runner.finished.connect(self._on_finished)
         self._on_changed()
 
     @property
@@ -67,7 +64,7 @@ class Suggesting(QObject):
         assert chosen.model is not None
         assert chosen.image is not None
         assert device is not None
-        job = suggesting.suggest_places(
+        search = job.suggest_places(
             chosen.model,
             image_planes(chosen.images),
             lesson_planes(chosen.labels) if chosen.labels else None,
@@ -76,9 +73,9 @@ class Suggesting(QObject):
             count=_AT_ONCE,
             unpainted=chosen.unpainted,
         )
-        self._running, self._found = True, False
+        self._found = False
         self.told.emit("")
-        self.workbench.run("Looking for unsure places", job)
+        self.workbench.run("Looking for unsure places", search, self._on_event, self._on_end)
 
     def release(self) -> None:
         """Let go of the labels."""
@@ -91,12 +88,10 @@ class Suggesting(QObject):
         assert image is not None
         place, self._found = self._places.pop(0), True
         jump_to(self.workbench.viewer, image, place)
-        self.told.emit(suggesting.describe_place(place))
+        self.told.emit(job.describe_place(place))
 
-    def _on_reported(self, event: object) -> None:
-        if not self._running or not isinstance(event, PlaceLookedAt | Suggested):
-            return
-        self.workbench.progressed.emit(suggesting.describe_search(event))
+    def _on_event(self, event: PlaceLookedAt | Suggested) -> None:
+        self.workbench.progressed.emit(job.describe_search(event))
         if isinstance(event, Suggested):
             self._places = list(event.places)
             if self._places and self.workbench.choices.image is not None:
@@ -104,10 +99,9 @@ class Suggesting(QObject):
             elif self.workbench.runner.state is not JobState.CANCELLING:
                 self.told.emit("No unsure place was found that is not painted yet.")
 
-    def _on_finished(self, end: JobEnd) -> None:
-        if self._running and not self._found and end is JobEnd.STOPPED:
+    def _on_end(self, end: JobEnd) -> None:
+        if not self._found and end is JobEnd.STOPPED:
             self.told.emit("It was stopped before an unsure place was found.")
-        self._running = False
 
     def _on_changed(self) -> None:
         """Forget what was found for another model, image or labels."""

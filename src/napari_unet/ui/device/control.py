@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_unet.ui.device import job as jobs
+from napari_unet.ui.device import job
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import Workbench
@@ -25,15 +25,14 @@ class Devices(QObject):
         self.workbench = workbench
         self.wish = AUTO
         self.available: tuple[str, ...] = ()  # devices that can be insisted on
-        self.missing: jobs.TorchMissing | None = None
+        self.missing: job.TorchMissing | None = None
         workbench.changed.connect(self.changed)
-        workbench.runner.reported.connect(self._on_reported)
 
     def find(self, wish: str = AUTO) -> None:
         """Load PyTorch, if that is still to be done, and find the device."""
         loaded = self.workbench.device is not None
         name = "Looking for the device" if loaded else "Loading PyTorch"
-        self.workbench.run(name, jobs.find_device(wish))
+        self.workbench.run(name, job.find_device(wish), self._on_event)
 
     def why_not_find(self) -> str | None:
         """Return why the device cannot be changed now."""
@@ -42,15 +41,14 @@ class Devices(QObject):
     def release(self) -> None:
         """Let go of the workbench."""
         self.workbench.changed.disconnect(self.changed)
-        self.workbench.runner.reported.disconnect(self._on_reported)
 
-    def _on_reported(self, event: object) -> None:
+    def _on_event(self, event: job.DeviceFound | job.TorchMissing) -> None:
         match event:
-            case jobs.DeviceFound(device, wish, available):
+            case job.DeviceFound(device, wish, available):
                 self.wish, self.available, self.missing = wish, available, None
                 self.workbench.use_device(device)
                 self.workbench.progressed.emit(Progress("Ready.", 1))
-            case jobs.TorchMissing():
+            case job.TorchMissing():
                 self.missing = event
                 self.workbench.progressed.emit(Progress("PyTorch could not be loaded.", 1))
                 self.changed.emit()

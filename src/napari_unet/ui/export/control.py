@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import count as numbers
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.io.names import file_stem
 from napari_unet.io.unfinished import tell_unfinished, unfinished_in
-from napari_unet.ui.export import job as exporting
+from napari_unet.ui.export import job
 from napari_unet.ui.layers.added import GROUP, is_result
 from napari_unet.ui.layers.geometry import file_layout, full_resolution
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.readiness import Readiness
+from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.workbench import Workbench
 
 __all__ = ["Exporting", "ResultLayers", "can_be_exported"]
@@ -37,10 +39,7 @@ class Exporting(QObject):
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
         self.workbench = workbench
-        self._asked = 0  # files; 0: nothing is being exported
-        self._written: list[exporting.Exported] = []
-        workbench.runner.reported.connect(self._on_reported)
-        workbench.runner.finished.connect(self._on_finished)
+        self._written: list[job.Exported] = []  # by the last export
 
     def wanted(self, picked: Layer | None) -> list[ResultLayers]:
         """Return what is exported: the results selected in the layer list if several, else one."""
@@ -76,7 +75,7 @@ class Exporting(QObject):
     def export(self, results: Sequence[ResultLayers], paths: Sequence[Path]) -> None:
         """Write each result to its own file, TIFF or OME-Zarr by its name."""
         exports = [
-            exporting.Export(
+            job.Export(
                 path,
                 tuple(full_resolution(layer) for layer in layers),
                 file_layout(layers[0]),
@@ -85,9 +84,10 @@ class Exporting(QObject):
             )
             for layers, path in zip(results, paths, strict=True)
         ]
-        self._asked, self._written = len(exports), []
+        self._written = []
         self.told.emit("")
-        self.workbench.run("Exporting", exporting.export_files(exports))
+        end = partial(self._on_end, len(exports))
+        self.workbench.run("Exporting", job.export_files(exports), self._on_event, end)
 
     def export_into(self, results: Sequence[ResultLayers], folder: Path) -> None:
         """Write each result to a TIFF of its own, under the layer's name; replace no file."""
@@ -95,11 +95,6 @@ class Exporting(QObject):
         for layers in results:
             paths.append(_free_path(folder, layers[0], paths))
         self.export(results, paths)
-
-    def release(self) -> None:
-        """Hear of no job any more."""
-        self.workbench.runner.reported.disconnect(self._on_reported)
-        self.workbench.runner.finished.disconnect(self._on_finished)
 
     def _groups(self, layers: Sequence[Layer]) -> list[ResultLayers]:
         """Return the layers, each with those that go into the same file."""
@@ -113,20 +108,18 @@ class Exporting(QObject):
                 groups[group] = tuple(x for x in everything if x.metadata.get(GROUP) == group)
         return list(groups.values())
 
-    def _on_reported(self, event: object) -> None:
-        match event:
-            case exporting.PlaneWritten():
-                self.workbench.progressed.emit(exporting.tell_plane(event))
-            case exporting.Exported():
-                self._written.append(event)
-                if len(self._written) == self._asked:
-                    line = exporting.describe_end(self._written, self._asked)
-                    self.workbench.progressed.emit(Progress(line, 1))
+    def _on_event(self, event: job.PlaneWritten | job.Exported) -> None:
+        if isinstance(event, job.PlaneWritten):
+            self.workbench.progressed.emit(job.tell_plane(event))
+        else:
+            self._written.append(event)
 
-    def _on_finished(self) -> None:
-        if self._asked:
-            asked, self._asked = self._asked, 0
-            self.told.emit(exporting.describe_end(self._written, asked))
+    def _on_end(self, asked: int, end: JobEnd) -> None:
+        """Tell which of the files that were asked for there are."""
+        line = job.describe_end(self._written, asked)
+        if end is JobEnd.COMPLETED:
+            self.workbench.progressed.emit(Progress(line, 1))
+        self.told.emit(line)
 
 
 def _free_path(folder: Path, layer: Layer, taken: Sequence[Path]) -> Path:

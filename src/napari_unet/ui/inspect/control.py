@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig, TrainConfig
 from napari_unet.engine.errors import UnetPaintError
-from napari_unet.ui.inspect import job as jobs
+from napari_unet.ui.inspect import job
 from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, made_for
 from napari_unet.ui.layers.geometry import focus, on_plane, place, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
@@ -26,9 +28,6 @@ class Inspecting(QObject):
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
         self._workbench = workbench
-        self._image: Image | None = None  # of the job that runs
-        workbench.runner.reported.connect(self._on_reported)
-        workbench.runner.finished.connect(self._on_finished)
 
     def start(self, network: NetworkConfig, config: TrainConfig, *, seed: int) -> None:
         """Show the weight map of the shown plane, and the patch of this seed."""
@@ -41,7 +40,7 @@ class Inspecting(QObject):
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
-        job = jobs.inspect_labels(
+        inspection = job.inspect_labels(
             planes,
             labels,
             network=network,
@@ -51,27 +50,19 @@ class Inspecting(QObject):
             plane=self._shown_plane(image),
             seed=seed,
         )
-        self._image = image
-        self._workbench.run("Looking at the labels", job)
-
-    def release(self) -> None:
-        """Let go of the workbench; the weight map stays in the viewer."""
-        self._workbench.runner.reported.disconnect(self._on_reported)
-        self._workbench.runner.finished.disconnect(self._on_finished)
-        self._image = None
+        self._workbench.run("Looking at the labels", inspection, partial(self._show, image))
 
     def _shown_plane(self, image: Image) -> int:
         leading = spatial_shape(image)[:-2]
         position = focus(self._workbench.viewer, image)[:-2]
         return int(np.ravel_multi_index(position, leading)) if leading else 0
 
-    def _on_reported(self, event: object) -> None:
-        if isinstance(event, jobs.Inspected) and self._image is not None:
-            self._show_weights(event, self._image)
-            self._workbench.progressed.emit(Progress("This is what the network sees.", 1))
-            self.inspected.emit(event)
+    def _show(self, image: Image, event: job.Inspected) -> None:
+        self._show_weights(event, image)
+        self._workbench.progressed.emit(Progress("This is what the network sees.", 1))
+        self.inspected.emit(event)
 
-    def _show_weights(self, event: jobs.Inspected, image: Image) -> None:
+    def _show_weights(self, event: job.Inspected, image: Image) -> None:
         """Put the weight map in the place of the last one; how it is shown is the user's."""
         viewer = self._workbench.viewer
         before = find_ours(viewer, Purpose.WEIGHT_MAP)
@@ -89,6 +80,3 @@ class Inspecting(QObject):
             viewer.layers.remove(before)
         if image in viewer.layers:
             add_unselected(viewer, layer, above=image)
-
-    def _on_finished(self) -> None:
-        self._image = None

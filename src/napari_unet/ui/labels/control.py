@@ -8,7 +8,6 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
 from napari_unet.engine.errors import FileError, LabelsError
-from napari_unet.engine.events import LabelsTaken, TrainStarted
 from napari_unet.ui.labels.background_colour import show_background
 from napari_unet.ui.labels.class_names import class_names
 from napari_unet.ui.layers.inputs import why_no_labels
@@ -27,11 +26,10 @@ class Painting(QObject):
     It writes into no layer: what is painted is the user's, and so is undo.
     """
 
-    changed = Signal()  # the count, or what is held out
+    changed = Signal()  # the count, or the classes
 
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
-        self.held_out: int | None = None  # blocks; None: these labels were not trained on
         self._workbench = workbench
         self._labels: Labels | None = None  # that are counted
         self._counter: PaintCounter | None = None
@@ -39,7 +37,6 @@ class Painting(QObject):
         self._wants_next = False  # a new number, when the numbers in use have been counted
         workbench.changed.connect(self._follow)
         workbench.entered.connect(self._look_again)
-        workbench.runner.reported.connect(self._on_reported)
         self._follow()
 
     @property
@@ -131,10 +128,9 @@ class Painting(QObject):
             labels.mode = mode
 
     def release(self) -> None:
-        """Let go of the layer, the workbench and its jobs."""
+        """Let go of the layer and the workbench."""
         self._workbench.changed.disconnect(self._follow)
         self._workbench.entered.disconnect(self._look_again)
-        self._workbench.runner.reported.disconnect(self._on_reported)
         self._count(None)
 
     def _follow(self) -> None:
@@ -151,8 +147,9 @@ class Painting(QObject):
         if self._counter is not None:
             self._counter.counted.disconnect(self._on_counted)
             self._counter.release()
-        self._labels, self._counter, self._workbench.painted = labels, None, None
-        self._added, self._wants_next, self.held_out = 0, False, None
+        self._labels, self._counter = labels, None
+        self._added, self._wants_next = 0, False
+        self._workbench.painted = self._workbench.held_out = None
         if labels is not None:
             self._counter = PaintCounter(labels, self._workbench.viewer)
             self._counter.counted.connect(self._on_counted)
@@ -173,8 +170,3 @@ class Painting(QObject):
         self.changed.emit()
         if self._wants_next:
             self.paint_next_object()
-
-    def _on_reported(self, event: object) -> None:
-        if isinstance(event, TrainStarted | LabelsTaken):
-            self.held_out = len(event.held_out)
-            self.changed.emit()

@@ -77,7 +77,7 @@ class LabelsStep(Step):
         self.tell(self._status())
 
     def release(self) -> None:
-        """Let go of the viewer, its keys and layers, and of the jobs."""
+        """Let go of the viewer, its keys and layers."""
         self._keys.release()
         self._follower.release()
         self.legend.release()
@@ -163,7 +163,9 @@ class LabelsStep(Step):
         if reason is not None:
             return reason
         assert choices.labels is not None
-        lines = [describe_paint(painting.count, choices.task, choices.unpainted, painting.held_out)]
+        lines = [
+            describe_paint(painting.count, choices.task, choices.unpainted, self.workbench.held_out)
+        ]
         if choices.model is not None and choices.model.task != choices.task:
             lines.append(
                 f"The model segments {choices.model.task}; training teaches it {choices.task}."

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig, Task, Unpainted
 from napari_unet.io.bundled import DEFAULT
-from napari_unet.ui.model import job as jobs
+from napari_unet.ui.model import job
 from napari_unet.ui.model.job import ModelFile
 from napari_unet.ui.model.library import Library
 from napari_unet.ui.model.queue import JobQueue
@@ -55,20 +55,20 @@ class Models(QObject):
         super().__init__()
         self.trained: CurrentModel | None = None  # in this session, and in no file
         self._workbench = workbench
-        self._errands = JobQueue(workbench)
-        self.library = Library(workbench, self._errands)
+        self._queue = JobQueue(workbench)
+        self.library = Library(workbench, self._queue)
         self._looked = False  # for files: torch must be loaded
         self._unchosen = True  # nobody has chosen a model yet
         self._wish: Path | None = None  # the file that is to be opened
         self._by_hand = False  # somebody asked for it
+        self.library.told.connect(self._on_told)
         self.library.changed.connect(self.changed)
         workbench.changed.connect(self._on_workbench_changed)
-        workbench.runner.reported.connect(self._on_reported)
         self._take_over(_left.get(workbench.viewer))
 
     def why_not_choose(self) -> str | None:
         """Return why no other model can be chosen now; looking at files is no hindrance."""
-        if self._errands.running:
+        if self._queue.running:
             return None
         return Readiness.of(self._workbench).why_not_start()
 
@@ -93,9 +93,8 @@ class Models(QObject):
             left = _Left(self.trained, chosen.start, chosen.task, chosen.unpainted)
             _left[self._workbench.viewer] = left
         self._workbench.changed.disconnect(self._on_workbench_changed)
-        self._workbench.runner.reported.disconnect(self._on_reported)
         self.library.release()
-        self._errands.release()
+        self._queue.release()
 
     def _take_over(self, left: _Left | None) -> None:
         if left is not None:
@@ -105,9 +104,9 @@ class Models(QObject):
     def _open(self, path: Path | None) -> None:
         """Open this file, and none that was asked for before."""
         self._wish = path
-        self._errands.forget(_OPENING)
+        self._queue.forget(_OPENING)
         if path is not None:
-            self._errands.ask(_OPENING, jobs.open_file(path))
+            self._queue.ask(_OPENING, job.open_file(path), self._on_opened)
 
     def _take(self, start: NetworkConfig | CurrentModel) -> None:
         """Start from this from now on; a model that somebody chose brings its task along."""
@@ -129,21 +128,26 @@ class Models(QObject):
             self._looked = True
             self.library.refresh()
 
-    def _on_reported(self, event: object) -> None:
+    def _on_opened(self, event: job.ModelOpened) -> None:
+        if event.path == self._wish:  # else another was chosen meanwhile
+            self._take(CurrentModel(event.path.stem, event.model, event.path))
+            self._tell(event)
+
+    def _on_told(self, event: object) -> None:
+        """Follow what becomes of the files."""
         match event:
-            case jobs.ModelsListed(files):
+            case job.ModelsListed(files):
                 self._choose_default(files)
-            case jobs.ModelOpened(path) if path != self._wish:
-                return  # another was chosen meanwhile
-            case jobs.ModelOpened(path, model):
-                self._take(CurrentModel(path.stem, model, path))
-            case jobs.ModelImported(path, model):
+            case job.ModelImported(path, model):
                 self.choose(CurrentModel(path.stem, model, path))
-            case jobs.ModelKept(path, model):
+            case job.ModelKept(path, model):
                 self._on_kept(path, model)
-            case jobs.ModelRenamed(before, path):
+            case job.ModelRenamed(before, path):
                 self._on_renamed(before, path)
-        line = jobs.tell_files(event)
+        self._tell(event)
+
+    def _tell(self, event: object) -> None:
+        line = job.tell_files(event)
         if line is not None:
             self._workbench.progressed.emit(Progress(line, 1))
 

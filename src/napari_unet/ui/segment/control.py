@@ -16,8 +16,8 @@ from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes
 from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
 from napari_unet.ui.readiness import Readiness
-from napari_unet.ui.runner import JobState
-from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.runner import JobEnd, JobState
+from napari_unet.ui.segment import job
 from napari_unet.ui.segment.record import Recipe, Record, channel_names, summarise
 from napari_unet.ui.segment.result import Result
 from napari_unet.ui.segment.stream import ResultStream
@@ -46,6 +46,7 @@ class Segmentation(QObject):
     """Starts segmentations and keeps their results. Layers are touched on the main thread only."""
 
     told = Signal()  # `summary` or `is_running` has changed
+    began = Signal()  # a result is about to fill
 
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
@@ -54,12 +55,9 @@ class Segmentation(QObject):
         self._records: list[Record] = []  # whose layers are there
         self._asked: list[_Asked] = []
         self._turn: Record | None = None  # that is being filled
-        self._timer = segmenting.TurnTimer(0)
+        self._timer = job.TurnTimer(0)
         self._running = False
-        runner = workbench.runner
-        runner.reported.connect(self._on_reported)
-        runner.state_changed.connect(self._on_state_changed)
-        runner.finished.connect(self._on_finished)
+        workbench.runner.state_changed.connect(self._on_state_changed)
         workbench.viewer.layers.events.removed.connect(self._on_layer_removed)
 
     @property
@@ -138,7 +136,7 @@ class Segmentation(QObject):
             record = record or Record(recipe, self._new_result(recipe))
             self._asked.append(_Asked(record, recipe, plane))
             turns.append(
-                segmenting.Turn(
+                job.Turn(
                     model=recipe.model,
                     planes=image_planes(images),
                     device=device,
@@ -151,9 +149,9 @@ class Segmentation(QObject):
                     sink=record.result,
                 )
             )
-        self._timer = segmenting.TurnTimer(len(turns))
+        self._timer = job.TurnTimer(len(turns))
         self._running = True
-        self.workbench.run("Segmenting", segmenting.segment_images(turns))
+        self.workbench.run("Segmenting", job.segment_images(turns), self._on_event, self._on_end)
 
     def pause(self) -> None:
         """Wait after the current tile."""
@@ -202,11 +200,9 @@ class Segmentation(QObject):
             layers, names = (), ()
         return Result(recipe.images[0], recipe.kind, channels, layers, names)
 
-    def _on_reported(self, event: object) -> None:
-        if not self._running:
-            return
+    def _on_event(self, event: object) -> None:
         match event:
-            case segmenting.TurnStarted(number):
+            case job.TurnStarted(number):
                 self._begin(self._asked[number])
             case TileDone():
                 self._stream.show(event)
@@ -236,6 +232,7 @@ class Segmentation(QObject):
                     layer.events.paint.connect(self._on_paint)
         self._turn = record
         self.workbench.choose(result=record.result.layers[0])
+        self.began.emit()
         self.told.emit()
 
     def _on_state_changed(self, state: JobState) -> None:
@@ -244,11 +241,10 @@ class Segmentation(QObject):
         else:
             self._timer.resume()
 
-    def _on_finished(self) -> None:
-        if self._running:
-            self._stream.end()
-            self._running, self._turn = False, None
-            self.told.emit()
+    def _on_end(self, _end: JobEnd) -> None:
+        self._stream.end()
+        self._running, self._turn = False, None
+        self.told.emit()
 
     def _on_paint(self, event: Any) -> None:
         for record in self._records:

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.config import NetworkConfig, ObjectsConfig, TrainConfig
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.events import (
-    Corrected,
     LabelsTaken,
     PaintedPixels,
     Previewed,
-    SegmentStarted,
-    StepDone,
     TrainDone,
     TrainStarted,
-    Validated,
 )
 from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.training import TrainingPlan
@@ -31,7 +28,7 @@ from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import JobEnd, JobState
-from napari_unet.ui.train import job as jobs
+from napari_unet.ui.train import job
 from napari_unet.ui.train.live_view import LiveView
 from napari_unet.ui.train.preview import PreviewLayer
 from napari_unet.ui.workbench import Choices, CurrentModel, Workbench
@@ -53,8 +50,7 @@ _DOING = {
 class _Painted:
     """What a model has learned from a labels layer, and how it was read."""
 
-    task: Task
-    unpainted: Unpainted
+    scheme: LabelScheme
     values: tuple[int, ...]  # label value of each class
     pixels: Sequence[PaintedPixels]
 
@@ -70,23 +66,16 @@ class _Run:
 class Training(QObject):
     """Trains on the labels, which may be painted on meanwhile.
 
-    The signals carry the engine's events, on the main thread. The model is put onto the workbench
-    when training ends, whatever the reason; the preview stays until a segmentation begins.
+    The model is put onto the workbench when training ends, whatever the reason; the preview stays
+    until a segmentation begins.
     """
 
-    started = Signal(object)  # TrainStarted
-    stepped = Signal(object)  # StepDone
-    validated = Signal(object)  # Validated
-    corrected = Signal(object)  # Corrected
-    taken = Signal(object)  # LabelsTaken
-    previewed = Signal(object)  # Previewed
-    done = Signal(object)  # TrainDone
-    ended = Signal(object)  # JobEnd, whether or not there is a model
+    reported = Signal(object)  # each event of the engine, on the main thread
 
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
         self.preview = PreviewLayer(workbench.viewer)
-        self._words = jobs.TrainingWords()  # of the run that is on, or was last
+        self._words = job.TrainingWords()  # of the run that is on, or was last
         self._end: JobEnd | None = None  # of the last run; None: there was none
         self._workbench = workbench
         self._run: _Run | None = None
@@ -94,8 +83,6 @@ class Training(QObject):
         self._orphan.setSingleShot(True)
         self._orphan.timeout.connect(self._remove_orphan)
         self._painted: WeakKeyDictionary[Labels, _Painted] = WeakKeyDictionary()
-        workbench.runner.reported.connect(self._on_reported)
-        workbench.runner.finished.connect(self._on_finished)
         workbench.viewer.layers.events.removed.connect(self._on_layer_removed)
 
     @property
@@ -114,7 +101,7 @@ class Training(QObject):
             return self._words.where()
         start = self._workbench.choices.start
         if isinstance(start, CurrentModel) and start.path is None:  # by a dock that was closed
-            return jobs.describe_training(start.model.record)
+            return job.describe_training(start.model.record)
         return "Not trained yet"
 
     def takes_in(self) -> str:
@@ -162,18 +149,18 @@ class Training(QObject):
         live = LiveView(viewer, image, tracker, preview=preview)
         plan = TrainingPlan(
             start=_start(choices, network),
-            scheme=LabelScheme(choices.task, choices.unpainted),
+            scheme=choices.scheme,
             config=config,
             device=device,
             pixel_size=pixel_size(image),
             objects=objects,
             known=self._known(choices),
         )
-        job = jobs.train_on_labels(planes, painted, plan, live)
-        self._run = _Run(choices, live)
-        self._words = jobs.TrainingWords()
+        training = job.train_on_labels(planes, painted, plan, live)
+        run = self._run = _Run(choices, live)
+        self._words = job.TrainingWords()
         self.preview.begin(image)
-        self._workbench.run("Training", job)
+        self._workbench.run("Training", training, partial(self._on_event, run), self._on_end)
 
     def watch(self, on: bool) -> None:  # noqa: FBT001 a slot
         """Let the run that is on preview what is visible, or no more."""
@@ -181,9 +168,7 @@ class Training(QObject):
             self._run.live.watch(on)
 
     def release(self) -> None:
-        """Let go of the workbench, the labels and the preview, which stays."""
-        self._workbench.runner.reported.disconnect(self._on_reported)
-        self._workbench.runner.finished.disconnect(self._on_finished)
+        """Let go of the viewer, the labels and the preview, which stays."""
         self._workbench.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self._orphan.stop()
         self._end_run()
@@ -195,19 +180,15 @@ class Training(QObject):
         painted = self._painted.get(choices.labels)
         if choices.model is None or painted is None:
             return ()
-        before = painted.task, painted.unpainted, painted.values
-        now = choices.task, choices.unpainted, choices.model.values
-        return painted.pixels if now == before else ()
+        now = choices.scheme, choices.model.values
+        return painted.pixels if now == (painted.scheme, painted.values) else ()
 
-    def _on_reported(self, event: object) -> None:
-        if isinstance(event, SegmentStarted):
-            self.preview.remove()
-        run = self._run
-        if run is None:
-            return
+    def _on_event(self, run: _Run, event: object) -> None:
         match event:
-            case jobs.TrainingBegins():
+            case job.TrainingBegins():
                 self._prepare_preview(run.live)
+            case TrainStarted() | LabelsTaken():
+                self._note_held_out(run, len(event.held_out))
             case Previewed():
                 self.preview.show(event)
             case TrainDone():
@@ -215,45 +196,33 @@ class Training(QObject):
         progress = self._words.tell(event)
         if progress is not None:
             self._workbench.progressed.emit(progress)
-        self._pass_on(event)
+        self.reported.emit(event)
 
     def _prepare_preview(self, live: LiveView) -> None:
         view = live.view()
         if view is not None:
             self.preview.prepare(view)
 
-    def _pass_on(self, event: object) -> None:
-        for kind, signal in (
-            (TrainStarted, self.started),
-            (StepDone, self.stepped),
-            (Validated, self.validated),
-            (Corrected, self.corrected),
-            (LabelsTaken, self.taken),
-            (Previewed, self.previewed),
-            (TrainDone, self.done),
-        ):
-            if isinstance(event, kind):
-                signal.emit(event)
+    def _note_held_out(self, run: _Run, blocks: int) -> None:
+        """Tell how many blocks of the chosen labels are held out, if they are those of the run."""
+        if run.choices.labels is self._workbench.choices.labels:
+            self._workbench.held_out = blocks
+            self._workbench.changed.emit()
 
     def _take_model(self, event: TrainDone, choices: Choices) -> None:
         assert choices.image is not None
         assert choices.labels is not None
-        self._painted[choices.labels] = _Painted(
-            choices.task, choices.unpainted, event.model.values, event.painted
-        )
+        self._painted[choices.labels] = _Painted(choices.scheme, event.model.values, event.painted)
         now = datetime.now().astimezone()
         name = f"{choices.image.name}, trained {now:%H:%M}"
         self._workbench.choose(start=CurrentModel(name, event.model))
 
-    def _on_finished(self, end: JobEnd) -> None:
-        if self._run is None:
-            return
+    def _on_end(self, end: JobEnd) -> None:
         self._end_run()
         self.preview.end()
         self._end = end
         if end is JobEnd.STOPPED and not self._words.has_ended:
             self._workbench.progressed.emit(Progress("Stopped before the first step."))
-        self.ended.emit(end)
         self._workbench.changed.emit()
 
     def _on_layer_removed(self) -> None:

@@ -13,6 +13,7 @@ from superqt.utils import qthrottled
 
 from napari_unet.config import NetworkConfig, ObjectsConfig, TrainConfig
 from napari_unet.engine.errors import SettingsError
+from napari_unet.engine.events import Corrected, LabelsTaken, StepDone, TrainStarted, Validated
 from napari_unet.ui.parts.action import Action
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
@@ -112,13 +113,23 @@ class TrainStep(Step):
         return [
             (self.action.clicked, self._on_train_clicked),
             (self.preview.toggled, training.watch),
-            (training.started, self.plot.begin),
-            (training.stepped, self.plot.add_step),
-            (training.stepped, self._tell_soon),
-            (training.validated, self.plot.add_validation),
-            (training.taken, self.plot.add_strokes),
-            (training.corrected, self.corrections.add),
+            (training.reported, self._on_reported),
         ]
+
+    def _on_reported(self, event: object) -> None:
+        """Draw how it goes."""
+        match event:
+            case TrainStarted():
+                self.plot.begin()
+            case StepDone():
+                self.plot.add_step(event)
+                self._tell_soon()
+            case Validated():
+                self.plot.add_validation(event)
+            case LabelsTaken():
+                self.plot.add_strokes(event)
+            case Corrected():
+                self.corrections.add(event)
 
     def _tell_where(self) -> None:
         self.tell(self._training.where())
