@@ -18,6 +18,7 @@ from scipy import ndimage
 from skimage.measure import label
 
 from napari_unet.config import Task
+from napari_unet.engine.paint import PAINTED_BACKGROUND
 from napari_unet.io.strokes import paint_strokes
 
 __all__ = ["Corrections", "correct", "paint_classes", "paint_objects", "paint_plane"]
@@ -32,7 +33,6 @@ _RIM = 1.0  # a filled object keeps this far from its outline, pixels
 _SEEN = 2.0  # radius from which a person sees a mistake, pixels
 _GROUP = 3  # objects that `paint_strokes` paints together, with one stroke around them
 _WINDING = 2  # long strokes through the background that it adds
-_BACKGROUND = 1
 
 
 def paint_plane(truth: npt.NDArray[Any], task: Task, *, actions: int, seed: int) -> Labels:
@@ -54,14 +54,14 @@ def paint_objects(truth: npt.NDArray[Any], *, actions: int, seed: int) -> Labels
     """
     wanted = (actions - _WINDING - 1) * _GROUP // (_GROUP + 1)
     painted = paint_strokes(truth[np.newaxis], [0], cells=wanted, seed=seed)[0]
-    labels = np.where(painted == _BACKGROUND, _BACKGROUND, 0).astype(np.int32)
-    numbers = np.unique(painted[painted > _BACKGROUND])
+    labels = np.where(painted == PAINTED_BACKGROUND, PAINTED_BACKGROUND, 0).astype(np.int32)
+    numbers = np.unique(painted[painted > PAINTED_BACKGROUND])
     for number in numbers:
         mine = painted == number
-        labels[mine] = 1 + np.bincount(truth[mine & (truth > 0)]).argmax()
+        labels[mine] = PAINTED_BACKGROUND + np.bincount(truth[mine & (truth > 0)]).argmax()
     used = len(numbers) + -(-len(numbers) // _GROUP) + _WINDING
     strokes = _strokes(np.random.default_rng(seed), truth == 0, max(0, actions - used))
-    labels[strokes & (labels == 0)] = _BACKGROUND
+    labels[strokes & (labels == 0)] = PAINTED_BACKGROUND
     labels[truth < 0] = 0
     return labels
 

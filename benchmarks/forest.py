@@ -21,7 +21,7 @@ from sklearn.ensemble import RandomForestClassifier
 from napari_unet.config import ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.network import ObjectSizes
 from napari_unet.engine.objects import cut_objects
-from napari_unet.engine.paint import IGNORED, SMALLEST_OBJECT, LabelScheme, smallest_object
+from napari_unet.engine.paint import IGNORED, OBJECT, SMALLEST_OBJECT, LabelScheme, smallest_object
 from napari_unet.engine.stack import Planes, measure
 
 __all__ = ["SETTINGS", "Forest", "GrownForests", "grow_forests", "segment_planes"]
@@ -184,7 +184,7 @@ def _empty_forest(
 def _smallest_object(classes: Sequence[npt.NDArray[np.uint8]]) -> int:
     """Return the pixels that an object must have: by the painted ones, as for the network."""
     areas = np.concatenate(
-        [np.bincount(ndimage.label(target == 1)[0].ravel())[1:] for target in classes]
+        [np.bincount(ndimage.label(target == OBJECT)[0].ravel())[1:] for target in classes]
     )
     areas = areas[areas >= SMALLEST_OBJECT]
     painted = ObjectSizes(int(areas.min()), float(np.median(areas))) if len(areas) else None

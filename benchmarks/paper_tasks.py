@@ -216,8 +216,9 @@ def painted_planes(stack: MicroscopySet) -> npt.NDArray[np.int32]:
     """Return labels as if a person had painted all of each training plane."""
     labels = np.zeros(stack.truth.shape, dtype=np.int32)
     trained = list(stack.painted)
-    first = 1 if stack.task is Task.OBJECTS else 0  # background is label 1; undecided stays 0
-    labels[trained] = stack.truth[trained] + first
+    # Of objects 0 is the background; then undecided, -1, becomes 0. Classes begin at 1 as they are.
+    background = LabelScheme(stack.task, Unpainted.IGNORED).background or 0
+    labels[trained] = stack.truth[trained] + background
     return labels
 
 

@@ -21,6 +21,7 @@ from napari_unet.cli.train import train_model
 from napari_unet.config import OutputKind, Task, Unpainted
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError
+from napari_unet.engine.paint import PAINTED_BACKGROUND
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.labels import write_labels
 from napari_unet.io.samples import Sample, paint_strokes, save_image, synthetic_cells
@@ -84,7 +85,7 @@ def run_demo(output: Path, *, seconds: float, device: str, stop: Interruption) -
         "foreground_iou": everywhere["foreground_iou"],
         "cells_in_truth": everywhere["reference_objects"],
         "cells_found": everywhere["predicted_objects"],
-        "painted_cells": int(strokes.max()) - 1,
+        "painted_cells": int(strokes.max()) - PAINTED_BACKGROUND,
         "training_steps": trained["steps"],
         "training_seconds": trained["seconds"],
         "segmentation_seconds": segmented["seconds"],
@@ -133,7 +134,7 @@ def _draw(
     draw_overview(
         files["overview"],
         "U-Net Paint on touching cells",
-        f"{count(int(strokes.max()) - 1, 'cell')} painted on {len(painted)} of "
+        f"{count(int(strokes.max()) - PAINTED_BACKGROUND, 'cell')} painted on {len(painted)} of "
         f"{count(len(strokes), 'plane')}; {trained['seconds']:.0f} s of training on "
         f"{trained['device']}.  "
         f"{score} over the whole stack.",

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from skimage.color import hsv2rgb
 
+from napari_unet.engine.paint import PAINTED_BACKGROUND
+
 __all__ = ["Row", "draw_overview"]
 
 _Float = npt.NDArray[np.float64]
@@ -82,7 +84,7 @@ def _panels(row: Row, zoom: int) -> list[Image.Image]:
     if not row.classes:
         segmented = colours[_nearest_truth(row.segmentation, row.truth)]
         painted = colours[_nearest_truth(row.strokes, row.truth)]
-        painted[1:2] = _BACKGROUND_STROKE
+        painted[PAINTED_BACKGROUND : PAINTED_BACKGROUND + 1] = _BACKGROUND_STROKE
     return [
         _picture(grey),
         _picture(_overlay(grey, row.strokes, painted, inside=_STROKE, line=_STROKE)),

@@ -22,6 +22,7 @@ from napari_unet import __version__
 from napari_unet.config import MAX_REDUCTION, NetworkConfig, Task
 from napari_unet.engine.errors import CheckpointError
 from napari_unet.engine.network import Model, TrainRecord, UNet
+from napari_unet.engine.paint import OBJECT_VALUES
 from napari_unet.engine.stack import Normalization
 from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.replacing import replacing
@@ -65,7 +66,7 @@ class CheckpointHeader:
             raise ValueError("the normalisation is empty")
         if len(set(self.values)) != network.classes or min(self.values) < 0:
             raise ValueError(f"values {self.values} for {network.classes} classes")
-        if self.task is Task.OBJECTS and self.values != (0, 1):
+        if self.task is Task.OBJECTS and self.values != OBJECT_VALUES:
             raise ValueError(f"values {self.values} for objects")
         if self.pixel_size is not None and min(self.pixel_size) <= 0:
             raise ValueError(f"pixel_size is {self.pixel_size}")

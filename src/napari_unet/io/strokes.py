@@ -10,13 +10,14 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.graph import route_through_array
 
+from napari_unet.engine.paint import PAINTED_BACKGROUND
+
 __all__ = ["paint_strokes"]
 
 _Float = npt.NDArray[np.float64]
 _Bool = npt.NDArray[np.bool_]
 _Int32 = npt.NDArray[np.int32]
 
-_BACKGROUND = 1  # label of the background strokes
 _GROUP = 3  # touching cells that are painted together
 _TREMBLE = 0.9, 4.0  # how far the hand is off (standard deviation), over which length; pixels
 _BRUSH = 2.0  # radius, pixels
@@ -50,12 +51,12 @@ def paint_strokes(
         planes = np.unique(np.linspace(0, len(truth) - 1, 5).astype(int)[1:-1]).tolist()
     rng = np.random.default_rng(seed)
     strokes = np.zeros(truth.shape, dtype=np.int32)
-    number = _BACKGROUND + 1
+    number = PAINTED_BACKGROUND + 1
     for plane in planes:
         chosen = _choose(rng, truth[plane], cells)
         filled = _fill(rng, truth[plane], chosen, first=number)
         background = _background(rng, truth[plane], filled > 0)
-        strokes[plane] = np.where(filled > 0, filled, _BACKGROUND * background)
+        strokes[plane] = np.where(filled > 0, filled, PAINTED_BACKGROUND * background)
         number += len(chosen)
     return strokes
 

@@ -50,6 +50,21 @@ def test_labels_become_classes(
     assert scheme.classes(labels, values, gap=0).tolist() == [expected]
 
 
+@pytest.mark.parametrize(
+    ("scheme", "background", "first"),
+    [
+        (PAINTED_OBJECTS, 1, 2),
+        (OBJECT_IMAGE, 0, 1),
+        (PAINTED_CLASSES, None, 1),
+        (CLASS_IMAGE, 0, 1),
+    ],
+)
+def test_the_scheme_says_which_label_is_background_and_which_are_objects(
+    scheme: LabelScheme, background: int | None, first: int
+) -> None:
+    assert (scheme.background, scheme.first) == (background, first)
+
+
 def test_a_label_that_no_channel_stands_for_is_ignored() -> None:
     classes = PAINTED_CLASSES.classes(np.array([[1, 2, 5, 300]]), (1, 5), gap=0)
 

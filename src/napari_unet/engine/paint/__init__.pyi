@@ -5,6 +5,9 @@ from .label_image import is_label_image as is_label_image
 from .label_image import looks_like_label_image as looks_like_label_image
 from .label_image import one_is_an_object as one_is_an_object
 from .label_scheme import IGNORED as IGNORED
+from .label_scheme import OBJECT as OBJECT
+from .label_scheme import OBJECT_VALUES as OBJECT_VALUES
+from .label_scheme import PAINTED_BACKGROUND as PAINTED_BACKGROUND
 from .label_scheme import LabelScheme as LabelScheme
 from .painted_planes import PaintedReader as PaintedReader
 from .separation import separate as separate

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.network.record import ObjectSizes
+from napari_unet.engine.paint.label_scheme import OBJECT
 from napari_unet.engine.paint.smallest import smallest_object
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def as_painted(
 
 def _measure_plane(plane: PaintedPlane, smallest: int) -> tuple[npt.NDArray[np.int64], int]:
     """Return the pixels of each hole on a plane, and how many objects there are."""
-    foreground = plane.classes == 1
+    foreground = plane.classes == OBJECT
     pieces, _ = ndimage.label(foreground)
     sizes = np.bincount(pieces.ravel())
     background, _ = ndimage.label(~foreground, _EIGHT_CONNECTED)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_unet.config import Task, Unpainted
-from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.label_scheme import PAINTED_BACKGROUND, LabelScheme
 from napari_unet.engine.paint.painted_box import PaintedBox, painted_boxes
 from napari_unet.engine.stack.planes import Planes
 
@@ -24,6 +24,7 @@ __all__ = [
     "one_is_an_object",
 ]
 
+_ONE = PAINTED_BACKGROUND
 _SEEN = 64  # painted planes that are looked at
 _OBJECTS = 5  # besides 1 on a plane: fewer may have been painted beside one dab of background
 _PLANES = 8  # or so many planes on which 1 is an object, as in a stack of few
@@ -66,7 +67,7 @@ def _of_box(box: PaintedBox, shape: tuple[int, int]) -> Verdict | None:
     numbers, pixels = np.unique(box.labels, return_counts=True)
     histogram = dict(zip(numbers.tolist(), pixels.tolist(), strict=True))
     histogram[0] = shape[0] * shape[1] - int(pixels[numbers > 0].sum())
-    return one_is_an_object(histogram, lambda: box.labels == 1)
+    return one_is_an_object(histogram, lambda: box.labels == _ONE)
 
 
 def is_label_image(verdicts: Iterable[Verdict]) -> bool:
@@ -88,11 +89,11 @@ def one_is_an_object(histogram: Mapping[int, int], ones: Callable[[], Mask]) -> 
     ones
         Gives where label 1 is, from its first row to its last; asked only if it may be an object.
     """
-    others = [pixels for number, pixels in histogram.items() if number > 1]
-    if not others or not histogram.get(1):
+    others = [pixels for number, pixels in histogram.items() if number > _ONE]
+    if not others or not histogram.get(_ONE):
         return None
     is_alike = (
-        histogram[1] <= _LARGEST * max(others)
+        histogram[_ONE] <= _LARGEST * max(others)
         and histogram.get(0, 0) >= _UNPAINTED * sum(histogram.values())
         and _is_compact(ones())
     )

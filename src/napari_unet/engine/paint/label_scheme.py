@@ -27,7 +27,14 @@ __all__ = [
 IGNORED = 255
 """Class of a pixel that carries no loss."""
 
-_BACKGROUND_LABEL = 1  # of a painted objects layer, where 0 is unlabelled
+OBJECT = 1
+"""Class of an object's pixel in the task *objects*; 0 is the background's."""
+
+OBJECT_VALUES = (0, OBJECT)
+"""Label value of each output channel in the task *objects*."""
+
+PAINTED_BACKGROUND = 1
+"""Label of background in a painted layer of objects, where 0 is unlabelled; objects follow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,18 @@ class LabelScheme:
 
     task: Task
     unpainted: Unpainted
+
+    @property
+    def background(self) -> int | None:
+        """Label of the background; None: classes, none of which is the background."""
+        if self.unpainted is Unpainted.BACKGROUND:
+            return 0
+        return PAINTED_BACKGROUND if self.task is Task.OBJECTS else None
+
+    @property
+    def first(self) -> int:
+        """The lowest label that an object, or a class other than the background, can have."""
+        return 1 if self.background is None else self.background + 1
 
     def values(self, found: frozenset[int]) -> tuple[int, ...]:
         """Return the label value of each output channel for the labels found in all planes.
@@ -59,7 +78,7 @@ class LabelScheme:
             )
         if self.task is Task.OBJECTS:
             self._check_objects(found)
-            return (0, 1)
+            return OBJECT_VALUES
         values = tuple(sorted(found if self.unpainted is Unpainted.BACKGROUND else painted))
         if len(values) < 2:
             raise LabelsError(
@@ -74,17 +93,15 @@ class LabelScheme:
         return values
 
     def _check_objects(self, found: frozenset[int]) -> None:
-        ignored = self.unpainted is Unpainted.IGNORED
-        background = _BACKGROUND_LABEL if ignored else 0
-        if background not in found:
+        if self.background not in found:
             raise LabelsError(
                 "No background is painted; paint some with label 1, objects with 2, 3, …"
                 f"{self._cure()}."
-                if ignored
+                if self.unpainted is Unpainted.IGNORED
                 else "The labels leave no background (0); leave it free between the objects, or "
                 "choose unpainted = ignored."
             )
-        if not found - {0, background}:
+        if not found - {0, self.background}:
             raise LabelsError(
                 "Only background (label 1) is painted; paint at least one object with label 2, "
                 f"the next with 3, and so on{self._cure()}."
@@ -102,8 +119,8 @@ class LabelScheme:
     def objects(self, labels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
         """Return one number per object and 0 elsewhere."""
         numbers = labels.astype(np.int32)
-        if self.unpainted is Unpainted.IGNORED:
-            numbers[numbers == _BACKGROUND_LABEL] = 0
+        if self.background:
+            numbers[numbers == self.background] = 0
         return numbers
 
     def classes(

@@ -13,7 +13,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError, LabelsError, UnetPaintError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.paint.border_weight import border_weights
-from napari_unet.engine.paint.label_scheme import IGNORED, LabelScheme, class_weights
+from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT, LabelScheme, class_weights
 from napari_unet.engine.paint.painted_box import PaintedBox, find_painted_box
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.planes import Planes
@@ -221,7 +221,7 @@ class PaintedReader:
             classes = scheme.classes(labels, values, gap=config.gap)
             if config.w0 > 0:
                 objects = scheme.objects(labels)
-                objects[classes != 1] = 0  # the separation border belongs to the background
+                objects[classes != OBJECT] = 0  # the separation border belongs to the background
                 weights += border_weights(objects, w0=config.w0, sigma=config.sigma)
         origin = (around.y.start, around.x.start)
         return PaintedPlane(patch.number, origin, around.image, painted, classes, weights)

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.network.record import ObjectSizes
+from napari_unet.engine.paint.label_scheme import OBJECT
 
 if TYPE_CHECKING:
     from napari_unet.engine.paint.painted_planes import PaintedStack
@@ -46,7 +47,7 @@ def measure_objects(stack: PaintedStack, *, pixels: int = 1) -> ObjectSizes | No
     painted planes 16 are looked at, spread over the stack.
     """
     every = -(-len(stack.planes) // _PLANES)
-    areas = [pixels * _areas(plane.classes == 1) for plane in stack.planes[::every]]
+    areas = [pixels * _areas(plane.classes == OBJECT) for plane in stack.planes[::every]]
     found = np.concatenate([np.zeros(0, dtype=np.int64), *areas])
     found = found[found >= SMALLEST_OBJECT]
     return ObjectSizes(int(found.min()), float(np.median(found))) if len(found) else None

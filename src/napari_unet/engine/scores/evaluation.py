@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.objects.label_overlaps import LabelImage, count_overlaps
+from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.scores.metrics import (
     IOU_THRESHOLDS,
     Detections,
@@ -66,7 +67,8 @@ class Comparison:
         valid = truth > 0 if unpainted is Unpainted.IGNORED else None
         if task is Task.OBJECTS:
             prediction = _cut_mask(prediction)
-            truth = _cut_mask(truth) if valid is None else np.where(truth == 1, 0, truth)
+            background = LabelScheme(task, unpainted).background
+            truth = _cut_mask(truth) if not background else np.where(truth == background, 0, truth)
         return cls(prediction, truth, valid)
 
 

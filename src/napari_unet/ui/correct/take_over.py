@@ -13,6 +13,7 @@ from skimage.measure import label as label_regions
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import LabelsError
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.correct.undo_step import UndoStep
 from napari_unet.ui.layers.geometry import full_resolution
 from napari_unet.ui.layers.inputs import labels_planes
@@ -114,19 +115,19 @@ def to_paint(
         return np.where(free, prediction, 0)
     if prediction.max(initial=0) == 1:
         prediction = label_regions(prediction, connectivity=1)
-    background = int(unpainted is Unpainted.IGNORED)
-    numbers = _numbers(prediction, painted, background, max(largest, background) + 1)
-    numbers[0] = background
+    first = LabelScheme(task, unpainted).first
+    numbers = _numbers(prediction, painted, first, max(largest + 1, first))
+    numbers[0] = first - 1  # the background
     return np.where(free, numbers[prediction], 0)
 
 
 def _numbers(
-    prediction: Values, painted: Values, background: int, first_new: int
+    prediction: Values, painted: Values, first: int, first_new: int
 ) -> npt.NDArray[np.int64]:
     """Return the number of each predicted object; 0: it is left out."""
     sizes = np.bincount(prediction.ravel())
     numbers = np.zeros(len(sizes), np.int64)
-    over = (painted > background) & (prediction > 0)
+    over = (painted >= first) & (prediction > 0)
     pairs = np.unique(np.stack([prediction[over], painted[over]]).astype(np.int64), axis=1)
     touched, touches = np.unique(pairs[0], return_counts=True)
     is_new = sizes > 0

@@ -20,7 +20,7 @@ def show_background(labels: Labels, background: int | None) -> None:
     Objects keep the colours that they have in results. Colours that the user has chosen or
     shuffled are left alone.
     """
-    wanted, other = (_OURS, _USUAL) if background == 1 else (_USUAL, _OURS)
+    wanted, other = (_OURS, _USUAL) if background else (_USUAL, _OURS)
     has = labels.colormap
     if isinstance(has, CyclicLabelColormap) and np.array_equal(has.colors, other.colors):
         labels.colormap = CyclicLabelColormap(colors=wanted.colors)

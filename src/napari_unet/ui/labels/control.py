@@ -6,8 +6,9 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_unet.config import MAX_CLASSES, Task, Unpainted
+from napari_unet.config import MAX_CLASSES, Task
 from napari_unet.engine.errors import FileError, LabelsError
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.labels.background_colour import show_background
 from napari_unet.ui.labels.class_names import class_names
 from napari_unet.ui.layers.inputs import why_no_labels
@@ -55,10 +56,12 @@ class Painting(QObject):
     @property
     def background(self) -> int | None:
         """The label of the background; None: the task has none."""
+        return self._scheme.background
+
+    @property
+    def _scheme(self) -> LabelScheme:
         choices = self._workbench.choices
-        if choices.unpainted is Unpainted.BACKGROUND:
-            return 0
-        return 1 if choices.task is Task.OBJECTS else None
+        return LabelScheme(choices.task, choices.unpainted)
 
     def add_labels(self) -> None:
         """Add an empty labels layer for the chosen image, choose it and take the brush."""
@@ -103,8 +106,7 @@ class Painting(QObject):
             return
         self._wants_next = self.count is None
         if not self._wants_next:
-            first = 2 if self.background == 1 else 1
-            self.paint(max(first, self._counter.largest + 1))
+            self.paint(max(self._scheme.first, self._counter.largest + 1))
 
     def paint_next_class(self) -> None:
         """Take the brush, with the class after the selected one; after the last, the first."""
