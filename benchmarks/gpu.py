@@ -11,7 +11,8 @@ training  steps per second of the project, beside a plain float32 loop of forwar
 plane     a plane of cells (`--side`, 20,000 px) from grey values to objects by `light`: where the
           time goes, and the same with one tile at a time instead of two
 
-Runs on the fastest device, or on `--device`; on the CPU it only shows that it works.
+Runs on the fastest GPU, or on `--device`. Without a GPU `--device cpu --side 128 --repeats 1` only
+shows that it works.
 """
 
 from __future__ import annotations
@@ -234,6 +235,11 @@ def main() -> None:
     parser.add_argument("--document", type=Path)
     wish = parser.parse_args()
     choice = pick_device(wish.device)
+    if choice.device == "cpu" and (wish.device == "auto" or wish.document):
+        parser.error(
+            f"a GPU is measured, and {choice} is none; "
+            "'--device cpu --side 128 --repeats 1' only shows that it works"
+        )
     sections = []
     for part in wish.parts:
         print(f"### {part}\n", flush=True)

@@ -128,10 +128,13 @@ def test_shown_scripts_and_their_options_exist(page: Path) -> None:
 
 @each_page
 def test_what_a_shown_script_needs_is_installed_on_the_page(page: Path) -> None:
-    installed = set(" ".join(re.findall(r"pip install ([^\n]*)", page.read_text("utf-8"))).split())
+    lines = re.findall(r"pip install ([^\n`]*)", page.read_text("utf-8"))
+    installed = set(shlex.split("\n".join(lines), comments=True))
     for path, _ in _shown_scripts(page):
         imported = re.findall(r"^ *(?:from|import) (\w+)", _text_with_own_imports(path), re.M)
         needed = {_BROUGHT[name] for name in imported if name in _BROUGHT}
+        for line in re.findall(r"`pip install ([^`]+)`", path.read_text("utf-8")):
+            needed |= set(shlex.split(line))
         assert needed <= installed, path
 
 

@@ -16,6 +16,7 @@ from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import never
 from napari_unet.io.napari_hooks import write_labels_layer
 from napari_unet.io.stack import Layout
+from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.export.job import Export, Exported, PlaneWritten, describe_end, export_files
 
 LAYOUT = Layout((4, 16, 12), "ZYX", {"Z": 2.0, "Y": 0.5, "X": 0.5})
@@ -53,6 +54,12 @@ def test_a_name_in_zarr_is_ome_zarr(array: Any, tmp_path: Path) -> None:
     list(export_files([Export(path, (array,), LAYOUT)])(never))
     written: Any = zarr.open_group(path, mode="r")
     np.testing.assert_array_equal(written["0"][:], array)
+
+
+def test_the_file_itself_says_which_planes_are_not_finished(array: Any, tmp_path: Path) -> None:
+    path = tmp_path / "out.zarr"
+    list(export_files([Export(path, (array,), LAYOUT, unfinished=(1, 3))])(never))
+    assert zarr.open_group(path, mode="r").attrs[UNFINISHED] == [1, 3]
 
 
 class Watched:
