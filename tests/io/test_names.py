@@ -73,6 +73,7 @@ def test_numbers_pair_whatever_the_padding(numbers: set[int], digits: int) -> No
         ("exp3_labels", None),
         ("labels v2", None),
         ("2024-05-07 mask", None),
+        ("time 12.05.2024 mask", None),
         ("20240507", 20240507),  # out of any stack
         ("mask2", None),
         ("part3", None),  # a word that ends in t

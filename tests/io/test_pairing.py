@@ -265,7 +265,9 @@ def test_of_labels_that_say_where_they_belong_the_wanted_ones_are_taken(
 # What a person can get wrong
 
 
-@pytest.mark.parametrize("name", ["exp3_labels", "labels v2", "2024-05-02 mask", "mask", "t1_z2"])
+@pytest.mark.parametrize(
+    "name", ["exp3_labels", "labels v2", "2024-05-02 mask", "mask", "t1_z2", "t006"]
+)
 def test_a_number_that_is_no_plane_chooses_none(
     name: str, stack: ImageStack, frames: ImageStack, painted: Labels, tmp_path: Path
 ) -> None:

@@ -79,6 +79,28 @@ def test_a_second_place_of_background_settles_it(truth: Labels) -> None:
     assert not looks(dabs)
 
 
+def test_planes_that_are_painted_otherwise_outvote_one(truth: Labels) -> None:
+    dabs = np.where(truth > 0, truth + 1, 0)
+    dabs[0, :8, :8] = 1  # like an object
+    assert looks(dabs[:1])
+    dabs[1, :8, :8], dabs[1, -8:, -8:] = 1, 1
+
+    assert not looks(dabs)
+
+
+def test_one_crooked_stroke_is_no_object(truth: Labels) -> None:
+    stroke = np.where(truth > 0, truth + 1, 0)[:1]
+    stroke[0, 4:100, 4:8], stroke[0, 4:8, 4:100] = 1, 1
+
+    assert not looks(stroke)
+
+
+def test_where_nothing_is_unpainted_zero_is_not_the_background() -> None:
+    tiles = np.kron(np.arange(1, 17).reshape(4, 4), np.ones((16, 16), np.uint8))
+
+    assert not looks(tiles)
+
+
 @pytest.mark.parametrize(
     "scheme",
     [
