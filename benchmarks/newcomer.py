@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tifffile
+from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QFileDialog, QRadioButton
 from scipy import ndimage
@@ -293,6 +294,7 @@ def close_while_segmenting(newcomer: Newcomer) -> None:
     newcomer.viewer.close()
     pause(1)
     print(f"   closed in {time.monotonic() - begun - 1:.1f} s while it ran: {is_running}")
+    WorkerBase.await_workers()  # as napari does before the program ends
 
 
 def free_lines(area: Plane, count: int) -> Iterator[Stroke]:
