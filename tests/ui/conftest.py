@@ -30,11 +30,11 @@ from napari_unet.engine.network.model import Model, fresh_model
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.run_labels import RunLabels
-from napari_unet.ui.device import job as devices
+from napari_unet.ui.device import job as device_job
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.model import job as models
+from napari_unet.ui.model import job as model_job
 from napari_unet.ui.runner import Job
-from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.segment import job as segment_job
 from napari_unet.ui.train.job import TrainingBegins
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from tests.ui.pressing import open_dock
@@ -89,19 +89,19 @@ def segmenting_job(value: int, *, hold: bool = False) -> Callable[..., Job]:
     With `hold` it waits after the first plane, until it is stopped.
     """
 
-    def make(turns: Sequence[segmenting.Turn]) -> Job:
+    def make(turns: Sequence[segment_job.Turn]) -> Job:
         return lambda stop: _fill(turns, value, stop, hold=hold)
 
     return make
 
 
 def _fill(
-    turns: Sequence[segmenting.Turn], value: int, stop: Stop, *, hold: bool
+    turns: Sequence[segment_job.Turn], value: int, stop: Stop, *, hold: bool
 ) -> Iterator[object]:
     for number, turn in enumerate(turns):
         planes = sorted(set(range(turn.planes.count)) - turn.resume.finished)
         turn.sink.prepare()
-        yield segmenting.TurnStarted(number)
+        yield segment_job.TurnStarted(number)
         yield SegmentStarted("CPU", tuple(planes), len(planes), 64)
         height, width = turn.planes.shape
         whole, values = (slice(0, height), slice(0, width)), np.full((height, width), value)
@@ -172,14 +172,14 @@ def painted(labels: Labels) -> Labels:
 @pytest.fixture
 def no_bundled_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training starts from a new network, whatever models come with the package."""
-    monkeypatch.setattr(models, "bundled_models", list)
+    monkeypatch.setattr(model_job, "bundled_models", list)
 
 
 @pytest.fixture
 def device_at_once(no_bundled_models: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The device is found without looking for it."""
-    found = devices.DeviceFound(CPU, "auto", ("cpu",))
-    monkeypatch.setattr(devices, "find_device", lambda _wish: job_of(found))
+    found = device_job.DeviceFound(CPU, "auto", ("cpu",))
+    monkeypatch.setattr(device_job, "find_device", lambda _wish: job_of(found))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.runner import JobState
-from napari_unet.ui.train import job as training
+from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train.plot import curve_colours
 from tests.ui.conftest import Calls, endless_training, job_of
 from tests.ui.pressing import LONG, begin, buttons, open_dock, step
@@ -84,7 +84,7 @@ def full(
     dock: UNetPaint, window: QDockWidget, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> UNetPaint:
     """A dock with a trained model and its plot, and everything unfolded."""
-    fake(training, "train_on_labels", job_of(*STEPS, trained))
+    fake(train_job, "train_on_labels", job_of(*STEPS, trained))
     with qtbot.waitSignal(dock.workbench.ended, timeout=LONG):
         buttons(dock)["train"].click()
     for folded in dock.findChildren(Folded):
@@ -256,7 +256,7 @@ def test_the_scale_is_as_set(qtbot: QtBot) -> None:
 def test_training_and_keys_go_on_while_the_dock_floats(
     viewer: Any, dock: UNetPaint, window: QDockWidget, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", endless_training(STEPS[0], last=trained))
+    fake(train_job, "train_on_labels", endless_training(STEPS[0], last=trained))
     told: list[object] = []
     dock.controls.training.reported.connect(told.append)
     line = step(dock, LabelsStep).status
@@ -280,7 +280,7 @@ def test_training_and_keys_go_on_while_the_dock_floats(
 def test_a_floating_dock_that_is_closed_lets_go_of_everything(
     viewer: Any, dock: UNetPaint, window: QDockWidget, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", endless_training(STEPS[0], last=trained))
+    fake(train_job, "train_on_labels", endless_training(STEPS[0], last=trained))
     runner = dock.workbench.runner
     begin(dock, "train", qtbot)
     float_narrow(window, qtbot)

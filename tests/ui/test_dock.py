@@ -23,20 +23,20 @@ from napari_unet.config import Task
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import StepDone, TrainDone, TrainStarted
 from napari_unet.engine.network.model import Model
-from napari_unet.ui.compare import job as comparing
-from napari_unet.ui.correct import job as suggesting
-from napari_unet.ui.device import job as devices
+from napari_unet.ui.compare import job as compare_job
+from napari_unet.ui.correct import job as correct_job
+from napari_unet.ui.device import job as device_job
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.export import job as exporting
+from napari_unet.ui.export import job as export_job
 from napari_unet.ui.export.step import ExportStep
-from napari_unet.ui.inspect import job as inspecting
+from napari_unet.ui.inspect import job as inspect_job
 from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.layers.geometry import placement
-from napari_unet.ui.model import job as models
+from napari_unet.ui.model import job as model_job
 from napari_unet.ui.runner import JobState
-from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.segment import job as segment_job
 from napari_unet.ui.segment.step import SegmentStep
-from napari_unet.ui.train import job as training
+from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train.job import TrainingBegins
 from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import CurrentModel
@@ -128,7 +128,7 @@ def test_labels_that_do_not_fit_are_no_hindrance_to_segment(
 def test_while_training_and_stopping(
     dock: UNetPaint, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", endless_training(STEP, last=trained))
+    fake(train_job, "train_on_labels", endless_training(STEP, last=trained))
     begin(dock, "train", qtbot)
     assert can_press(dock) == {"new labels", "stop"}
     with qtbot.waitSignal(dock.workbench.ended):
@@ -143,14 +143,14 @@ def test_while_training_and_stopping(
 def test_after_training_the_model_is_the_one_that_segments(
     dock: UNetPaint, fake: Fake, trained: TrainDone, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    calls = fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
+    calls = fake(train_job, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     turns: list[Any] = []
 
-    def segment(asked: list[segmenting.Turn]) -> Any:
+    def segment(asked: list[segment_job.Turn]) -> Any:
         turns.extend(asked)
         return segmenting_job(7)(asked)
 
-    monkeypatch.setattr(segmenting, "segment_images", segment)
+    monkeypatch.setattr(segment_job, "segment_images", segment)
     press(dock, "train", qtbot)
     assert can_press(dock) == WITH_MODEL | {"keep"}
     assert dock.progress.status.text().startswith("Trained 9 steps")
@@ -199,7 +199,7 @@ def test_a_training_that_is_stopped_before_its_first_step_leaves_the_bar_at_rest
     dock: UNetPaint, fake: Fake, qtbot: QtBot
 ) -> None:
     begun = TrainStarted("cpu", (0,), 90, (), (0, 1), 7)
-    fake(training, "train_on_labels", endless_training(begun, last=begun))
+    fake(train_job, "train_on_labels", endless_training(begun, last=begun))
     begin(dock, "train", qtbot)
     press(dock, "stop", qtbot)
     qtbot.wait(200)  # the panel shows ten times a second what is told
@@ -210,7 +210,7 @@ def test_a_training_that_is_stopped_before_its_first_step_leaves_the_bar_at_rest
 def test_while_segmenting_and_paused(
     with_model: UNetPaint, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7, hold=True))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(7, hold=True))
     with qtbot.waitSignal(with_model.controls.segmentation.told):
         begin(with_model, "segment", qtbot)
     runs = {"new labels", "pause", "take", "stop"}
@@ -226,14 +226,14 @@ def test_while_segmenting_and_paused(
 def test_stopped_planes_are_kept_and_the_next_press_goes_on(
     with_model: UNetPaint, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7, hold=True))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(7, hold=True))
     begin(with_model, "segment", qtbot)
     press(with_model, "stop", qtbot)
     result = viewer.layers["cells segmentation"]
     assert result.data.max(axis=(1, 2)).tolist() == [7, 0, 0]
     assert result.editable
     assert buttons(with_model)["segment"].text() == "Continue: 2 planes left"
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(8))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(8))
     press(with_model, "segment", qtbot)
     assert result.data.max(axis=(1, 2)).tolist() == [7, 8, 8]
     assert with_model.workbench.choices.result is result
@@ -245,7 +245,7 @@ def test_stopped_planes_are_kept_and_the_next_press_goes_on(
 def test_without_torch_it_says_why_and_how_to_mend_it(
     viewer: ViewerModel, qtbot: QtBot, fake: Fake
 ) -> None:
-    fake(devices, "find_device", job_of(devices.TorchMissing("no DLL", "pip install torch")))
+    fake(device_job, "find_device", job_of(device_job.TorchMissing("no DLL", "pip install torch")))
     dock = UNetPaint(viewer)
     qtbot.addWidget(dock)
     with qtbot.waitSignal(dock.workbench.ended):
@@ -267,17 +267,17 @@ def _export(dock: UNetPaint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def _open_model(dock: UNetPaint, *_: object) -> None:
-    dock.controls.models.choose(models.ModelFile(Path("a.safetensors")))
+    dock.controls.models.choose(model_job.ModelFile(Path("a.safetensors")))
 
 
 JOBS: dict[str, tuple[Any, str, Callable[..., None]]] = {
-    "train": (training, "train_on_labels", lambda dock, *_: buttons(dock)["train"].click()),
-    "inspect": (inspecting, "inspect_labels", lambda dock, *_: buttons(dock)["inspect"].click()),
-    "segment": (segmenting, "segment_images", lambda dock, *_: buttons(dock)["segment"].click()),
-    "suggest": (suggesting, "suggest_places", lambda dock, *_: buttons(dock)["suggest"].click()),
-    "compare": (comparing, "compare", lambda dock, *_: buttons(dock)["compare"].click()),
-    "export": (exporting, "export_files", _export),
-    "open a model": (models, "open_file", _open_model),
+    "train": (train_job, "train_on_labels", lambda dock, *_: buttons(dock)["train"].click()),
+    "inspect": (inspect_job, "inspect_labels", lambda dock, *_: buttons(dock)["inspect"].click()),
+    "segment": (segment_job, "segment_images", lambda dock, *_: buttons(dock)["segment"].click()),
+    "suggest": (correct_job, "suggest_places", lambda dock, *_: buttons(dock)["suggest"].click()),
+    "compare": (compare_job, "compare", lambda dock, *_: buttons(dock)["compare"].click()),
+    "export": (export_job, "export_files", _export),
+    "open a model": (model_job, "open_file", _open_model),
 }
 
 

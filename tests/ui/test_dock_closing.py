@@ -24,8 +24,8 @@ from napari_unet.engine.events import StepDone, Stop, TrainDone
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.model.step import ModelStep
 from napari_unet.ui.runner import JobState
-from napari_unet.ui.segment import job as segmenting
-from napari_unet.ui.train import job as training
+from napari_unet.ui.segment import job as segment_job
+from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train.job import TrainingBegins
 from napari_unet.ui.train.step import TrainStep
 from tests.ui.conftest import Calls, endless_training, job_of, segmenting_job
@@ -52,7 +52,7 @@ class Endless:
 def endless(fake: Fake) -> Endless:
     """A training that runs until it is stopped."""
     endless = Endless()
-    fake(training, "train_on_labels", endless)
+    fake(train_job, "train_on_labels", endless)
     return endless
 
 
@@ -83,7 +83,7 @@ def ours(viewer: ViewerModel) -> list[str]:
 
 def use(dock: UNetPaint, fake: Fake, trained: TrainDone, qtbot: QtBot) -> None:
     """Train and segment, so that all that follows layers has some to follow."""
-    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
+    fake(train_job, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     press(dock, "train", qtbot)
     press(dock, "segment", qtbot)
 
@@ -139,7 +139,7 @@ def test_nobody_listens_to_the_viewer_after_closing(
     qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(7))
     before, keys = listeners(viewer), dict(viewer.keymap)
     dock = open_dock(viewer, qtbot)
     qtbot.addWidget(dock)
@@ -159,7 +159,7 @@ def test_a_closed_dock_is_not_kept_alive(
     qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(7))
     windows = set(QApplication.topLevelWidgets())
     dock = open_dock(viewer, qtbot)
     use(dock, fake, trained, qtbot)
@@ -217,7 +217,7 @@ def test_it_opens_again_after_it_was_closed_in_mid_training(
     qtbot.addWidget(again)
     assert again.workbench.choices.labels is labels  # not the preview
     assert "stop" not in can_press(again)
-    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
+    fake(train_job, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     press(again, "train", qtbot)
     assert [layer.name for layer in viewer.layers].count("preview") == 1
     assert buttons(again)["segment"].isEnabled()
@@ -227,7 +227,7 @@ def test_it_opens_again_after_it_was_closed_in_mid_training(
 def test_it_opens_again_with_the_model_that_was_trained_last(
     viewer: ViewerModel, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
+    fake(train_job, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     first = open_dock(viewer, qtbot)
     qtbot.addWidget(first)
     press(first, "train", qtbot)

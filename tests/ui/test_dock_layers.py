@@ -18,8 +18,8 @@ from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.image.step import ImageStep
 from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.runner import JobState
-from napari_unet.ui.segment import job as segmenting
-from napari_unet.ui.train import job as training
+from napari_unet.ui.segment import job as segment_job
+from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train.job import TrainingBegins
 from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import CurrentModel
@@ -33,7 +33,7 @@ Fake = Callable[..., Calls]
 def test_layers_that_are_removed_while_it_trains(
     dock: UNetPaint, viewer: ViewerModel, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", endless_training(STEP, last=trained))
+    fake(train_job, "train_on_labels", endless_training(STEP, last=trained))
     begin(dock, "train", qtbot)
     viewer.layers.clear()
     assert can_press(dock) == {"show me", "stop"}
@@ -51,7 +51,7 @@ def test_layers_that_are_renamed_or_replaced_while_it_trains(
     trained: TrainDone,
     qtbot: QtBot,
 ) -> None:
-    fake(training, "train_on_labels", endless_training(STEP, last=trained))
+    fake(train_job, "train_on_labels", endless_training(STEP, last=trained))
     begin(dock, "train", qtbot)
     image.name = "HeLa"
     assert step(dock, ImageStep).picker.currentText() == "HeLa"
@@ -76,7 +76,7 @@ def test_the_preview_goes_with_its_image(
 ) -> None:
     view = View(1, slice(8, 24), slice(4, 20))
     preview = Previewed(view, np.ones((16, 16), np.int32), 3, 1.0)
-    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, preview, trained))
+    fake(train_job, "train_on_labels", job_of(TrainingBegins(), STEP, preview, trained))
     press(dock, "train", qtbot)
     assert can_press(dock) >= {"take"}
     other = Image(image.data.copy(), name="other", scale=image.scale, translate=image.translate)
@@ -100,8 +100,8 @@ def test_the_preview_goes_when_a_segmentation_begins(
     qtbot: QtBot,
 ) -> None:
     preview = Previewed(View(1, slice(8, 24), slice(4, 20)), np.ones((16, 16), np.int32), 3, 1.0)
-    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, preview, trained))
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    fake(train_job, "train_on_labels", job_of(TrainingBegins(), STEP, preview, trained))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(7))
     press(dock, "train", qtbot)
     assert "preview" in viewer.layers
     press(dock, "segment", qtbot)
@@ -111,7 +111,7 @@ def test_the_preview_goes_when_a_segmentation_begins(
 def test_nothing_that_was_never_shown_is_taken_for_a_preview(
     dock: UNetPaint, viewer: ViewerModel, fake: Fake, trained: TrainDone, qtbot: QtBot
 ) -> None:
-    fake(training, "train_on_labels", endless_training(STEP, last=trained))
+    fake(train_job, "train_on_labels", endless_training(STEP, last=trained))
     begin(dock, "train", qtbot)
     qtbot.waitUntil(lambda: "preview" in viewer.layers)
     assert "take" not in can_press(dock)
@@ -127,7 +127,7 @@ def test_it_says_which_strokes_a_training_takes_in(
     trained: TrainDone,
     qtbot: QtBot,
 ) -> None:
-    fake(training, "train_on_labels", endless_training(STEP, last=trained))
+    fake(train_job, "train_on_labels", endless_training(STEP, last=trained))
     begin(dock, "train", qtbot)
     hint = step(dock, TrainStep).action.hint
     assert hint.text().endswith("press Stop. New strokes are taken in as you paint.")
@@ -143,7 +143,7 @@ def test_it_says_which_strokes_a_training_takes_in(
 def test_a_result_that_is_removed_ends_its_segmentation(
     with_model: UNetPaint, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7, hold=True))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(7, hold=True))
     begin(with_model, "segment", qtbot)
     with qtbot.waitSignal(with_model.workbench.ended):
         viewer.layers.remove("cells segmentation")
@@ -153,11 +153,11 @@ def test_a_result_that_is_removed_ends_its_segmentation(
 def test_labels_that_are_painted_on_are_never_streamed_into(
     with_model: UNetPaint, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(7))
     press(with_model, "segment", qtbot)
     first = viewer.layers["cells segmentation"]
     with_model.workbench.choose(labels=first)  # to correct it and train on it
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(8))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(8))
     press(with_model, "segment", qtbot)
     assert (first.data == 7).all()
     second = with_model.workbench.choices.result
@@ -186,7 +186,7 @@ def test_no_name_widens_the_dock(
     before = width()
     image.name = labels.name = name
     dock.workbench.choose(start=CurrentModel(name, model))
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(7))
     press(dock, "segment", qtbot)
     labels.translate = (0, 0, 0)
     assert width() == before
@@ -208,14 +208,14 @@ def test_two_docks_do_not_mix(
     other = open_dock(other_viewer, qtbot)
     qtbot.addWidget(other)
     said = other.progress.status.text()
-    monkeypatch.setattr(segmenting, "segment_images", segmenting_job(7, hold=True))
+    monkeypatch.setattr(segment_job, "segment_images", segmenting_job(7, hold=True))
     begin(with_model, "segment", qtbot)
     assert can_press(other) == {"new labels"}
     step(other, LabelsStep).new.click()
     yeast = other.workbench.choices.labels
     assert yeast is not None
     yeast.data[0, :4, :2] = 1, 2
-    fake(training, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
+    fake(train_job, "train_on_labels", job_of(TrainingBegins(), STEP, trained))
     press(other, "train", qtbot)  # both run
     assert with_model.workbench.runner.state is JobState.RUNNING
     assert other.progress.status.text() != said

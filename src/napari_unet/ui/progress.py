@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_unet.engine.counts import count
-
-__all__ = ["Progress", "count", "duration", "time_left"]
+__all__ = ["Progress", "duration", "time_left"]
 
 _SOON = 2.0  # seconds of work before a time left is told
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One calm line, and how much is done."""
+    """One line, and how much is done."""
 
     text: str
     fraction: float | None = None  # 0 to 1; None: nobody knows

@@ -1,4 +1,4 @@
-"""Progress: a bar, one calm line, and Stop."""
+"""Progress: a bar, one line, and Stop."""
 
 from __future__ import annotations
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_unet.engine.counts import count
 from napari_unet.ui.layers.inputs import why_no_image, why_no_labels
 from napari_unet.ui.layers.paint_count import PaintCount, why_not_enough
-from napari_unet.ui.progress import count
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Choices, Workbench
 

@@ -15,7 +15,7 @@ from napari_unet.engine.events import never
 from napari_unet.engine.scores.evaluation import Comparison, evaluate_classes, evaluate_objects
 from napari_unet.engine.scores.mistakes import Mistake
 from napari_unet.engine.stack.planes import ArrayPlanes
-from napari_unet.ui.compare import job as comparing
+from napari_unet.ui.compare import job as compare_job
 from napari_unet.ui.compare.job import CompareDone, ComparePlane, Figure
 
 Stack = npt.NDArray[Any]
@@ -41,7 +41,7 @@ def run(
 ) -> tuple[list[Any], Stack]:
     """Return what was told, and the mistakes."""
     mistakes = np.zeros(truth.shape, np.uint8)
-    job = comparing.compare(
+    job = compare_job.compare(
         ArrayPlanes(result),
         ArrayPlanes(truth),
         mistakes,
@@ -55,7 +55,7 @@ def run(
 
 def test_the_kinds_are_those_of_the_engine() -> None:
     names = {int(kind): kind.name.lower().replace("_", " ") for kind in Mistake if kind}
-    assert comparing.KINDS[Task.OBJECTS] == names
+    assert compare_job.KINDS[Task.OBJECTS] == names
 
 
 def test_planes_with_a_truth_are_scored_and_marked() -> None:
@@ -102,7 +102,7 @@ def test_classes_are_compared_class_by_class() -> None:
     assert told[-1].scores == evaluate_classes([Comparison(result[0], truth[0], truth[0] > 0)])
     assert told[-1].mistakes == {1: 1}
     np.testing.assert_array_equal(mistakes, [[[0, 1, 0, 0], [0, 0, 0, 0]]])
-    assert comparing.tell_mistakes(told[-1].mistakes, Task.CLASSES) == {
+    assert compare_job.tell_mistakes(told[-1].mistakes, Task.CLASSES) == {
         1: "1 pixel of a wrong class"
     }
 
@@ -120,14 +120,14 @@ def test_nothing_to_judge_by_is_said() -> None:
 
 
 def test_mistakes_are_told_in_words() -> None:
-    words = comparing.tell_mistakes({1: 3, 2: 2, 3: 1, 4: 0}, Task.OBJECTS)
+    words = compare_job.tell_mistakes({1: 3, 2: 2, 3: 1, 4: 0}, Task.OBJECTS)
     assert list(words.values()) == ["3 false positives", "2 misses", "1 split", "0 merges"]
-    assert comparing.tell_mistakes({2: 1}, Task.OBJECTS) == {2: "1 miss"}
+    assert compare_job.tell_mistakes({2: 1}, Task.OBJECTS) == {2: "1 miss"}
 
 
 def test_every_score_has_its_row() -> None:
     told, _ = run(RESULT, TRUTH)
-    rows = {figure.name: figure for figure in comparing.figures(told[-1])}
+    rows = {figure.name: figure for figure in compare_job.figures(told[-1])}
     scores = told[-1].scores
     assert rows["IoU"].value == scores.foreground_iou
     assert rows["SEG"].value == scores.seg
@@ -151,7 +151,7 @@ def test_every_score_has_its_row() -> None:
 
 def test_every_class_has_its_row() -> None:
     told, _ = run(TRUTH, TRUTH, task=Task.CLASSES)
-    rows = {figure.name: figure.text for figure in comparing.figures(told[-1])}
+    rows = {figure.name: figure.text for figure in compare_job.figures(told[-1])}
     assert rows["Mean IoU"] == rows["IoU of background"] == rows["IoU of class 3"] == "1.000"
 
 
@@ -163,7 +163,7 @@ def test_what_cannot_be_measured_is_a_dash() -> None:
 def test_the_end_names_no_more_than_was_compared() -> None:
     told, _ = run(RESULT, TRUTH, planes=[1])
     assert isinstance(told[-1], CompareDone)
-    assert comparing.tell_plane(told[0]).fraction == 1
+    assert compare_job.tell_plane(told[0]).fraction == 1
 
 
 def test_planes_that_are_not_segmented_are_not_scored() -> None:
@@ -171,7 +171,7 @@ def test_planes_that_are_not_segmented_are_not_scored() -> None:
     assert [event.judged for event in told] == [False, True, False, False, False, False]
     assert done.scores == evaluate_objects([Comparison(RESULT[0, 1], TRUTH[0, 1])])
     assert not mistakes[1].any()
-    assert comparing.tell_end(done) == (
+    assert compare_job.tell_end(done) == (
         "Compared 1 plane. Left out, as not segmented to the end: 1 plane."
     )
     with pytest.raises(LabelsError, match="not segmented to its end; segment it first"):

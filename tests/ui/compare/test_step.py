@@ -16,7 +16,7 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import LabelsError
-from napari_unet.ui.compare import job as jobs
+from napari_unet.ui.compare import job as compare_job
 from napari_unet.ui.compare.control import Comparing
 from napari_unet.ui.compare.mistakes_layer import COLOURS
 from napari_unet.ui.compare.step import CompareStep
@@ -85,7 +85,7 @@ def asked(step: CompareStep, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> d
         wishes.update(wish, result=result, truth=truth, array=array)
         return failing_job(LabelsError("enough"))
 
-    monkeypatch.setattr(jobs, "compare", fake)
+    monkeypatch.setattr(compare_job, "compare", fake)
     press(step, qtbot)
     return wishes
 

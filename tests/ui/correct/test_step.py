@@ -19,7 +19,7 @@ from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.engine.network.model import Model
 from napari_unet.io.unfinished import UNFINISHED
-from napari_unet.ui.correct import job as jobs
+from napari_unet.ui.correct import job as correct_job
 from napari_unet.ui.correct.control import Correcting
 from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.correct.suggesting import Suggesting
@@ -323,7 +323,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         asked.append((args, options))
         return job_of(PlaceLookedAt(1, 2), PlaceLookedAt(2, 2), Suggested(PLACES))
 
-    monkeypatch.setattr(jobs, "suggest_places", fake)
+    monkeypatch.setattr(correct_job, "suggest_places", fake)
     return asked
 
 
@@ -455,7 +455,7 @@ def test_places_stay_when_something_else_changes(
 def test_nothing_left_to_suggest_is_said(
     step: CorrectStep, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "suggest_places", lambda *_, **__: job_of(Suggested(())))
+    monkeypatch.setattr(correct_job, "suggest_places", lambda *_, **__: job_of(Suggested(())))
     suggest(step, qtbot)
     assert step.status.text() == "No unsure place was found that is not painted yet."
 
@@ -464,7 +464,7 @@ def test_states_of_the_search(
     step: CorrectStep, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = endless_job(PlaceLookedAt(1, 2), last=Suggested(()))
-    monkeypatch.setattr(jobs, "suggest_places", lambda *_, **__: search)
+    monkeypatch.setattr(correct_job, "suggest_places", lambda *_, **__: search)
     step.suggest.click()
     assert not step.suggest.isEnabled()
     assert step.suggest.toolTip() == "Looking for unsure places… wait, or press Stop."
@@ -473,7 +473,7 @@ def test_states_of_the_search(
     assert step.status.text() == "It was stopped before an unsure place was found."
     assert step.suggest.isEnabled()
     failing = failing_job(EngineError("Out of memory."))
-    monkeypatch.setattr(jobs, "suggest_places", lambda *_, **__: failing)
+    monkeypatch.setattr(correct_job, "suggest_places", lambda *_, **__: failing)
     said = failures(step)
     suggest(step, qtbot)
     assert said == ["Out of memory."]

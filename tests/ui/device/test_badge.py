@@ -17,7 +17,7 @@ from qtpy.QtGui import QColor, QGuiApplication, QPalette
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import never
 from napari_unet.engine.network.device import DeviceChoice
-from napari_unet.ui.device import job as jobs
+from napari_unet.ui.device import job as device_job
 from napari_unet.ui.device.badge import DeviceBadge, Dot, Light
 from napari_unet.ui.device.control import Devices
 from napari_unet.ui.workbench import Workbench
@@ -60,7 +60,7 @@ def find(
         wishes.append(wish)
         return job_of(event)
 
-    monkeypatch.setattr(jobs, "find_device", fake)
+    monkeypatch.setattr(device_job, "find_device", fake)
     with qtbot.waitSignal(devices.workbench.ended):
         devices.find()
     return wishes
@@ -89,7 +89,7 @@ def test_the_device_is_named_with_its_reason(
     monkeypatch: pytest.MonkeyPatch,
     qtbot: QtBot,
 ) -> None:
-    find(devices, jobs.DeviceFound(device, "auto", ("cpu",)), monkeypatch, qtbot)
+    find(devices, device_job.DeviceFound(device, "auto", ("cpu",)), monkeypatch, qtbot)
     assert devices.workbench.device is device
     assert badge.name.text() == device.name
     assert badge.name.toolTip() == why
@@ -101,7 +101,7 @@ def test_the_device_is_named_with_its_reason(
 def test_the_command_that_mends_it_is_copied(
     badge: DeviceBadge, devices: Devices, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    find(devices, jobs.DeviceFound(SLOW, "auto", ("cpu",)), monkeypatch, qtbot)
+    find(devices, device_job.DeviceFound(SLOW, "auto", ("cpu",)), monkeypatch, qtbot)
     badge.show()
     assert not badge.copy.isVisible()
     badge.mend.click()
@@ -116,14 +116,14 @@ def test_the_command_that_mends_it_is_copied(
 def test_without_torch_it_says_so_and_how_to_mend_it(
     badge: DeviceBadge, devices: Devices, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    find(devices, jobs.TorchMissing("no module", "pip install torch"), monkeypatch, qtbot)
+    find(devices, device_job.TorchMissing("no module", "pip install torch"), monkeypatch, qtbot)
     badge.show()
     assert badge.name.text() == "PyTorch could not be loaded"
     assert badge.dot.light.name == "BROKEN"
     assert badge.copy.isVisible()
     assert "no module" in badge.cure.text()
     assert devices.workbench.device is None
-    find(devices, jobs.DeviceFound(PLAIN, "auto", ("cpu",)), monkeypatch, qtbot)  # mended
+    find(devices, device_job.DeviceFound(PLAIN, "auto", ("cpu",)), monkeypatch, qtbot)  # mended
     assert badge.dot.light.name == "PLAIN"
     assert not badge.copy.isVisible()
 
@@ -131,7 +131,7 @@ def test_without_torch_it_says_so_and_how_to_mend_it(
 def test_the_device_that_is_insisted_on_is_looked_for(
     badge: DeviceBadge, devices: Devices, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    found = jobs.DeviceFound(GPU, "auto", ("cuda", "cpu"))
+    found = device_job.DeviceFound(GPU, "auto", ("cuda", "cpu"))
     wishes = find(devices, found, monkeypatch, qtbot)
     assert [badge.picker.itemText(n) for n in range(badge.picker.count())] == [
         *("Fastest", "NVIDIA GPU", "CPU")
@@ -145,8 +145,8 @@ def test_the_device_that_is_insisted_on_is_looked_for(
 def test_a_device_that_cannot_be_had_leaves_the_one_before(
     badge: DeviceBadge, devices: Devices, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    find(devices, jobs.DeviceFound(GPU, "auto", ("cuda", "cpu")), monkeypatch, qtbot)
-    monkeypatch.setattr(jobs, "find_device", lambda _wish: failing_job(SettingsError("gone")))
+    find(devices, device_job.DeviceFound(GPU, "auto", ("cuda", "cpu")), monkeypatch, qtbot)
+    monkeypatch.setattr(device_job, "find_device", lambda _wish: failing_job(SettingsError("gone")))
     with qtbot.waitSignals([devices.workbench.failed, devices.workbench.ended]):
         badge.picker.value = "cpu"
     assert badge.picker.value == "auto"
@@ -156,7 +156,7 @@ def test_a_device_that_cannot_be_had_leaves_the_one_before(
 def test_the_device_is_not_changed_under_a_job(
     badge: DeviceBadge, devices: Devices, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    find(devices, jobs.DeviceFound(GPU, "auto", ("cuda", "cpu")), monkeypatch, qtbot)
+    find(devices, device_job.DeviceFound(GPU, "auto", ("cuda", "cpu")), monkeypatch, qtbot)
     workbench = devices.workbench
     workbench.run("Training", endless_job("step", last="end"))
     assert not badge.picker.isEnabled()
@@ -180,11 +180,11 @@ def test_the_dot_stands_out_on_light_and_dark(text: str, qtbot: QtBot) -> None:
 
 
 def test_this_machine_is_found() -> None:
-    (found,) = jobs.find_device()(never)
-    assert isinstance(found, jobs.DeviceFound)
+    (found,) = device_job.find_device()(never)
+    assert isinstance(found, device_job.DeviceFound)
     assert found.device.device in found.available
-    (cpu,) = jobs.find_device("cpu")(never)
-    assert isinstance(cpu, jobs.DeviceFound)
+    (cpu,) = device_job.find_device("cpu")(never)
+    assert isinstance(cpu, device_job.DeviceFound)
     assert (cpu.device.device, cpu.wish) == ("cpu", "cpu")
 
 
@@ -209,8 +209,8 @@ def test_torch_that_does_not_load_is_told_with_a_cure(
 
     monkeypatch.setattr(builtins, "__import__", fail)
     monkeypatch.setattr(platform, "system", lambda: system)
-    (missing,) = jobs.find_device()(never)
-    assert isinstance(missing, jobs.TorchMissing)
+    (missing,) = device_job.find_device()(never)
+    assert isinstance(missing, device_job.TorchMissing)
     assert cure in missing.cure
     assert "\n" not in missing.reason
 

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_unet.config import OutputKind
 from napari_unet.engine.errors import FileError
 from napari_unet.io.unfinished import UNFINISHED
-from napari_unet.ui.export import job as jobs
+from napari_unet.ui.export import job as export_job
 from napari_unet.ui.export.control import Exporting
 from napari_unet.ui.export.step import ExportStep, ask_export_folder, ask_export_path
 from napari_unet.ui.segment.result import Result
@@ -231,8 +231,8 @@ def test_states_of_the_job(
     asked["answer"] = tmp_path / "out.tif"
     told: list[Any] = []
     step.workbench.progressed.connect(told.append)
-    writing = endless_job(jobs.PlaneWritten(1, 4), last=jobs.PlaneWritten(2, 4))
-    monkeypatch.setattr(jobs, "export_files", lambda _exports: writing)
+    writing = endless_job(export_job.PlaneWritten(1, 4), last=export_job.PlaneWritten(2, 4))
+    monkeypatch.setattr(export_job, "export_files", lambda _exports: writing)
     step.export.button.click()
     assert not step.export.button.isEnabled()
     assert step.export.hint.text() == "Exporting… wait, or press Stop."
@@ -242,7 +242,7 @@ def test_states_of_the_job(
         step.workbench.stop()
     assert step.status.text() == "Nothing was written."
     failing = failing_job(FileError("The disk is full."))
-    monkeypatch.setattr(jobs, "export_files", lambda _exports: failing)
+    monkeypatch.setattr(export_job, "export_files", lambda _exports: failing)
     said: list[str] = []
     step.workbench.failed.connect(said.append)
     press(step, qtbot)

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import LabelsError, SettingsError
-from napari_unet.ui.inspect import job as jobs
+from napari_unet.ui.inspect import job as inspect_job
 from napari_unet.ui.inspect.control import Inspecting
 from napari_unet.ui.inspect.job import Inspected, SeenPatch
 from napari_unet.ui.inspect.step import InspectStep
@@ -49,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         asked.append(kwargs)
         return job_of(SEEN)
 
-    monkeypatch.setattr(jobs, "inspect_labels", fake)
+    monkeypatch.setattr(inspect_job, "inspect_labels", fake)
     return asked
 
 
@@ -158,7 +158,7 @@ def test_a_failure_leaves_it_ready(
     step: InspectStep, workbench: Workbench, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     job = failing_job(LabelsError("Nothing is painted."))
-    monkeypatch.setattr(jobs, "inspect_labels", lambda *_args, **_settings: job)
+    monkeypatch.setattr(inspect_job, "inspect_labels", lambda *_args, **_settings: job)
     told: list[str] = []
     workbench.failed.connect(told.append)
     assert press(step, qtbot) is JobEnd.FAILED

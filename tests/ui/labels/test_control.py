@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from napari_unet.config import Task, Unpainted
 from napari_unet.ui.labels.class_names import name_class
 from napari_unet.ui.labels.control import Painting
-from napari_unet.ui.layers import paint_count as counting
+from napari_unet.ui.layers import paint_count
 from napari_unet.ui.workbench import Workbench
 
 OBJECTS, CLASSES = Task.OBJECTS, Task.CLASSES
@@ -33,9 +33,9 @@ def painting(
     workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Painting]:
     """Painting that has counted once."""
-    monkeypatch.setattr(counting, "_SETTLE_MS", 5)
+    monkeypatch.setattr(paint_count, "_SETTLE_MS", 5)
     painting = Painting(workbench)
-    qtbot.waitUntil(lambda: painting.count is not None)
+    qtbot.waitUntil(lambda: workbench.painted is not None)
     yield painting
     painting.release()
 
@@ -93,10 +93,10 @@ def test_the_next_object_is_a_number_that_is_not_in_use(
 
 
 def test_numbers_on_other_planes_are_in_use_too(
-    painting: Painting, labels: Labels, qtbot: QtBot
+    painting: Painting, workbench: Workbench, labels: Labels, qtbot: QtBot
 ) -> None:
     labels.data_setitem((np.array([2]), np.array([3]), np.array([3])), 40)
-    qtbot.waitUntil(lambda: painting.count is not None and painting.count.largest == 40)
+    qtbot.waitUntil(lambda: workbench.painted is not None and workbench.painted.largest == 40)
     painting.paint_next_object()
     assert labels.selected_label == 41
 
@@ -108,13 +108,13 @@ def test_a_next_object_asked_for_before_the_first_count_waits_for_it(
 ) -> None:  # fmt: skip
     labels.data[2, 3, 3] = 40
     labels.selected_label = 9
-    monkeypatch.setattr(counting, "_SETTLE_MS", 5)
+    monkeypatch.setattr(paint_count, "_SETTLE_MS", 5)
     painting = Painting(workbench)
     painting.paint_next_object()
     assert labels.selected_label == 9
     if then:
         getattr(painting, then)()
-    qtbot.waitUntil(lambda: painting.count is not None)
+    qtbot.waitUntil(lambda: workbench.painted is not None)
     painting.release()
     assert labels.selected_label == expected
 
@@ -123,7 +123,7 @@ def test_a_type_without_numbers_left_says_what_to_do(
     painting: Painting, workbench: Workbench, labels: Labels, qtbot: QtBot
 ) -> None:
     labels.data_setitem((np.array([2]), np.array([3]), np.array([3])), 65535)
-    qtbot.waitUntil(lambda: painting.count is not None and painting.count.largest == 65535)
+    qtbot.waitUntil(lambda: workbench.painted is not None and workbench.painted.largest == 65535)
     with qtbot.waitSignal(workbench.failed) as told:
         painting.paint_next_object()
     assert "type uint16 ends at 65535" in told.args[0]
@@ -188,7 +188,7 @@ def test_without_labels_nothing_happens(
     painting: Painting, workbench: Workbench, viewer: ViewerModel, labels: Labels
 ) -> None:
     viewer.layers.remove(labels)
-    assert painting.count is None
+    assert workbench.painted is None
     painting.paint_background()
     painting.paint_next_object()
     painting.paint_next_class()
@@ -212,4 +212,4 @@ def test_other_labels_are_counted_from_scratch(
     other = Labels(data, scale=labels.scale, translate=labels.translate)
     workbench.choose(labels=viewer.add_layer(other))
     assert not workbench.held_out
-    qtbot.waitUntil(lambda: painting.count is not None and painting.count.planes == 3)
+    qtbot.waitUntil(lambda: workbench.painted is not None and workbench.painted.planes == 3)

@@ -17,8 +17,7 @@ from napari_unet.config import Task, Unpainted
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import HeldOut
 from napari_unet.ui.labels.step import LabelsStep, describe_paint
-from napari_unet.ui.layers import arrays
-from napari_unet.ui.layers import paint_count as counting
+from napari_unet.ui.layers import arrays, paint_count
 from napari_unet.ui.layers.inputs import why_no_labels
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -40,7 +39,7 @@ def workbench(viewer: ViewerModel, image: Image) -> Iterator[Workbench]:
 def step(
     workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LabelsStep]:
-    monkeypatch.setattr(counting, "_SETTLE_MS", 5)
+    monkeypatch.setattr(paint_count, "_SETTLE_MS", 5)
     step = LabelsStep(workbench)
     workbench.changed.connect(step.refresh)  # as the dock does
     qtbot.addWidget(step)

@@ -16,8 +16,7 @@ from napari.layers import Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
-from napari_unet.ui.layers import paint_count as counting
-from napari_unet.ui.layers import painted_planes as paint
+from napari_unet.ui.layers import paint_count, painted_planes
 from napari_unet.ui.layers.paint_count import PaintCount, PaintCounter, why_not_enough
 
 OBJECTS, CLASSES = Task.OBJECTS, Task.CLASSES
@@ -29,7 +28,7 @@ def counter(
     labels: Labels, viewer: ViewerModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PaintCounter]:
     """A counter that has counted once."""
-    monkeypatch.setattr(counting, "_SETTLE_MS", 10)
+    monkeypatch.setattr(paint_count, "_SETTLE_MS", 10)
     counter = PaintCounter(labels, viewer)
     _count(counter, qtbot)
     yield counter
@@ -89,14 +88,14 @@ def test_only_planes_that_have_changed_are_read_again(
     _count(counter, qtbot)
     read = []
     threads = []
-    count_plane = counting._count_plane
+    count_plane = paint_count._count_plane
 
     def spy(planes: object, plane: int) -> object:
         read.append(plane)
         threads.append(threading.current_thread())
         return count_plane(planes, plane)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(counting, "_count_plane", spy)
+    monkeypatch.setattr(paint_count, "_count_plane", spy)
     labels.data_setitem(_square(1, 0, 4), 2)
     assert _count(counter, qtbot).planes == 2
     assert read == [1]
@@ -107,7 +106,7 @@ def test_only_planes_that_have_changed_are_read_again(
 def test_negative_and_large_numbers_are_counted(
     viewer: ViewerModel, qtbot: QtBot, dtype: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "_SETTLE_MS", 10)
+    monkeypatch.setattr(paint_count, "_SETTLE_MS", 10)
     data: npt.NDArray[Any] = np.zeros((2, 64, 48), dtype)
     largest = min(int(np.iinfo(dtype).max), 10**12)
     data[0, 0, 0] = largest
@@ -148,7 +147,7 @@ def test_a_plane_larger_than_a_band_is_counted_whole(
 def test_a_released_counter_counts_no_more_and_is_held_by_nobody(
     labels: Labels, viewer: ViewerModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "_SETTLE_MS", 1)
+    monkeypatch.setattr(paint_count, "_SETTLE_MS", 1)
     counter = PaintCounter(labels, viewer)
     _count(counter, qtbot)
     told: list[object] = []
@@ -167,7 +166,7 @@ def test_a_released_counter_counts_no_more_and_is_held_by_nobody(
 def test_a_label_image_that_is_read_as_painted_is_told_until_more_background_is_painted(
     viewer: ViewerModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "_SETTLE_MS", 10)
+    monkeypatch.setattr(paint_count, "_SETTLE_MS", 10)
     labels = Labels(np.zeros((2, 64, 48), np.uint16))
     for number in range(1, 8):
         labels.data[0, 8 * number : 8 * number + 5, 10:16] = number
@@ -199,7 +198,7 @@ def test_the_cure_for_masks_is_told_where_the_paint_may_be_one(
 def test_a_label_image_is_told_whatever_the_bands_are(
     viewer: ViewerModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paint, "_BAND", 48 * 3)  # three rows
+    monkeypatch.setattr(painted_planes, "_BAND", 48 * 3)  # three rows
     labels = Labels(np.zeros((1, 64, 48), np.uint16))
     for number in range(1, 8):
         labels.data[0, 8 * number : 8 * number + 7, 10:16] = number

@@ -17,7 +17,7 @@ from napari.layers import Labels
 
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.stack.planes import ArrayPlanes
-from napari_unet.ui.layers import painted_planes as paint
+from napari_unet.ui.layers import painted_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 
 INDEX = np.array([2, 2]), np.array([4, 5]), np.array([6, 6])
@@ -109,7 +109,7 @@ def test_scrolling_and_colours_read_nothing(
     labels.paint((1, 10, 10), 3)
     tracker.take_changed()
     read: list[int] = []
-    monkeypatch.setattr(paint, "_checksum", lambda planes, plane: read.append(plane))
+    monkeypatch.setattr(painted_planes, "_checksum", lambda planes, plane: read.append(plane))
     for plane in (0, 1, 2, 0):
         viewer.dims.set_current_step(0, plane)
     labels.selected_label = 5
@@ -140,7 +140,7 @@ def test_planes_that_are_gone_have_changed(labels: Labels, tracker: PaintedPlane
 def test_paint_that_moves_within_a_plane_is_a_change(
     labels: Labels, tracker: PaintedPlanesTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paint, "_BAND", 48 * 8)  # several bands per plane
+    monkeypatch.setattr(painted_planes, "_BAND", 48 * 8)  # several bands per plane
     labels.data[1, 3, 3] = 4
     labels.refresh()
     assert tracker.take_changed() == {1}

@@ -14,7 +14,7 @@ from napari_unet.config import NETWORKS, Task
 from napari_unet.engine.network.model import Model
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.library import FOLDER_VARIABLE
-from napari_unet.ui.model import job as jobs
+from napari_unet.ui.model import job as model_job
 from napari_unet.ui.model.control import Models
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -42,7 +42,7 @@ def filled(folder: Path, model: Model) -> Path:
 @pytest.fixture(autouse=True)
 def _nothing_bundled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the package's own models; `bundled` brings some."""
-    monkeypatch.setattr(jobs, "bundled_models", list)
+    monkeypatch.setattr(model_job, "bundled_models", list)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def bundled(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> Pa
     light, other = (
         save_model(model, tmp_path / f"{name}.safetensors") for name in ("light", "2015")
     )
-    monkeypatch.setattr(jobs, "bundled_models", lambda: [other, light])
+    monkeypatch.setattr(model_job, "bundled_models", lambda: [other, light])
     return light
 
 
@@ -78,7 +78,7 @@ def settle(workbench: Workbench, models: Models, qtbot: QtBot) -> None:
     qtbot.waitUntil(idle)
 
 
-def named(models: Models) -> dict[str, jobs.ModelFile]:
+def named(models: Models) -> dict[str, model_job.ModelFile]:
     return {file.name: file for file in models.library.files}
 
 
@@ -316,7 +316,7 @@ def test_a_failure_is_one_sentence_and_nothing_is_stuck(
 ) -> None:
     workbench.use_device(CPU)
     settle(workbench, models, qtbot)
-    monkeypatch.setattr(jobs, "open_file", lambda _path: failing_job(MemoryError()))
+    monkeypatch.setattr(model_job, "open_file", lambda _path: failing_job(MemoryError()))
     with qtbot.waitSignal(workbench.failed) as failed:
         models.choose(named(models)["cells"])
     settle(workbench, models, qtbot)

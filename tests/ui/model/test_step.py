@@ -22,7 +22,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import HeldOut, TrainRecord
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.library import FOLDER_VARIABLE
-from napari_unet.ui.model import job as jobs
+from napari_unet.ui.model import job as model_job
 from napari_unet.ui.model.control import Models
 from napari_unet.ui.model.description import describe_model, tell_story
 from napari_unet.ui.model.step import ModelStep
@@ -52,7 +52,7 @@ def folder(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> Pat
     save_model(replace(model, task=Task.CLASSES, values=(1, 2)), folder / "kinds.safetensors")
     (folder / "broken.safetensors").write_bytes(b"no model")
     bundled = save_model(model, tmp_path / "light.safetensors")
-    monkeypatch.setattr(jobs, "bundled_models", lambda: [bundled])
+    monkeypatch.setattr(model_job, "bundled_models", lambda: [bundled])
     return folder
 
 
@@ -139,7 +139,7 @@ def test_there_are_three_groups_and_the_bundled_model_is_chosen(step: ModelStep)
 def test_without_bundled_models_a_new_network_is_chosen(
     viewer: ViewerModel, folder: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    monkeypatch.setattr(jobs, "bundled_models", list)
+    monkeypatch.setattr(model_job, "bundled_models", list)
     workbench = Workbench(viewer)
     models = Models(workbench)
     step = ModelStep(workbench, models)

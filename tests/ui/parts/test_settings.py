@@ -19,14 +19,14 @@ from napari_unet.config import (
 )
 from napari_unet.ui.parts.settings import SettingsForm, SettingWords
 from napari_unet.ui.segment.step import OBJECTS, TILING
-from napari_unet.ui.train import settings as words
+from napari_unet.ui.train import settings
 
 FORMS: list[tuple[Any, dict[str, SettingWords]]] = [
-    (TrainConfig(), words.TRAIN),
-    (RECIPES["2015"], words.TRAIN),
-    (AugmentConfig(), words.AUGMENT),
-    (RECIPES["2015"].augment, words.AUGMENT),
-    (NetworkConfig(), words.NETWORK),
+    (TrainConfig(), settings.TRAIN),
+    (RECIPES["2015"], settings.TRAIN),
+    (AugmentConfig(), settings.AUGMENT),
+    (RECIPES["2015"].augment, settings.AUGMENT),
+    (NetworkConfig(), settings.NETWORK),
     (TilingConfig(), TILING),
     (ObjectsConfig(), OBJECTS),
 ]
@@ -77,9 +77,9 @@ def test_every_setting_reaches_the_config(
 @pytest.mark.parametrize(
     ("config", "rows"),
     [
-        (TrainConfig(steps=9), {"seconds": words.SECONDS, **words.TRAIN}),
-        (NetworkConfig(), words.NETWORK),
-        (AugmentConfig(), words.AUGMENT),
+        (TrainConfig(steps=9), {"seconds": settings.SECONDS, **settings.TRAIN}),
+        (NetworkConfig(), settings.NETWORK),
+        (AugmentConfig(), settings.AUGMENT),
         (TilingConfig(), TILING),
         (ObjectsConfig(), OBJECTS),
     ],
@@ -106,7 +106,7 @@ def test_zero_is_none_where_a_setting_may_be_none(qtbot: QtBot) -> None:
 
 
 def test_choices_are_called_as_in_the_files(qtbot: QtBot) -> None:
-    field = SettingsForm(TrainConfig(), words.TRAIN)._widgets["optimiser"]
+    field = SettingsForm(TrainConfig(), settings.TRAIN)._widgets["optimiser"]
     assert [field.native.itemText(n) for n in range(field.native.count())] == ["sgd", "adam"]
 
 
@@ -120,7 +120,7 @@ def test_no_size_of_ones_own_is_shown_as_auto(qtbot: QtBot) -> None:
 
 
 def test_another_recipe_becomes_the_defaults(qtbot: QtBot) -> None:
-    form = SettingsForm(TrainConfig(), words.TRAIN)
+    form = SettingsForm(TrainConfig(), settings.TRAIN)
     form.set_value(RECIPES["2015"])
     form._widgets["patch"].value = 64
     form.restore()
@@ -128,7 +128,7 @@ def test_another_recipe_becomes_the_defaults(qtbot: QtBot) -> None:
 
 
 def test_no_reduction_of_ones_own_is_shown_as_auto(qtbot: QtBot) -> None:
-    form = SettingsForm(TrainConfig(), words.TRAIN)
+    form = SettingsForm(TrainConfig(), settings.TRAIN)
     field = form._widgets["reduction"]
     assert field.native.text() == "auto"
     field.value = 3

@@ -29,7 +29,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.runner import JobState
-from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.segment import job as segment_job
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from tests.ui.conftest import CPU
@@ -41,23 +41,23 @@ class FakeEngine:
     """Segments whole planes with one object each; remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[segmenting.Turn] = []
+        self.asked: list[segment_job.Turn] = []
         self.planes_before_stop: int | None = None  # None: all
         self.error: Exception | None = None
         self.hold = False  # after the first plane, until it is stopped
 
-    def __call__(self, turns: Sequence[segmenting.Turn]) -> Callable[[Stop], Iterator[object]]:
+    def __call__(self, turns: Sequence[segment_job.Turn]) -> Callable[[Stop], Iterator[object]]:
         self.asked += turns
         return lambda stop: self._run(turns, stop)
 
-    def _run(self, turns: Sequence[segmenting.Turn], stop: Stop) -> Iterator[object]:
+    def _run(self, turns: Sequence[segment_job.Turn], stop: Stop) -> Iterator[object]:
         for number, turn in enumerate(turns):
             if self.error:
                 raise self.error
             turn.sink.prepare()
             wanted = turn.numbers if turn.numbers is not None else range(turn.planes.count)
             todo = [plane for plane in wanted if plane not in turn.resume.finished]
-            yield segmenting.TurnStarted(number)
+            yield segment_job.TurnStarted(number)
             yield SegmentStarted("CPU", tuple(todo), len(todo), 64)
             _wait_for_layers(turn)
             done = []
@@ -77,7 +77,7 @@ class FakeEngine:
             reason = FinishReason.COMPLETED if all_done else FinishReason.STOPPED
             yield SegmentDone(reason, tuple(done), 1.0)
 
-    def _values(self, turn: segmenting.Turn, number: int) -> Any:
+    def _values(self, turn: segment_job.Turn, number: int) -> Any:
         shape = turn.planes.shape
         if turn.kind is OutputKind.PROBABILITIES:
             channels = 1 if turn.model.task is Task.OBJECTS else len(turn.model.values)
@@ -86,11 +86,11 @@ class FakeEngine:
         return np.full(shape, number, dtype)
 
 
-def _labels(turn: segmenting.Turn, values: Any) -> RunLabels | None:
+def _labels(turn: segment_job.Turn, values: Any) -> RunLabels | None:
     return RunLabels.of(values) if turn.kind is OutputKind.LABELS else None
 
 
-def _wait_for_layers(turn: segmenting.Turn) -> None:
+def _wait_for_layers(turn: segment_job.Turn) -> None:
     """Let a worker not end while a layer is made: both catch warnings, which threads share."""
     until = time.monotonic() + 1
     while not getattr(turn.sink, "layers", ()) and time.monotonic() < until:
@@ -100,7 +100,7 @@ def _wait_for_layers(turn: segmenting.Turn) -> None:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     engine = FakeEngine()
-    monkeypatch.setattr(segmenting, "segment_images", engine)
+    monkeypatch.setattr(segment_job, "segment_images", engine)
     return engine
 
 

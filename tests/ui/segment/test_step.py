@@ -20,7 +20,7 @@ from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import FinishReason, PlaneDone, SegmentDone, SegmentStarted, Stop
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.stack.run_labels import RunLabels
-from napari_unet.ui.segment import job as segmenting
+from napari_unet.ui.segment import job as segment_job
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -31,10 +31,10 @@ class FakeEngine:
     """Finishes the first plane, then waits until it is stopped; or fails."""
 
     def __init__(self) -> None:
-        self.turns: list[segmenting.Turn] = []
+        self.turns: list[segment_job.Turn] = []
         self.error: Exception | None = None
 
-    def __call__(self, turns: Sequence[segmenting.Turn]) -> Callable[[Stop], Iterator[object]]:
+    def __call__(self, turns: Sequence[segment_job.Turn]) -> Callable[[Stop], Iterator[object]]:
         self.turns += turns
         return self._run
 
@@ -43,7 +43,7 @@ class FakeEngine:
         if self.error:
             raise self.error
         turn.sink.prepare()
-        yield segmenting.TurnStarted(0)
+        yield segment_job.TurnStarted(0)
         yield SegmentStarted("CPU", (0, 1, 2), 3, 64)
         yield PlaneDone(0, RunLabels.of(np.ones((64, 48))), 1)
         while not stop():
@@ -54,7 +54,7 @@ class FakeEngine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     engine = FakeEngine()
-    monkeypatch.setattr(segmenting, "segment_images", engine)
+    monkeypatch.setattr(segment_job, "segment_images", engine)
     return engine
 
 

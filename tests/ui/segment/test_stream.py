@@ -1,4 +1,4 @@
-"""Results stream into layers of their own, locked meanwhile, and the view keeps up calmly."""
+"""Results stream into layers of their own, locked meanwhile, and the view keeps up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.ui.layers import arrays
 from napari_unet.ui.layers.throttled_refresh import ThrottledRefresh
 from napari_unet.ui.segment import pyramid
-from napari_unet.ui.segment import stream as streaming
+from napari_unet.ui.segment import stream as stream_module
 from napari_unet.ui.segment.pyramid import Pyramid
 from napari_unet.ui.segment.result import Result
 from napari_unet.ui.segment.stream import ResultStream, can_show_regions, show_region
@@ -506,7 +506,7 @@ def test_where_regions_cannot_be_shown_the_layer_is_refreshed(
 def test_a_finished_plane_is_shown_in_bands(
     result: Result, stream: ResultStream, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "_AT_ONCE", 16 * 48)
+    monkeypatch.setattr(stream_module, "_AT_ONCE", 16 * 48)
     (layer,) = result.layers
     assert isinstance(layer, Labels)
     shown = told_to_the_graphics_card(layer)

@@ -33,7 +33,7 @@ from napari_unet.engine.network.record import HeldOut, TrainRecord
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.runner import Job, JobEnd, JobState
-from napari_unet.ui.train import job as jobs
+from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from tests.ui.conftest import CPU, endless_job, failing_job, job_of
@@ -77,7 +77,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
             settings.update(live=live)
             return job
 
-        monkeypatch.setattr(jobs, "train_on_labels", fake)
+        monkeypatch.setattr(train_job, "train_on_labels", fake)
         return planes, settings
 
     return install

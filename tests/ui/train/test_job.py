@@ -1,4 +1,4 @@
-"""The training job keeps what it has trained, and its events are told in calm lines."""
+"""The training job keeps what it has trained, and its events are told in words."""
 
 from __future__ import annotations
 

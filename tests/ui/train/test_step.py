@@ -41,7 +41,7 @@ from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.parts.settings import SettingWords
 from napari_unet.ui.runner import Job, JobState
-from napari_unet.ui.train import job as jobs
+from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train import settings as words
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.step import TrainStep
@@ -87,7 +87,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
             settings.update(live=live)
             return job
 
-        monkeypatch.setattr(jobs, "train_on_labels", fake)
+        monkeypatch.setattr(train_job, "train_on_labels", fake)
         return settings
 
     return install

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.config import Task, Unpainted
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import Stop
 from napari_unet.engine.stack import ArrayPlanes
-from napari_unet.ui.progress import Progress, count
+from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import Job
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined
 from qtpy.QtGui import QGuiApplication
 
 from napari_unet.config import Task, Unpainted
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.correct.take_over import (
@@ -25,7 +26,6 @@ from napari_unet.ui.correct.take_over import (
 from napari_unet.ui.layers.added import Purpose, purpose
 from napari_unet.ui.layers.geometry import focus, full_resolution
 from napari_unet.ui.layers.new_labels import new_labels
-from napari_unet.ui.progress import count
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Workbench

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import Stop
 from napari_unet.engine.stack import ArrayPlanes, bands
 from napari_unet.io.stack import Layout
 from napari_unet.io.unfinished import tell_unfinished
-from napari_unet.ui.progress import Progress, count
+from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import Job
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import create_worker
 
 from napari_unet.config import Task, Unpainted
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError
 from napari_unet.ui.image.channels import ChannelList
 from napari_unet.ui.layers.added import purpose
@@ -21,7 +22,6 @@ from napari_unet.ui.layers.inputs import image_planes, why_no_image, why_not_cha
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.pickers import LayerPicker
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.progress import count
 from napari_unet.ui.workbench import Workbench
 
 __all__ = ["ImageStep", "describe_images"]

@@ -41,14 +41,9 @@ class Painting(QObject):
         self._follow()
 
     @property
-    def count(self) -> PaintCount | None:
-        """What is painted; None while it is being counted for the first time."""
-        return self._counter.latest if self._counter else None
-
-    @property
     def classes(self) -> int:
         """Number of classes: painted, named or added; at least 2."""
-        labels, count = self._workbench.choices.labels, self.count
+        labels, count = self._workbench.choices.labels, self._workbench.painted
         named = max(class_names(labels), default=0) if labels is not None else 0
         painted = count.largest if count else 0
         return min(max(_FEWEST_CLASSES, self._added, named, painted), MAX_CLASSES)
@@ -104,7 +99,7 @@ class Painting(QObject):
         """Take the brush, with a number that is not in use yet, as soon as that is known."""
         if self._workbench.choices.task is not Task.OBJECTS or self._counter is None:
             return
-        self._wants_next = self.count is None
+        self._wants_next = self._workbench.painted is None
         if not self._wants_next:
             self.paint(max(self._scheme.first, self._counter.largest + 1))
 

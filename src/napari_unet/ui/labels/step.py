@@ -9,6 +9,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
 from napari_unet.config import Task, Unpainted
+from napari_unet.engine.counts import count as several
 from napari_unet.ui.labels import keys
 from napari_unet.ui.labels.control import Painting
 from napari_unet.ui.labels.legend import Legend, entries
@@ -22,7 +23,6 @@ from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import lines as tooltip
-from napari_unet.ui.progress import count as several
 from napari_unet.ui.workbench import Choices, Workbench
 
 __all__ = ["LabelsStep", "describe_paint"]
@@ -156,16 +156,14 @@ class LabelsStep(Step):
         return f"Keys: {' · '.join(bound)}" if bound else ""
 
     def _status(self) -> str:
-        choices, painting = self.workbench.choices, self.painting
+        choices, painted = self.workbench.choices, self.workbench.painted
         if not choices.images:
             return "Open an image first."
         reason = why_no_labels(choices.labels, choices.images)
         if reason is not None:
             return reason
         assert choices.labels is not None
-        lines = [
-            describe_paint(painting.count, choices.task, choices.unpainted, self.workbench.held_out)
-        ]
+        lines = [describe_paint(painted, choices.task, choices.unpainted, self.workbench.held_out)]
         if choices.model is not None and choices.model.task != choices.task:
             lines.append(
                 f"The model segments {choices.model.task}; training teaches it {choices.task}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_unet.config import Task
-from napari_unet.ui.progress import count
+from napari_unet.engine.counts import count
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.engine.counts import count
 from napari_unet.engine.events import PlaneDone, Resume
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
-from napari_unet.ui.progress import count, duration
+from napari_unet.ui.progress import duration
 from napari_unet.ui.segment.result import Result
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
 from napari_unet.config import PRESETS, NetworkConfig, OutputKind, preset_of
+from napari_unet.engine.counts import count
 from napari_unet.ui.layers.geometry import spatial_shape
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.folded import FoldedSettings
@@ -16,7 +17,6 @@ from napari_unet.ui.parts.settings import SettingsForm, narrow_form
 from napari_unet.ui.parts.settings import SettingWords as Words
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import Text
-from napari_unet.ui.progress import count
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.workbench import CurrentModel, Workbench

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import (
     Corrected,
@@ -25,7 +26,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.stack import Planes
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.library import model_path
-from napari_unet.ui.progress import Progress, count, duration, time_left
+from napari_unet.ui.progress import Progress, duration, time_left
 from napari_unet.ui.runner import Awaited, Job
 
 if TYPE_CHECKING:
