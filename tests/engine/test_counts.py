@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_unet.engine.counts import count
+from napari_unet.engine.counts import count, shape_text
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,7 @@ from napari_unet.engine.counts import count
 )
 def test_numbers_of_things_are_right(number: int, thing: str, text: str) -> None:
     assert count(number, thing) == text
+
+
+def test_a_shape_is_told_with_times_signs() -> None:
+    assert [shape_text(shape) for shape in ((3, 512, 696), [7])] == ["3×512×696", "7"]

@@ -1,8 +1,8 @@
-"""Numbers of things in words, for all that people read."""
+"""Numbers and shapes in words, for all that people read."""
 
 from __future__ import annotations
 
-__all__ = ["count"]
+from collections.abc import Iterable
 
 _IRREGULAR = {"axis": "axes"}
 
@@ -13,6 +13,11 @@ def count(number: int, thing: str) -> str:
     The last word of `thing` is put into the plural, unless it is one of them.
     """
     return f"{number:,} {thing if number == 1 else _plural(thing)}"
+
+
+def shape_text(shape: Iterable[int]) -> str:
+    """Return "3×512×696" for (3, 512, 696)."""
+    return "×".join(map(str, shape))
 
 
 def _plural(thing: str) -> str:

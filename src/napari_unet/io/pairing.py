@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.io.images import open_image
 from napari_unet.io.names import pair_names, pair_numbers, plane_number
@@ -290,13 +291,9 @@ def _other_shape(path: Path, labels: ImageStack, expected: Layout) -> LabelsErro
     if labels.array.shape[-2:] == expected.plane_shape:
         cure += ", or say with --planes to which planes they belong"
     return LabelsError(
-        f"The labels '{path}' are {_times(labels.array.shape)} but the image is "
-        f"{_times(expected.shape)}; give labels that were painted on this image, or {cure}."
+        f"The labels '{path}' are {shape_text(labels.array.shape)} but the image is "
+        f"{shape_text(expected.shape)}; give labels that were painted on this image, or {cure}."
     )
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))
 
 
 def _whole_numbers(values: npt.NDArray[Any], where: str) -> npt.NDArray[np.int32]:

@@ -13,6 +13,7 @@ import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError, ImageError
 from napari_unet.io.axes import name_axes
 from napari_unet.io.channel import Channel
@@ -128,8 +129,8 @@ def open_plane(path: Path) -> ImageStack:
             array, axes = array.take(0, axes.index(axis)), axes.replace(axis, "")
     if axes not in ("YX", "YXS", "CYX"):
         raise ImageError(
-            f"'{path}' holds a stack ({_times(stack.array.shape)}), but a folder is read as one "
-            "plane per file; open that file itself, or keep only single planes in the folder."
+            f"'{path}' holds a stack ({shape_text(stack.array.shape)}), but a folder is read as "
+            "one plane per file; open that file itself, or keep only single planes in the folder."
         )
     return replace(stack, array=array, axes=axes)
 
@@ -177,10 +178,6 @@ def _check_alike(stack: ImageStack, file: Path, first: ImageStack, first_file: P
     if (stack.array.shape, stack.array.dtype) != (first.array.shape, first.array.dtype):
         raise ImageError(
             f"The planes of a folder must be alike, but '{file}' is "
-            f"{_times(stack.array.shape)} {stack.array.dtype} and '{first_file.name}' is "
-            f"{_times(first.array.shape)} {first.array.dtype}; put them into different folders."
+            f"{shape_text(stack.array.shape)} {stack.array.dtype} and '{first_file.name}' is "
+            f"{shape_text(first.array.shape)} {first.array.dtype}; put them into different folders."
         )
-
-
-def _times(shape: Sequence[int]) -> str:
-    return "×".join(map(str, shape))

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import ParseError
 
 import tifffile
 
+from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError, ImageError
 from napari_unet.io.axes import in_reading_order, name_axes
 from napari_unet.io.channel import BLACK, Channel, fitting_channels
@@ -132,7 +133,7 @@ def _only_image(
     may_be_parts = first.kind in _WORDLESS_KINDS or (first.kind == "ome" and is_frame)
     alike = may_be_parts and all(_look(other) == _look(first) for other in others)
     if others and not alike and first.kind in COMMON_KINDS:
-        shapes = ", ".join("×".join(map(str, s.shape)) for s in (first, *others)[:3])
+        shapes = ", ".join(shape_text(s.shape) for s in (first, *others)[:3])
         raise ImageError(
             f"'{path}' holds {len(others) + 1} images ({shapes}{', …' * (len(others) > 2)}); save "
             "the one that you want as a file of its own."

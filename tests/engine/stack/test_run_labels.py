@@ -20,10 +20,10 @@ from napari_unet.engine.objects import finishing
 from napari_unet.engine.objects.components import find_objects
 from napari_unet.engine.objects.decoder import ObjectDecoder, cut_objects
 from napari_unet.engine.objects.label_overlaps import count_overlaps, count_run_overlaps
-from napari_unet.engine.stack import run_labels
+from napari_unet.engine.stack import tiles
 from napari_unet.engine.stack.bitmap import Bitmap
-from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels, bands
-from napari_unet.engine.stack.tiles import cut_plane
+from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
+from napari_unet.engine.stack.tiles import bands, cut_plane
 
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -74,7 +74,7 @@ def test_every_label_gets_another_and_its_box(plane: Labels) -> None:
 def test_overlaps_of_runs_are_those_of_pixels(plane: Labels, at_once: int, random: Any) -> None:
     other = np.array([random.choice([0, 1, 2, 9]) for _ in plane.flat]).reshape(plane.shape)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_labels, "_AT_ONCE", at_once)
+        patch.setattr(tiles, "_AT_ONCE", at_once)
         of_runs = count_run_overlaps(RunLabels.of(plane), RunLabels.of(other))
     of_pixels = count_overlaps(plane, other, (plane > 0) | (other > 0))
     for found, expected in ((of_runs, of_pixels),):
@@ -144,7 +144,7 @@ def test_cutting_in_a_moving_window_is_cutting_at_once(
     expected, count = cut_objects(mask, config)
     monkeypatch.setattr(finishing, "_WINDOW", 60 * 70)
     monkeypatch.setattr(finishing, "_BAND", 7 * 70)
-    monkeypatch.setattr(run_labels, "_AT_ONCE", 7 * 70)
+    monkeypatch.setattr(tiles, "_AT_ONCE", 7 * 70)
     found, found_count = cut_objects(mask, config)
     np.testing.assert_array_equal(found, expected)
     assert found_count == count > 40
@@ -164,7 +164,7 @@ def test_objects_taller_than_the_window_stay_whole(monkeypatch: pytest.MonkeyPat
 def test_a_large_plane_of_objects_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finishing, "_WINDOW", 1 << 19)
     monkeypatch.setattr(finishing, "_BAND", 1 << 17)
-    monkeypatch.setattr(run_labels, "_AT_ONCE", 1 << 18)
+    monkeypatch.setattr(tiles, "_AT_ONCE", 1 << 18)
     height = width = 4000
     decoder = ObjectDecoder((height, width), ObjectsConfig(neck=0))
     y, x = np.mgrid[:500, :500]

@@ -15,6 +15,7 @@ from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.stack.tiles import (
     Span,
     Tile,
+    bands,
     cut_axis,
     cut_plane,
     nearest_first,
@@ -122,3 +123,8 @@ def test_tiles_come_nearest_to_the_pixel_first() -> None:
 def test_the_geometry_needs_no_torch() -> None:
     code = "import sys, napari_unet.engine.stack.tiles; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_bands_hold_each_row_once_from_the_first_one_on() -> None:
+    assert list(bands((7, 10), 30, first=4)) == [slice(4, 7), slice(7, 10), slice(10, 11)]
+    assert list(bands((2, 10), 3)) == [slice(0, 1), slice(1, 2)]  # at least one row

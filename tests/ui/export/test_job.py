@@ -78,7 +78,7 @@ class Watched:
 def test_no_plane_is_read_whole_if_it_is_large(
     array: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_unet.engine.stack.run_labels._AT_ONCE", 60)  # pixels: five rows
+    monkeypatch.setattr("napari_unet.engine.stack.tiles._AT_ONCE", 60)  # pixels: five rows
     exported, saved = Watched(array), Watched(array)
     told = list(export_files([Export(tmp_path / "a.tif", (exported,), LAYOUT)])(never))
     write_labels_layer(str(tmp_path / "b.tif"), saved, {})

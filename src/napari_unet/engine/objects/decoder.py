@@ -15,8 +15,8 @@ from napari_unet.engine.objects.finishing import finish_objects
 from napari_unet.engine.paint.smallest import smallest_object
 from napari_unet.engine.stack.bitmap import Bitmap
 from napari_unet.engine.stack.renumber import renumber
-from napari_unet.engine.stack.run_labels import RunLabels, bands
-from napari_unet.engine.stack.tiles import Span, Tile
+from napari_unet.engine.stack.run_labels import RunLabels
+from napari_unet.engine.stack.tiles import Span, Tile, bands
 
 __all__ = ["MAX_OBJECTS", "ObjectDecoder", "cut_objects"]
 

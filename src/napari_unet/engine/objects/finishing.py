@@ -11,8 +11,8 @@ from napari_unet.config import ObjectsConfig
 from napari_unet.engine.objects.necks import cut_necks
 from napari_unet.engine.paint.separation import give_back, reach_of_giving
 from napari_unet.engine.stack.parallel_map import side_by_side
-from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels, bands
-from napari_unet.engine.stack.tiles import Tile
+from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
+from napari_unet.engine.stack.tiles import Tile, bands
 
 __all__ = ["finish_objects"]
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from napari_unet.engine.errors import LabelsError
-from napari_unet.engine.stack.run_labels import RunLabels, bands
+from napari_unet.engine.stack.run_labels import RunLabels
+from napari_unet.engine.stack.tiles import bands
 
 __all__ = [
     "Overlaps",

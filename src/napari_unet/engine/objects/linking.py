@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_unet.engine.events import PlaneDone, Resume
 from napari_unet.engine.objects.label_overlaps import Overlaps, count_run_overlaps
-from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels, bands
+from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
+from napari_unet.engine.stack.tiles import bands
 
 __all__ = ["REACH", "PlaneLinker", "find_partners", "link", "read_finished"]
 

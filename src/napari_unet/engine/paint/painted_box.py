@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.tiles import bands
 
-__all__ = ["PaintedBox", "find_painted_box", "painted_boxes"]
-
-_BAND = 1 << 22  # pixels looked at in one go when searching a plane for paint
 _MAX_LABEL = 2**31 - 1
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -62,11 +60,9 @@ def find_painted_box(labels: Planes, number: int) -> PaintedBox | None:
     height, width = labels.shape
     rows = np.zeros(height, dtype=bool)
     columns = np.zeros(width, dtype=bool)
-    rows_at_once = max(1, _BAND // width)
-    for top in range(0, height, rows_at_once):
-        band = labels.read(number, slice(top, min(top + rows_at_once, height)), slice(0, width))
-        is_painted = band[0] != 0
-        rows[top : top + rows_at_once] = is_painted.any(axis=1)
+    for band in bands(labels.shape):
+        is_painted = labels.read(number, band, slice(0, width))[0] != 0
+        rows[band] = is_painted.any(axis=1)
         columns |= is_painted.any(axis=0)
     if not (rows.any() and columns.any()):
         return None

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import MAX_CLASSES, Task, TrainConfig
-from napari_unet.engine.counts import count
+from napari_unet.engine.counts import count, shape_text
 from napari_unet.engine.errors import ImageError, LabelsError, UnetPaintError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.paint.border_weight import border_weights
@@ -261,8 +261,9 @@ def require_labels_of(planes: Planes, labels: Planes) -> None:
     """
     if (labels.count, *labels.shape) != (planes.count, *planes.shape):
         raise LabelsError(
-            f"The labels have {count(labels.count, 'plane')} of {_size(labels)} px, but the image "
-            f"has {planes.count} of {_size(planes)} px; use a labels layer made for this image."
+            f"The labels have {count(labels.count, 'plane')} of {shape_text(labels.shape)} px, but "
+            f"the image has {planes.count} of {shape_text(planes.shape)} px; use a labels layer "
+            "made for this image."
         )
 
 
@@ -292,10 +293,6 @@ def _recoded(one: _Prepared, before: tuple[int, ...], after: tuple[int, ...]) ->
         recode(array, before, after) for array in (one.plane.painted, one.plane.classes)
     )
     return replace(one, plane=replace(one.plane, painted=painted, classes=classes))
-
-
-def _size(planes: Planes) -> str:
-    return f"{planes.shape[0]}×{planes.shape[1]}"
 
 
 def _image_around(

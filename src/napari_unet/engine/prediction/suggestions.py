@@ -11,8 +11,6 @@ import numpy.typing as npt
 from scipy.special import entr
 
 from napari_unet.config import Unpainted
-from napari_unet.engine.counts import count as several
-from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import (
     Place,
     PlaceLookedAt,
@@ -24,6 +22,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network.device import DeviceChoice, engine_errors
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
+from napari_unet.engine.paint.painted_planes import require_labels_of
 from napari_unet.engine.prediction.decode import Probabilities
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.planes import Planes
@@ -98,12 +97,8 @@ def suggest(
     that are spread over them, the same ones each time. A network can be sure and wrong; such
     places are not found.
     """
-    if labels is not None and (labels.count, labels.shape) != (planes.count, planes.shape):
-        raise LabelsError(
-            f"The labels have {several(labels.count, 'plane')} of "
-            f"{labels.shape[0]}×{labels.shape[1]} px, but the image has {planes.count} of "
-            f"{planes.shape[0]}×{planes.shape[1]} px; use a labels layer made for this image."
-        )
+    if labels is not None:
+        require_labels_of(planes, labels)
     predictor = Predictor(model, planes, device)
     regions = _regions(planes, 0 if focus is None else focus[0])
     side = predictor.tile_side  # on a GPU it asks for the free memory: once

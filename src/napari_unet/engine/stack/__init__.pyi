@@ -5,6 +5,6 @@ from .planes import ChannelPlanes as ChannelPlanes
 from .planes import ColourPlanes as ColourPlanes
 from .planes import Planes as Planes
 from .run_labels import RunLabels as RunLabels
-from .run_labels import bands as bands
 from .tiles import Tile as Tile
+from .tiles import bands as bands
 from .tiles import cut_plane as cut_plane

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.tiles import bands
 
 __all__ = ["GreyRange", "measure_ranges"]
 
@@ -25,7 +26,6 @@ _SAMPLES = 1 << 21  # of the stack and each channel, shared out among its planes
 _MOST_SAMPLES = 1 << 18  # of one plane
 _READ = 1 << 26  # pixels read of the stack: what is sparse is only found where one looks
 _FEWEST_READ = 1 << 18  # pixels read of a plane, however many there are
-_BAND = 1 << 22  # pixels in memory at once
 _BANDS = 8  # of rows, where a plane is not read whole: each one may cost the reading of a tile row
 
 _TAIL = 0.5  # per cent that lie beyond either end of the range
@@ -111,7 +111,7 @@ def _measure_plane(planes: Planes, plane: int, looked_at: int, name: str) -> lis
     """Measure the channels of a plane, of which as much is looked at as of the others."""
     step = max(1, math.isqrt(math.prod(planes.shape) // min(_MOST_SAMPLES, _SAMPLES // looked_at)))
     parts, extremes = [], []
-    for rows in _bands(planes.shape, max(_FEWEST_READ, _READ // looked_at)):
+    for rows in _spread(planes.shape, max(_FEWEST_READ, _READ // looked_at)):
         read = planes.read(plane, rows, slice(0, planes.shape[1]))
         if read.dtype.kind == "f" and not np.isfinite(read).all():
             raise ImageError(
@@ -135,16 +135,14 @@ def _measure_plane(planes: Planes, plane: int, looked_at: int, name: str) -> lis
     return found
 
 
-def _bands(shape: tuple[int, int], wanted: int) -> Iterator[slice]:
+def _spread(shape: tuple[int, int], wanted: int) -> Iterator[slice]:
     """Yield bands of rows: the whole plane, or as many pixels as wanted, spread over it."""
     height, width = shape
     rows = math.ceil(wanted / width / _BANDS)
     starts = [0] if rows * _BANDS >= height else np.linspace(0, height - rows, _BANDS).astype(int)
     rows = height if rows * _BANDS >= height else rows
-    at_once = max(1, _BAND // width)
     for start in map(int, starts):
-        for top in range(start, start + rows, at_once):
-            yield slice(top, min(top + at_once, start + rows))
+        yield from bands((rows, width), first=start)
 
 
 def _sample(read: npt.NDArray[Any], step: int) -> tuple[_Array, ...]:

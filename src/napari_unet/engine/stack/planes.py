@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.engine.counts import count, shape_text
 from napari_unet.engine.errors import FileError, ImageError, UnetPaintError
 
 __all__ = ["ArrayPlanes", "ChannelPlanes", "ColourPlanes", "Planes"]
@@ -246,5 +247,4 @@ class ChannelPlanes:
 def _size(planes: Planes) -> str:
     """Return "84 planes of 512×696 px", and the series that they form if there are several."""
     series = f" in series of {planes.run}" if planes.run < planes.count else ""
-    height, width = planes.shape
-    return f"{planes.count} plane{'s' * (planes.count != 1)}{series} of {height}×{width} px"
+    return f"{count(planes.count, 'plane')}{series} of {shape_text(planes.shape)} px"

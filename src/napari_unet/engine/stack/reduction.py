@@ -17,9 +17,7 @@ import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig, TrainConfig, Unpainted
 from napari_unet.engine.stack.planes import Planes
-from napari_unet.engine.stack.tiles import Span, Tile, read_mirrored
-
-__all__ = ["ReducedLabels", "ReducedPlanes", "Reduction"]
+from napari_unet.engine.stack.tiles import Span, Tile, bands, read_mirrored
 
 _BAND = 1 << 22  # pixels of the plane in memory at once
 
@@ -85,8 +83,8 @@ class Reduction:
 
     def bands(self, y: slice, x: slice) -> list[slice]:
         """Cut rows of blocks into bands of about 2^22 pixels, and at least one row."""
-        rows = max(1, _BAND // (self.factor**2 * max(1, x.stop - x.start)))
-        return [slice(top, min(top + rows, y.stop)) for top in range(y.start, y.stop, rows)]
+        shape = y.stop - y.start, x.stop - x.start
+        return list(bands(shape, _BAND // self.factor**2, first=y.start))
 
     def covered(self, y: slice, x: slice) -> Tile:
         """Return the pixels of these blocks; some may lie beyond the plane."""
@@ -119,8 +117,8 @@ class ReducedPlanes:
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the means of the blocks as (C, y, x); NaN and infinite values stay such."""
-        bands = self._reduction.bands(y, x)
-        return np.concatenate([self._means(plane, band, x) for band in bands], axis=1)
+        parts = [self._means(plane, band, x) for band in self._reduction.bands(y, x)]
+        return np.concatenate(parts, axis=1)
 
     def _means(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         region = read_mirrored(self._planes, plane, self._reduction.covered(y, x))
@@ -159,8 +157,8 @@ class ReducedLabels:
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the labels of the blocks as (1, y, x), in the stored type."""
-        bands = self._reduction.bands(y, x)
-        return np.concatenate([self._voted(plane, band, x) for band in bands], axis=1)
+        parts = [self._voted(plane, band, x) for band in self._reduction.bands(y, x)]
+        return np.concatenate(parts, axis=1)
 
     def _voted(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         covered = self._reduction.covered(y, x)

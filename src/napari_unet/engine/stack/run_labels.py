@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LabelCollector", "RunLabels", "bands"]
+from napari_unet.engine.stack.tiles import bands
 
-_AT_ONCE = 1 << 22  # pixels of a plane that are spread out at once: 16 MB of int32
 _RUNS_AT_ONCE = 1 << 17
 
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
-
-
-def bands(shape: tuple[int, int], pixels: int | None = None) -> Iterator[slice]:
-    """Yield the rows of a plane (Y, X), from the top, as many at once as have so many pixels.
-
-    None: as many as are spread out at once.
-    """
-    height, width = shape
-    rows = max(1, (pixels or _AT_ONCE) // width)
-    for top in range(0, height, rows):
-        yield slice(top, min(top + rows, height))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Overlap-tile geometry, per axis and as their product, and mirror padding.
+"""Overlap-tile geometry, per axis and as their product, mirror padding, and bands of rows.
 
 A tile is predicted from a larger input: its own pixels and a margin of context on each side.
 Context beyond the image is the mirrored image (section 3 and fig. 2 of the U-Net paper). Valid
@@ -9,7 +9,7 @@ a multiple of the network's stride, so every tile starts at such a multiple.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from napari_unet.engine.stack.planes import Planes
 
-__all__ = ["Span", "Tile", "cut_axis", "cut_plane", "nearest_first", "read_mirrored", "round_up"]
+_AT_ONCE = 1 << 22  # pixels of a plane that are in memory at once: 16 MB of int32
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,24 @@ def cut_plane(shape: tuple[int, int], tile: int, step: int) -> list[Tile]:
     height, width = shape
     columns = cut_axis(width, tile, step)
     return [Tile(y, x) for y in cut_axis(height, tile, step) for x in columns]
+
+
+def bands(shape: tuple[int, int], pixels: int | None = None, *, first: int = 0) -> Iterator[slice]:
+    """Yield bands of rows, from the top.
+
+    Parameters
+    ----------
+    shape
+        Rows, and their width in pixels.
+    pixels
+        About so many are in a band, but at least one row; None: 2^22.
+    first
+        Number of the first row.
+    """
+    height, width = shape
+    rows = max(1, (pixels or _AT_ONCE) // width)
+    for top in range(first, first + height, rows):
+        yield slice(top, min(top + rows, first + height))
 
 
 def nearest_first(tiles: Iterable[Tile], y: int, x: int) -> list[Tile]:

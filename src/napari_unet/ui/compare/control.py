@@ -6,6 +6,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import Unpainted
+from napari_unet.engine.counts import shape_text
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.compare import job
 from napari_unet.ui.compare.mistakes_layer import MistakesLayer, blank_mistakes
@@ -41,8 +42,8 @@ class Comparing(QObject):
         have, want = long_shape(result), long_shape(truth)
         if have != want:
             return (
-                f"'{result.name}' has {_by(have)} pixels, but '{truth.name}' has {_by(want)}; "
-                "choose layers of one size."
+                f"'{result.name}' has {shape_text(have)} pixels, but '{truth.name}' has "
+                f"{shape_text(want)}; choose layers of one size."
             )
         if has_other_order(result, truth):
             return (
@@ -96,7 +97,3 @@ class Comparing(QObject):
             case job.CompareDone():
                 self._workbench.progressed.emit(Progress(job.tell_end(event), 1))
                 self.compared.emit(event)
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))

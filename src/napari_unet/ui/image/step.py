@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import create_worker
 
 from napari_unet.config import Task, Unpainted
-from napari_unet.engine.counts import count
+from napari_unet.engine.counts import count, shape_text
 from napari_unet.engine.errors import EngineError
 from napari_unet.ui.image.channels import ChannelList
 from napari_unet.ui.layers.added import purpose
@@ -129,8 +129,7 @@ class ImageStep(Step):
 def describe_images(images: Sequence[Image]) -> str:
     """Return "84 planes · 512×512 · uint8 · 0.19 µm/px"; images that can be used."""
     planes = image_planes(images)
-    height, width = planes.shape
-    facts = [count(planes.count, "plane"), f"{height}×{width}"]
+    facts = [count(planes.count, "plane"), shape_text(planes.shape)]
     if images[0].rgb:
         facts.append(f"RGB as {planes.channels} channels")
     elif planes.channels > 1:

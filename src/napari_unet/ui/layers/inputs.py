@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.engine.counts import count
+from napari_unet.engine.counts import count, shape_text
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.stack import ArrayPlanes, ChannelPlanes, ColourPlanes, Planes
 from napari_unet.io.stack import followed_axes
@@ -104,7 +104,8 @@ def why_not_channels(first: Image, other: Image) -> str | None:
             return f"'{image.name}' is an RGB image, which has its own three channels."
     have, want = spatial_shape(other), spatial_shape(first)
     if have != want:
-        return f"'{other.name}' has {_by(have)} pixels, but '{first.name}' has {_by(want)}."
+        sizes = shape_text(have), shape_text(want)
+        return f"'{other.name}' has {sizes[0]} pixels, but '{first.name}' has {sizes[1]}."
     if not same_placement(other, first):
         return f"'{other.name}' lies elsewhere than '{first.name}'."
     return None
@@ -128,8 +129,8 @@ def _why_no_fit(labels: Labels, image: Layer) -> str | None:
         )
     if have != want:
         return (
-            f"'{labels.name}' has {_by(have)} pixels, but '{image.name}' has {_by(want)}. "
-            "Choose the image that they were painted on, or press New labels."
+            f"'{labels.name}' has {shape_text(have)} pixels, but '{image.name}' has "
+            f"{shape_text(want)}. Choose the image that they were painted on, or press New labels."
         )
     if has_other_order(labels, image):
         return (
@@ -162,7 +163,3 @@ class _FinishedPlanes(ArrayPlanes):
 def _planes(image: Image) -> Planes:
     kind = ColourPlanes if image.rgb else ArrayPlanes
     return kind(full_resolution(image), name=image.name, followed=followed_axes(layer_axes(image)))
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))

@@ -15,6 +15,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.stack import ArrayPlanes
+from napari_unet.engine.stack import bands as engine_bands
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint_event import painted_planes
 
@@ -152,8 +153,5 @@ def _checksum(planes: ArrayPlanes, plane: int) -> int:
 
 def bands(planes: ArrayPlanes, plane: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """Yield the plane in bands of rows: the first row of each, and its values (y, X)."""
-    height, width = planes.shape
-    rows = max(1, _BAND // width)
-    for start in range(0, height, rows):
-        band = slice(start, min(start + rows, height))
-        yield start, planes.read(plane, band, slice(0, width))[0]
+    for rows in engine_bands(planes.shape, _BAND):
+        yield rows.start, planes.read(plane, rows, slice(0, planes.shape[1]))[0]

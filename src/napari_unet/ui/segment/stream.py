@@ -18,6 +18,7 @@ from napari.layers import Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_unet.engine.events import PlaneDone, TileDone
+from napari_unet.engine.stack import bands
 from napari_unet.ui.layers.added import add_unselected
 from napari_unet.ui.layers.geometry import full_resolution, in_sight
 from napari_unet.ui.layers.throttled_refresh import ThrottledRefresh
@@ -148,13 +149,9 @@ class ResultStream:
             self._refresh.soon()
 
 
-def _bands(position: tuple[int, ...], shape: tuple[int, ...]) -> list[_Region]:
+def _bands(position: tuple[int, ...], shape: tuple[int, int]) -> list[_Region]:
     """Cut a plane into regions that are quick to show."""
-    height, width = shape
-    rows = max(1, _AT_ONCE // width)
-    whole = slice(0, width)
-    starts = range(0, height, rows)
-    return [_Region(position, slice(y, min(y + rows, height)), whole) for y in starts]
+    return [_Region(position, rows, slice(0, shape[1])) for rows in bands(shape, _AT_ONCE)]
 
 
 def _lock(layer: Layer, *, locked: bool) -> None:
