@@ -55,7 +55,7 @@ class Readiness:
         choices, reason = self.choices, self.why_no_labels()
         if reason or self.painted is None:
             return reason
-        return why_not_enough(self.painted, choices.task, choices.unpainted)
+        return why_not_enough(self.painted, choices.scheme)
 
     def why_not_train(self) -> str | None:
         """Train on labels."""

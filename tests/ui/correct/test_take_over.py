@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import LabelsError
+from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.ui.correct import take_over
 from napari_unet.ui.correct.take_over import (
     Overlap,
@@ -34,7 +35,10 @@ def taken(
     prediction: Rows, painted: Rows, task: Task, unpainted: Unpainted, largest: int = 0
 ) -> Any:
     values = to_paint(
-        np.array(prediction), np.array(painted), task=task, unpainted=unpainted, largest=largest
+        np.array(prediction),
+        np.array(painted),
+        scheme=LabelScheme(task, unpainted),
+        largest=largest,
     )
     return values.tolist()
 

@@ -11,9 +11,9 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
+from napari_unet.ui.labels import paint_counter
 from napari_unet.ui.labels.class_names import name_class
 from napari_unet.ui.labels.control import Painting
-from napari_unet.ui.layers import paint_count
 from napari_unet.ui.workbench import Workbench
 
 OBJECTS, CLASSES = Task.OBJECTS, Task.CLASSES
@@ -33,7 +33,7 @@ def painting(
     workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Painting]:
     """Painting that has counted once."""
-    monkeypatch.setattr(paint_count, "_SETTLE_MS", 5)
+    monkeypatch.setattr(paint_counter, "_SETTLE_MS", 5)
     painting = Painting(workbench)
     qtbot.waitUntil(lambda: workbench.painted is not None)
     yield painting
@@ -108,7 +108,7 @@ def test_a_next_object_asked_for_before_the_first_count_waits_for_it(
 ) -> None:  # fmt: skip
     labels.data[2, 3, 3] = 40
     labels.selected_label = 9
-    monkeypatch.setattr(paint_count, "_SETTLE_MS", 5)
+    monkeypatch.setattr(paint_counter, "_SETTLE_MS", 5)
     painting = Painting(workbench)
     painting.paint_next_object()
     assert labels.selected_label == 9

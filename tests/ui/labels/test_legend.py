@@ -14,6 +14,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLineEdit, QPushButton
 
 from napari_unet.config import Task, Unpainted
+from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.ui.labels.class_names import class_names, name_class
 from napari_unet.ui.labels.legend import Legend, entries
 
@@ -25,7 +26,7 @@ IGNORED, BACKGROUND = Unpainted.IGNORED, Unpainted.BACKGROUND
 def legend(qtbot: QtBot, labels: Labels) -> Iterator[Legend]:
     legend = Legend()
     qtbot.addWidget(legend)
-    legend.show_entries(entries(CLASSES, IGNORED, 2), labels)
+    legend.show_entries(entries(LabelScheme(CLASSES, IGNORED), 2), labels)
     yield legend
     legend.release()
 
@@ -67,7 +68,7 @@ def _of(labels: Labels, label: int) -> tuple[int, ...]:
 def test_there_is_a_row_for_each_meaning(
     legend: Legend, labels: Labels, task: Task, unpainted: Unpainted, texts: list[str]
 ) -> None:
-    legend.show_entries(entries(task, unpainted, 3), labels)
+    legend.show_entries(entries(LabelScheme(task, unpainted), 3), labels)
     assert [row.text() for row in _rows(legend)] == texts
 
 
@@ -83,7 +84,7 @@ def test_swatches_follow_the_layers_colours(legend: Legend, labels: Labels) -> N
 def test_the_selected_label_is_highlighted(legend: Legend, labels: Labels) -> None:
     labels.selected_label = 2
     assert [row.isChecked() for row in _rows(legend)] == [False, True]
-    legend.show_entries(entries(OBJECTS, IGNORED, 2), labels)
+    legend.show_entries(entries(LabelScheme(OBJECTS, IGNORED), 2), labels)
     labels.selected_label = 17
     assert [row.isChecked() for row in _rows(legend)] == [False, True]
 
@@ -103,7 +104,7 @@ def test_a_click_paints_with_the_row_and_leaves_the_light_on(
 def test_a_click_on_objects_asks_for_the_next_one(
     legend: Legend, labels: Labels, qtbot: QtBot
 ) -> None:
-    legend.show_entries(entries(OBJECTS, IGNORED, 2), labels)
+    legend.show_entries(entries(LabelScheme(OBJECTS, IGNORED), 2), labels)
     with qtbot.waitSignal(legend.objects_clicked), qtbot.assertNotEmitted(legend.label_clicked):
         _rows(legend)[1].click()
 
@@ -122,17 +123,17 @@ def test_only_classes_can_be_added(legend: Legend, labels: Labels, qtbot: QtBot)
     assert not add.isHidden()
     with qtbot.waitSignal(legend.add_clicked):
         add.click()
-    legend.show_entries(entries(OBJECTS, IGNORED, 2), labels)
+    legend.show_entries(entries(LabelScheme(OBJECTS, IGNORED), 2), labels)
     assert add.isHidden()
 
 
 def test_without_labels_there_is_nothing_to_show(legend: Legend) -> None:
-    legend.show_entries(entries(CLASSES, IGNORED, 2), None)
+    legend.show_entries(entries(LabelScheme(CLASSES, IGNORED), 2), None)
     assert _rows(legend) == []
 
 
 def test_many_classes_do_not_fill_the_window(legend: Legend, labels: Labels) -> None:
-    legend.show_entries(entries(CLASSES, IGNORED, 255), labels)
+    legend.show_entries(entries(LabelScheme(CLASSES, IGNORED), 255), labels)
     assert len(_rows(legend)) == 24
     add = next(b for b in legend.findChildren(QPushButton) if b.text() == "+ Class")
     assert add.isHidden()  # it would not be seen
@@ -141,7 +142,7 @@ def test_many_classes_do_not_fill_the_window(legend: Legend, labels: Labels) -> 
 def test_the_row_of_a_new_class_is_ready_to_be_named(
     legend: Legend, labels: Labels, qtbot: QtBot
 ) -> None:
-    legend.show_entries(entries(CLASSES, IGNORED, 3), labels)
+    legend.show_entries(entries(LabelScheme(CLASSES, IGNORED), 3), labels)
     legend.show()
     legend.edit_name(3)
     assert legend.focusWidget() is _names(legend)[2]

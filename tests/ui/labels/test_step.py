@@ -16,8 +16,10 @@ from pytestqt.qtbot import QtBot
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import HeldOut
+from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.ui.labels import paint_counter
 from napari_unet.ui.labels.step import LabelsStep, describe_paint
-from napari_unet.ui.layers import arrays, paint_count
+from napari_unet.ui.layers import arrays
 from napari_unet.ui.layers.inputs import why_no_labels
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -39,7 +41,7 @@ def workbench(viewer: ViewerModel, image: Image) -> Iterator[Workbench]:
 def step(
     workbench: Workbench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LabelsStep]:
-    monkeypatch.setattr(paint_count, "_SETTLE_MS", 5)
+    monkeypatch.setattr(paint_counter, "_SETTLE_MS", 5)
     step = LabelsStep(workbench)
     workbench.changed.connect(step.refresh)  # as the dock does
     qtbot.addWidget(step)
@@ -96,7 +98,7 @@ def _count(planes: int, numbers: list[int], ones: int = 0, unpainted: int = 9) -
 def test_one_line_says_what_is_painted_and_what_is_missing(
     count: PaintCount | None, task: Task, unpainted: Unpainted, held_out: int | None, line: str
 ) -> None:
-    assert describe_paint(count, task, unpainted, held_out) == line
+    assert describe_paint(count, LabelScheme(task, unpainted), held_out) == line
 
 
 def test_the_line_follows_the_brush(step: LabelsStep, labels: Labels, qtbot: QtBot) -> None:

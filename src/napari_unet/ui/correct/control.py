@@ -11,9 +11,10 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QGuiApplication
 
-from napari_unet.config import Task, Unpainted
+from napari_unet.config import Task
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.correct.take_over import (
     Overlap,
@@ -41,8 +42,7 @@ class _Request(NamedTuple):
     prediction: Labels
     labels: Labels
     overlap: Overlap
-    task: Task
-    unpainted: Unpainted
+    scheme: LabelScheme
 
 
 class Correcting(QObject):
@@ -116,7 +116,7 @@ class Correcting(QObject):
         except UnetPaintError as error:
             self.workbench.fail(error)
             return
-        self._request = _Request(prediction, labels, overlap, chosen.task, chosen.unpainted)
+        self._request = _Request(prediction, labels, overlap, chosen.scheme)
         self.told.emit("")
         self._worker = create_worker(
             _work_out,
@@ -225,7 +225,6 @@ def _work_out(request: _Request) -> Values:
     return to_paint(
         prediction,
         painted,
-        task=request.task,
-        unpainted=request.unpainted,
-        largest=largest_number(request.labels) if request.task is Task.OBJECTS else 0,
+        scheme=request.scheme,
+        largest=largest_number(request.labels) if request.scheme.task is Task.OBJECTS else 0,
     )

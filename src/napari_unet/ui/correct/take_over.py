@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari.layers import Labels
 from skimage.measure import label as label_regions
 
-from napari_unet.config import Task, Unpainted
+from napari_unet.config import Task
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.correct.undo_step import UndoStep
@@ -88,9 +88,7 @@ def _in_pixels_of(
     return np.array(labels.world_to_data(world))[-ndim:]
 
 
-def to_paint(
-    prediction: Values, painted: Values, *, task: Task, unpainted: Unpainted, largest: int
-) -> Values:
+def to_paint(prediction: Values, painted: Values, *, scheme: LabelScheme, largest: int) -> Values:
     """Return what to paint where nothing is painted; 0: leave it unpainted.
 
     Parameters
@@ -99,7 +97,7 @@ def to_paint(
         (y, x), a usual label image: 0 = background; a mask of 0 and 1 is cut into its regions.
     painted
         (y, x), the labels there.
-    task, unpainted
+    scheme
         What the numbers of the labels mean.
     largest
         The largest number in use in the labels.
@@ -111,11 +109,11 @@ def to_paint(
     painted ones, which people have told apart, is left out.
     """
     free = painted == 0
-    if task is Task.CLASSES:
+    if scheme.task is Task.CLASSES:
         return np.where(free, prediction, 0)
     if prediction.max(initial=0) == 1:
         prediction = label_regions(prediction, connectivity=1)
-    first = LabelScheme(task, unpainted).first
+    first = scheme.first
     numbers = _numbers(prediction, painted, first, max(largest + 1, first))
     numbers[0] = first - 1  # the background
     return np.where(free, numbers[prediction], 0)

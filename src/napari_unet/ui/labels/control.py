@@ -8,12 +8,12 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import MAX_CLASSES, Task
 from napari_unet.engine.errors import FileError, LabelsError
-from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.labels.background_colour import show_background
 from napari_unet.ui.labels.class_names import class_names
+from napari_unet.ui.labels.paint_counter import PaintCounter
 from napari_unet.ui.layers.inputs import why_no_labels
 from napari_unet.ui.layers.new_labels import fit_brush, new_labels, start_painting
-from napari_unet.ui.layers.paint_count import PaintCount, PaintCounter, why_not_enough
+from napari_unet.ui.layers.paint_count import PaintCount, why_not_enough
 from napari_unet.ui.workbench import Workbench
 
 __all__ = ["Painting"]
@@ -51,12 +51,7 @@ class Painting(QObject):
     @property
     def background(self) -> int | None:
         """The label of the background; None: the task has none."""
-        return self._scheme.background
-
-    @property
-    def _scheme(self) -> LabelScheme:
-        choices = self._workbench.choices
-        return LabelScheme(choices.task, choices.unpainted)
+        return self._workbench.choices.scheme.background
 
     def add_labels(self) -> None:
         """Add an empty labels layer for the chosen image, choose it and take the brush."""
@@ -101,7 +96,7 @@ class Painting(QObject):
             return
         self._wants_next = self._workbench.painted is None
         if not self._wants_next:
-            self.paint(max(self._scheme.first, self._counter.largest + 1))
+            self.paint(max(self._workbench.choices.scheme.first, self._counter.largest + 1))
 
     def paint_next_class(self) -> None:
         """Take the brush, with the class after the selected one; after the last, the first."""
@@ -158,7 +153,7 @@ class Painting(QObject):
 
     def _missing(self) -> str | None:
         count, choices = self._workbench.painted, self._workbench.choices
-        return None if count is None else why_not_enough(count, choices.task, choices.unpainted)
+        return None if count is None else why_not_enough(count, choices.scheme)
 
     def _on_counted(self, count: PaintCount) -> None:
         before, self._workbench.painted = self._missing(), count

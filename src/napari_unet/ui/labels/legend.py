@@ -10,7 +10,8 @@ from qtpy.QtCore import QRect, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from napari_unet.config import Task, Unpainted
+from napari_unet.config import Task
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.labels.class_names import class_names, name_class
 from napari_unet.ui.layers.follower import Follower
 
@@ -33,21 +34,20 @@ class Entry:
         return label >= self.labels[0] if self.onwards else label in self.labels
 
 
-def entries(task: Task, unpainted: Unpainted, classes: int) -> tuple[Entry, ...]:
+def entries(scheme: LabelScheme, classes: int) -> tuple[Entry, ...]:
     """Return the rows for these labels, of which the first `classes` classes are shown."""
-    ignored = unpainted is Unpainted.IGNORED
-    if task is Task.OBJECTS:
-        if ignored:
-            return Entry((1,), "1  background"), Entry((2, 3, 4), "2, 3, …  objects", onwards=True)
+    background, first = scheme.background, scheme.first
+    if scheme.task is Task.OBJECTS and background is not None:
+        note = "" if background else ": what is not painted"
         return (
-            Entry((0,), "0  background: what is not painted"),
-            Entry((1, 2, 3), "1, 2, …  objects", onwards=True),
+            Entry((background,), f"{background}  background{note}"),
+            Entry((first, first + 1, first + 2), f"{first}, {first + 1}, …  objects", onwards=True),
         )
     rows = tuple(
         Entry((number,), str(number), is_class=True)
         for number in range(1, min(classes, _MOST_ROWS) + 1)
     )
-    return rows if ignored else (Entry((0,), "0  what is not painted"), *rows)
+    return rows if background is None else (Entry((0,), "0  what is not painted"), *rows)
 
 
 class Legend(QWidget):

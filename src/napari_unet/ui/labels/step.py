@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count as several
+from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.labels import keys
 from napari_unet.ui.labels.control import Painting
 from napari_unet.ui.labels.legend import Legend, entries
@@ -69,7 +70,7 @@ class LabelsStep(Step):
         choices = self.workbench.choices
         self._show(choices)
         self._follower.follow([] if choices.labels is None else [choices.labels])
-        rows = entries(choices.task, choices.unpainted, self.painting.classes)
+        rows = entries(choices.scheme, self.painting.classes)
         self.legend.show_entries(rows, choices.labels)
         self.caption.setText(self._key_words())
         self.caption.setVisible(choices.labels is not None and bool(self.caption.text()))
@@ -163,7 +164,7 @@ class LabelsStep(Step):
         if reason is not None:
             return reason
         assert choices.labels is not None
-        lines = [describe_paint(painted, choices.task, choices.unpainted, self.workbench.held_out)]
+        lines = [describe_paint(painted, choices.scheme, self.workbench.held_out)]
         if choices.model is not None and choices.model.task != choices.task:
             lines.append(
                 f"The model segments {choices.model.task}; training teaches it {choices.task}."
@@ -185,7 +186,7 @@ def _actions(painting: Painting) -> dict[str, Callable[[], None]]:
 
 
 def describe_paint(
-    count: PaintCount | None, task: Task, unpainted: Unpainted, held_out: int | None = None
+    count: PaintCount | None, scheme: LabelScheme, held_out: int | None = None
 ) -> str:
     """Return "3 planes painted · background 1,204 px · …", and what to paint to go on.
 
@@ -196,13 +197,13 @@ def describe_paint(
     """
     if count is None:
         return "Counting what is painted…"
-    missing = why_not_enough(count, task, unpainted)
+    missing = why_not_enough(count, scheme)
     if count.planes == 0:
         return str(missing)
-    kinds = count.kinds(task, unpainted)
+    kinds = count.kinds(scheme)
     facts = [f"{several(count.planes, 'plane')} painted"]
-    if task is Task.OBJECTS:
-        facts += [f"background {count.background(unpainted):,} px", several(kinds, "object")]
+    if scheme.task is Task.OBJECTS:
+        facts += [f"background {count.background(scheme):,} px", several(kinds, "object")]
     else:
         facts.append(several(kinds, "class"))
     if held_out is not None:

@@ -16,8 +16,11 @@ from napari.layers import Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
-from napari_unet.ui.layers import paint_count, painted_planes
-from napari_unet.ui.layers.paint_count import PaintCount, PaintCounter, why_not_enough
+from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.ui.labels import paint_counter
+from napari_unet.ui.labels.paint_counter import PaintCounter
+from napari_unet.ui.layers import painted_planes
+from napari_unet.ui.layers.paint_count import PaintCount, why_not_enough
 
 OBJECTS, CLASSES = Task.OBJECTS, Task.CLASSES
 IGNORED, BACKGROUND = Unpainted.IGNORED, Unpainted.BACKGROUND
@@ -28,7 +31,7 @@ def counter(
     labels: Labels, viewer: ViewerModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PaintCounter]:
     """A counter that has counted once."""
-    monkeypatch.setattr(paint_count, "_SETTLE_MS", 10)
+    monkeypatch.setattr(paint_counter, "_SETTLE_MS", 10)
     counter = PaintCounter(labels, viewer)
     _count(counter, qtbot)
     yield counter
@@ -61,12 +64,12 @@ def test_the_count_says_what_each_reading_of_the_labels_makes_of_it(
     labels.data_setitem(_square(2, 20, 2), 9)
     count = _count(counter, qtbot)
     assert count.planes == 2
-    assert count.background(IGNORED) == 16
-    assert count.background(BACKGROUND) == 2 * 64 * 48 - 16 - 8
-    assert count.kinds(OBJECTS, IGNORED) == 2
-    assert count.kinds(OBJECTS, BACKGROUND) == 3
-    assert count.kinds(CLASSES, IGNORED) == 3
-    assert count.kinds(CLASSES, BACKGROUND) == 4
+    assert count.background(LabelScheme(OBJECTS, IGNORED)) == 16
+    assert count.background(LabelScheme(OBJECTS, BACKGROUND)) == 2 * 64 * 48 - 16 - 8
+    assert count.kinds(LabelScheme(OBJECTS, IGNORED)) == 2
+    assert count.kinds(LabelScheme(OBJECTS, BACKGROUND)) == 3
+    assert count.kinds(LabelScheme(CLASSES, IGNORED)) == 3
+    assert count.kinds(LabelScheme(CLASSES, BACKGROUND)) == 4
     assert count.largest == 9
 
 
@@ -88,14 +91,14 @@ def test_only_planes_that_have_changed_are_read_again(
     _count(counter, qtbot)
     read = []
     threads = []
-    count_plane = paint_count._count_plane
+    count_plane = paint_counter._count_plane
 
     def spy(planes: object, plane: int) -> object:
         read.append(plane)
         threads.append(threading.current_thread())
         return count_plane(planes, plane)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(paint_count, "_count_plane", spy)
+    monkeypatch.setattr(paint_counter, "_count_plane", spy)
     labels.data_setitem(_square(1, 0, 4), 2)
     assert _count(counter, qtbot).planes == 2
     assert read == [1]
@@ -106,7 +109,7 @@ def test_only_planes_that_have_changed_are_read_again(
 def test_negative_and_large_numbers_are_counted(
     viewer: ViewerModel, qtbot: QtBot, dtype: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paint_count, "_SETTLE_MS", 10)
+    monkeypatch.setattr(paint_counter, "_SETTLE_MS", 10)
     data: npt.NDArray[Any] = np.zeros((2, 64, 48), dtype)
     largest = min(int(np.iinfo(dtype).max), 10**12)
     data[0, 0, 0] = largest
@@ -147,7 +150,7 @@ def test_a_plane_larger_than_a_band_is_counted_whole(
 def test_a_released_counter_counts_no_more_and_is_held_by_nobody(
     labels: Labels, viewer: ViewerModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paint_count, "_SETTLE_MS", 1)
+    monkeypatch.setattr(paint_counter, "_SETTLE_MS", 1)
     counter = PaintCounter(labels, viewer)
     _count(counter, qtbot)
     told: list[object] = []
@@ -166,19 +169,19 @@ def test_a_released_counter_counts_no_more_and_is_held_by_nobody(
 def test_a_label_image_that_is_read_as_painted_is_told_until_more_background_is_painted(
     viewer: ViewerModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paint_count, "_SETTLE_MS", 10)
+    monkeypatch.setattr(paint_counter, "_SETTLE_MS", 10)
     labels = Labels(np.zeros((2, 64, 48), np.uint16))
     for number in range(1, 8):
         labels.data[0, 8 * number : 8 * number + 5, 10:16] = number
     counter = PaintCounter(viewer.add_layer(labels), viewer)
     count = _count(counter, qtbot)
 
-    reason = why_not_enough(count, OBJECTS, IGNORED)
+    reason = why_not_enough(count, LabelScheme(OBJECTS, IGNORED))
     assert reason is not None
     assert "set Unpainted to 'is background'" in reason
-    assert why_not_enough(count, OBJECTS, BACKGROUND) is None
+    assert why_not_enough(count, LabelScheme(OBJECTS, BACKGROUND)) is None
     labels.data_setitem(_square(0, 40, 8), 1)
-    assert why_not_enough(_count(counter, qtbot), OBJECTS, IGNORED) is None
+    assert why_not_enough(_count(counter, qtbot), LabelScheme(OBJECTS, IGNORED)) is None
     counter.release()
 
 
@@ -191,8 +194,8 @@ def test_the_cure_for_masks_is_told_where_the_paint_may_be_one(
 ) -> None:
     count = PaintCount(1, ones, 900, np.array(numbers))
 
-    assert ("is background" in str(why_not_enough(count, OBJECTS, IGNORED))) == told
-    assert why_not_enough(count, OBJECTS, BACKGROUND) is None
+    assert ("is background" in str(why_not_enough(count, LabelScheme(OBJECTS, IGNORED)))) == told
+    assert why_not_enough(count, LabelScheme(OBJECTS, BACKGROUND)) is None
 
 
 def test_a_label_image_is_told_whatever_the_bands_are(
