@@ -462,6 +462,27 @@ def test_a_costly_validation_is_left_out_after_a_stop(cost: float, validates: bo
         assert schedule.validation_is_due(7, FinishReason.TIME)
 
 
+def test_who_stops_before_new_strokes_are_validated_keeps_what_has_learned_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("napari_unet.engine.training.schedule._LAST_VALIDATION", 0.0)
+    config = replace(QUICK, steps=None, seconds=600.0)  # never validated but at the start
+    seen: list[TrainEvent] = []
+
+    def has_gone_on() -> bool:
+        taken = of_type(seen, LabelsTaken)
+        return bool(taken) and len(of_type(seen, StepDone)) > taken[0].step
+
+    for event in train(User(paints={2: second_plane}), config, stop=has_gone_on):
+        seen.append(event)  # noqa: PERF402 looked at meanwhile
+
+    record = result(seen).model.record
+    assert [event.step for event in of_type(seen, Validated)] == [0]
+    assert (record.steps, record.best_step) == (3, 3)
+    assert record.validation_iou is None
+    assert record.held_out
+
+
 def test_new_strokes_are_asked_for_once_a_second_or_less_if_they_cost_much() -> None:
     with pytest.MonkeyPatch.context() as patch:
         clock = [0.0]

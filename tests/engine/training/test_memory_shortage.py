@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,7 @@ from napari_unet.engine.prediction import tile_side
 from napari_unet.engine.prediction.finished_planes import whole_planes
 from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.training import memory_shortage
 from napari_unet.engine.training.memory_shortage import Means
 from napari_unet.engine.training.schedule import Schedule
 from napari_unet.engine.training.trainer import Trainer
@@ -196,6 +198,27 @@ def test_training_goes_on_from_where_it_was_when_memory_runs_out(
     assert list(weights) == ["cpu:0", "cpu"]
     sides = [event.side for event in events if isinstance(event, MemoryShort)]
     assert sides == [32, 40]  # the CPU has the patch that was wanted
+
+
+def test_memory_is_let_go_before_each_retry_when_no_error_holds_it_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries, let_go = [0], []
+
+    def work() -> str:
+        tries[0] += 1
+        if tries[0] < 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return "done"
+
+    def free() -> None:
+        let_go.append((tries[0], sys.exc_info()[0]))
+
+    monkeypatch.setattr(memory_shortage, "free_cached_memory", free)
+    told = list(memory_shortage.within_means(work, Means(128, CPU)))
+
+    assert [event.side for event in told] == [64, 32]
+    assert let_go == [(1, None), (2, None)]
 
 
 def test_a_preview_has_no_holes_where_memory_was_short(monkeypatch: pytest.MonkeyPatch) -> None:

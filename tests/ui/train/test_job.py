@@ -222,6 +222,17 @@ def test_a_run_without_validation_says_so(model: Model) -> None:
     assert words.where() == "Trained 1 step"
 
 
+def test_a_run_that_was_stopped_before_new_strokes_were_validated_says_so(model: Model) -> None:
+    record = TrainRecord(
+        steps=9, best_step=9, seconds=1, held_out=(HeldOut(0, (0, 8), (0, 8), 64),)
+    )
+    ((text, _),) = told(TrainDone(FinishReason.STOPPED, replace(model, record=record)))
+    assert text == (
+        "Trained 9 steps in 1 s (stopped). "
+        "The last weights are kept, not validated since the last strokes."
+    )
+
+
 def test_a_run_that_was_to_hold_nothing_out_says_so(model: Model) -> None:
     settings = asdict(RECIPES["2015"])
     record = TrainRecord(steps=1, best_step=1, seconds=1, settings=settings)

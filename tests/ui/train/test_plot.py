@@ -74,6 +74,7 @@ def test_a_refresh_with_10_000_points_takes_less_than_10_ms(plot: TrainingPlot, 
 
 def test_both_curves_and_the_strokes_are_drawn(plot: TrainingPlot) -> None:
     fill(plot)
+    plot.add_strokes(LabelsTaken(30, 9.0, (1,), 10, ()))
     without = drawn(plot)
     plot.add_strokes(LabelsTaken(100, 30.0, (1,), 10, ()))
     changed = np.flatnonzero((drawn(plot) != without).any(axis=(0, 2)))
@@ -85,6 +86,14 @@ def test_both_curves_and_the_strokes_are_drawn(plot: TrainingPlot) -> None:
     }
     assert any(25 <= hue <= 40 for hue in colours)  # orange: the loss
     assert any(200 <= hue <= 215 for hue in colours)  # blue: the IoU
+
+
+def test_the_best_before_new_strokes_is_marked_no_more(plot: TrainingPlot) -> None:
+    fill(plot)
+    plot.add_strokes(LabelsTaken(200, 60.0, (1,), 10, ()))
+    assert plot._best is None
+    plot.add_validation(Validated(210, 63.0, 0.1, 0.8, best=True))
+    assert plot._best == (63.0, 0.8)
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -93,7 +93,7 @@ def fit(
     With new strokes, the limits, the falling learning rate and the patience start anew. What was
     held out stays held out, and the best weights so far compete with the later ones on the pixels
     that are held out then. After a stop there is a last validation only if it takes less than a
-    second.
+    second; if new strokes have not been validated by then, the last weights are kept.
 
     Large objects are made smaller for the network (see `object_size.choose_reduction`). It is
     decided once, from the labels at the start; a model that is trained on keeps what it has. All

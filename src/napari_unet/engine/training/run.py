@@ -124,8 +124,8 @@ class TrainingRun:
                 reason = reason or self._out_of_patience()
             if reason is None:
                 yield from self._preview()
-        if not trainer.can_validate:
-            self._keep_last()
+        if not trainer.can_validate or self._best_weights.is_outdated:
+            self._keep_last()  # stopped before the new strokes were validated: what was seen last
         return reason
 
     def compare(

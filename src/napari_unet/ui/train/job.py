@@ -219,13 +219,18 @@ def _trained(event: TrainDone) -> str:
     if event.reason is not FinishReason.COMPLETED:
         text += f" ({event.reason})"
     if record.validation_iou is None:
-        asked = record.settings.get("validation_share", 1) > 0
-        why = "Too little is painted to validate" if asked else "Nothing was held out to validate"
-        return f"{text}. {why}."
+        return f"{text}. {_why_not_validated(record)}."
     text += f". Validation IoU {record.validation_iou:.2f}"
     if not record.best_step:
         return f"{text}: no step was better than the start, which is kept."
     return f"{text}, kept from step {record.best_step:,}."
+
+
+def _why_not_validated(record: TrainRecord) -> str:
+    if record.held_out:
+        return "The last weights are kept, not validated since the last strokes"
+    asked = record.settings.get("validation_share", 1) > 0
+    return "Too little is painted to validate" if asked else "Nothing was held out to validate"
 
 
 def _iou(iou: float | None) -> list[str]:

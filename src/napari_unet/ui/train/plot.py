@@ -61,8 +61,9 @@ class TrainingPlot(QWidget):
         self._redraw()
 
     def add_strokes(self, event: LabelsTaken) -> None:
-        """Mark when new strokes were taken in."""
+        """Mark when new strokes were taken in; what was the best before may not be any more."""
         self._strokes.append(event.seconds)
+        self._best = None
         self._redraw()
 
     def summary(self, seconds: float | None = None) -> str:
