@@ -99,14 +99,17 @@ def measure(command: list[str], ready: str = "") -> tuple[float, float, dict[str
     ):
         assert process.stdout is not None
         watched = psutil.Process(process.pid)
-        while ready and process.poll() is None:
-            if process.stdout.readline().decode().strip() == ready:
-                break
-        start = resident(watched) if ready else 0
-        highest = 0
-        while process.poll() is None:
-            highest = max(highest, resident(watched))
-            time.sleep(PAUSE)
+        start = highest = 0
+        try:
+            while ready and process.poll() is None:
+                if process.stdout.readline().decode().strip() == ready:
+                    start = resident(watched)
+                    break
+            while process.poll() is None:
+                highest = max(highest, resident(watched))
+                time.sleep(PAUSE)
+        finally:
+            process.kill()  # after Ctrl-C: it would write into a folder that is being removed
         if process.returncode:
             told.seek(0)
             raise RuntimeError(f"{' '.join(command)} failed:\n{told.read().decode()}")
