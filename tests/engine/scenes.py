@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,3 +83,15 @@ def result(config: TrainConfig = QUICK, **changes: Any) -> TrainDone:
     *_, last = run(config, **changes)
     assert isinstance(last, TrainDone)
     return last
+
+
+class CountedPlanes(ArrayPlanes):
+    """Planes that count how many of their pixels are read."""
+
+    def __init__(self, array: npt.NDArray[Any]) -> None:
+        super().__init__(array)
+        self.pixels: Counter[int] = Counter()  # of each plane
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        self.pixels[plane] += (y.stop - y.start) * (x.stop - x.start)
+        return super().read(plane, y, x)

@@ -25,8 +25,7 @@ from napari_unet.engine.events import (
     Validated,
 )
 from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.paint import LabelScheme, looks_like_label_image
-from napari_unet.engine.stack import Planes
+from napari_unet.engine.paint import LabelScheme, RememberedLabels, looks_like_label_image
 from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import open_image
@@ -55,7 +54,7 @@ def train_model(
     stack = fit_to_labels(open_image(image), labels)
     planes = stack.planes()
     numbers = None if selection is None else selection.numbers(planes.count)
-    painted = open_labels_for(stack, labels, numbers)
+    painted = RememberedLabels(open_labels_for(stack, labels, numbers))
     unpainted = wishes.unpainted or _usual_reading(painted, wishes.task, labels)
     plan = TrainingPlan(
         start=wishes.start,
@@ -68,7 +67,7 @@ def train_model(
     return _figures(path, begun, done)
 
 
-def _usual_reading(labels: Planes, task: Task, path: Path) -> Unpainted:
+def _usual_reading(labels: RememberedLabels, task: Task, path: Path) -> Unpainted:
     """Return that unpainted is ignored.
 
     Raises
@@ -76,7 +75,9 @@ def _usual_reading(labels: Planes, task: Task, path: Path) -> Unpainted:
     LabelsError
         If that is plainly not meant.
     """
-    if looks_like_label_image(labels, LabelScheme(task, Unpainted.IGNORED)):
+    with labels.remembering():
+        is_label_image = looks_like_label_image(labels, LabelScheme(task, Unpainted.IGNORED))
+    if is_label_image:
         raise LabelsError(
             f"'{path.name}' looks like a label image, in which 0 is the background and 1 is an "
             "object: add --unpainted background; or, if the 1 in it is background that you "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -25,10 +26,24 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import ObjectSizes
+from napari_unet.engine.paint.label_image import looks_like_label_image
+from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.painted_box import RememberedLabels
+from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.training.trainer import Trainer, _pull_to_first_answer
 from tests.engine.conftest import BuiltNetworks
-from tests.engine.scenes import QUICK, TINY, bright_squares, result, run, strokes, train
+from tests.engine.scenes import (
+    QUICK,
+    TINY,
+    CountedPlanes,
+    bright_squares,
+    result,
+    run,
+    strokes,
+    train,
+)
 
 
 def same_weights(first: Model, second: Model) -> bool:
@@ -456,3 +471,22 @@ def test_time_between_validations_is_as_set(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_never_is_false() -> None:
     assert never() is False
+
+
+@pytest.mark.parametrize("reduction", [None, 1, 3])
+def test_labels_are_read_once_and_the_image_once_around_the_paint(reduction: int | None) -> None:
+    image, truth = bright_squares(planes=4)
+    labels = CountedPlanes(np.concatenate([strokes(truth), np.zeros_like(truth[:1])]))
+    planes = CountedPlanes(np.concatenate([image, image[:1]]))
+    whole = math.prod(planes.shape)
+    measure(Reduction(reduction or 1, planes.shape).image(planes))
+    measured = planes.pixels.copy()
+    planes.pixels.clear()
+
+    remembered = RememberedLabels(labels)
+    with remembered.remembering():
+        looks_like_label_image(remembered, LabelScheme(Task.OBJECTS, Unpainted.IGNORED))
+    next(train(planes, remembered, config=replace(QUICK, reduction=reduction)))
+
+    assert labels.pixels == dict.fromkeys(range(5), whole)
+    assert planes.pixels - measured == {0: whole}

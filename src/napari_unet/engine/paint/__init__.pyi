@@ -9,6 +9,7 @@ from .label_scheme import OBJECT as OBJECT
 from .label_scheme import OBJECT_VALUES as OBJECT_VALUES
 from .label_scheme import PAINTED_BACKGROUND as PAINTED_BACKGROUND
 from .label_scheme import LabelScheme as LabelScheme
+from .painted_box import RememberedLabels as RememberedLabels
 from .painted_planes import PaintedReader as PaintedReader
 from .separation import separate as separate
 from .smallest import SMALLEST_OBJECT as SMALLEST_OBJECT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,60 @@ class PaintedBox:
     found: frozenset[int]  # labels of the plane, 0 among them if anything is 0
 
 
+class RememberedLabels:
+    """Labels of a stack, of which what was looked at before is not read again.
+
+    Parameters
+    ----------
+    labels
+        The labels; they may be painted on meanwhile.
+    """
+
+    def __init__(self, labels: Planes) -> None:
+        self._labels = labels
+        self._boxes: dict[int, PaintedBox | None] = {}
+        self._remembers = False
+        self.count = labels.count
+        self.run = labels.run
+        self.runs = labels.runs
+        self.channels = labels.channels
+        self.shape = labels.shape
+        self.dtype = labels.dtype
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Remember the planes that are read meanwhile, as they are read first."""
+        self._remembers = True
+        try:
+            yield
+        finally:
+            self._remembers = False
+
+    def forget(self) -> None:
+        """Read every plane anew from now on."""
+        self._boxes.clear()
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
+        """Return the region as (1, y, x); see `find_painted_box` for errors."""
+        if self._remembers and plane not in self._boxes:
+            self._boxes[plane] = find_painted_box(self._labels, plane)
+        if plane not in self._boxes:
+            return self._labels.read(plane, y, x)
+        region = np.zeros((1, y.stop - y.start, x.stop - x.start), dtype=np.int32)
+        box = self._boxes[plane]
+        if box is not None:
+            rows, columns = _common(box.y, y), _common(box.x, x)
+            inside = box.labels[_moved(rows, box.y.start), _moved(columns, box.x.start)]
+            region[0, _moved(rows, y.start), _moved(columns, x.start)] = inside
+        return region
+
+
+def _common(one: slice, other: slice) -> slice:
+    """Return the pixels of both sides; none at the end of `other` if there are none."""
+    start = min(max(one.start, other.start), one.stop, other.stop)
+    return slice(start, min(one.stop, other.stop))
+
+
 def painted_boxes(labels: Planes, most: int) -> Iterator[PaintedBox]:
     """Yield what is painted on up to `most` of the painted planes, spread over the stack.
 
@@ -50,30 +105,44 @@ def painted_boxes(labels: Planes, most: int) -> Iterator[PaintedBox]:
 def find_painted_box(labels: Planes, number: int) -> PaintedBox | None:
     """Return the bounding box of what is painted on the plane, with its labels; None if nothing is.
 
-    The labels are copied once and may be painted on meanwhile.
+    The plane is read once, and may be painted on meanwhile.
 
     Raises
     ------
     LabelsError
         If they are not whole numbers from 0 to 2^31 - 1.
     """
-    height, width = labels.shape
-    rows = np.zeros(height, dtype=bool)
-    columns = np.zeros(width, dtype=bool)
+    pieces: list[tuple[slice, slice, npt.NDArray[Any]]] = []
     for band in bands(labels.shape):
-        is_painted = labels.read(number, band, slice(0, width))[0] != 0
-        rows[band] = is_painted.any(axis=1)
-        columns |= is_painted.any(axis=0)
-    if not (rows.any() and columns.any()):
+        read = labels.read(number, band, slice(0, labels.shape[1]))[0]
+        if read.any():
+            piece = _cut_out(np.array(read), band.start)  # the copy may have been erased meanwhile
+            pieces += [piece] if piece else []
+    if not pieces:
         return None
-    y, x = _extent(rows), _extent(columns)
-    inside = _checked(np.array(labels.read(number, y, x)[0]), number)
+    y = slice(pieces[0][0].start, pieces[-1][0].stop)
+    x = slice(min(piece[1].start for piece in pieces), max(piece[1].stop for piece in pieces))
+    inside = np.zeros((y.stop - y.start, x.stop - x.start), dtype=pieces[0][2].dtype)
+    for rows, columns, values in pieces:
+        inside[_moved(rows, y.start), _moved(columns, x.start)] = values
+    inside = _checked(inside, number)
     found = frozenset(np.unique(inside).tolist())
-    if found == {0}:  # erased meanwhile
-        return None
     return PaintedBox(
         number, y, x, inside, found | ({0} if inside.shape != labels.shape else set())
     )
+
+
+def _cut_out(band: npt.NDArray[Any], top: int) -> tuple[slice, slice, npt.NDArray[Any]] | None:
+    """Return the painted part of a band that begins at a row, and where it lies in the plane."""
+    is_painted = band != 0
+    if not is_painted.any():
+        return None
+    y, x = _extent(is_painted.any(axis=1)), _extent(is_painted.any(axis=0))
+    return _moved(y, -top), x, band[y, x].copy()
+
+
+def _moved(side: slice, back: int) -> slice:
+    return slice(side.start - back, side.stop - back)
 
 
 def _extent(occupied: npt.NDArray[np.bool_]) -> slice:

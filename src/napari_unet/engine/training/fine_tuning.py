@@ -28,6 +28,7 @@ from napari_unet.engine.network.unet import stride
 from napari_unet.engine.paint.held_out import Split
 from napari_unet.engine.paint.holes import as_painted, measure_holes
 from napari_unet.engine.paint.object_size import choose_reduction
+from napari_unet.engine.paint.painted_box import RememberedLabels
 from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack, require_labels_of
 from napari_unet.engine.paint.smallest import measure_objects
 from napari_unet.engine.stack.normalization import measure
@@ -57,7 +58,8 @@ def fit(
     Parameters
     ----------
     planes, labels
-        Image and labels: the same number of planes of the same shape.
+        Image and labels: the same number of planes of the same shape. Of `RememberedLabels`,
+        planes that were looked at before are not read again.
     plan
         From what, how and where to train.
     stop
@@ -100,13 +102,15 @@ def fit(
     that is reported is in pixels of the planes as they are given.
     """
     require_labels_of(planes, labels)
+    remembered = labels if isinstance(labels, RememberedLabels) else RememberedLabels(labels)
     own = None if plan.model is None else plan.model.reduction
-    factor = choose_reduction(labels, plan.scheme, plan.config, own)
+    with remembered.remembering():
+        factor = choose_reduction(remembered, plan.scheme, plan.config, own)
     reduction = Reduction(factor, planes.shape)
     known = known_in_blocks(plan.known, reduction) if own == factor else ()
     events = _train(
         reduction.image(planes),
-        reduction.labels(labels, plan.scheme.unpainted),
+        remembered,
         reduction,
         replace(plan, known=known),
         stop=stop,
@@ -117,7 +121,7 @@ def fit(
 
 def _train(
     planes: Planes,
-    labels: Planes,
+    labels: RememberedLabels,
     reduction: Reduction,
     plan: TrainingPlan,
     *,
@@ -127,7 +131,12 @@ def _train(
     """Train on the stack as the network sees it; previews alone are in pixels of the plane."""
     started = datetime.now(UTC)
     config, task = plan.config, plan.scheme.task
-    lessons, model = _prepare(planes, labels, replace(plan, config=reduction.border(config)))
+    lessons, model = _prepare(
+        planes,
+        reduction.labels(labels, plan.scheme.unpainted),
+        replace(plan, config=reduction.border(config)),
+    )
+    labels.forget()  # they may be painted on from now on
     model = replace(model, reduction=reduction.factor)
     yield TrainStarted(
         device=str(plan.device),

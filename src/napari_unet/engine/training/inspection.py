@@ -14,6 +14,7 @@ from napari_unet.engine.network.unet import margin
 from napari_unet.engine.paint.held_out import Split
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.paint.object_size import choose_reduction
+from napari_unet.engine.paint.painted_box import RememberedLabels
 from napari_unet.engine.paint.painted_planes import read_painted, require_labels_of
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import Planes
@@ -89,11 +90,13 @@ def inspect(
     """
     require_labels_of(planes, labels)
     scheme = LabelScheme(task, unpainted)
-    reduction = Reduction(choose_reduction(labels, scheme, config), planes.shape)
+    remembered = RememberedLabels(labels)
+    with remembered.remembering():
+        reduction = Reduction(choose_reduction(remembered, scheme, config), planes.shape)
     reduced = reduction.image(planes)
     stack = read_painted(
         reduced,
-        reduction.labels(labels, unpainted),
+        reduction.labels(remembered, unpainted),
         scheme,
         measure(reduced),
         reduction.border(config),
