@@ -130,14 +130,8 @@ def test_nothing_is_unpickled() -> None:
 
 def _undocumented(tree: ast.Module) -> list[str]:
     """Return the public functions and classes of a module that have no docstring."""
-    public = {
-        ast.literal_eval(name)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-        for name in getattr(node.value, "elts", ())
-    }
     documented = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    definitions = [n for n in tree.body if isinstance(n, documented) and n.name in public]
+    definitions = [n for n in tree.body if isinstance(n, documented) and n.name[0] != "_"]
     return [node.name for node in definitions if not ast.get_docstring(node)]
 
 

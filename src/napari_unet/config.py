@@ -5,25 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-__all__ = [
-    "NETWORKS",
-    "PRESETS",
-    "RECIPES",
-    "AugmentConfig",
-    "Balance",
-    "NetworkConfig",
-    "ObjectsConfig",
-    "Optimiser",
-    "OutputKind",
-    "Preset",
-    "Sampling",
-    "Task",
-    "TilingConfig",
-    "TrainConfig",
-    "Unpainted",
-    "preset_of",
-]
-
 MAX_CLASSES = 255
 MAX_REDUCTION = 8  # objects of 256 px would be 32 px wide
 

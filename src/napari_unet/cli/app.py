@@ -37,8 +37,6 @@ from napari_unet.cli.usage import Commands
 from napari_unet.config import OutputKind, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
 
-__all__ = ["app", "main"]
-
 
 class _Sentences(TyperGroup):
     """Ends every failure that a person can mend with its one sentence and status 1."""

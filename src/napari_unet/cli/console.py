@@ -18,16 +18,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from napari_unet.io.failures import FileWarning
 
-__all__ = [
-    "Interruption",
-    "progress_bar",
-    "say",
-    "saying_warnings",
-    "show",
-    "show_table",
-    "stop_on_signal",
-]
-
 _SIGNAL_STATUS = 128  # exit status of a program that a signal ended: this plus its number
 
 Update = Callable[[float, str], None]

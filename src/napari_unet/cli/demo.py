@@ -26,8 +26,6 @@ from napari_unet.io.failures import cannot_write
 from napari_unet.io.labels import write_labels
 from napari_unet.io.samples import Sample, paint_strokes, save_image, synthetic_cells
 
-__all__ = ["open_viewer", "run_demo"]
-
 _FILES = {
     "image": "cells.tif",
     "strokes": "strokes.tif",

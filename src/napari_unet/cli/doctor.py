@@ -19,15 +19,6 @@ from napari_unet.engine.network import first_line, torch_cure
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice
 
-__all__ = [
-    "Environment",
-    "Problem",
-    "describe_prediction",
-    "examine",
-    "find_problems",
-    "run_doctor",
-]
-
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 _OLD_QT = ("PyQt5", "PySide2")
 _DISTRIBUTIONS = (

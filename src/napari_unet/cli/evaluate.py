@@ -12,8 +12,6 @@ from napari_unet.engine.scores import Comparison, evaluate_classes, evaluate_obj
 from napari_unet.io.images import open_image
 from napari_unet.io.pairing import LabelPlanes, open_labels_for
 
-__all__ = ["compare"]
-
 
 def compare(
     prediction: Path,

@@ -22,8 +22,6 @@ from napari_unet.io.library import (
     rename_model,
 )
 
-__all__ = ["delete_file", "export_file", "import_file", "list_all", "rename_file", "show_one"]
-
 
 def list_all(*, as_json: bool) -> None:
     """Print a line for each model; files that are no models are named on standard error."""

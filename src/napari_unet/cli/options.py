@@ -13,29 +13,6 @@ import typer
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import SettingsError
 
-__all__ = [
-    "STACK",
-    "AsJson",
-    "DeviceName",
-    "DeviceWish",
-    "ImagePath",
-    "LabelledPlaneWish",
-    "LinkWish",
-    "ModelName",
-    "NetworkName",
-    "PlaneSelection",
-    "PlaneWish",
-    "ReductionWish",
-    "RotationsWish",
-    "SmallestWish",
-    "TaskWish",
-    "TileWish",
-    "UnpaintedGuess",
-    "UnpaintedWish",
-    "parse_planes",
-    "parse_reduction",
-]
-
 
 class DeviceName(StrEnum):
     """What the engine can compute on; its own list would need torch."""

@@ -15,8 +15,6 @@ from skimage.color import hsv2rgb
 
 from napari_unet.engine.paint import PAINTED_BACKGROUND
 
-__all__ = ["Row", "draw_overview"]
-
 _Float = npt.NDArray[np.float64]
 
 _COLUMNS = ("Image", "Painted strokes", "Segmentation", "Truth")

@@ -37,8 +37,6 @@ from napari_unet.io.labels import (
 from napari_unet.io.library import find_model
 from napari_unet.io.unfinished import tell_unfinished
 
-__all__ = ["segment_stack"]
-
 
 def segment_stack(
     image: Path,

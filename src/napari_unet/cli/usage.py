@@ -8,8 +8,6 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-__all__ = ["Commands"]
-
 
 class _Command(TyperCommand):
     """Writes the usage with all that must be typed, and arguments without braces and types."""

@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "LIBRARY_FAILURES",
-    "CheckpointError",
-    "EngineError",
-    "FileError",
-    "ImageError",
-    "LabelsError",
-    "OutOfMemoryError",
-    "SettingsError",
-    "UnetPaintError",
-]
-
-
 LIBRARY_FAILURES = (
     *(ImportError, OSError, AttributeError, LookupError, NameError),
     *(RuntimeError, SystemError, TypeError, ValueError),

@@ -16,35 +16,6 @@ if TYPE_CHECKING:  # the window knows the events before torch is loaded
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.network.record import HeldOut
 
-__all__ = [
-    "Corrected",
-    "FinishReason",
-    "LabelsTaken",
-    "Live",
-    "MemoryShort",
-    "PaintedPixels",
-    "Place",
-    "PlaceLookedAt",
-    "PlaneDone",
-    "Previewed",
-    "Resume",
-    "SegmentDone",
-    "SegmentEvent",
-    "SegmentStarted",
-    "Skipped",
-    "StepDone",
-    "Stop",
-    "SuggestEvent",
-    "Suggested",
-    "TileDone",
-    "TrainDone",
-    "TrainEvent",
-    "TrainStarted",
-    "Validated",
-    "View",
-    "never",
-]
-
 Stop = Callable[[], bool]
 """Asked after each step or tile; True ends the work, keeping what is done."""
 

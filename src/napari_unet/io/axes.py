@@ -7,8 +7,6 @@ from itertools import zip_longest
 
 from napari_unet.io.lazy import LazyArray
 
-__all__ = ["axis_letters", "in_reading_order", "name_axes"]
-
 _KNOWN = "TZCYXSAPRHEQ"  # axes that OME names, and so can be written again
 _SPARE = "ZTQPRAHEBDFGIJKLMNOUVW"  # names for axes that a file leaves unnamed, innermost first
 

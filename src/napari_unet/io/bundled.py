@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["DEFAULT", "bundled_models", "find_bundled"]
-
 DEFAULT = "light"
 """Name of the bundled model that training starts from if nobody chooses another."""
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from napari_unet.io.units import finite
 
-__all__ = ["BLACK", "Channel", "fitting_channels", "hex_colour", "limits_of"]
-
 BLACK = "#000000"
 """Colour of a channel whose low values are white and whose high values are black."""
 

@@ -27,15 +27,6 @@ from napari_unet.engine.stack import Normalization
 from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.replacing import replacing
 
-__all__ = [
-    "FORMAT",
-    "FORMAT_VERSION",
-    "CheckpointHeader",
-    "load_model",
-    "read_header",
-    "save_model",
-]
-
 FORMAT = "napari-unet-paint"
 FORMAT_VERSION = 1  # raised when older versions of the package would misread a file
 

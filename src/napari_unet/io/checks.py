@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from napari_unet.engine.errors import LabelsError
 
-__all__ = ["check_labels", "check_rows"]
-
 _LARGEST = int(np.iinfo(np.uint32).max)
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from napari_unet.engine.errors import FileError
 
-__all__ = ["FileWarning", "cannot_read", "cannot_write"]
-
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 

@@ -10,8 +10,6 @@ from itertools import product
 
 from napari_unet.engine.errors import FileError
 
-__all__ = ["Grid", "find_grid", "find_results", "is_label_name"]
-
 _LABEL_WORDS = frozenset(
     (
         *("mask", "masks", "label", "labels", "seg", "segmentation", "segmented"),

@@ -10,8 +10,6 @@ import numpy as np
 
 from napari_unet.io.channel import Channel, hex_colour, limits_of
 
-__all__ = ["imagej_channels"]
-
 _COLOURED = ("composite", "color")  # modes that show the colours; "grayscale" does not
 
 

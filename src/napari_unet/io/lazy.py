@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Index", "LazyArray", "Spans", "page_array"]
-
 Index = tuple[int | slice, ...]
 Spans = tuple[slice, ...]
 

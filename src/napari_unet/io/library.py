@@ -19,24 +19,6 @@ from napari_unet.io.bundled import bundled_models, find_bundled
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.replacing import replacing
 
-__all__ = [
-    "DAYS_KEPT",
-    "FOLDER_VARIABLE",
-    "add_model",
-    "copy_file",
-    "delete_model",
-    "empty_deleted",
-    "find_model",
-    "free_name",
-    "list_models",
-    "look_up_model",
-    "model_path",
-    "models_folder",
-    "new_model_path",
-    "rename_model",
-    "restore_model",
-]
-
 FOLDER_VARIABLE = "NAPARI_UNET_MODELS"
 """Environment variable that names another folder, for example one that a group shares."""
 

@@ -15,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-__all__ = ["Cell", "Microscope"]
-
 _Float = npt.NDArray[np.float64]
 
 _BACKGROUND = 0.07  # light of the medium; 1 = the middle of an average cell

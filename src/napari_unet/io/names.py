@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["file_stem", "natural_key", "pair_names", "pair_numbers", "plane_number"]
-
 _DIGITS = re.compile(r"(\d+)")
 # The number of a plane, told by the word before it: t007, frame 3, z_12; man_seg002, mask002.
 _PLANE = re.compile(

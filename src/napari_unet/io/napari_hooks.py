@@ -23,8 +23,6 @@ from napari_unet.io.stack import ImageStack, Layout
 from napari_unet.io.unfinished import tell_unfinished, unfinished_in
 from napari_unet.io.units import to_micrometres, to_seconds
 
-__all__ = ["get_reader", "write_labels_layer"]
-
 LayerData = tuple[Any, dict[str, Any], str]
 _SUFFIXES = {".tif", ".tiff", ".zarr"}
 

@@ -11,8 +11,6 @@ from napari_unet.engine.errors import FileError
 from napari_unet.io.channel import Channel, hex_colour
 from napari_unet.io.units import MICROMETRE, to_micrometres, to_seconds
 
-__all__ = ["OmeImage", "read_ome"]
-
 _WHITE = -1  # the default colour of a channel: red, green, blue, alpha in 32 signed bits
 
 

@@ -19,8 +19,6 @@ from napari_unet.io.read_folder import list_labels, open_plane
 from napari_unet.io.read_zarr import is_zarr
 from napari_unet.io.stack import ImageStack, Layout
 
-__all__ = ["LabelPlanes", "fit_to_labels", "open_labels_for"]
-
 _LARGEST = int(np.iinfo(np.int32).max)
 Region = tuple[slice, slice]
 

@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["from_plain", "to_plain"]
-
 T = TypeVar("T")
 
 

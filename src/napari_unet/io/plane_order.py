@@ -9,8 +9,6 @@ import numpy as np
 from napari_unet.engine.errors import LabelsError
 from napari_unet.io.stack import Layout
 
-__all__ = ["plane_order"]
-
 Index = tuple[int, ...]
 
 

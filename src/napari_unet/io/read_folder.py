@@ -24,8 +24,6 @@ from napari_unet.io.names import natural_key
 from napari_unet.io.read_tiff import open_tiff
 from napari_unet.io.stack import ImageStack
 
-__all__ = ["list_labels", "list_planes", "open_folder", "open_plane", "open_planes", "open_png"]
-
 _SUFFIXES = {".tif", ".tiff", ".png"}
 _MODES = {3: "P", 4: "L"}  # palette pictures as numbers; transparency is no grey value
 

@@ -26,8 +26,6 @@ from napari_unet.io.tiff_pages import TiffPages, reading_tiff
 from napari_unet.io.tiff_spacing import read_spacing
 from napari_unet.io.tiff_whole import COMMON_KINDS, check_whole, tell_unwritten
 
-__all__ = ["open_tiff"]
-
 _WORDLESS_KINDS = {"shaped", "uniform", "generic"}  # whose images may be parts of one
 _WHITE_IS_ZERO = 0  # PhotometricInterpretation
 _log_lock = threading.Lock()

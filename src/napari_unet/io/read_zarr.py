@@ -22,8 +22,6 @@ from napari_unet.io.names import natural_key
 from napari_unet.io.stack import ImageStack
 from napari_unet.io.units import is_printed, positive, to_micrometres, to_seconds
 
-__all__ = ["has_zarr_marks", "is_zarr", "open_zarr"]
-
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
 _NO_IMAGES = ("OME", "labels")  # metadata of bioformats2raw, and what was segmented
 _DAMAGED = (LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)

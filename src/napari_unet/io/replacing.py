@@ -12,8 +12,6 @@ from pathlib import Path
 from napari_unet.engine.errors import FileError
 from napari_unet.io.failures import cannot_write
 
-__all__ = ["replacing"]
-
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:

@@ -11,8 +11,6 @@ from napari_unet.engine.stack import ArrayPlanes, ColourPlanes
 from napari_unet.io.axes import name_axes
 from napari_unet.io.channel import Channel
 
-__all__ = ["SOFTWARE", "ImageStack", "Layout", "followed_axes"]
-
 SOFTWARE = "napari-unet-paint"
 """Begin of the Software tag of files written here; those of whole numbers are label images."""
 

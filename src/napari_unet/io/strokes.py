@@ -12,8 +12,6 @@ from skimage.graph import route_through_array
 
 from napari_unet.engine.paint import PAINTED_BACKGROUND
 
-__all__ = ["paint_strokes"]
-
 _Float = npt.NDArray[np.float64]
 _Bool = npt.NDArray[np.bool_]
 _Int32 = npt.NDArray[np.int32]

@@ -7,8 +7,6 @@ from typing import Any
 
 import tifffile
 
-__all__ = ["leading_shape", "read_axes"]
-
 _COLOUR = {2, 5, 6, 8}  # PhotometricInterpretation: RGB, CMYK, YCbCr, CIE L*a*b*
 _COUNTS = {3, 4}  # samples of a colour picture; the fourth is transparency
 _SEPARATE = 2  # PlanarConfiguration: samples in planes of their own

@@ -26,8 +26,6 @@ from napari_unet.io.failures import cannot_read
 from napari_unet.io.lazy import Spans, page_array
 from napari_unet.io.tiff_axes import leading_shape
 
-__all__ = ["TiffPages", "reading_tiff"]
-
 _DAMAGED = (
     tifffile.TiffFileError,
     ArithmeticError,

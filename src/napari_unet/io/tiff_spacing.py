@@ -9,8 +9,6 @@ import tifffile
 from napari_unet.io.ome_text import OmeImage
 from napari_unet.io.units import is_printed, positive, to_micrometres, to_seconds
 
-__all__ = ["read_spacing"]
-
 _TAG_UNITS = {2: "inch", 3: "cm"}  # ResolutionUnit
 _PLAUSIBLE = (1e-3, 20.0)  # µm per pixel, where a unit may be that of a printer
 

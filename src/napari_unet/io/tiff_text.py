@@ -18,8 +18,6 @@ from napari_unet.io.stack import SOFTWARE, Layout
 from napari_unet.io.unfinished import tell_unfinished
 from napari_unet.io.units import MICROMETRE
 
-__all__ = ["TiffText", "choose_text"]
-
 _CLASSIC_LIMIT = 2**32 - 2**25  # bytes; offsets of a classic TIFF have 32 bits
 _PAGE_OVERHEAD = 1024  # bytes of tags per page
 _IMAGEJ_TYPES = (np.dtype(np.uint16), np.dtype(np.float32))

@@ -11,8 +11,6 @@ from napari_unet.engine.errors import FileError
 from napari_unet.io.failures import FileWarning
 from napari_unet.io.units import positive
 
-__all__ = ["COMMON_KINDS", "check_whole", "tell_unwritten"]
-
 COMMON_KINDS = {"shaped", "ome", "imagej", "uniform", "generic"}
 """Kinds of tifffile's series that are not those of one scanner or microscope."""
 

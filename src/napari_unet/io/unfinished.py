@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["UNFINISHED", "tell_unfinished", "unfinished_in"]
-
 UNFINISHED = "napari-unet-paint unfinished planes"
 """Key in the metadata of a layer or file: the numbers of these planes."""
 

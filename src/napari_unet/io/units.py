@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["MICROMETRE", "finite", "is_printed", "positive", "to_micrometres", "to_seconds"]
-
 MICROMETRE = "\u00b5m"  # MICRO SIGN, as OME and ImageJ write it
 
 _LENGTHS = {  # µm

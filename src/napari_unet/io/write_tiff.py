@@ -24,8 +24,6 @@ from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import SOFTWARE, Layout
 from napari_unet.io.tiff_text import TiffText, choose_text
 
-__all__ = ["LabelTiff", "ProbabilityTiff", "label_tiff", "probability_tiff"]
-
 _OME_SUFFIXES = (".ome.tif", ".ome.tiff")
 _UINT16 = np.dtype(np.uint16)
 _UINT32 = np.dtype(np.uint32)

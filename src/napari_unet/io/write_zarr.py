@@ -18,8 +18,6 @@ from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
 from napari_unet.io.unfinished import UNFINISHED
 
-__all__ = ["PlaneZarr", "ome_metadata", "plane_zarr"]
-
 _ORDER = "TCZYX"  # that OME-Zarr prescribes
 _CHUNK = 1024  # pixels per side at most; one plane never shares a chunk with another
 _AXES: dict[str, dict[str, str]] = {

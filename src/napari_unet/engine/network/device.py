@@ -16,17 +16,6 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError, OutOfMemoryError, SettingsError
 from napari_unet.engine.network.torch_missing import first_line
 
-__all__ = [
-    "DEVICES",
-    "DeviceChoice",
-    "available_devices",
-    "engine_errors",
-    "fallback",
-    "free_cached_memory",
-    "is_out_of_memory",
-    "pick_device",
-]
-
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 _MATCHING_TORCH = (

@@ -19,8 +19,6 @@ from torch.nn import functional
 
 from napari_unet.engine.network.unet import UNet, crop
 
-__all__ = ["FoldedMerge", "FoldedUNet"]
-
 
 class FoldedMerge(nn.Module):
     """An up-convolution, the concatenation and the two convolutions after it.

@@ -15,8 +15,6 @@ from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.network.unet import UNet, initialise
 from napari_unet.engine.stack.normalization import Normalization
 
-__all__ = ["Model", "adapt", "fresh_model"]
-
 _FIRST = "down.0.0.weight"  # of the convolution that sees the image
 
 

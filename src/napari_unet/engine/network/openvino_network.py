@@ -19,8 +19,6 @@ from napari_unet.engine.errors import LIBRARY_FAILURES
 from napari_unet.engine.network.folded import FoldedUNet
 from napari_unet.engine.network.unet import UNet, margin, stride, valid_output_size
 
-__all__ = ["OPENVINO", "TOLERANCE", "openvino_probabilities"]
-
 OPENVINO = "openvino"
 """The distribution to install, and its import name."""
 

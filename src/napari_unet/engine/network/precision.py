@@ -8,8 +8,6 @@ from threading import Lock
 
 import torch
 
-__all__ = ["arrange", "multiplies_faster_in_bfloat16", "without_tensor_float"]
-
 # bfloat16 without one of these is computed in float32 and only rounded: slower than float32.
 _CPU_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 

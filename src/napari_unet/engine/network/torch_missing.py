@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import platform
 
-__all__ = ["first_line", "torch_cure"]
-
 
 def first_line(error: BaseException) -> str:
     """Return what went wrong, without the pages that may follow."""

@@ -15,8 +15,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-__all__ = ["own_stream", "to_device", "to_host"]
-
 _of_thread = threading.local()
 
 

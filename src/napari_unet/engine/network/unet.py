@@ -15,8 +15,6 @@ from torch import Tensor, nn
 
 from napari_unet.config import NetworkConfig
 
-__all__ = ["UNet", "crop", "initialise", "margin", "output_size", "stride", "valid_output_size"]
-
 _CONVOLUTION_LOSS = 4  # pixels that two valid 3x3 convolutions take off a side length
 
 

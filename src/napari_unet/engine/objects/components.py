@@ -18,8 +18,6 @@ from scipy import ndimage, sparse
 from napari_unet.engine.stack.renumber import renumber
 from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
 
-__all__ = ["find_objects"]
-
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]

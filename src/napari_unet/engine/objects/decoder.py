@@ -18,8 +18,6 @@ from napari_unet.engine.stack.renumber import renumber
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Span, Tile, bands
 
-__all__ = ["MAX_OBJECTS", "ObjectDecoder", "cut_objects"]
-
 MAX_OBJECTS = 2**31 - 1
 """Largest object number: label images are int32."""
 

@@ -14,8 +14,6 @@ from napari_unet.engine.stack.parallel_map import side_by_side
 from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
 from napari_unet.engine.stack.tiles import Tile, bands
 
-__all__ = ["finish_objects"]
-
 _WINDOW = 1 << 24  # pixels of a step of the window
 _BAND = 1 << 20  # pixels that the border is given back in at once: they fit into a cache
 

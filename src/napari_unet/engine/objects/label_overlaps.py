@@ -14,14 +14,6 @@ from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import bands
 
-__all__ = [
-    "Overlaps",
-    "count_overlaps",
-    "count_run_overlaps",
-    "require_comparable",
-    "sum_overlaps",
-]
-
 _LARGEST_COUNTED = 4  # times the number of pixels; larger labels are sorted
 
 Counts = npt.NDArray[np.int64]

@@ -12,8 +12,6 @@ from napari_unet.engine.objects.label_overlaps import Overlaps, count_run_overla
 from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
 from napari_unet.engine.stack.tiles import bands
 
-__all__ = ["REACH", "PlaneLinker", "find_partners", "link", "read_finished"]
-
 REACH = (1.0, 0.8)
 """What the IoU with an object of the next plane counts, and of the plane beyond it.
 

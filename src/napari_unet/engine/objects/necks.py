@@ -21,8 +21,6 @@ from skimage.segmentation import watershed
 from napari_unet.engine.stack.parallel_map import side_by_side
 from napari_unet.engine.stack.renumber import renumber
 
-__all__ = ["cut_necks"]
-
 _SMOOTHING = 1.0  # standard deviation, pixels: a ragged outline has no necks
 _SMALLEST_PEAK = 1.0  # pixels to the background
 _AROUND = 3  # pixels of background around an object: smoothing does not reach over twice of it

@@ -15,8 +15,6 @@ from napari_unet.engine.objects.linking import REACH, PlaneLinker, find_partners
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.run_labels import RunLabels
 
-__all__ = ["SeriesLinker", "linker_for"]
-
 _PROVISIONAL = 1 << 30  # numbers from here on are of a series that is not finished
 
 

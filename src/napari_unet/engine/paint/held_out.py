@@ -16,8 +16,6 @@ from napari_unet.engine.network.record import HeldOut
 from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedStack
 
-__all__ = ["Split"]
-
 _CELL = 8  # pixels; every block consists of whole cells
 _BLOCK_SIDES = (64, 48, 32, 24, 16, 8)  # pixels; the largest that works is taken
 _MAX_BLOCKS = 24  # at a time; more would cost time at each validation and paint in training

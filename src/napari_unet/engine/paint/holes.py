@@ -17,8 +17,6 @@ from napari_unet.engine.paint.smallest import smallest_object
 if TYPE_CHECKING:
     from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedStack
 
-__all__ = ["as_painted", "measure_holes"]
-
 _EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 _SMALLEST = 16  # pixels of the plane; smaller ones are slips of the brush
 _OF_OBJECT = 0.05  # share of an object with its hole

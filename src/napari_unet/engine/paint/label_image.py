@@ -17,13 +17,6 @@ from napari_unet.engine.paint.label_scheme import PAINTED_BACKGROUND, LabelSchem
 from napari_unet.engine.paint.painted_box import PaintedBox, painted_boxes
 from napari_unet.engine.stack.planes import Planes
 
-__all__ = [
-    "Verdict",
-    "is_label_image",
-    "looks_like_label_image",
-    "one_is_an_object",
-]
-
 _ONE = PAINTED_BACKGROUND
 _SEEN = 64  # painted planes that are looked at
 _OBJECTS = 5  # besides 1 on a plane: fewer may have been painted beside one dab of background

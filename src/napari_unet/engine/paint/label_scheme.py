@@ -18,12 +18,6 @@ from napari_unet.config import MAX_CLASSES, Task, Unpainted
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.paint.separation import separate
 
-__all__ = [
-    "IGNORED",
-    "LabelScheme",
-    "class_weights",
-]
-
 IGNORED = 255
 """Class of a pixel that carries no loss."""
 

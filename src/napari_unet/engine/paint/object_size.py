@@ -18,8 +18,6 @@ from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.paint.painted_box import painted_boxes
 from napari_unet.engine.stack.planes import Planes
 
-__all__ = ["OBJECT_DIAMETER", "choose_reduction"]
-
 OBJECT_DIAMETER = 32.0
 """Diameter at which the network should see objects, pixels."""
 

@@ -18,15 +18,6 @@ from napari_unet.engine.paint.painted_box import PaintedBox, find_painted_box
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.planes import Planes
 
-__all__ = [
-    "PaintedPlane",
-    "PaintedReader",
-    "PaintedStack",
-    "read_painted",
-    "recode",
-    "require_labels_of",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class PaintedPlane:

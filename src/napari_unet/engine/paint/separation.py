@@ -9,8 +9,6 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["give_back", "reach_of_giving", "separate"]
-
 Labels = npt.NDArray[np.int32]
 
 _FAR = np.iinfo(np.int32).max

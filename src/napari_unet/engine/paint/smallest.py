@@ -15,8 +15,6 @@ from napari_unet.engine.paint.label_scheme import OBJECT
 if TYPE_CHECKING:
     from napari_unet.engine.paint.painted_planes import PaintedStack
 
-__all__ = ["SMALLEST_OBJECT", "measure_objects", "smallest_object"]
-
 SMALLEST_OBJECT = 16
 """Pixels of the smallest object while nothing is known of the painted ones, and at least."""
 

@@ -21,8 +21,6 @@ from napari_unet.engine.prediction.decode import wanted_channels
 from napari_unet.engine.prediction.overlap_tile import OverlapTiler, network_probabilities
 from napari_unet.engine.prediction.tile_side import TileLimits, fitting_side, tile_limits
 
-__all__ = ["Backend"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backend:

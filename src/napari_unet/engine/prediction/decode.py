@@ -17,8 +17,6 @@ from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Tile
 
-__all__ = ["PlaneDecoder", "plane_decoder", "wanted_channels"]
-
 Probabilities = npt.NDArray[np.float32]
 """(K, y, x)"""
 

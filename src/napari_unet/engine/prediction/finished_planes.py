@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from napari_unet.engine.events import PlaneDone, SegmentEvent, TileDone
 
-__all__ = ["whole_planes"]
-
 
 def whole_planes(events: Iterable[SegmentEvent]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     """Run a segmentation; yield the number of each plane and its values.

@@ -20,8 +20,6 @@ from napari_unet.engine.prediction.rotation import Rotation
 from napari_unet.engine.prediction.tile_side import SMALLEST_SIDE
 from napari_unet.engine.stack.tiles import Span, Tile
 
-__all__ = ["OverlapTiler", "Reader", "network_probabilities", "predict_averaged"]
-
 Image = npt.NDArray[np.float32]
 """(C, Y, X)"""
 

@@ -27,8 +27,6 @@ from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.tiles import Tile, read_mirrored
 
-__all__ = ["Predictor"]
-
 
 class Predictor:
     """The network on the device, and the stack that it predicts.

@@ -11,8 +11,6 @@ from scipy import ndimage
 
 from napari_unet.engine.stack.tiles import Span, Tile
 
-__all__ = ["Rotation", "rotations"]
-
 
 @dataclass(frozen=True, slots=True)
 class Rotation:

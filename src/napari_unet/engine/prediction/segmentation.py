@@ -33,8 +33,6 @@ from napari_unet.engine.prediction.prefetch import ahead
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.tiles import Tile, cut_plane, nearest_first, round_up
 
-__all__ = ["segment"]
-
 
 def segment(
     model: Model,

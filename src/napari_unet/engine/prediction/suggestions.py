@@ -28,8 +28,6 @@ from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.tiles import Span, Tile, cut_plane, round_up
 
-__all__ = ["suggest", "uncertainty"]
-
 _WINDOW = 96  # side of a place, pixels: a few cells, and what fits on the screen at full size
 _SMALLEST_WINDOW = 16  # pixels; on small planes a place is a quarter of the shorter side
 _PLANES = 12  # looked at

@@ -10,8 +10,6 @@ import torch
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.network.unet import margin
 
-__all__ = ["SMALLEST_SIDE", "TileLimits", "choose_side", "fitting_side", "tile_limits"]
-
 SMALLEST_SIDE = 64  # pixels; a smaller tile is mostly margin
 _CPU_MEMORY = 512 << 20  # bytes: small enough to show results and to stop soon
 _OPENVINO_MEMORY = 640 << 20  # bytes

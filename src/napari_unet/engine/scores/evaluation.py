@@ -24,16 +24,6 @@ from napari_unet.engine.scores.metrics import (
     seg_scores,
 )
 
-__all__ = [
-    "ClassScores",
-    "ClassSums",
-    "Comparison",
-    "ObjectScores",
-    "ObjectSums",
-    "evaluate_classes",
-    "evaluate_objects",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -20,21 +20,6 @@ from scipy.sparse import csgraph
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.objects.label_overlaps import LabelImage, Overlaps, count_overlaps
 
-__all__ = [
-    "IOU_THRESHOLDS",
-    "Detections",
-    "PairCounts",
-    "average_precision",
-    "class_iou",
-    "detections",
-    "mean_average_precision",
-    "mean_iou",
-    "pixel_error",
-    "rand_error",
-    "seg_score",
-    "variation_of_information",
-]
-
 IOU_THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
 """0.5, 0.55, …, 0.95: what the mean average precision is taken over."""
 

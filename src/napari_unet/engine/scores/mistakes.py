@@ -16,8 +16,6 @@ from napari_unet.engine.objects.label_overlaps import (
     require_comparable,
 )
 
-__all__ = ["Disagreement", "Mistake", "class_disagreement", "disagreement"]
-
 _MOSTLY = 0.5  # share of an object that lies in another one
 _PART = 0.1  # smallest share of an object that counts as a part of it
 

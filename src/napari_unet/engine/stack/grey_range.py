@@ -19,8 +19,6 @@ from napari_unet.engine.errors import ImageError
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.tiles import bands
 
-__all__ = ["GreyRange", "measure_ranges"]
-
 _PLANES = 32  # planes looked at, evenly spaced through the stack
 _SAMPLES = 1 << 21  # of the stack and each channel, shared out among its planes
 _MOST_SAMPLES = 1 << 18  # of one plane

@@ -16,8 +16,6 @@ from napari_unet.engine.errors import ImageError
 from napari_unet.engine.stack.grey_range import GreyRange, measure_ranges
 from napari_unet.engine.stack.planes import Planes
 
-__all__ = ["Normalization", "measure"]
-
 _LIMIT = 2.0  # of what the network sees
 
 # Shares of the range that a model was trained with.

@@ -8,8 +8,6 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["side_by_side"]
-
 _MOST = 8  # threads: each has memory of its own, and they wait for each other in Python
 
 _Item = TypeVar("_Item")

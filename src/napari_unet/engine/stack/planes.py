@@ -12,8 +12,6 @@ import numpy.typing as npt
 from napari_unet.engine.counts import count, shape_text
 from napari_unet.engine.errors import FileError, ImageError, UnetPaintError
 
-__all__ = ["ArrayPlanes", "ChannelPlanes", "ColourPlanes", "Planes"]
-
 _COLOURS = 3  # red, green, blue; alpha is how the image is shown, not what was measured
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["renumber"]
-
 
 def renumber(kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     """Return the new number of each label: 1, 2, 3, … in their order, 0 where it is not kept.

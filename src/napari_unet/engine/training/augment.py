@@ -23,16 +23,6 @@ from torch.nn import functional
 
 from napari_unet.config import AugmentConfig
 
-__all__ = [
-    "Deformation",
-    "GreyChange",
-    "change_grey",
-    "draw",
-    "sample",
-    "sampling_grid",
-    "unchanged",
-]
-
 _CPU = torch.device("cpu")
 
 

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from napari_unet.engine.network.model import Model
 
-__all__ = ["Best", "BestWeights"]
-
 # A few held-out blocks tell no smaller differences apart; of equally good weights the later ones
 # are kept, which the falling learning rate has settled.
 _NOISE = 0.02  # of IoU

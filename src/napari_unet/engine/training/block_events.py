@@ -23,8 +23,6 @@ from napari_unet.engine.stack.reduction import Reduction
 if TYPE_CHECKING:
     from napari_unet.engine.network.record import HeldOut
 
-__all__ = ["events_on_plane", "held_out_on_plane", "known_in_blocks", "pixels_on_plane"]
-
 _Value = TypeVar("_Value", bound=np.generic)
 
 

@@ -16,8 +16,6 @@ from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedStack, 
 from napari_unet.engine.stack.tiles import Span, Tile
 from napari_unet.engine.training.preview import Predict
 
-__all__ = ["NewPaint", "find_new_paint", "measure_wrong"]
-
 _TILE = 128  # pixels; strokes are thin, so that larger tiles would mostly predict other things
 _MOST_TILES = 12  # looked at, evenly chosen: about half a second on two CPU cores
 

@@ -17,8 +17,6 @@ from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.training.sampling import Batch
 
-__all__ = ["fit_head"]
-
 _MOST_PIXELS = 1 << 15  # painted pixels that the fit looks at
 _ITERATIONS = 40
 

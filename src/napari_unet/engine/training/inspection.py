@@ -22,8 +22,6 @@ from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.training.block_events import held_out_on_plane, pixels_on_plane
 from napari_unet.engine.training.sampling import PatchSampler, patch_context
 
-__all__ = ["Inspection", "Patch", "inspect"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:

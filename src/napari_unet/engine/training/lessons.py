@@ -10,8 +10,6 @@ from napari_unet.engine.network.record import HeldOut
 from napari_unet.engine.paint.held_out import Split
 from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedReader, PaintedStack
 
-__all__ = ["Lessons"]
-
 
 class Lessons:
     """The painted planes, divided into pixels that train and pixels that validate.

@@ -7,8 +7,6 @@ from torch.nn import functional
 
 from napari_unet.engine.paint.label_scheme import IGNORED
 
-__all__ = ["weighted_cross_entropy"]
-
 
 def weighted_cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
     """Return the mean over the labelled pixels of w(x)·(-log softmax of the true class).

@@ -15,8 +15,6 @@ from napari_unet.engine.network.device import (
     free_cached_memory,
 )
 
-__all__ = ["Means", "within_means"]
-
 _SMALLEST_PATCH = 32  # pixels
 
 _T = TypeVar("_T")

@@ -18,8 +18,6 @@ from napari_unet.engine.objects.label_overlaps import count_overlaps
 from napari_unet.engine.objects.linking import find_partners
 from napari_unet.engine.stack.tiles import Span, Tile, round_up
 
-__all__ = ["Predict", "Previewer", "keep_numbers"]
-
 _TILE = 256  # pixels; a tile should cost less than a training step
 _SHARE = 0.05  # of the time that previews may take when nothing has changed
 _SHARE_MOVED = 0.065  # to show a view for the first time; the difference is saved up for it

@@ -35,8 +35,6 @@ from napari_unet.engine.training.preview import Predict, Previewer
 from napari_unet.engine.training.schedule import Schedule
 from napari_unet.engine.training.trainer import Trainer
 
-__all__ = ["TrainingRun"]
-
 _T = TypeVar("_T")
 
 

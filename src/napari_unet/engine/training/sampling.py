@@ -18,8 +18,6 @@ from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedStack
 from napari_unet.engine.training import augment
 
-__all__ = ["Batch", "Cut", "PatchCutter", "PatchSampler", "patch_context", "validation_batches"]
-
 Positions = npt.NDArray[np.int32]
 """(n, 3): plane index, row and column."""
 

@@ -7,8 +7,6 @@ import time
 from napari_unet.config import TrainConfig
 from napari_unet.engine.events import FinishReason, Stop
 
-__all__ = ["Schedule"]
-
 _VALIDATIONS = 20  # in a run that is limited by steps
 _MOST_VALIDATIONS = 40  # in a run that is limited by seconds: patience grows with the limit
 _PAUSE_FACTOR = 9  # at most 1/10 of the time validates (with a limit in seconds), or reads strokes

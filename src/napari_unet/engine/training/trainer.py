@@ -26,8 +26,6 @@ from napari_unet.engine.training.loss import weighted_cross_entropy
 from napari_unet.engine.training.memory_shortage import Means
 from napari_unet.engine.training.sampling import Batch, PatchSampler, validation_batches
 
-__all__ = ["Trainer"]
-
 # After each step, the weights of a trained network go back a share of the way to the first answer,
 # less as the learning rate falls: (_PULL / labelled pixels)², at most _STRONGEST, since a few
 # strokes leave much unsaid; and at least _LASTING up to _MANY labelled pixels, since many on a few
