@@ -1,6 +1,6 @@
 """Score a stack of membrane maps as the ISBI 2012 challenge did.
 
-    python benchmarks/isbi_measures.py MAP.tif TRUTH.tif [--membranes] [--reach PIXELS] [--json]
+    python -m benchmarks.isbi_measures MAP.tif TRUTH.tif [--membranes] [--reach PIXELS] [--json]
 
 MAP holds the probability of cell (`--membranes`: of membrane), 0 to 1 or 8-bit, TRUTH 0 on
 membranes; both (Z, Y, X) or (Y, X). Thresholds 0.0, 0.1, …, 0.9, the best for each measure;

@@ -127,6 +127,13 @@ def test_shown_scripts_and_their_options_exist(page: Path) -> None:
 
 
 @each_page
+def test_modules_of_a_package_are_not_run_as_files(page: Path) -> None:
+    """They would not find their neighbours."""
+    files = [_ROOT / file for _, file, _ in _PYTHON.findall(page.read_text("utf-8")) if file]
+    assert [file for file in files if file.with_name("__init__.py").exists()] == []
+
+
+@each_page
 def test_what_a_shown_script_needs_is_installed_on_the_page(page: Path) -> None:
     lines = re.findall(r"pip install ([^\n`]*)", page.read_text("utf-8"))
     installed = set(shlex.split("\n".join(lines), comments=True))

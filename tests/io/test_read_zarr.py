@@ -132,6 +132,8 @@ def test_labels_of_an_image_are_no_second_image(tmp_path: Path, grey: Grey) -> N
     path = bioformats2raw(tmp_path / "a.zarr", grey, series=1)
     inside = zarr.open_group(str(path / "0"), mode="r+")
     fill(inside.create_group("labels/cells"), grey[1], [("y", "space"), ("x", "space")])
+    beside = zarr.open_group(str(path), mode="r+")
+    fill(beside.create_group("labels/cells"), grey[1], [("y", "space"), ("x", "space")])
     np.testing.assert_array_equal(np.asarray(open_image(path).array), grey[0])
     labels = open_image(path / "0" / "labels" / "cells")
     np.testing.assert_array_equal(np.asarray(labels.array), grey[1])
