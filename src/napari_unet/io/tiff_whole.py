@@ -53,8 +53,8 @@ def tell_unwritten(alike: list[tifffile.TiffPageSeries], path: Path) -> None:
     if unwritten:
         warnings.warn(
             FileWarning(
-                f"{unwritten} of the {len(pages)} planes of '{path}' were never written; they are "
-                "read as 0."
+                f"'{path}' holds only {len(pages) - unwritten:,} of its {len(pages):,} planes; "
+                "what was never written is read as 0."
             ),
             stacklevel=2,
         )

@@ -366,6 +366,17 @@ def test_training_that_diverges_says_so_and_gives_the_best_finite_weights(
     assert all(math.isfinite(event.loss) for event in of_type(events, StepDone))
 
 
+def test_one_step_is_one_step_in_the_sentence_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "advance", diverging)
+
+    until_it_fails(run(), EngineError, "after 1 step the loss")
+
+
+def diverging(self: Trainer, progress: float) -> float:
+    self.step += 1
+    return math.nan
+
+
 def test_a_last_update_that_spoils_the_weights_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     advance = Trainer.advance
 

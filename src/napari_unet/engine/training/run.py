@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import TrainConfig
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError, OutOfMemoryError, UnetPaintError
 from napari_unet.engine.events import (
     Corrected,
@@ -242,8 +243,8 @@ class TrainingRun:
 
     def _diverged(self) -> EngineError:
         return EngineError(
-            f"Training diverged: after {self._trainer.step} steps the loss or the weights were not "
-            "finite any more. Train again with a lower learning rate."
+            f"Training diverged: after {count(self._trainer.step, 'step')} the loss or the weights "
+            "were not finite any more. Train again with a lower learning rate."
         )
 
     def _skip(self, reason: str) -> Iterator[TrainEvent]:
