@@ -7,8 +7,6 @@ from typing import Any
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QMainWindow, QWidget
 
-__all__ = ["CanvasContext"]
-
 
 class CanvasContext:
     """Makes the context of a viewer's canvas current before each layer is removed.

@@ -36,8 +36,6 @@ from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["UNetPaint"]
-
 _BETWEEN_STEPS = 10  # pixels
 _WIDTH = 28  # of the dock at first, in widths of the letter M
 _WHY_NOT_STOP = {

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Progress", "duration", "time_left"]
-
 _SOON = 2.0  # seconds of work before a time left is told
 
 

@@ -10,8 +10,6 @@ from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.text import Text
 from napari_unet.ui.progress import Progress
 
-__all__ = ["ProgressPanel"]
-
 _REFRESH_MS = 100
 _PARTS = 1000  # of the bar
 

@@ -10,8 +10,6 @@ from napari_unet.ui.layers.paint_count import PaintCount, why_not_enough
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Choices, Workbench
 
-__all__ = ["Readiness"]
-
 
 @dataclass(frozen=True, slots=True)
 class Readiness:

@@ -23,8 +23,6 @@ from superqt.utils import GeneratorWorker
 from napari_unet.engine.errors import EngineError, UnetPaintError
 from napari_unet.engine.events import Stop
 
-__all__ = ["Awaited", "Job", "JobEnd", "JobRunner", "JobState", "OnEnd", "OnEvent"]
-
 _log = logging.getLogger(__name__)
 
 _NICE = 10  # of a job's threads: the window's, at 0, get ten times their share

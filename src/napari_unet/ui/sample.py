@@ -8,8 +8,6 @@ import numpy as np
 
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 
-__all__ = ["first_painted", "open_sample"]
-
 _UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
 
 LayerTuple = tuple[Any, dict[str, Any], str]

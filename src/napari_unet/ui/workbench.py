@@ -24,7 +24,6 @@ from napari_unet.ui.runner import Job, JobEnd, JobRunner, OnEnd, OnEvent
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model
 
-__all__ = ["Choices", "CurrentModel", "Workbench"]
 
 _STOPPING = Progress("Stopping after the current step or tile…")
 

@@ -16,8 +16,6 @@ from napari_unet.ui.progress import Progress
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["Comparing"]
-
 
 class Comparing(QObject):
     """Scores a labels layer against another one, and shows where it is wrong."""

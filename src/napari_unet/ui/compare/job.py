@@ -19,17 +19,6 @@ from napari_unet.ui.runner import Job
 if TYPE_CHECKING:
     from napari_unet.engine.scores import ClassScores, Comparison, ObjectScores
 
-__all__ = [
-    "KINDS",
-    "CompareDone",
-    "ComparePlane",
-    "Figure",
-    "compare",
-    "figures",
-    "tell_end",
-    "tell_mistakes",
-    "tell_plane",
-]
 
 KINDS = {
     Task.OBJECTS: {1: "false positive", 2: "miss", 3: "split", 4: "merge"},

@@ -14,8 +14,6 @@ from napari_unet.ui.layers.added import Purpose, made_for
 from napari_unet.ui.layers.geometry import full_resolution, in_sight, placement
 from napari_unet.ui.layers.throttled_refresh import ThrottledRefresh
 
-__all__ = ["COLOURS", "MistakesLayer", "blank_mistakes"]
-
 COLOURS = {1: "#d55e00", 2: "#56b4e9", 3: "#f0e442", 4: "#cc79a7"}
 """Of false positives, misses, splits and merges: apart for the colour-blind, too (Okabe, Ito)."""
 

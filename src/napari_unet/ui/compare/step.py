@@ -20,8 +20,6 @@ from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["CompareStep"]
-
 _ZEROS = {"0 is background": Unpainted.BACKGROUND, "0 is not judged": Unpainted.IGNORED}
 _WHAT = {"All planes": True, "This plane": False}
 _ONLY_SHOWN = (Purpose.MISTAKES, Purpose.PREVIEW)

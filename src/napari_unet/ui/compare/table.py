@@ -18,9 +18,7 @@ from qtpy.QtWidgets import (  # type: ignore[attr-defined]
 )
 
 from napari_unet.ui.compare.job import Figure
-from napari_unet.ui.parts.text import lines
-
-__all__ = ["ScoreTable"]
+from napari_unet.ui.parts.text import rich_tooltip
 
 _HEADER = ("Measure", "Value")
 _MOST_ROWS = 14  # shown without scrolling
@@ -44,7 +42,7 @@ class ScoreTable(QWidget):
             name, value = QTableWidgetItem(figure.name), QTableWidgetItem(figure.text)
             value.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             for column, item in enumerate((name, value)):
-                item.setToolTip(lines(figure.meaning))
+                item.setToolTip(rich_tooltip(figure.meaning))
                 self.table.setItem(row, column, item)
         self._fit_height()
 

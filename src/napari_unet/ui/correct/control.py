@@ -31,8 +31,6 @@ from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["Correcting"]
-
 _STEP_MS = 1  # between two parts, so that the event loop goes on
 
 

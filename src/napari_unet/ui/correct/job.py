@@ -14,8 +14,6 @@ from napari_unet.ui.runner import Job
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model
 
-__all__ = ["describe_place", "describe_search", "suggest_places"]
-
 
 def suggest_places(
     model: Model,

@@ -14,8 +14,6 @@ from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import Text
 from napari_unet.ui.workbench import Choices, Workbench
 
-__all__ = ["CorrectStep"]
-
 _FIRST_STROKES = {
     (Task.OBJECTS, Unpainted.IGNORED): "Paint a little background and two or three objects.",
     (Task.OBJECTS, Unpainted.BACKGROUND): "Paint all objects of one plane.",

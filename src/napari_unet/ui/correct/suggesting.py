@@ -19,8 +19,6 @@ from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.workbench import Choices, Workbench
 
-__all__ = ["Suggesting", "jump_to"]
-
 _AT_ONCE = 5  # places that one search brings
 _SHARE = 1 / 3  # of the view that the place fills
 
@@ -87,7 +85,7 @@ class Suggesting(QObject):
         image = self.workbench.choices.image
         assert image is not None
         place, self._found = self._places.pop(0), True
-        jump_to(self.workbench.viewer, image, place)
+        _jump_to(self.workbench.viewer, image, place)
         self.told.emit(job.describe_place(place))
 
     def _on_event(self, event: PlaceLookedAt | Suggested) -> None:
@@ -148,7 +146,7 @@ def _what_counts(choices: Choices) -> tuple[object, ...]:
     return choices.images, choices.labels, choices.unpainted, choices.start
 
 
-def jump_to(viewer: ViewerModel, layer: Layer, place: Place) -> None:
+def _jump_to(viewer: ViewerModel, layer: Layer, place: Place) -> None:
     """Show the place's plane in 2D, centred, at a zoom that leaves room around it."""
     leading = spatial_shape(layer)[:-2]
     position = np.unravel_index(place.plane, leading) if leading else ()

@@ -19,8 +19,6 @@ from napari_unet.ui.layers.geometry import full_resolution
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.painted_planes import bands
 
-__all__ = ["Overlap", "find_overlap", "largest_number", "paint_in", "to_paint"]
-
 _AT_ONCE = 1 << 17  # pixels; painting them takes 4 to 8 ms in memory
 _AT_ONCE_ON_DISK = 1 << 15  # and 20 to 30 ms for these in zarr's chunks
 

@@ -10,8 +10,6 @@ from napari.layers import Labels
 
 from napari_unet.ui.layers.geometry import full_resolution
 
-__all__ = ["UndoStep"]
-
 Where = tuple[npt.NDArray[Any], ...]
 """Indices of some pixels, one array per axis."""
 

@@ -19,8 +19,6 @@ from qtpy.QtWidgets import (
 from napari_unet.ui.device.control import AUTO, Devices
 from napari_unet.ui.parts.pickers import Picker
 
-__all__ = ["DeviceBadge", "Dot", "Light"]
-
 _NAMES = {AUTO: "Fastest", "cuda": "NVIDIA GPU", "mps": "Apple GPU", "cpu": "CPU"}
 _DIM = 128  # lightness, of 255, below which a background is dark
 

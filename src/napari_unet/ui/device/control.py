@@ -9,8 +9,6 @@ from napari_unet.ui.progress import Progress
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["AUTO", "Devices"]
-
 AUTO = "auto"
 """The wish for the fastest device."""
 

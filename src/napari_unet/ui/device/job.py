@@ -20,7 +20,6 @@ from napari_unet.ui.runner import Job
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice
 
-__all__ = ["DeviceFound", "TorchMissing", "find_device", "preload"]
 
 _log = logging.getLogger(__name__)
 

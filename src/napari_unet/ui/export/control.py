@@ -20,8 +20,6 @@ from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["Exporting", "ResultLayers", "can_be_exported"]
-
 ResultLayers = tuple[Layer, ...]
 """Layers that go into one file: one of labels, or all probabilities of one result."""
 

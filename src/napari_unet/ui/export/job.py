@@ -24,8 +24,6 @@ from napari_unet.ui.runner import Job
 if TYPE_CHECKING:
     from napari_unet.io.labels import PlaneWriter
 
-__all__ = ["Export", "Exported", "PlaneWritten", "describe_end", "export_files", "tell_plane"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Export:

@@ -16,8 +16,6 @@ from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["ExportStep", "ask_export_folder", "ask_export_path"]
-
 _EXPORTS = "TIFF, for Fiji and napari (*.tif *.tiff);;OME-Zarr, for large stacks (*.zarr)"
 _SUFFIXES = (".tif", ".tiff", ".zarr")
 

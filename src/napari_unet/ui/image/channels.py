@@ -8,9 +8,7 @@ from napari.layers import Image
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
-from napari_unet.ui.parts.text import lines
-
-__all__ = ["ChannelList"]
+from napari_unet.ui.parts.text import rich_tooltip
 
 _MOST_ROWS = 5  # without scrolling
 
@@ -49,7 +47,7 @@ class ChannelList(QListWidget):
                 on = Qt.CheckState.Checked if image in chosen else Qt.CheckState.Unchecked
                 if item.checkState() != on or not item.data(Qt.ItemDataRole.CheckStateRole):
                     item.setCheckState(on)
-                item.setToolTip(lines(image.name))
+                item.setToolTip(rich_tooltip(image.name))
         rows = min(max(1, len(images)), _MOST_ROWS)
         height = self.sizeHintForRow(0) if images else self.fontMetrics().height()
         self.setFixedHeight(rows * height + 2 * self.frameWidth() + 2)

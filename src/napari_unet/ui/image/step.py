@@ -24,8 +24,6 @@ from napari_unet.ui.parts.pickers import LayerPicker
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["ImageStep", "describe_images"]
-
 _SHOW_ME = "Open a small stack of touching cells with strokes painted on it, ready to train on."
 _WHAT_MATTERS = ("data", "name", "scale", "translate", "rotate", "shear", "affine", "units")
 

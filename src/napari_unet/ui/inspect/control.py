@@ -17,8 +17,6 @@ from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["Inspecting"]
-
 
 class Inspecting(QObject):
     """Prepares the labels as training does, and shows what comes of it."""

@@ -14,8 +14,6 @@ from napari_unet.engine.events import Stop
 from napari_unet.engine.stack import Planes
 from napari_unet.ui.runner import Job
 
-__all__ = ["Inspected", "SeenPatch", "inspect_labels"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenPatch:

@@ -22,8 +22,6 @@ from napari_unet.ui.parts.step import Step
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["InspectStep"]
-
 _HOW = "Shows how much each painted pixel counts, and a patch as it is bent for training."
 
 

@@ -10,8 +10,6 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-__all__ = ["Thumbnail"]
-
 _SIDE = 84  # pixels
 _GAP = 2
 _FRAME = "#ff9d1e"  # stands out from grey values, whatever the theme

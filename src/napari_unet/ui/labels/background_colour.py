@@ -7,8 +7,6 @@ from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.colormap_utils import label_colormap
 
-__all__ = ["show_background"]
-
 _COLOUR = (0.95, 0.25, 0.15, 0.35)
 _USUAL = label_colormap(49)  # that napari gives to a new layer
 _ROUNDS = 20  # of these colours; then a number looks like the background once more

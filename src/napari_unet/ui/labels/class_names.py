@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from napari.layers import Labels
 
-__all__ = ["class_names", "name_class"]
-
 _NUMBER = "index"  # napari's column of label numbers
 _NAME = "class"
 

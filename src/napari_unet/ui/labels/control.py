@@ -16,8 +16,6 @@ from napari_unet.ui.layers.new_labels import fit_brush, new_labels, start_painti
 from napari_unet.ui.layers.paint_count import PaintCount, why_not_enough
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["Painting"]
-
 _FEWEST_CLASSES = 2
 
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from napari.components import ViewerModel
 
-__all__ = ["BACKGROUND", "ERASE", "NEXT_CLASS", "NEXT_OBJECT", "PaintKeys"]
-
 # Free in napari: the viewer's own keys and those of Labels are others. A layer's keys come first:
 # while an image is selected, C sets its contrast.
 BACKGROUND = "G"

@@ -15,8 +15,6 @@ from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.labels.class_names import class_names, name_class
 from napari_unet.ui.layers.follower import Follower
 
-__all__ = ["Entry", "Legend", "entries"]
-
 _MOST_ROWS = 24  # of classes; more are painted by number
 
 

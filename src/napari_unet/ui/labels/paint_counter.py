@@ -19,8 +19,6 @@ from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker, bands
 
-__all__ = ["PaintCounter"]
-
 _log = logging.getLogger(__name__)
 
 _SETTLE_MS = 300  # after the last change; a count then begins

@@ -23,10 +23,8 @@ from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.parts.text import lines as tooltip
+from napari_unet.ui.parts.text import rich_tooltip
 from napari_unet.ui.workbench import Choices, Workbench
-
-__all__ = ["LabelsStep", "describe_paint"]
 
 _TASKS = {"Objects": Task.OBJECTS, "Classes": Task.CLASSES}
 _UNPAINTED = {"is ignored": Unpainted.IGNORED, "is background": Unpainted.BACKGROUND}
@@ -172,7 +170,7 @@ class LabelsStep(Step):
         folder = stored_in(choices.labels.data)
         if folder is not None:
             lines.append("Every stroke is saved on disk.")
-        self.status.setToolTip("" if folder is None else tooltip(_STORED.format(folder)))
+        self.status.setToolTip("" if folder is None else rich_tooltip(_STORED.format(folder)))
         return "\n".join(lines)
 
 

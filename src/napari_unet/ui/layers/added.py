@@ -8,8 +8,6 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-__all__ = ["GROUP", "Purpose", "add_unselected", "find_ours", "is_result", "made_for", "purpose"]
-
 _KEY = "napari-unet-paint"
 
 GROUP = "napari-unet-paint result"

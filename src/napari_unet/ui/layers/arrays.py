@@ -19,8 +19,6 @@ from napari_unet.io.names import file_stem
 from napari_unet.io.stack import Layout
 from napari_unet.io.write_zarr import ome_metadata
 
-__all__ = ["new_array", "pieces", "stored_in"]
-
 _LARGE = 1 << 29  # bytes
 _SHARE = 8  # of the free memory, one part
 _OME_AXES = set("TCZYX")

@@ -7,8 +7,6 @@ from typing import Any
 
 from napari.layers import Layer
 
-__all__ = ["Follower"]
-
 
 class Follower:
     """Calls a function without arguments whenever one of the layers that it follows changes.

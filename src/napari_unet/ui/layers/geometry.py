@@ -13,24 +13,6 @@ from napari.utils.transforms import CompositeAffine
 from napari_unet.io.axes import name_axes
 from napari_unet.io.stack import Layout
 
-__all__ = [
-    "file_layout",
-    "focus",
-    "full_resolution",
-    "has_other_order",
-    "in_sight",
-    "layer_axes",
-    "long_shape",
-    "looked_at",
-    "on_plane",
-    "pixel_size",
-    "place",
-    "placement",
-    "same_placement",
-    "spatial_shape",
-    "stated_axes",
-]
-
 _METRES = "micrometer"
 _SECONDS = "second"
 

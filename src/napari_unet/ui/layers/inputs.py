@@ -24,15 +24,6 @@ from napari_unet.ui.layers.geometry import (
     stated_axes,
 )
 
-__all__ = [
-    "image_planes",
-    "labels_planes",
-    "lesson_planes",
-    "why_no_image",
-    "why_no_labels",
-    "why_not_channels",
-]
-
 
 def image_planes(images: Sequence[Image]) -> Planes:
     """Return the images as planes; several are the channels of one, in their order.

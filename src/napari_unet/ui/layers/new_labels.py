@@ -9,8 +9,6 @@ from napari.layers import Image, Labels
 from napari_unet.ui.layers.arrays import new_array
 from napari_unet.ui.layers.geometry import file_layout, placement, spatial_shape
 
-__all__ = ["fit_brush", "new_labels", "start_painting"]
-
 _BRUSH = 40  # brushes side by side across the view
 _LARGEST = 40  # pixels; more than napari's slider offers
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
 from napari_unet.engine.paint import PAINTED_BACKGROUND, LabelScheme
 
-__all__ = ["PaintCount", "why_not_enough"]
-
 _HOW_TO_START = {
     (Task.OBJECTS, Unpainted.IGNORED): "paint some background (1) and some objects (2, 3, …).",
     (Task.OBJECTS, Unpainted.BACKGROUND): "paint all objects of a plane or more (1, 2, …).",

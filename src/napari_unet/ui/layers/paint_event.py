@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_painted_in", "largest_painted", "painted_planes"]
-
 
 def painted_planes(changes: Any, leading: tuple[int, ...]) -> frozenset[int] | None:
     """Return the numbers of the planes that a stroke has changed, None if napari does not say.

@@ -19,8 +19,6 @@ from napari_unet.engine.stack import bands as engine_bands
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint_event import painted_planes
 
-__all__ = ["PaintedPlanesTracker", "bands"]
-
 _BAND = 1 << 20  # pixels read in one go: the thread that paints is never held up for long
 
 

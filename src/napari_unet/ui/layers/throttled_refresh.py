@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, QTimer
 
-__all__ = ["ThrottledRefresh"]
-
 _SHORTEST_MS = 100  # between two repaints
 _LONGEST_MS = 2500
 

@@ -23,7 +23,6 @@ from napari_unet.ui.workbench import CurrentModel, Workbench
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model
 
-__all__ = ["Models"]
 
 _OPENING = "Opening a model"
 

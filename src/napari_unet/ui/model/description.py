@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.network import Model
     from napari_unet.io.checkpoints import CheckpointHeader
 
-__all__ = ["date_of", "describe_model", "kinds_of", "score_of", "tell_story"]
-
 
 def describe_model(name: str, model: Model | CheckpointHeader) -> str:
     """Return name, kinds, score and date in one line."""

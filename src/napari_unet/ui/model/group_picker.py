@@ -10,9 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QStandardItem, QStandardItemModel, QWheelEvent
 
 from napari_unet.ui.parts.pickers import NarrowBox
-from napari_unet.ui.parts.text import lines
-
-__all__ = ["Entry", "GroupPicker"]
+from napari_unet.ui.parts.text import rich_tooltip
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +81,6 @@ def _heading(title: str) -> QStandardItem:
 
 def _item(entry: Entry) -> QStandardItem:
     item = QStandardItem(entry.text)
-    item.setToolTip(lines(entry.tooltip or entry.text))
+    item.setToolTip(rich_tooltip(entry.tooltip or entry.text))
     item.setEnabled(entry.usable)
     return item

@@ -17,27 +17,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.network import Model
     from napari_unet.io.checkpoints import CheckpointHeader
 
-__all__ = [
-    "ModelDeleted",
-    "ModelExported",
-    "ModelFile",
-    "ModelImported",
-    "ModelKept",
-    "ModelOpened",
-    "ModelRenamed",
-    "ModelRestored",
-    "ModelsListed",
-    "delete_file",
-    "export_file",
-    "import_file",
-    "keep_model",
-    "list_files",
-    "open_file",
-    "rename_file",
-    "restore_file",
-    "tell_files",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:

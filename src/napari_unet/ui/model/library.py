@@ -18,7 +18,6 @@ from napari_unet.ui.workbench import Workbench
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model
 
-__all__ = ["Library"]
 
 _LISTING = "Looking through your models"
 

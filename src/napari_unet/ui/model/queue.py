@@ -9,8 +9,6 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from napari_unet.ui.runner import Job, JobEnd, JobState, OnEvent
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["JobQueue"]
-
 
 class _Waiting(NamedTuple):
     name: str

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QLabel, QPushButton
 
 from napari_unet.config import NETWORKS
 from napari_unet.io.library import free_name
@@ -18,10 +18,8 @@ from napari_unet.ui.model.your_models import YourModels
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.parts.text import lines
+from napari_unet.ui.parts.text import rich_tooltip
 from napari_unet.ui.workbench import CurrentModel, Workbench
-
-__all__ = ["ModelStep"]
 
 _NEW = {name: f"New: {name}" for name in NETWORKS}
 _TRAINED = "Trained, not kept"
@@ -54,7 +52,7 @@ class ModelStep(Step):
         self.yours.show_readiness(reason)
         if isinstance(start, CurrentModel):
             self.tell(describe_model(start.name, start.model))
-            self.status.setToolTip(lines(tell_story(start.model)))
+            self.status.setToolTip(rich_tooltip(tell_story(start.model)))
         else:
             self.tell("It knows nothing yet: it learns from your labels alone.")
             self.status.setToolTip("")
@@ -131,17 +129,13 @@ class ModelStep(Step):
             self._models.keep(name.strip())
 
     def _on_import_clicked(self) -> None:
-        path = ask_model_to_open(self)
-        if path is not None:
-            self._models.library.import_file(path)
+        path, _ = QFileDialog.getOpenFileName(self, "Open model", str(Path.home()), _MODEL)
+        if path:
+            self._models.library.import_file(Path(path))
 
     def _on_export_clicked(self, file: ModelFile) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self,
-            "Export the model",
-            str(Path.home() / file.path.name),
-            "U-Net Paint model (*.safetensors)",
-        )
+        proposal = str(Path.home() / file.path.name)
+        path, _ = QFileDialog.getSaveFileName(self, "Export the model", proposal, _MODEL)
         if path:
             self._models.library.export_file(file, Path(path))
 
@@ -151,9 +145,3 @@ def _entry(file: ModelFile) -> Entry:
         return Entry(file.name, file, file.problem, usable=False)
     story = f"{describe_model(file.name, file.header)}\n{tell_story(file.header)}"
     return Entry(file.name, file, story)
-
-
-def ask_model_to_open(parent: QWidget) -> Path | None:
-    """Return the model file to read, None if the user cancels."""
-    chosen, _ = QFileDialog.getOpenFileName(parent, "Open model", str(Path.home()), _MODEL)
-    return Path(chosen) if chosen else None

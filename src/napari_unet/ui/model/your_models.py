@@ -21,9 +21,7 @@ from qtpy.QtWidgets import (  # type: ignore[attr-defined]
 from napari_unet.ui.model.description import date_of, kinds_of, score_of, tell_story
 from napari_unet.ui.model.job import ModelFile
 from napari_unet.ui.parts.action import set_ready
-from napari_unet.ui.parts.text import Text, lines
-
-__all__ = ["YourModels"]
+from napari_unet.ui.parts.text import Text, rich_tooltip
 
 _COLUMNS = ("Name", "Date", "Finds", "IoU")
 _ROWS_SHOWN = 6
@@ -101,7 +99,7 @@ class YourModels(QWidget):
         for column, text in enumerate((file.name, *known)):
             item = QTableWidgetItem(text)
             story = tell_story(header) if header else file.problem
-            item.setToolTip(lines(file.name, story))
+            item.setToolTip(rich_tooltip(file.name, story))
             if header is None or column > 0:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
             if header is None:

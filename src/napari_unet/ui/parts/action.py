@@ -7,8 +7,6 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.ui.parts.text import Text
 
-__all__ = ["Action", "set_ready"]
-
 
 class Action(QWidget):
     """A button, and below it one line: why it cannot run, or what it will do."""

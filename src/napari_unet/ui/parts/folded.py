@@ -10,8 +10,6 @@ from superqt import QCollapsible
 
 from napari_unet.ui.parts.settings import SettingsForm, narrow_form
 
-__all__ = ["Folded", "FoldedSettings"]
-
 _UNLIMITED = (1 << 24) - 1  # Qt's QWIDGETSIZE_MAX, pixels
 
 

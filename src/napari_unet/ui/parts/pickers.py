@@ -17,9 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.ui.parts.text import lines, show_above
-
-__all__ = ["LayerPicker", "NarrowBox", "Picker"]
+from napari_unet.ui.parts.text import rich_tooltip, show_above
 
 _PADDING = 4  # pixels that a style may put beside the text
 
@@ -103,7 +101,7 @@ class Picker(NarrowBox):
             self._things = list(things.values())
             for name in things:
                 self.addItem(name)
-                self.setItemData(self.count() - 1, lines(name), Qt.ItemDataRole.ToolTipRole)
+                self.setItemData(self.count() - 1, rich_tooltip(name), Qt.ItemDataRole.ToolTipRole)
             if before in self._things:
                 self.setCurrentIndex(self._things.index(before))
         if self.value != before:

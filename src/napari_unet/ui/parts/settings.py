@@ -11,8 +11,6 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from magicgui.widgets import FloatSpinBox, create_widget
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
-__all__ = ["SettingWords", "SettingsForm", "narrow_form"]
-
 Config = TypeVar("Config")
 
 

@@ -8,8 +8,6 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from napari_unet.ui.parts.text import Text
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["Step"]
-
 
 class Step(QWidget):
     """One step of the column.

@@ -9,8 +9,6 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QHelpEvent
 from qtpy.QtWidgets import QLabel, QToolTip, QWidget
 
-__all__ = ["Text", "lines", "show_above"]
-
 _LONGEST = 17  # of a word, in widths of the letter M
 _TAG = re.compile(r"</[a-z]+>")
 _WORD = re.compile(r"[^\s/\\]+")  # Qt breaks paths at their folders
@@ -67,7 +65,7 @@ class Text(QLabel):
         return cut.replace("…", _CUT)
 
 
-def lines(*texts: str) -> str:
+def rich_tooltip(*texts: str) -> str:
     """Return texts, each on lines of its own, as a tooltip; empty ones are left out.
 
     A text that is such a tooltip already, as napari makes of all plain ones, stays as it is.
@@ -81,7 +79,7 @@ def show_above(text: str, widget: QWidget, event: QEvent | None) -> bool:
     """Show a text above the widget's own tooltip, if the event asks for one; False: no text."""
     if not text or not isinstance(event, QHelpEvent) or event.type() != QEvent.Type.ToolTip:
         return False
-    QToolTip.showText(event.globalPos(), lines(text, widget.toolTip()), widget)
+    QToolTip.showText(event.globalPos(), rich_tooltip(text, widget.toolTip()), widget)
     return True
 
 

@@ -23,8 +23,6 @@ from napari_unet.ui.segment.result import Result
 from napari_unet.ui.segment.stream import ResultStream
 from napari_unet.ui.workbench import Workbench
 
-__all__ = ["Scope", "Segmentation"]
-
 
 class Scope(Enum):
     """What is segmented."""

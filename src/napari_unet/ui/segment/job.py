@@ -25,8 +25,6 @@ from napari_unet.ui.runner import Awaited, Job
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model
 
-__all__ = ["Sink", "Turn", "TurnStarted", "TurnTimer", "segment_images"]
-
 
 class Sink(Protocol):
     """Takes what is finished; called from the worker's thread."""

@@ -11,8 +11,6 @@ from napari.layers import Layer
 
 from napari_unet.ui.layers.arrays import new_array
 
-__all__ = ["Pyramid"]
-
 _LARGE_SIDE = 8192  # pixels; napari shows larger planes only coarsely, and slowly
 _COARSEST = 2048  # pixels; a level that is no larger is the last
 

@@ -20,8 +20,6 @@ from napari_unet.ui.segment.result import Result
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model
 
-__all__ = ["Recipe", "Record", "channel_names", "summarise"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:

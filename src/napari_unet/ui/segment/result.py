@@ -21,9 +21,6 @@ from napari_unet.ui.layers.arrays import pieces
 from napari_unet.ui.layers.geometry import placement, same_placement, spatial_shape
 from napari_unet.ui.segment.pyramid import Pyramid
 
-__all__ = ["Result"]
-
-
 _DTYPES = {OutputKind.LABELS: np.int32, OutputKind.CLASSES: np.uint8}
 _COLOURS = ("green", "magenta", "blue", "red", "cyan", "yellow")  # added up where they meet
 

@@ -21,8 +21,6 @@ from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
-__all__ = ["OBJECTS", "TILING", "SegmentStep"]
-
 TILING = {
     "tile": Words(
         "Tile, px",

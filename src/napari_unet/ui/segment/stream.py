@@ -24,8 +24,6 @@ from napari_unet.ui.layers.geometry import full_resolution, in_sight
 from napari_unet.ui.layers.throttled_refresh import ThrottledRefresh
 from napari_unet.ui.segment.result import Result
 
-__all__ = ["ResultStream", "can_show_regions", "show_region"]
-
 _AT_ONCE = 1 << 20  # pixels shown before the event loop goes on: 5 to 10 ms
 _MOST_COLOURS = 256  # that napari keeps in 8 bits
 

@@ -36,7 +36,6 @@ from napari_unet.ui.workbench import Choices, CurrentModel, Workbench
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model
 
-__all__ = ["Training"]
 
 _DOING = {
     JobState.IDLE: "Training",  # for a moment, before the end is told

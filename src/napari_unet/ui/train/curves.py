@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Scale", "Series", "round_limit", "ticks"]
-
 _Points = npt.NDArray[np.float64]
 
 

@@ -33,16 +33,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.network import Model, TrainRecord
     from napari_unet.engine.training import TrainingPlan
 
-__all__ = [
-    "LAST_TRAINED",
-    "LastTrainedNotSaved",
-    "LastTrainedSaved",
-    "TrainingBegins",
-    "TrainingWords",
-    "describe_correction",
-    "describe_training",
-    "train_on_labels",
-]
 
 LAST_TRAINED = "last trained"
 """Name of the model in the user's folder that every training replaces."""

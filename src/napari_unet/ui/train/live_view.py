@@ -12,8 +12,6 @@ from napari_unet.engine.events import View
 from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 
-__all__ = ["LiveView", "visible"]
-
 _LOOK_MS = 200
 _MOST_PIXELS = 1 << 20  # of a view; of a larger one the middle is taken
 

@@ -12,8 +12,6 @@ from napari_unet.ui.progress import duration
 from napari_unet.ui.train.curves import Scale, Series, round_limit, ticks
 from napari_unet.ui.train.job import describe_correction
 
-__all__ = ["CorrectionsCurve", "TrainingPlot", "curve_colours"]
-
 _REDRAW_MS = 250
 _HEIGHT = 130  # pixels
 _SMOOTHING = 0.95  # about the last twenty steps

@@ -13,8 +13,6 @@ from napari_unet.engine.events import Previewed, View
 from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, made_for
 from napari_unet.ui.layers.geometry import full_resolution, on_plane, place
 
-__all__ = ["PreviewLayer"]
-
 
 class PreviewLayer:
     """The layer "preview": what is visible, as the network segments it now.

@@ -17,8 +17,6 @@ from napari_unet.ui.parts.settings import SettingsForm
 from napari_unet.ui.parts.settings import SettingWords as Words
 from napari_unet.ui.workbench import CurrentModel
 
-__all__ = ["AUGMENT", "NETWORK", "SECONDS", "TRAIN", "TrainSettings"]
-
 SECONDS = Words(
     "Time, s",
     "Training ends after this time, or earlier if it no longer improves. 0: no limit; then set "

@@ -23,8 +23,6 @@ from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot
 from napari_unet.ui.train.settings import TrainSettings
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
-__all__ = ["TrainStep"]
-
 _STATUS_MS = 250  # between two changes of the status line
 _CUSTOM = "custom"  # name of a network of another size than the named ones
 
