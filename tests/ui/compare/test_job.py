@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,8 +128,9 @@ def test_mistakes_are_told_in_words() -> None:
 
 def test_every_score_has_its_row() -> None:
     told, _ = run(RESULT, TRUTH)
-    rows = {figure.name: figure for figure in compare_job.figures(told[-1])}
-    scores = told[-1].scores
+    done = replace(told[-1], mistakes={1: 4, 2: 3, 3: 2, 4: 5})  # no two are alike
+    rows = {figure.name: figure for figure in compare_job.figures(done)}
+    scores = done.scores
     assert rows["IoU"].value == scores.foreground_iou
     assert rows["SEG"].value == scores.seg
     assert rows["AP at 0.5"].value == scores.average_precision
@@ -139,10 +141,10 @@ def test_every_score_has_its_row() -> None:
         "True objects": 3,
         "Objects in the result": 4,
         "Found": 1,
-        "Missed": 1,
-        "Split": 1,
-        "Merged": 0,
-        "False positives": 1,
+        "Missed": 3,
+        "Split": 2,
+        "Merged": 5,
+        "False positives": 4,
         "Planes": 2,
     }
     assert all(figure.meaning for figure in rows.values())

@@ -16,6 +16,7 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import LabelsError
+from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.compare import job as compare_job
 from napari_unet.ui.compare.control import Comparing
 from napari_unet.ui.compare.mistakes_layer import COLOURS
@@ -198,6 +199,13 @@ def test_the_layers_and_the_task_reach_the_job(
     np.testing.assert_array_equal(wish["result"].read(1, *whole)[0], truth.data[1])
     np.testing.assert_array_equal(wish["truth"].read(1, *whole)[0], result.data[1])
     assert wish["array"].shape == SHAPE
+
+
+def test_planes_that_are_not_segmented_to_their_end_are_named_to_the_job(
+    step: CompareStep, result: Labels, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    result.metadata[UNFINISHED] = (2,)
+    assert asked(step, monkeypatch, qtbot)["unfinished"] == frozenset({2})
 
 
 def test_classes_have_a_legend_of_their_own(
