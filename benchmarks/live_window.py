@@ -24,9 +24,10 @@ from qtpy.QtWidgets import QAbstractButton, QApplication
 from napari_unet.config import Task, TrainConfig, Unpainted
 from napari_unet.io.samples import Sample, paint_strokes, synthetic_cells
 from napari_unet.ui.dock import UNetPaint
-from napari_unet.ui.runner import Job, JobRunner, JobState, OnEnd, OnEvent
+from napari_unet.ui.runner import JobRunner, JobState, OnEnd, OnEvent
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train.step import TrainStep
+from napari_unet.ui.worker import Job
 
 __all__ = [
     "Counter",

@@ -33,10 +33,10 @@ from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.ui.device import job as device_job
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.model import job as model_job
-from napari_unet.ui.runner import Job
 from napari_unet.ui.segment import job as segment_job
 from napari_unet.ui.train.job import TrainingBegins
 from napari_unet.ui.workbench import CurrentModel, Workbench
+from napari_unet.ui.worker import Job
 from tests.ui.pressing import open_dock
 
 CPU = DeviceChoice("cpu", "CPU, 1 threads", "chosen by hand", "buy a GPU")

@@ -18,9 +18,10 @@ from napari_unet.ui.inspect.step import InspectStep
 from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.model.step import ModelStep
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.runner import Job, JobRunner, OnEnd, OnEvent
+from napari_unet.ui.runner import JobRunner, OnEnd, OnEvent
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train.step import TrainStep
+from napari_unet.ui.worker import Job
 
 StepKind = TypeVar("StepKind", bound=Step)
 

@@ -19,7 +19,8 @@ from qtpy.QtCore import QThreadPool
 
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
 from napari_unet.engine.events import Stop
-from napari_unet.ui.runner import Awaited, Job, JobEnd, JobRunner, JobState
+from napari_unet.ui.runner import JobEnd, JobRunner, JobState
+from napari_unet.ui.worker import Awaited, Job
 from tests.ui.conftest import endless_job, failing_job, job_of
 
 
@@ -131,7 +132,7 @@ def test_a_job_waits_until_the_window_has_taken_an_awaited_event(
 def test_a_job_that_waits_for_a_busy_window_goes_on_after_a_while(
     runner: JobRunner, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_unet.ui.runner._PATIENCE", 0.05)
+    monkeypatch.setattr("napari_unet.ui.worker._PATIENCE", 0.05)
     went_on = threading.Event()
 
     def job(_stop: Stop) -> Iterator[object]:

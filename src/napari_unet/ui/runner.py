@@ -1,48 +1,25 @@
 """One job at a time in the background: an iterator of events, told on the main thread.
 
-superqt's generator worker brings the thread and the queued signals; napari's `create_worker`
-makes it known to the viewer, so that napari asks before it closes while a job runs. What is added
-here are the states, one polite way to stop, and one typed failure.
+The states, one polite way to stop, one typed failure, and each job's own listeners.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
-import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from superqt.utils import GeneratorWorker
 
 from napari_unet.engine.errors import EngineError, UnetPaintError
-from napari_unet.engine.events import Stop
+from napari_unet.ui.worker import Awaited, Job, Worker, make_worker
 
 _log = logging.getLogger(__name__)
 
-_NICE = 10  # of a job's threads: the window's, at 0, get ten times their share
-_PATIENCE = 0.5  # seconds that a job waits for the window at most
-
-Job = Callable[[Stop], Iterator[object]]
-"""Makes the iterator of events; called in the worker's thread, with the question to ask."""
-
 OnEvent = Callable[[Any], object]
 """Hears each event of a job, on the main thread; what it returns does not matter."""
-
-
-class Awaited:
-    """An event after which the job waits until the window has taken it.
-
-    For events that the window answers with slow work, such as a new layer: beside a job that has
-    much to do in Python, that takes a third longer, and nothing else is drawn meanwhile.
-    """
-
-    __slots__ = ()
 
 
 class JobState(Enum):
@@ -120,16 +97,12 @@ class JobRunner(QObject):
         if self._state is not JobState.IDLE:
             raise RuntimeError(f"{self.job_name} is still running")
         self._failed = False
-        worker: Any = create_worker(
-            _NamedJob(name, job),
-            _worker_class=_Worker,
-            _start_thread=False,
-            _connect={
-                "yielded": self._on_yielded,
-                "errored": self._on_errored,
-                "finished": self._on_finished,
-            },
-        )
+        slots: dict[str, Callable[..., object]] = {
+            "yielded": self._on_yielded,
+            "errored": self._on_errored,
+            "finished": self._on_finished,
+        }
+        worker = make_worker(name, job, slots)
         self._running = _Running(worker, on_event, on_end)
         self._set_state(JobState.RUNNING)
         worker.start()
@@ -162,7 +135,7 @@ class JobRunner(QObject):
         self._state = JobState.IDLE
         if running is None:
             return
-        worker: Any = running.worker
+        worker: Any = running.worker  # its signals are typed too narrowly
         worker.yielded.disconnect(self._on_yielded)
         worker.errored.disconnect(self._on_errored)
         worker.finished.disconnect(self._on_finished)
@@ -207,113 +180,9 @@ class JobRunner(QObject):
 class _Running:
     """The job that runs, and who hears of it."""
 
-    worker: _Worker
+    worker: Worker
     on_event: OnEvent | None
     on_end: OnEnd | None
-
-
-class _NamedJob:
-    """A job under the name by which napari asks before closing.
-
-    napari keeps every worker's function for as long as the viewer lives, so the job, and with it
-    the snapshot of the labels and the model, is let go of when it has run.
-    """
-
-    def __init__(self, name: str, job: Job) -> None:
-        self.name = name
-        self.stop = threading.Event()
-        self.going = threading.Event()  # unset: paused
-        self.going.set()
-        self.taken = threading.Event()  # the window has taken what was awaited
-        self.ended = threading.Event()
-        self._job: Job | None = job
-
-    def __str__(self) -> str:
-        return f"{self.name} (U-Net Paint)"
-
-    def events(self) -> Generator[object, None, None]:
-        """Yield the job's events; the one guard at the thread's boundary.
-
-        superqt takes a RuntimeError in a generator for a deleted worker and then tells neither of
-        the error nor of the end; torch's errors are RuntimeErrors.
-        """
-        job, self._job = self._job, None
-        _give_way()
-        try:
-            if job is not None and not self.stop.is_set():
-                for event in job(self._is_to_stop):
-                    yield event
-                    if isinstance(event, Awaited):
-                        self.taken.wait(_PATIENCE)
-                        self.taken.clear()
-        except MemoryError as error:
-            raise EngineError(
-                "There is not enough memory; close other images and programs, then try again."
-            ) from error
-        except RuntimeError as error:
-            raise EngineError(str(error)) from error
-
-    def _is_to_stop(self) -> bool:
-        """Answer the job's question; a pause is an answer that is long in coming."""
-        self.going.wait()
-        return self.stop.is_set()
-
-
-class _Worker(GeneratorWorker[Any, Any, Any]):
-    """A generator worker that ends by itself when asked to quit, with its last event."""
-
-    def __init__(self, job: _NamedJob) -> None:
-        super().__init__(job.events)
-        self._job = job
-
-    def run(self) -> None:
-        """Do the job in a thread of Qt's pool."""
-        try:
-            super().run()
-        finally:
-            self._job.ended.set()  # it has no more to tell
-
-    @property
-    def name(self) -> str:
-        """What the job does, in words."""
-        return self._job.name
-
-    def quit(self) -> None:
-        """Ask the job to stop; napari calls this, too, when its window closes.
-
-        The inherited method would drop the last event, which brings the best weights.
-        """
-        self._job.stop.set()
-        self._job.going.set()
-        self._job.taken.set()
-
-    def let_on(self) -> None:
-        """Let the job go on after an event that it waits with."""
-        self._job.taken.set()
-
-    def hold(self) -> None:
-        """Let the job wait the next time it asks whether to stop."""
-        self._job.going.clear()
-
-    def go_on(self) -> None:
-        """Let the job go on."""
-        self._job.going.set()
-
-    def wait(self, seconds: float | None) -> bool:
-        """Return True if the job has ended within `seconds`; None: whenever it does."""
-        return self._job.ended.wait(seconds)
-
-
-def _give_way() -> None:
-    """Let this thread and those that it starts compute with all cores, after the window.
-
-    Only Linux has a priority per thread that the threads of torch, made by this one, inherit. It
-    cannot be raised again: another job in the same thread of Qt's pool gives way as well.
-    """
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        nice = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, max(nice, _NICE))
 
 
 def _in_words(error: Exception) -> UnetPaintError:

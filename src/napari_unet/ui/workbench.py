@@ -19,7 +19,8 @@ from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.progress import Progress
-from napari_unet.ui.runner import Job, JobEnd, JobRunner, OnEnd, OnEvent
+from napari_unet.ui.runner import JobEnd, JobRunner, OnEnd, OnEvent
+from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model

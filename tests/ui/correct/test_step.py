@@ -24,8 +24,8 @@ from napari_unet.ui.correct.control import Correcting
 from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.correct.suggesting import Suggesting
 from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
-from napari_unet.ui.runner import Job
 from napari_unet.ui.workbench import CurrentModel, Workbench
+from napari_unet.ui.worker import Job
 from tests.ui.conftest import CPU, endless_job, failing_job, job_of
 
 PLACES = (

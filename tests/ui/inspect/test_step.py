@@ -18,8 +18,9 @@ from napari_unet.ui.inspect import job as inspect_job
 from napari_unet.ui.inspect.control import Inspecting
 from napari_unet.ui.inspect.job import Inspected, SeenPatch
 from napari_unet.ui.inspect.step import InspectStep
-from napari_unet.ui.runner import Job, JobEnd
+from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.worker import Job
 from tests.ui.conftest import failing_job, job_of
 
 NETWORK, CONFIG = NetworkConfig(levels=2), TrainConfig(patch=16, seed=40)

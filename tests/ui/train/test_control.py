@@ -32,10 +32,11 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import HeldOut, TrainRecord
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.training.plan import TrainingPlan
-from napari_unet.ui.runner import Job, JobEnd, JobState
+from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.workbench import CurrentModel, Workbench
+from napari_unet.ui.worker import Job
 from tests.ui.conftest import CPU, endless_job, failing_job, job_of
 
 CONFIG, OBJECTS = TrainConfig(seconds=7), ObjectsConfig(min_size=3)

@@ -40,12 +40,13 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.parts.settings import SettingWords
-from napari_unet.ui.runner import Job, JobState
+from napari_unet.ui.runner import JobState
 from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train import settings as words
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
+from napari_unet.ui.worker import Job
 from tests.ui.conftest import endless_job, failing_job, job_of
 
 STARTED = TrainStarted("CPU", (1,), 1200, (), (0, 1), 99)

@@ -14,7 +14,7 @@ from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import Stop
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.ui.progress import Progress
-from napari_unet.ui.runner import Job
+from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.scores import ClassScores, Comparison, ObjectScores

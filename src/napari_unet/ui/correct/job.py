@@ -9,7 +9,7 @@ from napari_unet.config import Unpainted
 from napari_unet.engine.events import Place, PlaceLookedAt, Stop, Suggested
 from napari_unet.engine.stack import Planes
 from napari_unet.ui.progress import Progress
-from napari_unet.ui.runner import Job
+from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model

@@ -19,7 +19,7 @@ from napari_unet.engine.stack import ArrayPlanes, bands
 from napari_unet.io.stack import Layout
 from napari_unet.io.unfinished import tell_unfinished
 from napari_unet.ui.progress import Progress
-from napari_unet.ui.runner import Job
+from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
     from napari_unet.io.labels import PlaneWriter

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import Stop
 from napari_unet.engine.stack import Planes
-from napari_unet.ui.runner import Job
+from napari_unet.ui.worker import Job
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,8 +12,8 @@ from napari_unet.io.library import model_path
 from napari_unet.ui.model import job
 from napari_unet.ui.model.job import ModelFile
 from napari_unet.ui.model.queue import JobQueue
-from napari_unet.ui.runner import Job
 from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model

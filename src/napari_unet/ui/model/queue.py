@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_unet.ui.runner import Job, JobEnd, JobState, OnEvent
+from napari_unet.ui.runner import JobEnd, JobState, OnEvent
 from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.worker import Job
 
 
 class _Waiting(NamedTuple):

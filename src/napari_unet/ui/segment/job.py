@@ -20,7 +20,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.stack import Planes
 from napari_unet.ui.progress import Progress, time_left
-from napari_unet.ui.runner import Awaited, Job
+from napari_unet.ui.worker import Awaited, Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model

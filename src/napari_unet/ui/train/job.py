@@ -27,7 +27,7 @@ from napari_unet.engine.stack import Planes
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.library import model_path
 from napari_unet.ui.progress import Progress, duration, time_left
-from napari_unet.ui.runner import Awaited, Job
+from napari_unet.ui.worker import Awaited, Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model, TrainRecord
