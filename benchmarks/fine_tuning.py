@@ -24,9 +24,8 @@ from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit, fit_head, trainer
-from napari_unet.io.bundled import DEFAULT
 from napari_unet.io.checkpoints import load_model
-from napari_unet.io.library import find_model
+from napari_unet.io.library import DEFAULT, find_model
 
 _STANDING_STILL = 1e-12  # learning rate
 

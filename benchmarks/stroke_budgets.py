@@ -47,9 +47,8 @@ from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.scores import Comparison, evaluate_classes, evaluate_objects
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit
-from napari_unet.io.bundled import DEFAULT
 from napari_unet.io.checkpoints import load_model
-from napari_unet.io.library import find_model
+from napari_unet.io.library import DEFAULT, find_model
 
 __all__ = [
     "BUDGETS",

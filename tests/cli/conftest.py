@@ -16,7 +16,6 @@ from napari_unet.cli.app import app
 from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.network.model import Model, fresh_model
 from napari_unet.engine.stack.normalization import Normalization
-from napari_unet.io import bundled
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.io.samples import Sample, paint_strokes, save_image, synthetic_cells
@@ -44,7 +43,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 def weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Bundle what the test puts into this folder, whatever models come with the package."""
     folder = tmp_path_factory.mktemp("weights")
-    monkeypatch.setattr(bundled, "_WEIGHTS", folder)
+    monkeypatch.setattr("napari_unet.io.library._WEIGHTS", folder)
     return folder
 
 

@@ -14,8 +14,7 @@ from napari_unet.config import NetworkConfig, OutputKind, Task
 from napari_unet.engine.events import SegmentEvent
 from napari_unet.engine.network.device import DeviceChoice
 from napari_unet.engine.network.model import Model, fresh_model
-from napari_unet.engine.prediction.finished_planes import whole_planes
-from napari_unet.engine.prediction.segmentation import segment
+from napari_unet.engine.prediction.segmentation import segment, whole_planes
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.planes import ArrayPlanes
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 import tifffile
 
-from napari_unet.io.channel import Channel
 from napari_unet.io.read_tiff import open_tiff
+from napari_unet.io.stack import Channel
 
 RAMP = np.arange(256, dtype=np.uint8)
 GREY = np.stack([RAMP] * 3)

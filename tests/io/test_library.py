@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from napari_unet.engine.errors import FileError, SettingsError
-from napari_unet.io import bundled
-from napari_unet.io.bundled import bundled_models, find_bundled
+from napari_unet.io import library
 from napari_unet.io.library import (
     DAYS_KEPT,
     FOLDER_VARIABLE,
     add_model,
+    bundled_models,
     copy_file,
     delete_model,
     empty_deleted,
+    find_bundled,
     find_model,
     free_name,
     list_models,
@@ -65,7 +66,7 @@ def test_a_model_is_found_by_its_name_and_by_its_file(folder: Path, file: Path) 
 def test_an_unknown_name_is_answered_with_the_known_ones(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundled, "_WEIGHTS", tmp_path / "nothing bundled")
+    monkeypatch.setattr(library, "_WEIGHTS", tmp_path / "nothing bundled")
     with pytest.raises(FileError, match="none yet"):
         find_model("nuclei")
     add_model(file)
@@ -182,7 +183,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     for name in ("2015.safetensors", "light.safetensors", "light.md"):
         (folder / name).write_bytes(b"bundled")
-    monkeypatch.setattr(bundled, "_WEIGHTS", folder)
+    monkeypatch.setattr(library, "_WEIGHTS", folder)
     return folder
 
 
@@ -212,7 +213,7 @@ def test_a_bundled_model_is_neither_renamed_nor_deleted(weights: Path) -> None:
 def test_a_package_without_weights_has_no_bundled_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundled, "_WEIGHTS", tmp_path / "nowhere")
+    monkeypatch.setattr(library, "_WEIGHTS", tmp_path / "nowhere")
     assert bundled_models() == []
     assert find_bundled("light") is None
 

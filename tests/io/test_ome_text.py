@@ -11,9 +11,9 @@ import pytest
 import tifffile
 
 from napari_unet.engine.errors import FileError
-from napari_unet.io.channel import Channel
 from napari_unet.io.failures import FileWarning
 from napari_unet.io.read_tiff import open_tiff
+from napari_unet.io.stack import Channel
 
 Grey = npt.NDArray[np.uint16]
 

@@ -12,8 +12,8 @@ import pytest
 import zarr
 
 from napari_unet.engine.errors import FileError, ImageError
-from napari_unet.io.channel import Channel
 from napari_unet.io.images import open_image
+from napari_unet.io.stack import Channel
 
 Grey = npt.NDArray[np.uint16]
 

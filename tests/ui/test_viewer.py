@@ -34,8 +34,7 @@ from qtpy.QtWidgets import (
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.events import LabelsTaken, PlaneDone, Previewed, StepDone, TileDone
 from napari_unet.engine.network.device import pick_device
-from napari_unet.engine.prediction.finished_planes import whole_planes
-from napari_unet.engine.prediction.segmentation import segment
+from napari_unet.engine.prediction.segmentation import segment, whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import paint_strokes, synthetic_cells

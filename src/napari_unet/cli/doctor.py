@@ -13,8 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from napari_unet.cli.console import say, show
-from napari_unet.engine.errors import LIBRARY_FAILURES
-from napari_unet.engine.network import first_line, torch_cure
+from napari_unet.engine.errors import LIBRARY_FAILURES, first_line, torch_cure
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from napari_unet.cli.console import say, show, show_table
 from napari_unet.engine.errors import CheckpointError, FileError
-from napari_unet.io.bundled import bundled_models, find_bundled
 from napari_unet.io.checkpoints import load_model, read_header
 from napari_unet.io.library import (
     DAYS_KEPT,
     add_model,
+    bundled_models,
     copy_file,
     delete_model,
     empty_deleted,
+    find_bundled,
     find_model,
     list_models,
     model_path,

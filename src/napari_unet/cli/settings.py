@@ -24,9 +24,8 @@ from napari_unet.config import (
 )
 from napari_unet.engine.errors import FileError, SettingsError
 from napari_unet.engine.network import Model
-from napari_unet.io.bundled import DEFAULT, find_bundled
 from napari_unet.io.checkpoints import load_model
-from napari_unet.io.library import find_model, look_up_model
+from napari_unet.io.library import DEFAULT, find_bundled, find_model, look_up_model
 
 _SCRATCH = "scratch"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 LIBRARY_FAILURES = (
     *(ImportError, OSError, AttributeError, LookupError, NameError),
     *(RuntimeError, SystemError, TypeError, ValueError),
@@ -39,3 +41,17 @@ class EngineError(UnetPaintError):
 
 class OutOfMemoryError(EngineError):
     """The device has too little memory for this."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what went wrong, without the pages that may follow."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def torch_cure(error: BaseException) -> str:
+    """Return the command that mends an import of torch that failed like this."""
+    if isinstance(error, ModuleNotFoundError):
+        return "pip install torch"
+    if isinstance(error, OSError) and platform.system() == "Windows":
+        return "winget install Microsoft.VCRedist.2015+.x64"  # which torch's libraries need
+    return "pip install --force-reinstall torch"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unet.io.channel import Channel, hex_colour, limits_of
+from napari_unet.io.stack import Channel, hex_colour, limits_of
 
 _COLOURED = ("composite", "color")  # modes that show the colours; "grayscale" does not
 

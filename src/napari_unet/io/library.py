@@ -1,6 +1,7 @@
-"""The folder of one's own models: one safetensors file each, found by its name.
+"""The library: models that come with the package, and the folder of one's own.
 
-A deleted model waits in the folder "deleted" beside, for 30 days.
+Each is a safetensors file, found by its name. A deleted model of one's own waits in the
+folder "deleted" beside, for 30 days.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from pathlib import Path
 import platformdirs
 
 from napari_unet.engine.errors import FileError, SettingsError
-from napari_unet.io.bundled import bundled_models, find_bundled
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.replacing import replacing
+
+DEFAULT = "light"
+"""Name of the bundled model that training starts from if nobody chooses another."""
 
 FOLDER_VARIABLE = "NAPARI_UNET_MODELS"
 """Environment variable that names another folder, for example one that a group shares."""
@@ -25,11 +28,23 @@ FOLDER_VARIABLE = "NAPARI_UNET_MODELS"
 DAYS_KEPT = 30
 """Days for which a deleted model can be brought back."""
 
+_WEIGHTS = Path(__file__).parents[1] / "weights"  # of the package
 _SUFFIX = ".safetensors"
 _NAME = re.compile(r"\w[\w .+-]*")
 _NOT_IN_NAMES = re.compile(r"[^\w .+-]+")
 _LONGEST = 255  # bytes of a file's name
 _PROPOSED = 60  # letters at most, of up to four bytes each
+
+
+def bundled_models() -> list[Path]:
+    """Return the files of the models in the package, the default one first; there may be none."""
+    paths = _WEIGHTS.glob("*.safetensors")
+    return sorted(paths, key=lambda path: (path.stem != DEFAULT, path.stem))
+
+
+def find_bundled(name: str) -> Path | None:
+    """Return the file of the bundled model of this name, None if there is none."""
+    return next((path for path in bundled_models() if name in (path.stem, path.name)), None)
 
 
 def models_folder() -> Path:

@@ -12,14 +12,13 @@ import numpy.typing as npt
 
 from napari_unet.engine.stack import bands
 from napari_unet.io.axes import axis_letters, name_axes
-from napari_unet.io.channel import Channel
 from napari_unet.io.folder_names import is_label_name
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import open_label_writer
 from napari_unet.io.names import natural_key
 from napari_unet.io.read_folder import list_planes, open_planes
 from napari_unet.io.read_zarr import is_zarr
-from napari_unet.io.stack import ImageStack, Layout
+from napari_unet.io.stack import Channel, ImageStack, Layout
 from napari_unet.io.unfinished import tell_unfinished, unfinished_in
 from napari_unet.io.units import to_micrometres, to_seconds
 

@@ -8,7 +8,7 @@ from pathlib import Path, PureWindowsPath
 from xml.etree import ElementTree as ET
 
 from napari_unet.engine.errors import FileError
-from napari_unet.io.channel import Channel, hex_colour
+from napari_unet.io.stack import Channel, hex_colour
 from napari_unet.io.units import MICROMETRE, to_micrometres, to_seconds
 
 _WHITE = -1  # the default colour of a channel: red, green, blue, alpha in 32 signed bits

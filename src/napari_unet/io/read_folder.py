@@ -16,13 +16,12 @@ import numpy.typing as npt
 from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError, ImageError
 from napari_unet.io.axes import name_axes
-from napari_unet.io.channel import Channel
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.folder_names import find_grid, find_results
 from napari_unet.io.lazy import Spans, page_array
 from napari_unet.io.names import natural_key
 from napari_unet.io.read_tiff import open_tiff
-from napari_unet.io.stack import ImageStack
+from napari_unet.io.stack import Channel, ImageStack
 
 _SUFFIXES = {".tif", ".tiff", ".png"}
 _MODES = {3: "P", 4: "L"}  # palette pictures as numbers; transparency is no grey value

@@ -16,11 +16,10 @@ import tifffile
 from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError, ImageError
 from napari_unet.io.axes import in_reading_order, name_axes
-from napari_unet.io.channel import BLACK, Channel, fitting_channels
 from napari_unet.io.failures import FileWarning
 from napari_unet.io.imagej_text import imagej_channels
 from napari_unet.io.ome_text import OmeImage, read_ome
-from napari_unet.io.stack import SOFTWARE, ImageStack
+from napari_unet.io.stack import BLACK, SOFTWARE, Channel, ImageStack, fitting_channels
 from napari_unet.io.tiff_axes import read_axes
 from napari_unet.io.tiff_pages import TiffPages, reading_tiff
 from napari_unet.io.tiff_spacing import read_spacing

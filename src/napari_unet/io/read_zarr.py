@@ -15,11 +15,10 @@ import zarr
 
 from napari_unet.engine.errors import FileError, ImageError
 from napari_unet.io.axes import axis_letters, in_reading_order
-from napari_unet.io.channel import Channel, fitting_channels, hex_colour, limits_of
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.lazy import Index, LazyArray
 from napari_unet.io.names import natural_key
-from napari_unet.io.stack import ImageStack
+from napari_unet.io.stack import Channel, ImageStack, fitting_channels, hex_colour, limits_of
 from napari_unet.io.units import is_printed, positive, to_micrometres, to_seconds
 
 _MARKS = ("zarr.json", ".zgroup", ".zarray")

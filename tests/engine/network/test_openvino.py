@@ -20,9 +20,8 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.openvino_network import OPENVINO, openvino_probabilities
 from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.prediction import backend
-from napari_unet.engine.prediction.finished_planes import whole_planes
 from napari_unet.engine.prediction.predictor import Predictor
-from napari_unet.engine.prediction.segmentation import segment
+from napari_unet.engine.prediction.segmentation import segment, whole_planes
 from napari_unet.engine.prediction.suggestions import suggest
 from napari_unet.engine.stack.planes import ArrayPlanes
 from tests.engine.scenes import bright_squares, run, strokes

@@ -18,10 +18,9 @@ from napari_unet.engine.network.device import DeviceChoice
 from napari_unet.engine.network.transfer import own_stream, to_device, to_host
 from napari_unet.engine.prediction import backend
 from napari_unet.engine.prediction.backend import Backend
-from napari_unet.engine.prediction.finished_planes import whole_planes
 from napari_unet.engine.prediction.predictor import Predictor
-from napari_unet.engine.prediction.prefetch import ahead
-from napari_unet.engine.prediction.segmentation import segment
+from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.stack.parallel_map import ahead
 from napari_unet.engine.stack.planes import ArrayPlanes
 from tests.engine.short_memory import short_of_memory
 from tests.engine.tiny import CPU, noise, tiny_model

@@ -35,9 +35,8 @@ from napari_unet.engine.network.record import ObjectSizes
 from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.prediction import segmentation
 from napari_unet.engine.prediction.decode import PlaneDecoder, plane_decoder
-from napari_unet.engine.prediction.finished_planes import whole_planes
 from napari_unet.engine.prediction.predictor import Predictor
-from napari_unet.engine.prediction.segmentation import segment
+from napari_unet.engine.prediction.segmentation import segment, whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.stack.tiles import Tile
 from tests.engine.conftest import BuiltNetworks

@@ -29,8 +29,7 @@ from napari_unet.engine.network.folded import FoldedUNet
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import UNet, margin, stride
 from napari_unet.engine.prediction import tile_side
-from napari_unet.engine.prediction.finished_planes import whole_planes
-from napari_unet.engine.prediction.segmentation import segment
+from napari_unet.engine.prediction.segmentation import segment, whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training import memory_shortage
 from napari_unet.engine.training.memory_shortage import Means

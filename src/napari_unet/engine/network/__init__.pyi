@@ -9,8 +9,6 @@ from .precision import arrange as arrange
 from .precision import multiplies_faster_in_bfloat16 as multiplies_faster_in_bfloat16
 from .record import ObjectSizes as ObjectSizes
 from .record import TrainRecord as TrainRecord
-from .torch_missing import first_line as first_line
-from .torch_missing import torch_cure as torch_cure
 from .unet import UNet as UNet
 from .unet import initialise as initialise
 from .unet import margin as margin

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from napari_unet.engine.counts import count
-from napari_unet.engine.errors import EngineError, OutOfMemoryError, SettingsError
-from napari_unet.engine.network.torch_missing import first_line
+from napari_unet.engine.errors import EngineError, OutOfMemoryError, SettingsError, first_line
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -132,13 +131,12 @@ def engine_errors(device: DeviceChoice) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise _out_of_memory(device) from error
-        first_line = str(error).partition("\n")[0]
         cure = (
             "start the program again" if device.device == "cpu" else "try again with device 'cpu'"
         )
         raise EngineError(
-            f"The computation failed on {device.name} ({first_line}); {cure}, and report it if "
-            "it stays."
+            f"The computation failed on {device.name} ({first_line(error)}); {cure}, and report it "
+            "if it stays."
         ) from error
 
 

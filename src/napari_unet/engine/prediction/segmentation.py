@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.errors import SettingsError, UnetPaintError
@@ -29,7 +33,7 @@ from napari_unet.engine.objects.linking import PlaneLinker
 from napari_unet.engine.objects.series_linking import SeriesLinker, linker_for
 from napari_unet.engine.prediction.decode import Probabilities, plane_decoder
 from napari_unet.engine.prediction.predictor import Predictor
-from napari_unet.engine.prediction.prefetch import ahead
+from napari_unet.engine.stack.parallel_map import ahead
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.tiles import Tile, cut_plane, nearest_first, round_up
 
@@ -230,3 +234,34 @@ class _Run:
         if shortage is not None and shortage != self.told:
             self.told = shortage
             yield shortage
+
+
+def whole_planes(events: Iterable[SegmentEvent]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Run a segmentation; yield the number of each plane and its values.
+
+    Values are (Y, X) labels or classes, or (K, Y, X) probabilities; tiles that a stop left out
+    are 0.
+
+    Examples
+    --------
+    >>> labels = dict(whole_planes(segment(model, planes, device=device)))  # doctest: +SKIP
+    """
+    tiles: list[TileDone] = []
+    for event in events:
+        if isinstance(event, TileDone):
+            tiles.append(event)
+        elif isinstance(event, PlaneDone):
+            labels = event.labels
+            yield event.plane, _joined(tiles, event) if labels is None else np.asarray(labels)
+            tiles = []
+
+
+def _joined(tiles: list[TileDone], end: PlaneDone) -> npt.NDArray[Any]:
+    regions = [(tile.y, tile.x) for tile in tiles]
+    height = max(y.stop for y, _ in (*regions, *end.missing))
+    width = max(x.stop for _, x in (*regions, *end.missing))
+    values = tiles[0].values
+    whole = np.zeros((*values.shape[:-2], height, width), values.dtype)
+    for tile in tiles:
+        whole[..., tile.y, tile.x] = tile.values
+    return whole

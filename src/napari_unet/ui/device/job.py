@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from napari_unet.engine.errors import LIBRARY_FAILURES
+from napari_unet.engine.errors import LIBRARY_FAILURES, first_line, torch_cure
 from napari_unet.engine.events import Stop
-from napari_unet.engine.network import first_line, torch_cure
 from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig, Task, Unpainted
-from napari_unet.io.bundled import DEFAULT
+from napari_unet.io.library import DEFAULT
 from napari_unet.ui.model import job
 from napari_unet.ui.model.job import ModelFile
 from napari_unet.ui.model.library import Library

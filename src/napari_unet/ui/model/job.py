@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_unet.engine.errors import CheckpointError
 from napari_unet.engine.events import Stop
 from napari_unet.io import library
-from napari_unet.io.bundled import bundled_models
+from napari_unet.io.library import bundled_models
 from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
