@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 from skimage.metrics import adapted_rand_error
-from skimage.metrics import variation_of_information as skimage_variation
 
 from napari_unet.engine.errors import LabelsError, SettingsError
 from napari_unet.engine.scores.metrics import (
@@ -27,7 +26,6 @@ from napari_unet.engine.scores.metrics import (
     pixel_error,
     rand_error,
     seg_score,
-    variation_of_information,
 )
 
 Labels = npt.NDArray[Any]
@@ -149,24 +147,15 @@ def test_classes_agree_with_a_plain_loop(pair: tuple[Labels, Labels]) -> None:
 
 
 @given(pairs)
-def test_rand_error_and_variation_agree_with_scikit_image(pair: tuple[Labels, Labels]) -> None:
+def test_rand_error_agrees_with_scikit_image(pair: tuple[Labels, Labels]) -> None:
     prediction, truth = pair[0].astype(int), pair[1].astype(int)
-    split, merge = variation_of_information(prediction, truth)
     error = rand_error(prediction, truth)
     if not truth.any():
-        assert np.isnan([split, merge, error]).all()
+        assert np.isnan(error)
         return
-    expected = skimage_variation(truth, prediction, ignore_labels=(0,))
-    assert (split, merge) == pytest.approx(tuple(expected))
     with np.errstate(invalid="ignore"):
         reference, _, _ = adapted_rand_error(truth, prediction)
     assert error == pytest.approx(0 if np.isnan(reference) else reference)
-
-
-def test_splitting_and_merging_are_told_apart() -> None:
-    one, two = drawing("11111111"), drawing("11112222")
-    assert variation_of_information(two, one) == (1, 0)
-    assert variation_of_information(one, two) == (0, 1)
 
 
 MEASURES: list[Callable[..., Any]] = [
@@ -178,7 +167,6 @@ MEASURES: list[Callable[..., Any]] = [
     pixel_error,
     rand_error,
     seg_score,
-    variation_of_information,
 ]
 
 
@@ -217,7 +205,6 @@ def test_a_perfect_segmentation_gets_full_marks(measure: Callable[..., Any]) -> 
         class_iou: {0: 1, 1: 1, 2: 1, 3: 1},
         pixel_error: 0,
         rand_error: 0,
-        variation_of_information: (0, 0),
     }
     found = measure(TRUTH, TRUTH)
     if measure is detections:

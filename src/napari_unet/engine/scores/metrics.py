@@ -140,24 +140,6 @@ def rand_error(prediction: LabelImage, truth: LabelImage, *, valid: Valid = None
     return PairCounts.of(count_overlaps(prediction, truth, valid)).rand_error
 
 
-def variation_of_information(
-    prediction: LabelImage, truth: LabelImage, *, valid: Valid = None
-) -> tuple[float, float]:
-    """Return the entropies (split, merge) in bits: of prediction given truth, and vice versa.
-
-    Over the foreground of the truth, as in `rand_error` (Meilă 2007, Journal of Multivariate
-    Analysis 98:873). nan without reference objects.
-    """
-    overlaps = count_overlaps(prediction, truth, valid)
-    rows, columns, pixels = _over_foreground(overlaps)
-    if not pixels.size:
-        return math.nan, math.nan
-    weights = pixels / pixels.sum()
-    split = -weights @ np.log2(pixels / np.bincount(rows, pixels)[rows])
-    merge = -weights @ np.log2(pixels / np.bincount(columns, pixels)[columns])
-    return abs(float(split)), abs(float(merge))  # no -0
-
-
 @dataclass(frozen=True, slots=True)
 class PairCounts:
     """Ordered pairs of pixels that belong together; of several planes, they add up."""
