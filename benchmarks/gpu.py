@@ -35,9 +35,10 @@ from torch import Tensor, nn
 from benchmarks.documents import put_into
 from benchmarks.label_precision import ARITHMETICS, Arithmetic, emulate
 from benchmarks.profiles import profile, render
-from benchmarks.speed import BareLoop, count, make_trainer, repeat
+from benchmarks.speed import BareLoop, make_trainer, repeat
 from benchmarks.speed_peers import count_operations
 from napari_unet.config import NETWORKS, RECIPES, Task
+from napari_unet.engine.counts import count
 from napari_unet.engine.network import (
     DEVICES,
     DeviceChoice,
@@ -197,7 +198,7 @@ def training(choice: DeviceChoice, _side: int, wish: argparse.Namespace) -> Iter
             steps / seconds_of(partial(repeat, way, steps), device, wish.repeats // 4 + 1)
             for way in ways
         )
-        work = f"{name}, {count(recipe.batch, 'patch', 'patches')}"
+        work = f"{name}, {count(recipe.batch, 'patch')}"
         yield f"| {work} | {ours:.1f} | {plain:.1f} | {ours / plain:.2f} | {same:.1f} |"
 
 

@@ -63,6 +63,7 @@ from napari_unet.config import (
     TrainConfig,
     Unpainted,
 )
+from napari_unet.engine.counts import count
 from napari_unet.engine.network import (
     Model,
     arrange,
@@ -211,7 +212,7 @@ def training(repeats: int) -> Iterator[Row]:
             "bare float32": partial(repeat, loops[1].advance, steps),
         }
         times = in_turns(ways, turns)
-        work = f"{count(steps, 'step')} of {count(recipe.batch, 'patch', 'patches')}, {name}"
+        work = f"{count(steps, 'step')} of {count(recipe.batch, 'patch')}, {name}"
         mixed = multiplies_faster_in_bfloat16(CPU)
         same = "bare loop, bfloat16" if mixed else "bare loop"
         plain = "bare loop, float32, as PyTorch lays it out"
@@ -226,10 +227,6 @@ def training(repeats: int) -> Iterator[Row]:
 def repeat(action: Callable[[], object], times: int) -> None:
     for _ in range(times):
         action()
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def make_trainer(
@@ -381,7 +378,7 @@ def main() -> None:
         for row in PARTS[part](arguments.repeats):
             print(table([row]).splitlines()[-1], flush=True)
             rows.append(row)
-    text = f"{table(rows)}\n\nMedians of {arguments.repeats} turns; {machine()}\n"
+    text = f"{table(rows)}\n\nMedians of {count(arguments.repeats, 'turn')}; {machine()}\n"
     print(f"\n{text}")
     if arguments.document:
         put_into(arguments.document, "speed", text)
