@@ -237,10 +237,11 @@ def show(results: dict[str, Figures]) -> None:
         longest = ", ".join(f"{g['late_ms']:.0f} ms at {g['at_s']:.1f} s" for g in f["longest"])
         print(f"\n{part}, the longest: {longest}")
         collection = f["collection"]
-        print(
-            f"{part}, the longest garbage collection: {collection['ms']:.0f} ms "
-            f"at {collection['at_s']:.1f} s"
-        )
+        if collection["ms"] > 0:  # there was one
+            print(
+                f"{part}, the longest garbage collection: {collection['ms']:.0f} ms "
+                f"at {collection['at_s']:.1f} s"
+            )
     if "first-preview" in results:
         f = results["first-preview"]
         print(
