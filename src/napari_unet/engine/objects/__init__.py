@@ -1,6 +1,6 @@
 """The network's answer → label images: one number per object, on a plane and across planes.
 
-Knows probabilities and label images; neither the network nor what is painted.
+Knows probabilities, label images and the paint that overrides them; not the network.
 """
 
 import lazy_loader

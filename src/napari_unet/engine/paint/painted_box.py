@@ -125,7 +125,7 @@ def find_painted_box(labels: Planes, number: int) -> PaintedBox | None:
     inside = np.zeros((y.stop - y.start, x.stop - x.start), dtype=pieces[0][2].dtype)
     for rows, columns, values in pieces:
         inside[_moved(rows, y.start), _moved(columns, x.start)] = values
-    inside = _checked(inside, number)
+    inside = as_labels(inside, number)
     found = frozenset(np.unique(inside).tolist())
     return PaintedBox(
         number, y, x, inside, found | ({0} if inside.shape != labels.shape else set())
@@ -150,8 +150,14 @@ def _extent(occupied: npt.NDArray[np.bool_]) -> slice:
     return slice(int(positions[0]), int(positions[-1]) + 1)
 
 
-def _checked(labels: npt.NDArray[Any], plane: int) -> npt.NDArray[np.int32]:
-    """Return the labels as int32, or say why they are no labels."""
+def as_labels(labels: npt.NDArray[Any], plane: int) -> npt.NDArray[np.int32]:
+    """Return what was read of a plane, at least one pixel, as int32.
+
+    Raises
+    ------
+    LabelsError
+        If they are not whole numbers from 0 to 2^31 - 1.
+    """
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.trunc(labels)):
         raise LabelsError(
             f"The labels of plane {plane} are not whole numbers; choose a labels layer, not an "

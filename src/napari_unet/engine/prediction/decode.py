@@ -94,10 +94,7 @@ def plane_decoder(
     if kind is OutputKind.PROBABILITIES:
         return PixelDecoder(np.copy)
     if is_objects and kind is OutputKind.LABELS:
-        on_plane = Reduction(model.reduction or 1, shape).objects(objects)
-        record = model.record
-        cut = as_painted(on_plane, record.painted_objects, record.smallest_hole)
-        return ObjectDecoder(shape, cut, offset=offset)
+        return ObjectDecoder(shape, objects_on_plane(model, objects, shape), offset=offset)
     if is_objects:
         return PixelDecoder(lambda p: (p[0] >= objects.threshold).astype(np.uint8))
     dtype = np.uint8 if kind is OutputKind.CLASSES else np.int32
@@ -107,3 +104,10 @@ def plane_decoder(
         )
     values = np.array(model.values, dtype)
     return PixelDecoder(lambda p: values[p.argmax(axis=0)])
+
+
+def objects_on_plane(model: Model, objects: ObjectsConfig, shape: tuple[int, int]) -> ObjectsConfig:
+    """Return how a model's foreground is cut on a plane (Y, X), by the sizes that it learned."""
+    on_plane = Reduction(model.reduction or 1, shape).objects(objects)
+    record = model.record
+    return as_painted(on_plane, record.painted_objects, record.smallest_hole)

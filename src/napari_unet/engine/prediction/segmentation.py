@@ -31,7 +31,15 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.objects.linking import PlaneLinker
 from napari_unet.engine.objects.series_linking import SeriesLinker, linker_for
-from napari_unet.engine.prediction.decode import Probabilities, plane_decoder
+from napari_unet.engine.paint.painted_planes import require_labels_of
+from napari_unet.engine.paint.smallest import smallest_object
+from napari_unet.engine.prediction.decode import (
+    PlaneDecoder,
+    Probabilities,
+    objects_on_plane,
+    plane_decoder,
+)
+from napari_unet.engine.prediction.painted_decoder import PaintedPlane, override
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.parallel_map import ahead
 from napari_unet.engine.stack.planes import Planes
@@ -49,6 +57,7 @@ def segment(
     numbers: Sequence[int] | None = None,
     focus: tuple[int, int, int] | None = None,
     resume: Resume | None = None,
+    painted: Planes | None = None,
     stop: Stop = never,
 ) -> Iterator[SegmentEvent]:
     """Segment a stack with a trained model.
@@ -74,6 +83,11 @@ def segment(
         (plane, y, x) that the viewer looks at; tiles nearest to it are done first.
     resume
         What an earlier run has finished; None: nothing.
+    painted
+        Labels of the model's task, painted on these planes, in which 0 is unpainted. What is
+        painted overrides what is predicted, but for probabilities: background is 0, a class is
+        that class, and objects are whole and apart as `objects.paint_over` says. Each plane is
+        read when it is done. None: nothing is painted.
     stop
         Asked after each tile; True ends the work, and finished tiles stay.
 
@@ -93,7 +107,9 @@ def segment(
     ImageError
         If the image does not fit the model, is constant, or holds NaN or infinite values.
     SettingsError
-        If a plane number does not exist.
+        If a plane number does not exist, or a painted class does not fit into 8 bit.
+    LabelsError
+        If the painted labels are not as large as the image, or no labels.
     EngineError
         If the device fails.
 
@@ -116,6 +132,8 @@ def segment(
         for number in _plane_order(planes.count, numbers, 0 if focus is None else focus[0])
         if number not in resume.finished
     )
+    if painted is not None:
+        require_labels_of(planes, painted)
     predictor = Predictor(model, planes, device, tiling.rotations)
     links = objects.link and kind is OutputKind.LABELS and model.task is Task.OBJECTS
     linker = linker_for(planes, order, resume) if links else None
@@ -126,7 +144,7 @@ def segment(
         if focus is not None:
             tiles = nearest_first(tiles, *focus[1:])
         yield SegmentStarted(str(device), order, len(order) * len(tiles), side)
-        run = _Run(predictor, kind, objects, order, tiles, linker, stop, resume.largest)
+        run = _Run(predictor, kind, objects, order, tiles, linker, painted, stop, resume.largest)
         reason = yield from run.segment_planes()
         yield SegmentDone(reason, tuple(run.finished), time.monotonic() - started)
     finally:
@@ -158,6 +176,7 @@ class _Run:
     order: tuple[int, ...]
     tiles: list[Tile]
     linker: PlaneLinker | SeriesLinker | None
+    painted: Planes | None
     stop: Stop
     largest: int  # object number in use
     finished: list[int] = field(default_factory=list)  # planes
@@ -189,10 +208,7 @@ class _Run:
     def _segment_plane(
         self, plane: int, predicted: Iterator[tuple[tuple[int, Tile], Probabilities]]
     ) -> Iterator[SegmentEvent]:
-        shape = self.predictor.planes.shape
-        decoder = plane_decoder(
-            self.predictor.model, self.kind, self.objects, shape, offset=self.largest
-        )
+        decoder = self._decoder(plane)
         tiles = iter(self.tiles)
         for tile, (_, probabilities) in zip(tiles, predicted, strict=False):
             yield from self._shortage()
@@ -212,6 +228,20 @@ class _Run:
             done = PlaneDone(plane, *decoder.finish(missing), left_out)
             final = self.linker.take(done, self.largest) if self.linker else [done]
         yield from self._tell(final)
+
+    def _decoder(self, plane: int) -> PlaneDecoder:
+        model, shape = self.predictor.model, self.predictor.planes.shape
+        decoder = plane_decoder(model, self.kind, self.objects, shape, offset=self.largest)
+        if self.painted is None:
+            return decoder
+        return override(
+            decoder,
+            PaintedPlane(self.painted, plane),
+            model.task,
+            self.kind,
+            offset=self.largest,
+            smallest=smallest_object(objects_on_plane(model, self.objects, shape)),
+        )
 
     def _tell_rest(self) -> Iterator[PlaneDone]:
         """Tell the planes that waited for others of their series."""

@@ -1,0 +1,135 @@
+"""What is painted on a plane, in the place of what was predicted there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.config import OutputKind, Task
+from napari_unet.engine.errors import SettingsError
+from napari_unet.engine.objects.paint_over import paint_over
+from napari_unet.engine.paint.label_scheme import PAINTED_BACKGROUND
+from napari_unet.engine.paint.painted_box import as_labels
+from napari_unet.engine.prediction.decode import PlaneDecoder, Probabilities
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
+from napari_unet.engine.stack.tiles import Tile, bands
+
+
+@dataclass(frozen=True, slots=True)
+class PaintedPlane:
+    """The paint on one plane; 0 = unpainted, and it may be painted on meanwhile."""
+
+    labels: Planes
+    number: int  # of the plane
+
+    def read(self, y: slice, x: slice) -> npt.NDArray[Any]:
+        """Return a copy of a region, (y, x) int32.
+
+        Raises
+        ------
+        LabelsError
+            If the labels are not whole numbers from 0 to 2^31 - 1.
+        """
+        return as_labels(np.array(self.labels.read(self.number, y, x)[0]), self.number)
+
+    def whole(self) -> RunLabels:
+        """Return all of the plane, read once."""
+        collector = LabelCollector(self.labels.shape)
+        for rows in bands(self.labels.shape):
+            collector.add(self.read(rows, slice(0, self.labels.shape[1])))
+        return collector.labels()
+
+
+def override(
+    decoder: PlaneDecoder,
+    painted: PaintedPlane,
+    task: Task,
+    kind: OutputKind,
+    *,
+    offset: int,
+    smallest: int,
+) -> PlaneDecoder:
+    """Return a decoder of which the painted pixels are as painted.
+
+    Parameters
+    ----------
+    decoder
+        Of the plane.
+    painted
+        What is painted on it.
+    task, kind
+        What the values of the decoder mean; probabilities stay as they are.
+    offset, smallest
+        The largest object number that other planes use, and pixels of the smallest object.
+    """
+    if kind is OutputKind.PROBABILITIES:
+        return decoder
+    if task is Task.OBJECTS and kind is OutputKind.LABELS:
+        return _PaintedObjects(decoder, painted, offset, smallest)
+    return _PaintedPixels(decoder, painted, task)
+
+
+class _PaintedPixels:
+    """Overrides each pixel by itself: classes, and the mask of objects."""
+
+    def __init__(self, decoder: PlaneDecoder, painted: PaintedPlane, task: Task) -> None:
+        self._decoder = decoder
+        self._painted = painted
+        self._task = task
+
+    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
+        """Take a tile's probabilities (K, y, x); return its final values.
+
+        Raises
+        ------
+        SettingsError
+            If a class is painted that does not fit into the values.
+        """
+        values = self._decoder.add(tile, probabilities)
+        painted = self._painted.read(tile.y.as_slice, tile.x.as_slice)
+        new = painted > PAINTED_BACKGROUND if self._task is Task.OBJECTS else painted
+        if new.max(initial=0) > np.iinfo(values.dtype).max:
+            raise SettingsError(
+                f"The painted class {int(new.max())} does not fit into {8 * values.itemsize} bit; "
+                "choose the output 'labels', or let paint not override."
+            )
+        np.copyto(values, new.astype(values.dtype), where=painted > 0)
+        return values
+
+    def finish(self, missing: Sequence[Tile] = ()) -> tuple[RunLabels | None, int]:
+        """Return what the decoder of the prediction returns: all values are final."""
+        return self._decoder.finish(missing)
+
+
+class _PaintedObjects:
+    """Overrides a plane when it is whole: which object paint belongs to depends on all of it."""
+
+    def __init__(
+        self, decoder: PlaneDecoder, painted: PaintedPlane, offset: int, smallest: int
+    ) -> None:
+        self._decoder = decoder
+        self._painted = painted
+        self._offset = offset
+        self._smallest = smallest
+
+    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
+        """Take a tile's probabilities (1, y, x); return provisional numbers, as predicted."""
+        return self._decoder.add(tile, probabilities)
+
+    def finish(self, missing: Sequence[Tile] = ()) -> tuple[RunLabels | None, int]:
+        """Return the plane's final labels; a plane that lacks tiles stays as it is."""
+        labels, count = self._decoder.finish(missing)
+        if labels is None or missing:
+            return labels, count
+        painted = self._painted.whole()
+        if not painted.values.any():
+            return labels, count
+        labels, count = paint_over(labels, painted, smallest=self._smallest)
+        values = labels.values
+        above = np.where(values > 0, values + np.int32(self._offset), 0).astype(np.int32)
+        return RunLabels(labels.shape, labels.starts, above), count
