@@ -143,8 +143,9 @@ def scenes(draw: st.DrawFn) -> tuple[Labels, Labels]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = (draw(st.integers(8, 60)), draw(st.integers(8, 60)))
     smooth = ndimage.gaussian_filter(rng.normal(size=shape), draw(st.sampled_from([1.0, 2.5, 5.0])))
-    found, _ = ndimage.label(smooth > np.quantile(smooth, draw(st.sampled_from([0.2, 0.5, 0.7]))))
-    found = np.where(found > 0, found * 3 + 4, 0).astype(np.int32)  # numbers with gaps
+    mask = smooth > np.quantile(smooth, draw(st.sampled_from([0.2, 0.5, 0.7])))
+    pieces: Labels = ndimage.label(mask)[0].astype(np.int32)
+    found = np.where(pieces > 0, pieces * 3 + 4, 0).astype(np.int32)  # numbers with gaps
     painted = np.zeros(shape, np.int32)
     for _ in range(draw(st.integers(0, 8))):
         number, radius = int(rng.integers(1, 6)), float(rng.choice([0.6, 1.5, 3, 6, 10]))

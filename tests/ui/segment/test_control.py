@@ -15,7 +15,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
-from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig, Unpainted
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.events import (
     FinishReason,
@@ -28,6 +28,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.io.unfinished import unfinished_in
+from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment import job as segment_job
 from napari_unet.ui.segment.control import Scope, Segmentation
@@ -186,6 +187,87 @@ def test_selected_layers_are_done_one_after_the_other(
 def test_nothing_selected_says_what_to_do(segmentation: Segmentation, viewer: ViewerModel) -> None:
     viewer.layers.selection = set()
     assert "hold Ctrl" in str(segmentation.why_not(Scope.LAYERS))
+
+
+# What is painted
+
+
+@pytest.fixture
+def painted(workbench: Workbench, labels: Labels) -> Labels:
+    """Choose labels with enough paint to learn from, and count it."""
+    labels.data[1, 5, 5:9] = 1
+    labels.data[1, 20, 5:9] = 2
+    workbench.choose(labels=labels)
+    workbench.painted = PaintCount(planes=1, ones=4, unpainted=3000, numbers=np.array([1, 2]))
+    return labels
+
+
+def test_what_is_painted_reaches_the_job(run: Any, engine: FakeEngine, painted: Labels) -> None:
+    run()
+    planes = engine.asked[0].painted
+    assert planes is not None
+    painted.data[2, 0, 0] = 5  # people go on painting
+    for plane, values in enumerate(painted.data):
+        np.testing.assert_array_equal(planes.read(plane, slice(0, 64), slice(0, 48))[0], values)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"unpainted": Unpainted.BACKGROUND},
+        {"task": Task.CLASSES},
+        {"labels": None},
+    ],
+)
+def test_labels_that_mean_something_else_do_not_override(
+    run: Any, engine: FakeEngine, workbench: Workbench, painted: Labels, chosen: dict[str, Any]
+) -> None:
+    workbench.choose(**chosen)
+    run()
+    assert engine.asked[0].painted is None
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        None,  # not counted yet
+        PaintCount(planes=3, ones=900, unpainted=2000, numbers=np.array([1])),  # a mask
+        PaintCount(
+            planes=1,
+            ones=90,
+            unpainted=2000,
+            numbers=np.arange(1, 9),
+            is_label_image=True,
+        ),
+    ],
+)
+def test_labels_of_which_0_may_be_the_background_do_not_override(
+    run: Any, engine: FakeEngine, workbench: Workbench, painted: Labels, count: PaintCount | None
+) -> None:
+    workbench.painted = count
+    run()
+    assert engine.asked[0].painted is None
+
+
+def test_paint_of_another_image_does_not_override(
+    run: Any, engine: FakeEngine, viewer: ViewerModel, painted: Labels
+) -> None:
+    viewer.layers.selection = {viewer.add_image(np.zeros((3, 64, 48), np.uint8), name="other")}
+    run(Scope.LAYERS)
+    assert engine.asked[0].painted is None
+
+
+def test_without_the_switch_the_prediction_stays_and_with_it_all_starts_anew(
+    run: Any, engine: FakeEngine, segmentation: Segmentation, painted: Labels
+) -> None:
+    stop_after(engine, 1)
+    run(overrides=False)
+    assert engine.asked[0].painted is None
+    assert segmentation.missing(Scope.STACK, *SETTINGS, overrides=False) == 2
+    assert segmentation.missing(Scope.STACK, *SETTINGS) is None
+    run()
+    assert engine.asked[1].painted is not None
+    assert engine.asked[1].resume.finished == frozenset()
 
 
 # Where results go

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NETWORKS, PRESETS, ObjectsConfig, OutputKind, TilingConfig
@@ -20,6 +20,7 @@ from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import FinishReason, PlaneDone, SegmentDone, SegmentStarted, Stop
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.stack.run_labels import RunLabels
+from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.segment import job as segment_job
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.segment.step import SegmentStep
@@ -191,6 +192,20 @@ def test_every_setting_reaches_the_job(
     asked = getattr(engine.turns[-1], form)
     assert getattr(asked, setting) == expected
     assert (asked == type(asked)()) is (expected is None)  # else it is another than without it
+
+
+@pytest.mark.parametrize("overrides", [True, False])
+def test_paint_overrides_if_that_is_wanted(
+    step: SegmentStep, qtbot: QtBot, engine: FakeEngine, labels: Labels, *, overrides: bool
+) -> None:
+    step.workbench.choose(labels=labels)
+    step.workbench.painted = PaintCount(1, ones=4, unpainted=30, numbers=np.array([1, 2]))
+    if not overrides:
+        step.paint._widgets["overrides"].value = False
+    engine.error = EngineError("enough")
+    with qtbot.waitSignal(step.workbench.ended):
+        step.start.click()
+    assert (engine.turns[-1].painted is not None) is overrides
 
 
 @pytest.mark.parametrize("kind", list(OutputKind))

@@ -69,10 +69,10 @@ def paint_over(
     groups = _Groups.of(found, len(found_ids), paint, len(paint_ids))
     patches, count = [], len(found_ids) - 1
     for box, objects, strokes, mine in groups.boxes(found, paint):
-        patch = settle(objects, strokes, mine, smallest)
-        new = np.where(patch > 0, patch + np.int32(count), 0)
+        settled = settle(objects, strokes, mine, smallest)
+        new = np.where(settled > 0, settled + np.int32(count), 0)
         patches.append(_Patch(box, RunLabels.of(np.where(mine, new, np.int32(_ELSEWHERE)))))
-        count += int(patch.max())
+        count += int(settled.max())
     exact = np.where(groups.is_large(groups.of_paint), np.arange(len(paint_ids)) + count, 0)
     collector = LabelCollector(labels.shape)
     for rows in bands(labels.shape):

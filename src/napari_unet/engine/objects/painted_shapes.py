@@ -193,7 +193,7 @@ def _distance_to(mask: Mask) -> npt.NDArray[np.float64]:
     return _depth(~mask)
 
 
-def _grown(box: Box, by: int, shape: tuple[int, ...]) -> Box:
+def _grown(box: tuple[slice, ...], by: int, shape: tuple[int, ...]) -> Box:
     y, x = (
         slice(max(0, side.start - by), min(length, side.stop + by))
         for side, length in zip(box, shape, strict=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, NamedTuple
+from weakref import ref
 
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig, Unpainted
 from napari_unet.engine.events import PlaneDone, Resume, SegmentDone, TileDone
 from napari_unet.ui.layers.added import is_result
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
-from napari_unet.ui.layers.inputs import image_planes
+from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobEnd, JobState
@@ -91,7 +92,13 @@ class Segmentation(QObject):
         return "Select image layers in napari's layer list: hold Ctrl (⌘) and click them."
 
     def missing(
-        self, scope: Scope, kind: OutputKind, tiling: TilingConfig, objects: ObjectsConfig
+        self,
+        scope: Scope,
+        kind: OutputKind,
+        tiling: TilingConfig,
+        objects: ObjectsConfig,
+        *,
+        overrides: bool = True,
     ) -> int | None:
         """Return how many planes are left if `start` would go on, None if it would start anew."""
         model = self.workbench.choices.model
@@ -101,7 +108,8 @@ class Segmentation(QObject):
         for images in self.targets(scope):
             if not images:
                 return None
-            recipe = Recipe.of(images, kind, model, tiling, objects)
+            painted = self._painted_on(images, kind) if overrides else None
+            recipe = Recipe(images, kind, model, tiling, objects, painted and ref(painted))
             record = self._to_go_on(recipe, None)
             lefts.append((recipe.planes, record.missing if record else recipe.planes))
         left = sum(missing for _, missing in lefts)
@@ -114,9 +122,13 @@ class Segmentation(QObject):
         tiling: TilingConfig,
         objects: ObjectsConfig,
         *,
+        overrides: bool = True,
         anew: bool = False,
     ) -> None:
         """Segment, going on where an equal run has ended, unless it is to begin `anew`.
+
+        What is painted on the image overrides what is predicted, if `overrides`; people may go on
+        painting, and each plane is read when it is done.
 
         Planes that were corrected by hand are kept: where a run starts anew, in a layer of their
         own. The shown plane alone goes into the result that is there, whatever made it.
@@ -126,7 +138,8 @@ class Segmentation(QObject):
         assert device is not None
         self._asked, turns = [], []
         for images in self.targets(scope):
-            recipe = Recipe.of(images, kind, choices.model, tiling, objects)
+            painted = self._painted_on(images, kind) if overrides else None
+            recipe = Recipe(images, kind, choices.model, tiling, objects, painted and ref(painted))
             where = looked_at(self.workbench.viewer, images[0])
             plane = where[0] if scope is Scope.PLANE else None
             record = None if anew else self._to_go_on(recipe, plane)
@@ -144,6 +157,7 @@ class Segmentation(QObject):
                     numbers=None if plane is None else (plane,),
                     focus=where,
                     resume=resume,
+                    painted=None if painted is None else lesson_planes(painted),
                     sink=record.result,
                 )
             )
@@ -168,6 +182,24 @@ class Segmentation(QObject):
         for record in list(self._records):
             self._forget(record)
         self._asked, self._turn = [], None
+
+    def _painted_on(self, images: tuple[Image, ...], kind: OutputKind) -> Labels | None:
+        """Return the labels that override what is predicted on these images; None: none do.
+
+        Labels of which one cannot tell what they mean do not: those of which 0 is perhaps the
+        background, and those of another task than the model's.
+        """
+        choices = self.workbench.choices
+        means_paint = (
+            choices.unpainted is Unpainted.IGNORED
+            and kind is not OutputKind.PROBABILITIES
+            and choices.model is not None
+            and choices.model.task is choices.task
+            and self.workbench.painted is not None
+            and Readiness.of(self.workbench).why_no_paint() is None
+        )
+        belongs = not set(images).isdisjoint(choices.images)
+        return choices.labels if means_paint and belongs else None
 
     def _find(self, images: tuple[Image, ...], kind: OutputKind) -> Record | None:
         """Return the result of these images that is still shown as it was made."""

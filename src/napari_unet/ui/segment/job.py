@@ -51,6 +51,7 @@ class Turn:
     numbers: tuple[int, ...] | None  # None: all planes
     focus: tuple[int, int, int]
     resume: Resume
+    painted: Planes | None  # overrides the prediction
     sink: Sink
 
 
@@ -84,6 +85,7 @@ def segment_images(turns: Sequence[Turn]) -> Job:
                 numbers=turn.numbers,
                 focus=turn.focus,
                 resume=turn.resume,
+                painted=turn.painted,
                 stop=stop,
             )
             for event in events:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.counts import count
@@ -30,19 +31,11 @@ class Recipe:
     model: Model
     tiling: TilingConfig
     objects: ObjectsConfig
-    data: tuple[Any, ...]  # the images' arrays: a layer can be given others
+    painted: ref[Labels] | None  # overrides the prediction, as it is when a plane is done
+    data: tuple[Any, ...] = field(init=False)  # the images' arrays: a layer can be given others
 
-    @staticmethod
-    def of(
-        images: tuple[Image, ...],
-        kind: OutputKind,
-        model: Model,
-        tiling: TilingConfig,
-        objects: ObjectsConfig,
-    ) -> Recipe:
-        """Return the recipe for these images as they are now."""
-        data = tuple(full_resolution(image) for image in images)
-        return Recipe(images, kind, model, tiling, objects, data)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", tuple(full_resolution(image) for image in self.images))
 
     @property
     def planes(self) -> int:
@@ -56,6 +49,7 @@ class Recipe:
             and self.kind is other.kind
             and self.model is other.model
             and (self.tiling, self.objects) == (other.tiling, other.objects)
+            and self.painted == other.painted
             and all(one is another for one, another in zip(self.data, other.data, strict=True))
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
@@ -67,6 +68,14 @@ OBJECTS = {
     ),
 }
 
+PAINT = {
+    "overrides": Words(
+        "Paint overrides",
+        "What you painted is shown and exported as painted: objects whole and apart, background "
+        "empty. For labels in which unpainted is ignored.",
+    ),
+}
+
 _SCOPES = {
     "This plane": Scope.PLANE,
     "Whole stack": Scope.STACK,
@@ -78,6 +87,13 @@ _KINDS = {
     "Probabilities": OutputKind.PROBABILITIES,
 }
 _TOOLTIP = "Results appear tile by tile, those in view first; stop at any time and go on later."
+
+
+@dataclass(frozen=True, slots=True)
+class PaintSettings:
+    """What the paint does to a result."""
+
+    overrides: bool = True
 
 
 class SegmentStep(Step):
@@ -95,6 +111,7 @@ class SegmentStep(Step):
         self._preset = PRESETS["light"]  # whose values the forms were set to
         self.tiling = SettingsForm(self._preset.tiling, TILING)
         self.objects = SettingsForm(self._preset.objects, OBJECTS)
+        self.paint = SettingsForm(PaintSettings(), PAINT)
         self.start = QPushButton()
         self.pause = QPushButton("Pause")
         self.anew = QPushButton("Start over")
@@ -149,13 +166,14 @@ class SegmentStep(Step):
         self.body.addLayout(rows)
         self.body.addLayout(buttons)
         self.body.addWidget(self.hint)
-        self.body.addWidget(FoldedSettings("Advanced", self.tiling, self.objects))
+        self.body.addWidget(FoldedSettings("Advanced", self.tiling, self.objects, self.paint))
 
     def _connect(self) -> None:
         self.scope.picked.connect(self.refresh)
         self.kind.picked.connect(self.refresh)
         self.tiling.when_changed(self.refresh)
         self.objects.when_changed(self.refresh)
+        self.paint.when_changed(self.refresh)
         self.start.clicked.connect(self._on_start_clicked)
         self.anew.clicked.connect(self._on_anew_clicked)
         self.pause.clicked.connect(self._on_pause_clicked)
@@ -167,7 +185,11 @@ class SegmentStep(Step):
 
     def _missing(self) -> int | None:
         return self.segmentation.missing(
-            self.scope.value, self.kind.value, self.tiling.value(), self.objects.value()
+            self.scope.value,
+            self.kind.value,
+            self.tiling.value(),
+            self.objects.value(),
+            overrides=self.paint.value().overrides,
         )
 
     def _button_text(self, missing: int | None) -> str:
@@ -209,6 +231,7 @@ class SegmentStep(Step):
             self.kind.value,
             self.tiling.value(),
             self.objects.value(),
+            overrides=self.paint.value().overrides,
             anew=anew,
         )
 
