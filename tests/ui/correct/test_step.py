@@ -21,6 +21,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.correct import job as correct_job
 from napari_unet.ui.correct.control import Correcting
+from napari_unet.ui.correct.part import Part
 from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.correct.suggesting import Suggesting
 from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
@@ -98,7 +99,10 @@ def test_the_prediction_of_the_shown_plane_is_painted(
     np.testing.assert_array_equal(labels.data[1], expected)
     assert not labels.data[2].any()
     np.testing.assert_array_equal(result.data, before)
-    assert "into 'strokes'; undo takes them back." in step.status.text()
+    assert step.status.text() == (
+        "Took 1 object into 'strokes'; undo takes all of it back. All of this plane counts as "
+        "right now, though nobody may have looked at it: repair what is wrong before you train."
+    )
     labels.undo()
     np.testing.assert_array_equal(labels.data[1] > 0, mine)
 
@@ -309,6 +313,75 @@ def test_those_who_follow_the_paint_are_told_of_all_that_was_taken(
     take(step, qtbot)
     assert painted_planes(told[-1], (3,)) == frozenset({1})
     assert largest_painted(told[-1]) == 2
+
+
+# Take a part of it
+
+
+def press_t(step: CorrectStep, qtbot: QtBot, *at: float) -> None:
+    """Press T while the cursor is over a pixel of the image."""
+    viewer = step.workbench.viewer
+    image = step.workbench.choices.image
+    assert image is not None
+    viewer.cursor.position = image.data_to_world(at)
+    (action,) = (action for key, action in viewer.keymap.items() if str(key) == "T")
+    action(viewer)
+    qtbot.waitUntil(lambda: not step.correcting.is_taking)
+
+
+def test_t_takes_the_object_under_the_cursor_and_nothing_else(
+    step: CorrectStep, labels: Labels, qtbot: QtBot
+) -> None:
+    result = add_result(step)
+    result.data[1, 30:40, 10:20] = 6
+    labels.paint((1, 60, 40), 3)
+    before = labels.data.copy()
+    press_t(step, qtbot, 1, 33, 12)
+    np.testing.assert_array_equal(labels.data[1], np.where(result.data[1] == 6, 4, before[1]))
+    assert step.status.text() == "Took this object into 'strokes'; undo takes it back."
+    assert result.visible
+    press_t(step, qtbot, 1, 33, 12)
+    assert step.status.text() == "All of this object is painted already in 'strokes'."
+    labels.undo()
+    np.testing.assert_array_equal(labels.data, before)
+
+
+@pytest.mark.parametrize("at", [(1, 50, 30), (1, 70, 12), (1, 33, -5)])
+def test_where_no_object_is_none_is_taken(
+    step: CorrectStep, labels: Labels, qtbot: QtBot, at: tuple[float, ...]
+) -> None:
+    add_result(step)
+    said = failures(step)
+    press_t(step, qtbot, *at)
+    assert said == ["No object is under the cursor: point at one in the image, and press T."]
+    assert not labels.data.any()
+
+
+def test_the_key_is_told_of_while_it_does_something(step: CorrectStep) -> None:
+    assert step.key.isHidden()
+    add_result(step)
+    assert not step.key.isHidden()
+    assert "T takes the object under the cursor" in step.key.text()
+
+
+def test_what_is_in_view_is_taken_but_for_what_reaches_out_of_it(
+    step: CorrectStep, labels: Labels, qtbot: QtBot
+) -> None:
+    result = add_result(step)
+    result.data[1, 30:40, 10:20] = 6
+    labels.corner_pixels = np.array([[0, 5, 0], [0, 34, 25]])  # first and last pixel on screen
+    step.part.value = Part.VIEW
+    step.part.picked.emit()
+    assert "what is whole in view" in step.take.toolTip()
+    take(step, qtbot)
+    expected = np.zeros_like(labels.data)
+    expected[1, 5:35, :26] = 1
+    expected[1, 10:20, 10:20] = 2
+    expected[1, 30:35, 10:20] = 0  # it goes on below
+    np.testing.assert_array_equal(labels.data, expected)
+    assert step.status.text().startswith("Took 1 object into 'strokes'")
+    assert "All that is whole in view counts as right now" in step.status.text()
+    assert result.visible
 
 
 # Suggest where to paint next

@@ -16,6 +16,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
 from napari_unet.engine.paint import LabelScheme
 from napari_unet.io.unfinished import unfinished_in
+from napari_unet.ui.correct.part import Part, Wanted
 from napari_unet.ui.correct.take_over import (
     Overlap,
     Values,
@@ -26,11 +27,22 @@ from napari_unet.ui.correct.take_over import (
 )
 from napari_unet.ui.layers.added import Purpose, purpose
 from napari_unet.ui.layers.geometry import focus, full_resolution
+from napari_unet.ui.layers.in_view import in_view
 from napari_unet.ui.layers.new_labels import new_labels
+from napari_unet.ui.parts import keys
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Workbench
 
+_NO_OBJECT = (
+    f"No object is under the cursor: point at one in the image, and press {keys.TAKE_OBJECT}."
+)
+_NOT_IN_VIEW = "No object is whole in view; zoom out until those that you want are."
+_ALL = {
+    Part.PLANE: "All of this plane",
+    Part.VIEW: "All that is whole in view",
+    Part.OBJECT: "All of this object",
+}
 _STEP_MS = 1  # between two parts, so that the event loop goes on
 
 
@@ -40,7 +52,15 @@ class _Request(NamedTuple):
     prediction: Labels
     labels: Labels
     overlap: Overlap
+    wanted: Wanted
     scheme: LabelScheme
+
+
+class _WorkedOut(NamedTuple):
+    """What is to be painted."""
+
+    values: Values
+    objects: int  # of task objects
 
 
 class Correcting(QObject):
@@ -53,6 +73,7 @@ class Correcting(QObject):
         self.workbench = workbench
         self._worker: Any = None  # works out what to paint
         self._request: _Request | None = None
+        self._objects = 0  # that are taken
         self._painting: Generator[bool, None, int | None] | None = None
         self._hidden: Labels | None = None  # a result, while its plane is shown by the labels
         self._timer = QTimer(self)
@@ -89,8 +110,8 @@ class Correcting(QObject):
             return f"You paint on '{chosen.labels.name}' itself; correct it, then train on it."
         return ready.why_no_labels() if chosen.labels is not None else None
 
-    def take(self) -> None:
-        """Take the shown plane of the prediction into the labels, where nothing is painted.
+    def take(self, part: Part = Part.PLANE) -> None:
+        """Take the shown plane of the prediction, or a part of it, where nothing is painted.
 
         One step of the undo history. Makes a labels layer if none is chosen.
         """
@@ -106,6 +127,7 @@ class Correcting(QObject):
                     f"'{prediction.name}' shows nothing on this plane; segment it first, or "
                     "choose another result."
                 )
+            wanted = self._wanted(part, labels, overlap)
             if overlap.plane_in(prediction) in unfinished_in(prediction.metadata):
                 raise LabelsError(
                     f"This plane of '{prediction.name}' is not segmented to its end; segment it "
@@ -114,7 +136,7 @@ class Correcting(QObject):
         except UnetPaintError as error:
             self.workbench.fail(error)
             return
-        self._request = _Request(prediction, labels, overlap, chosen.scheme)
+        self._request = _Request(prediction, labels, overlap, wanted, chosen.scheme)
         self.told.emit("")
         self._worker = create_worker(
             _work_out,
@@ -142,10 +164,30 @@ class Correcting(QObject):
         self.workbench.choose(labels=labels)
         return labels
 
-    def _on_worked_out(self, values: Values) -> None:
+    def _wanted(self, part: Part, labels: Labels, overlap: Overlap) -> Wanted:
+        """Return what is taken, in the pixels of the overlap."""
+        viewer = self.workbench.viewer
+        if part is Part.PLANE:
+            return Wanted(part)
+        view = in_view(viewer, labels)
+        if part is Part.OBJECT and view is not None:
+            at = np.round(labels.world_to_data(viewer.cursor.position)[-2:]).astype(int).tolist()
+            boxes = [slice(i, i + 1) for i in at]
+        else:
+            boxes = [] if view is None else [view.y, view.x]
+        moved = [
+            slice(max(0, box.start - side.start), min(box.stop, side.stop) - side.start)
+            for box, side in zip(boxes, (overlap.y, overlap.x), strict=False)
+        ]
+        if not moved or any(box.start >= box.stop for box in moved):
+            raise LabelsError(_NO_OBJECT if part is Part.OBJECT else _NOT_IN_VIEW)
+        return Wanted(part, (moved[0], moved[1]))
+
+    def _on_worked_out(self, worked_out: _WorkedOut) -> None:
         self._worker = None
         assert self._request is not None
-        self._painting = paint_in(self._request.labels, self._request.overlap, values)
+        self._objects = worked_out.objects
+        self._painting = paint_in(self._request.labels, self._request.overlap, worked_out.values)
         self._timer.start()
 
     def _paint_on(self) -> None:
@@ -155,7 +197,7 @@ class Correcting(QObject):
         try:
             next(self._painting)
         except StopIteration as end:
-            if end.value:
+            if end.value and self._request and self._request.wanted.part is Part.PLANE:
                 self._hide(self._request)
             self._end(self._in_words(end.value))
         except UnetPaintError as error:
@@ -172,14 +214,18 @@ class Correcting(QObject):
     def _in_words(self, pixels: int | None) -> str:
         """Return what was done; `pixels` were painted, None: it was undone meanwhile."""
         assert self._request is not None
-        name = self._request.labels.name
+        name, part = self._request.labels.name, self._request.wanted.part
         if pixels is None:
             return f"Nothing was taken into '{name}': it was undone."
         if not pixels:
-            return f"All of this plane is painted already in '{name}'."
+            return f"{_ALL[part]} is painted already in '{name}'."
+        if part is Part.OBJECT:
+            return f"Took this object into '{name}'; undo takes it back."
+        is_objects = self._request.scheme.task is Task.OBJECTS
+        what = count(self._objects, "object") if is_objects else count(pixels, "pixel")
         return (
-            f"Took {count(pixels, 'pixel')} into '{name}'; undo takes them back. Repair what is "
-            "wrong before you train: all of this plane counts as right now."
+            f"Took {what} into '{name}'; undo takes all of it back. {_ALL[part]} counts as right "
+            "now, though nobody may have looked at it: repair what is wrong before you train."
         )
 
     def _hide(self, request: _Request | None) -> None:
@@ -203,13 +249,13 @@ class Correcting(QObject):
         self.told.emit(line)
 
 
-def _work_out(request: _Request) -> Values:
+def _work_out(request: _Request) -> _WorkedOut:
     """Return what to paint; reads the layers, in a thread of its own.
 
     Raises
     ------
     LabelsError
-        If nothing is predicted on this plane.
+        If nothing is predicted on this plane, or no object is under the cursor.
     """
     overlap = request.overlap
     prediction = np.asarray(full_resolution(request.prediction)[overlap.source])
@@ -218,11 +264,14 @@ def _work_out(request: _Request) -> Values:
             f"'{request.prediction.name}' is empty on this plane; segment it first. If nothing is "
             "to be found there, paint some background by hand."
         )
+    scheme = request.scheme
+    prediction, mask = request.wanted.within(prediction, scheme.task)
+    if not mask.any():
+        raise LabelsError(_NO_OBJECT if request.wanted.part is Part.OBJECT else _NOT_IN_VIEW)
     data = full_resolution(request.labels)
     painted = np.asarray(data[(*overlap.position, overlap.y, overlap.x)])
-    return to_paint(
-        prediction,
-        painted,
-        scheme=request.scheme,
-        largest=largest_number(request.labels) if request.scheme.task is Task.OBJECTS else 0,
-    )
+    largest = largest_number(request.labels) if scheme.task is Task.OBJECTS else 0
+    values = to_paint(prediction, painted, scheme=scheme, largest=largest)
+    values[~mask] = 0
+    taken = np.unique(values[values >= scheme.first])
+    return _WorkedOut(values, len(taken))

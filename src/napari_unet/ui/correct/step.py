@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.ui.correct.control import Correcting
+from napari_unet.ui.correct.part import Part
 from napari_unet.ui.correct.suggesting import Suggesting
+from napari_unet.ui.parts import keys
 from napari_unet.ui.parts.action import set_ready
+from napari_unet.ui.parts.pickers import Picker
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import Text
 from napari_unet.ui.workbench import Choices, Workbench
@@ -20,6 +23,11 @@ _FIRST_STROKES = {
     (Task.CLASSES, Unpainted.IGNORED): "Paint a little of each class.",
     (Task.CLASSES, Unpainted.BACKGROUND): "Paint all of each class on one plane.",
 }
+
+
+_PARTS = {"Whole plane": Part.PLANE, "In view": Part.VIEW}
+_WHAT = {Part.PLANE: "the shown plane", Part.VIEW: "what is whole in view"}
+_PART = "All of the shown plane, or the objects that are whole in view and what is between them."
 
 
 class CorrectStep(Step):
@@ -33,8 +41,13 @@ class CorrectStep(Step):
         self.suggesting = suggesting
         self.coaching = Text()
         self.take = QPushButton("Take prediction")
+        self.part = Picker(_PART)
         self.suggest = QPushButton("Suggest where to paint next")
+        self.key = Text()
         self.hint = Text()
+        self._keys = keys.ViewerKeys(
+            workbench.viewer, {keys.TAKE_OBJECT: self._on_take_object_pressed}
+        )
         self._told_of: tuple[Any, Any] = (None, None)  # labels and images that the line is about
         self._build()
         self._connect()
@@ -57,21 +70,34 @@ class CorrectStep(Step):
         reasons = dict.fromkeys(filter(None, (why_not_take, why_not_suggest)))
         self.hint.setText("\n".join(reasons))
         self.hint.setVisible(bool(reasons))
+        can_take_one = why_not_take is None and keys.TAKE_OBJECT in self._keys
+        self.key.setText(f"Key: {keys.TAKE_OBJECT} takes the object under the cursor")
+        self.key.setVisible(can_take_one)
         self.coaching.setText(_coach(choices))
 
     def release(self) -> None:
-        """Let go of the controls."""
+        """Let go of the controls and the key."""
+        self._keys.release()
         for control in (self.correcting, self.suggesting):
             control.told.disconnect(self._on_told)
         for event in self._layer_events():
             event.disconnect(self._on_layers_changed)
 
     def _build(self) -> None:
-        for widget in (self.coaching, self.take, self.suggest, self.hint):
+        self.part.offer(_PARTS)
+        self.part.value = Part.PLANE
+        self.part.setAccessibleName("What is taken")
+        row = QHBoxLayout()
+        row.addWidget(self.take, stretch=1)
+        row.addWidget(self.part)
+        self.body.addWidget(self.coaching)
+        self.body.addLayout(row)
+        for widget in (self.key, self.suggest, self.hint):
             self.body.addWidget(widget)
 
     def _connect(self) -> None:
         self.take.clicked.connect(self._on_take_clicked)
+        self.part.picked.connect(self.refresh)
         self.suggest.clicked.connect(self._on_suggest_clicked)
         for control in (self.correcting, self.suggesting):
             control.told.connect(self._on_told)
@@ -89,14 +115,21 @@ class CorrectStep(Step):
         prediction = self.correcting.prediction
         source = f" of '{prediction.name}'" if prediction is not None else ""
         return (
-            f"Copies the shown plane{source} into your labels, where you have painted nothing. "
-            "Undo takes it back."
+            f"Copies {_WHAT[self.part.value]}{source} into your labels, where you have painted "
+            "nothing. All of it then counts as right, so look at it before you train. Undo takes "
+            "it back."
         )
 
     def _on_take_clicked(self) -> None:
-        self.refresh()  # the layers may have changed without a signal
+        self._take(self.part.value)
+
+    def _on_take_object_pressed(self) -> None:
+        self._take(Part.OBJECT)
+
+    def _take(self, part: Part) -> None:
+        self.refresh()
         if self.take.isEnabled():
-            self.correcting.take()
+            self.correcting.take(part)
 
     def _on_suggest_clicked(self) -> None:
         self.refresh()

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count as several
 from napari_unet.engine.paint import LabelScheme
-from napari_unet.ui.labels import keys
 from napari_unet.ui.labels.control import Painting
 from napari_unet.ui.labels.legend import Legend, entries
 from napari_unet.ui.layers.added import purpose
@@ -19,6 +18,7 @@ from napari_unet.ui.layers.arrays import stored_in
 from napari_unet.ui.layers.follower import Follower
 from napari_unet.ui.layers.inputs import why_no_image, why_no_labels
 from napari_unet.ui.layers.paint_count import PaintCount, why_not_enough
+from napari_unet.ui.parts import keys
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
@@ -48,7 +48,7 @@ class LabelsStep(Step):
         self.unpainted = Picker(_WHAT_0_MEANS)
         self.legend = Legend()
         self.caption = QLabel()
-        self._keys = keys.PaintKeys(workbench.viewer, _actions(self.painting))
+        self._keys = keys.ViewerKeys(workbench.viewer, _actions(self.painting))
         self._follower = Follower(
             self._on_layer_changed,
             "data",

@@ -1,4 +1,4 @@
-"""Keys for painting, bound to one viewer for as long as its dock lives."""
+"""Keys for painting and correcting, bound to one viewer for as long as its dock lives."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ BACKGROUND = "G"
 NEXT_OBJECT = "N"
 NEXT_CLASS = "C"
 ERASE = "D"
+TAKE_OBJECT = "T"
 
 
-class PaintKeys:
+class ViewerKeys:
     """Binds keys that are free in the viewer; a key that someone else has bound stays theirs.
 
     Parameters

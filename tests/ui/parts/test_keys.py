@@ -9,10 +9,10 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.shortcuts import default_shortcuts
 
-from napari_unet.ui.labels import keys
-from napari_unet.ui.labels.keys import PaintKeys
+from napari_unet.ui.parts import keys
+from napari_unet.ui.parts.keys import ViewerKeys
 
-ALL = (keys.BACKGROUND, keys.NEXT_OBJECT, keys.NEXT_CLASS, keys.ERASE)
+ALL = (keys.BACKGROUND, keys.NEXT_OBJECT, keys.NEXT_CLASS, keys.ERASE, keys.TAKE_OBJECT)
 
 
 def _press(viewer: ViewerModel, key: str) -> None:
@@ -38,7 +38,7 @@ def test_no_key_of_the_viewer_or_of_labels_is_taken(key: str) -> None:
 
 def test_a_key_does_what_it_says_until_it_is_released(viewer: ViewerModel) -> None:
     done: list[str] = []
-    bound = PaintKeys(viewer, {key: partial(done.append, key) for key in ALL})
+    bound = ViewerKeys(viewer, {key: partial(done.append, key) for key in ALL})
     for key in ALL:
         _press(viewer, key)
     assert done == list(ALL)
@@ -50,7 +50,7 @@ def test_a_key_does_what_it_says_until_it_is_released(viewer: ViewerModel) -> No
 def test_a_key_that_someone_else_has_bound_stays_theirs(viewer: ViewerModel) -> None:
     done: list[str] = []
     viewer.bind_key("N", lambda _viewer: done.append("theirs"))
-    bound = PaintKeys(viewer, {"N": lambda: done.append("ours")})
+    bound = ViewerKeys(viewer, {"N": lambda: done.append("ours")})
     assert "N" not in bound
     _press(viewer, "N")
     bound.release()
@@ -60,7 +60,7 @@ def test_a_key_that_someone_else_has_bound_stays_theirs(viewer: ViewerModel) -> 
 
 def test_a_key_that_was_bound_again_meanwhile_is_left_alone(viewer: ViewerModel) -> None:
     done: list[str] = []
-    bound = PaintKeys(viewer, {"N": lambda: done.append("ours")})
+    bound = ViewerKeys(viewer, {"N": lambda: done.append("ours")})
     viewer.bind_key("N", lambda _viewer: done.append("theirs"), overwrite=True)
     bound.release()
     _press(viewer, "N")
@@ -70,8 +70,8 @@ def test_a_key_that_was_bound_again_meanwhile_is_left_alone(viewer: ViewerModel)
 def test_each_viewer_has_keys_of_its_own(viewer: ViewerModel) -> None:
     done: list[str] = []
     other = ViewerModel()
-    first = PaintKeys(viewer, {"N": lambda: done.append("first")})
-    second = PaintKeys(other, {"N": lambda: done.append("second")})
+    first = ViewerKeys(viewer, {"N": lambda: done.append("first")})
+    second = ViewerKeys(other, {"N": lambda: done.append("second")})
     first.release()
     _press(other, "N")
     assert done == ["second"]
