@@ -21,6 +21,7 @@ from napari_unet.ui.compare import job as compare_job
 from napari_unet.ui.compare.control import Comparing
 from napari_unet.ui.compare.mistakes_layer import COLOURS
 from napari_unet.ui.compare.step import CompareStep
+from napari_unet.ui.layers.added import note_overridden
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Workbench
 from tests.ui.conftest import endless_job, failing_job
@@ -159,6 +160,18 @@ def test_the_table_is_copied_with_its_header(step: CompareStep, qtbot: QtBot) ->
     header, first, *_ = clipboard.text().splitlines()
     assert header == "Measure\tValue"
     assert first.split("\t") == ["True objects", "2"]
+
+
+def test_a_result_with_the_paint_in_it_is_said_to_judge_no_network(
+    step: CompareStep, result: Labels, truth: Labels
+) -> None:
+    assert step.action.hint.text() == "Mistakes are shown in a layer of their own."
+    note_overridden(result, truth)
+    step.refresh()
+    assert "segment without Paint overrides" in step.action.hint.text()
+    note_overridden(result, None)
+    step.refresh()
+    assert step.action.hint.text() == "Mistakes are shown in a layer of their own."
 
 
 @pytest.mark.parametrize("zeros", list(Unpainted))

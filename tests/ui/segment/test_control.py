@@ -28,6 +28,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.io.unfinished import unfinished_in
+from napari_unet.ui.layers.added import is_overridden_by
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment import job as segment_job
@@ -202,10 +203,13 @@ def painted(workbench: Workbench, labels: Labels) -> Labels:
     return labels
 
 
-def test_what_is_painted_reaches_the_job(run: Any, engine: FakeEngine, painted: Labels) -> None:
+def test_what_is_painted_reaches_the_job(
+    run: Any, engine: FakeEngine, segmentation: Segmentation, painted: Labels
+) -> None:
     run()
     planes = engine.asked[0].painted
     assert planes is not None
+    assert is_overridden_by(segmentation.workbench.choices.result, painted)
     painted.data[2, 0, 0] = 5  # people go on painting
     for plane, values in enumerate(painted.data):
         np.testing.assert_array_equal(planes.read(plane, slice(0, 64), slice(0, 48))[0], values)
@@ -263,6 +267,7 @@ def test_without_the_switch_the_prediction_stays_and_with_it_all_starts_anew(
     stop_after(engine, 1)
     run(overrides=False)
     assert engine.asked[0].painted is None
+    assert not is_overridden_by(segmentation.workbench.choices.result, painted)
     assert segmentation.missing(Scope.STACK, *SETTINGS, overrides=False) == 2
     assert segmentation.missing(Scope.STACK, *SETTINGS) is None
     run()

@@ -13,7 +13,7 @@ from napari_unet.ui.compare.control import Comparing
 from napari_unet.ui.compare.job import CompareDone, figures, tell_mistakes
 from napari_unet.ui.compare.mistakes_layer import COLOURS
 from napari_unet.ui.compare.table import ScoreTable
-from napari_unet.ui.layers.added import Purpose, purpose
+from napari_unet.ui.layers.added import Purpose, is_overridden_by, purpose
 from napari_unet.ui.parts.action import Action
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
@@ -21,6 +21,11 @@ from napari_unet.ui.parts.step import Step
 from napari_unet.ui.workbench import Workbench
 
 _ZEROS = {"0 is background": Unpainted.BACKGROUND, "0 is not judged": Unpainted.IGNORED}
+_MISTAKES = "Mistakes are shown in a layer of their own."
+_ITSELF = (
+    "Where you painted, this result is your paint. To judge the network there, segment without "
+    "Paint overrides (Segment, Advanced)."
+)
 _WHAT = {"All planes": True, "This plane": False}
 _ONLY_SHOWN = (Purpose.MISTAKES, Purpose.PREVIEW)
 
@@ -55,7 +60,8 @@ class CompareStep(Step):
                 self.result.value = result
                 self._propose_truth()
         reason = self._comparing.why_not_compare(self.result.value, self.truth.value)
-        self.action.show_readiness(reason, "Mistakes are shown in a layer of their own.")
+        is_itself = is_overridden_by(self.result.value, self.truth.value)
+        self.action.show_readiness(reason, _ITSELF if is_itself else _MISTAKES)
 
     def release(self) -> None:
         """Let go of the viewer and of the control."""

@@ -13,6 +13,8 @@ _KEY = "napari-unet-paint"
 GROUP = "napari-unet-paint result"
 """Key in the metadata of a segmentation's layers: the same for all of one result."""
 
+_OVERRIDDEN = "napari-unet-paint overridden by"  # key in the metadata of a segmentation's layers
+
 
 class Purpose(StrEnum):
     """What our layers show."""
@@ -32,6 +34,20 @@ def purpose(layer: Layer) -> Purpose | None:
     """Return what the layer is for; None if it is the user's own."""
     written = layer.metadata.get(_KEY)
     return Purpose(written) if written in tuple(Purpose) else None
+
+
+def note_overridden(result: Layer, painted: Layer | None) -> None:
+    """Note in a segmentation's layer which paint is in it; None: none is."""
+    result.metadata.pop(_OVERRIDDEN, None)
+    if painted is not None:
+        result.metadata[_OVERRIDDEN] = str(painted.unique_id)
+
+
+def is_overridden_by(result: Layer | None, painted: Layer | None) -> bool:
+    """Return True if the paint of a layer is in this result."""
+    if result is None or painted is None:
+        return False
+    return result.metadata.get(_OVERRIDDEN) == str(painted.unique_id)
 
 
 def is_result(layer: Layer) -> bool:

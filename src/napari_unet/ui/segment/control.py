@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig, Unpainted
 from napari_unet.engine.events import PlaneDone, Resume, SegmentDone, TileDone
-from napari_unet.ui.layers.added import is_result
+from napari_unet.ui.layers.added import is_result, note_overridden
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
@@ -255,6 +255,8 @@ class Segmentation(QObject):
                 self._forget(other)
         self._stream.begin(record.result, painted=self.workbench.choices.labels)
         record.begin(recipe, plane)
+        for layer in record.result.layers:
+            note_overridden(layer, recipe.painted and recipe.painted())
         if record not in self._records:
             self._records.append(record)
             for layer in record.result.layers:
