@@ -47,7 +47,7 @@ def is_overridden_by(result: Layer | None, painted: Layer | None) -> bool:
     """Return True if the paint of a layer is in this result."""
     if result is None or painted is None:
         return False
-    return result.metadata.get(_OVERRIDDEN) == str(painted.unique_id)
+    return bool(result.metadata.get(_OVERRIDDEN) == str(painted.unique_id))
 
 
 def is_result(layer: Layer) -> bool:
