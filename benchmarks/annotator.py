@@ -21,7 +21,14 @@ from napari_unet.config import Task
 from napari_unet.engine.paint import PAINTED_BACKGROUND
 from napari_unet.io.strokes import paint_strokes
 
-__all__ = ["Corrections", "correct", "paint_classes", "paint_objects", "paint_plane"]
+__all__ = [
+    "Corrections",
+    "correct",
+    "paint_classes",
+    "paint_objects",
+    "paint_plane",
+    "scribble_objects",
+]
 
 Labels = npt.NDArray[np.int32]
 """(Y, X)"""
@@ -63,6 +70,24 @@ def paint_objects(truth: npt.NDArray[Any], *, actions: int, seed: int) -> Labels
     strokes = _strokes(np.random.default_rng(seed), truth == 0, max(0, actions - used))
     labels[strokes & (labels == 0)] = PAINTED_BACKGROUND
     labels[truth < 0] = 0
+    return labels
+
+
+def scribble_objects(truth: npt.NDArray[Any], *, strokes: int, seed: int) -> Labels:
+    """Paint short strokes inside objects, and as many on the background; outline nothing.
+
+    Parameters
+    ----------
+    truth
+        (Y, X) true objects, 0 = background.
+    strokes
+        Inside objects, each in one drawn at random, with its number; and on the background.
+    """
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(truth.shape, dtype=np.int32)
+    labels[_strokes(rng, truth == 0, strokes)] = PAINTED_BACKGROUND
+    for number in rng.choice(np.unique(truth[truth > 0]), strokes):
+        labels[_strokes(rng, truth == number, 1)] = PAINTED_BACKGROUND + number
     return labels
 
 

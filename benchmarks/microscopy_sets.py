@@ -17,11 +17,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tifffile
+from skimage.segmentation import find_boundaries
 
 from benchmarks.undecided import UNDECIDED, read_sequence
 from napari_unet.config import Task
 from napari_unet.engine.stack import ArrayPlanes
-from pretraining.held_out import is_held_out_bbbc039, is_held_out_dsb
+from pretraining.held_out import (
+    is_held_out_animal,
+    is_held_out_bbbc039,
+    is_held_out_dsb,
+    is_held_out_field,
+)
 
 __all__ = ["DATA", "SETS", "MicroscopySet", "sequence"]
 
@@ -31,7 +37,11 @@ DATA = Path(os.environ.get("NAPARI_UNET_DATA", PROJECT.parent / "shared" / "data
 _DEBRIS = 30  # pixels: whatever is smaller in BBBC039 is a fragment, and is not judged
 _FEW = 8  # objects that an image must have to be used
 _PAINTED = 4  # planes that are painted, of the sets without order
+_ENLARGED = [f"train_set{number:02}" for number in (2, 3, 8, 9, 24, 26)]  # cells of one size
 _QUARTERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
+_Crop = tuple[npt.NDArray[Any], npt.NDArray[Any]]  # image (Y, X) or (Y, X, C), truth (Y, X)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +166,75 @@ def dsb_dark() -> MicroscopySet:
     )
 
 
+def usiigaci() -> MicroscopySet:
+    """Usiigaci: spread cells in phase contrast, many of which touch."""
+    return _stack(
+        "Usiigaci",
+        _fields("usiigaci", _ENLARGED, crop=768),
+        "painted the middles of 4 held-out fields, tested those of 2 others",
+    )
+
+
+def bbbc030() -> MicroscopySet:
+    """BBBC030: cells that settle, in interference contrast."""
+    return _stack("BBBC030", _halves(_fields("bbbc030_dic")), "halves of held-out fields")
+
+
+def axon_tem() -> MicroscopySet:
+    """Axons by transmission electron microscopy, of mice that nothing was pretrained on."""
+    crops = [
+        (tifffile.imread(path), tifffile.imread(path.parents[1] / "instances" / path.name))
+        for path in sorted((DATA / "axon_tem" / "images").glob("*.tif"))
+        if is_held_out_animal(path.stem)
+    ]
+    quarters = [
+        (image[y, x], truth[y, x])
+        for image, truth in crops
+        for y, x in ((slice(0, 300), slice(0, 300)), (slice(300, 600), slice(300, 600)))
+    ]
+    return _stack("Axons, TEM", quarters, "painted a held-out mouse, tested another")
+
+
+def fibsem() -> MicroscopySet:
+    """FlyEM's FIB-SEM: membrane against the inside, in sections far from the pretraining's."""
+    folder = DATA / "neuroproof_fibsem"
+    name = "sections000_179.tif"
+    sections = [120, 121, 122, 123, 140, 150, 160, 170]
+    bodies = tifffile.imread(folder / "labels" / name)[sections]
+    membrane = np.stack([find_boundaries(section, mode="thick") for section in bodies])
+    return MicroscopySet(
+        "FIB-SEM",
+        Task.CLASSES,
+        tifffile.imread(folder / "images" / name)[sections],
+        np.where(membrane, 1, 2).astype(np.int32),
+        *_first_painted(len(sections)),
+        "painted held-out sections 120 to 123, tested 140, 150, 160, 170",
+    )
+
+
+def _fields(folder: str, names: Sequence[str] = (), crop: int | None = None) -> list[_Crop]:
+    """Return the held-out fields of a set, all or some, or the middle of each."""
+    found = []
+    for path in sorted((DATA / folder / "images").glob("*.tif")):
+        if is_held_out_field(path.stem) and (not names or path.stem in names):
+            image = tifffile.imread(path)
+            truth = tifffile.imread(DATA / folder / "labels" / path.name)
+            middle = tuple(_middle(side, crop or side) for side in truth.shape)
+            found.append((image[middle], truth[middle]))
+    return found
+
+
+def _middle(length: int, wanted: int) -> slice:
+    first = (length - wanted) // 2
+    return slice(first, first + wanted)
+
+
+def _halves(fields: Sequence[_Crop]) -> list[_Crop]:
+    width = fields[0][1].shape[1] // 2
+    sides = slice(0, width), slice(width, 2 * width)
+    return [(image[:, side], truth[:, side]) for image, truth in fields for side in sides]
+
+
 SETS: dict[str, Callable[[], MicroscopySet]] = {
     "dic_hela": dic_hela,
     "phc_u373": phc_u373,
@@ -164,9 +243,11 @@ SETS: dict[str, Callable[[], MicroscopySet]] = {
     "dsb_fluorescence": dsb_fluorescence,
     "dsb_colour": dsb_colour,
     "dsb_dark": dsb_dark,
+    "usiigaci": usiigaci,
+    "bbbc030": bbbc030,
+    "axon_tem": axon_tem,
+    "fibsem": fibsem,
 }
-
-_Crop = tuple[npt.NDArray[Any], npt.NDArray[Any]]  # image (Y, X) or (Y, X, C), truth (Y, X)
 
 
 def _nuclei(title: str, kind: str, shape: tuple[int, int], *, tested: int) -> MicroscopySet:

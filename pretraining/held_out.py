@@ -1,5 +1,7 @@
 """Images that pretraining never sees: kept for the benchmark of stroke budgets.
 
+Animals, fields and sections of one volume look alike, so whole ones are held out.
+
 Of DSB2018 one image in eleven, of BBBC039 one field in five (57 and 10 of those at hand), by a
 hash of the name, so that the choice does not depend on what else is in the folder. 43 images of
 DSB2018 show the same field as one of BBBC039: both of a pair are held out if one of them is.
@@ -10,7 +12,21 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePath
 
-__all__ = ["is_held_out_bbbc039", "is_held_out_dsb"]
+__all__ = [
+    "HELD_OUT_SECTIONS",
+    "SECTIONS",
+    "is_held_out_animal",
+    "is_held_out_bbbc039",
+    "is_held_out_dsb",
+    "is_held_out_field",
+]
+
+SECTIONS = range(100)
+"""Sections of the FIB-SEM volume that may train; 20 before the held-out ones are not used."""
+HELD_OUT_SECTIONS = range(120, 180)
+
+_ANIMALS = {"sub-371", "sub-375", "sub-rat4", "sub-rat6"}  # two of seven mice, two of five rats
+_FIELD_ONE_IN = 4
 
 _SALT = "146:"  # with it, every kind of DSB2018 is held out in its share, and 10 of 50 fields
 _DSB_ONE_IN, _BBBC039_ONE_IN = 11, 5
@@ -56,6 +72,28 @@ def is_held_out_bbbc039(stem: str) -> bool:
     field = "_".join(PurePath(stem).name.split("_")[1:3])
     twin = _DSB_OF_FIELD.get(field)
     return _drawn(field, _BBBC039_ONE_IN) or (twin is not None and _drawn(twin, _DSB_ONE_IN))
+
+
+def is_held_out_animal(stem: str) -> bool:
+    """Tell whether an electron micrograph of axons is kept from pretraining.
+
+    Parameters
+    ----------
+    stem
+        Its file name: ``sub-<animal>_sample-…``.
+    """
+    return stem.partition("_")[0] in _ANIMALS
+
+
+def is_held_out_field(stem: str) -> bool:
+    """Tell whether a field of Usiigaci, BBBC030 or the NIST colonies is kept from pretraining.
+
+    Parameters
+    ----------
+    stem
+        Its file name without suffix.
+    """
+    return _drawn(stem, _FIELD_ONE_IN)
 
 
 def _drawn(name: str, one_in: int) -> bool:

@@ -1,7 +1,8 @@
 """What the network is taught: several tasks at once, so that its features serve many.
 
-Objects and background with the separation border (what it will be asked for), what each pixel
-shows, how far the next outline is, and *episodes*: from a few painted pixels of one patch, a
+Whole objects and background (what it will be asked for), how deep inside its object a pixel lies
+and other ways to tell touching objects apart (`ShapeLosses`), what each pixel shows, how far the
+next outline is, and *episodes*: from a few painted pixels of one patch, a
 linear classifier on the features is fitted in closed form, and must be right on another patch of
 the same image (after Bertinetto et al. 2019, "Meta-learning with differentiable closed-form
 solvers"). That is what a user's first strokes will ask of the features.
@@ -17,7 +18,7 @@ from torch.nn import functional
 
 from napari_unet.engine.network import UNet
 from napari_unet.engine.training import weighted_cross_entropy
-from pretraining.synthetic.scene import KINDS
+from pretraining.synthetic.scene import KINDS, UNKNOWN
 
 __all__ = ["Lesson", "Losses", "Pupil"]
 
@@ -31,10 +32,17 @@ class Lesson:
     """A batch; patches 2n and 2n + 1 come from the same scene."""
 
     images: Tensor  # (B, 1, Y + 2 margin, X + 2 margin)
-    classes: Tensor  # (B, Y, X) int64
-    weights: Tensor  # (B, Y, X)
+    objects: Tensor  # (B, Y, X) int64, one number per object, 0 = background
     kinds: Tensor  # (B, Y, X) int64
-    distance: Tensor  # (B, Y, X)
+    distance: Tensor  # (B, Y, X), -1 to 1
+    depth: Tensor  # (B, Y, X), 0 to 1
+    heat: Tensor  # (B, Y, X), 0 to 1
+    knows_objects: Tensor  # (B,) bool
+
+    @property
+    def foreground(self) -> Tensor:
+        """(B, Y, X) int64: 1 in objects, 0 in the background."""
+        return (self.objects > 0).long()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +52,17 @@ class Losses:
     objects: Tensor
     kinds: Tensor
     distance: Tensor
+    depth: Tensor
+    heat: Tensor
+    flow: Tensor
+    border: Tensor
     episode: Tensor
 
     @property
     def total(self) -> Tensor:
         """The weighted sum that is minimised."""
-        return self.objects + 0.4 * self.kinds + 0.5 * self.distance + 0.6 * self.episode
+        shape = self.depth + self.heat + 0.3 * self.flow + 0.3 * self.border
+        return self.objects + 0.4 * self.kinds + 0.5 * self.distance + shape + 0.6 * self.episode
 
 
 class Pupil(nn.Module):
@@ -61,23 +74,33 @@ class Pupil(nn.Module):
         self.network = network
         self.kinds = nn.Conv2d(width, KINDS, kernel_size=1)
         self.distance = nn.Conv2d(width, 1, kernel_size=1)
+        self.depth = nn.Conv2d(width, 1, kernel_size=1)
+        self.heat = nn.Conv2d(width, 1, kernel_size=1)
+        self.flow = nn.Conv2d(width, 2, kernel_size=1)
+        self.border = nn.Conv2d(width, 1, kernel_size=1)
         self.ridge = nn.Parameter(torch.tensor(-4.0))  # logarithm of the ridge penalty
         self.sharpness = nn.Parameter(torch.tensor(1.0))  # logarithm of the logits' scale
 
     @property
     def heads(self) -> tuple[nn.Conv2d, ...]:
         """All that reads the features by a 1x1 convolution."""
-        return self.network.head, self.kinds, self.distance
+        shapes = self.depth, self.heat, self.flow, self.border
+        return self.network.head, self.kinds, self.distance, *shapes
 
     def learn(self, lesson: Lesson, generator: torch.Generator) -> Losses:
         """Return how wrong the network is on a batch."""
         features = self.network.features(lesson.images)
-        logits = self.network.head(features)
-        distance = self.distance(features)[:, 0]
+        foreground = lesson.foreground
+        single = lesson.knows_objects[:, None, None].expand_as(foreground)
+        inside = single & (foreground > 0)
         return Losses(
-            weighted_cross_entropy(logits, lesson.classes, _balanced(lesson)),
-            functional.cross_entropy(self.kinds(features), lesson.kinds),
-            functional.smooth_l1_loss(distance, lesson.distance, beta=0.1),
+            weighted_cross_entropy(self.network.head(features), foreground, _balanced(foreground)),
+            functional.cross_entropy(self.kinds(features), lesson.kinds, ignore_index=UNKNOWN),
+            _mean(_apart(self.distance(features), lesson.distance), single),
+            _of_field(self.depth(features), lesson.depth, single, inside),
+            _of_field(self.heat(features), lesson.heat, single, inside),
+            _of_flow(self.flow(features), lesson.heat, inside),
+            _of_border(self.border(features), lesson.objects, inside),
             self._episodes(features, lesson, generator),
         )
 
@@ -106,11 +129,48 @@ class Pupil(nn.Module):
         return self.sharpness.exp() * solution
 
 
-def _balanced(lesson: Lesson) -> Tensor:
-    """Return the pixel weights with the class frequencies balanced, within limits."""
-    share = lesson.classes.float().mean(dim=(1, 2), keepdim=True).clamp(0.15, 0.85)
-    balance = torch.where(lesson.classes == 1, 0.5 / share, 0.5 / (1 - share))
-    return lesson.weights * balance
+def _balanced(foreground: Tensor) -> Tensor:
+    """Return pixel weights that balance the class frequencies, within limits."""
+    share = foreground.float().mean(dim=(1, 2), keepdim=True).clamp(0.15, 0.85)
+    return torch.where(foreground == 1, 0.5 / share, 0.5 / (1 - share))
+
+
+def _mean(losses: Tensor, where: Tensor) -> Tensor:
+    """Return the mean over some pixels; 0 if there are none."""
+    return (losses * where).sum() / where.sum().clamp(min=1)
+
+
+def _apart(answer: Tensor, truth: Tensor) -> Tensor:
+    return functional.smooth_l1_loss(answer[:, 0], truth, beta=0.1, reduction="none")
+
+
+def _of_field(answer: Tensor, truth: Tensor, single: Tensor, inside: Tensor) -> Tensor:
+    """Return the loss of a field that is 0 outside of objects, which counts a quarter."""
+    losses = _apart(answer, truth)
+    return _mean(losses, inside) + 0.25 * _mean(losses, single & ~inside)
+
+
+def _of_flow(answer: Tensor, heat: Tensor, inside: Tensor) -> Tensor:
+    """Return the loss of the unit vectors that point up the heat, to the object's middle."""
+    steps = torch.stack(torch.gradient(heat, dim=(1, 2)), dim=1)  # (B, 2, Y, X)
+    length = steps.norm(dim=1, keepdim=True)
+    losses = functional.smooth_l1_loss(
+        answer, steps / length.clamp(min=1e-6), beta=0.1, reduction="none"
+    ).sum(dim=1)
+    return _mean(losses, inside & (length[:, 0] > 1e-3))
+
+
+def _of_border(answer: Tensor, objects: Tensor, inside: Tensor) -> Tensor:
+    """Return the loss of the pixels that have another object within a pixel, balanced."""
+    numbers = objects.float()[:, None]
+    highest = functional.max_pool2d(numbers, 3, stride=1, padding=1)
+    apart = torch.where(numbers == 0, torch.inf, numbers)
+    lowest = -functional.max_pool2d(-apart, 3, stride=1, padding=1)
+    border = inside & (highest > lowest)[:, 0]
+    losses = functional.binary_cross_entropy_with_logits(
+        answer[:, 0], border.float(), reduction="none"
+    )
+    return (_mean(losses, border) + _mean(losses, inside & ~border)) / 2
 
 
 def _question(
@@ -118,9 +178,9 @@ def _question(
 ) -> tuple[Tensor, Tensor] | None:
     """Return painted pixels (Y, X) of the first patch, and the truth (2, Y, X) of both."""
     pair = slice(first, first + 2)
-    kinds = torch.unique(lesson.kinds[first]).tolist()
+    kinds = [kind for kind in torch.unique(lesson.kinds[first]).tolist() if kind != UNKNOWN]
     if torch.rand((), generator=generator) < 0.4 or len(kinds) < 2:
-        truth = lesson.classes[pair] == 1
+        truth = lesson.objects[pair] > 0
     else:  # one kind, or two of them, against the rest
         order = torch.randperm(len(kinds), generator=generator).tolist()
         wanted = order[: 1 + (len(kinds) > 2 and order[0] % 2)]

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet.engine.paint import border_weights, separate
+from napari_unet.engine.paint import shape_field
 from napari_unet.engine.stack import Normalization
-from pretraining.real import RealImage, list_real, real_scene
+from pretraining.real import REAL, RealImage, list_real, real_scene
+from pretraining.shapes_of_objects import relative_depth, single_parts
 from pretraining.synthetic import electron, fluorescence, transmitted
 from pretraining.synthetic.anatomy import outlines
 from pretraining.synthetic.scene import Scene
@@ -43,19 +44,21 @@ MODALITIES: Mapping[str, Generator] = {
 _PERCENTILES = (0.5, 99.5)  # as the engine measures a plane without oddities
 _REACH = 16.0  # pixels: distances to an outline are known up to here
 _IN_A_FILE = 32
-_ARRAYS = ("image", "classes", "weights", "kinds", "distance")
+_ARRAYS = ("image", "objects", "kinds", "distance", "depth", "heat", "knows_objects")
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A scene made ready for training; all (Y, X)."""
+    """A scene made ready for training; all (Y, X), fields as shares of 255 or 127."""
 
     modality: str
     image: npt.NDArray[np.float16]  # -1 to 1
-    classes: npt.NDArray[np.uint8]  # 0 = background with the separation border, 1 = object
-    weights: npt.NDArray[np.float16]  # w(x) of eq. 2 without the balance of classes
+    objects: npt.NDArray[np.int16]  # one number for each connected part of an object
     kinds: npt.NDArray[np.uint8]
-    distance: npt.NDArray[np.float16]  # to the nearest outline, inside > 0, -1 to 1
+    distance: npt.NDArray[np.int8]  # to the nearest outline, inside > 0, in 127ths of its reach
+    depth: npt.NDArray[np.uint8]  # `relative_depth` in 255ths
+    heat: npt.NDArray[np.uint8]  # `shape_field` in 255ths
+    knows_objects: npt.NDArray[np.bool_]  # (): False: of the objects only the foreground is known
 
 
 def make_pool(folder: Path, data: Path, counts: Mapping[str, int], *, side: int, seed: int) -> None:
@@ -68,7 +71,7 @@ def make_pool(folder: Path, data: Path, counts: Mapping[str, int], *, side: int,
     data
         Folder with the real images.
     counts
-        Scenes of each modality; "real" stands for real images.
+        Scenes of each modality, of `MODALITIES` or `pretraining.real.REAL`.
     side
         Of a scene, pixels.
     """
@@ -88,22 +91,24 @@ def load_pool(folder: Path, counts: Mapping[str, int]) -> list[Example]:
 def make_example(modality: str, data: Path, shape: tuple[int, int], seed: list[int]) -> Example:
     """Make one scene with everything that is trained on."""
     rng = np.random.default_rng(seed)
-    if modality == "real":
-        images = _real(data)
+    if modality in REAL:
+        images = _real(modality, data)
         scene = real_scene(rng, images[rng.integers(len(images))], shape)
     else:
         scene = MODALITIES[modality](rng, shape)
-    separated = separate(scene.objects, 1)
     low, high = np.percentile(scene.image, _PERCENTILES)
     normalization = Normalization((float(low),), (float(max(high, low + 1e-6)),))
     image = normalization.apply(scene.image[np.newaxis])[0]
+    objects = single_parts(scene.objects)
     return Example(
         modality,
         image.astype(np.float16),
-        (separated > 0).astype(np.uint8),
-        (1 + border_weights(separated)).astype(np.float16),
+        objects.astype(np.int16),
         scene.kinds,
-        _signed_distance(separated).astype(np.float16),
+        np.round(127 * _signed_distance(objects)).astype(np.int8),
+        np.round(255 * relative_depth(objects)).astype(np.uint8),
+        np.round(255 * shape_field(objects)).astype(np.uint8),
+        np.array(scene.knows_objects),
     )
 
 
@@ -113,9 +118,9 @@ def _signed_distance(objects: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
     return np.minimum(distance / _REACH, 1) * np.where(objects > 0, 1, -1)
 
 
-@lru_cache(maxsize=1)
-def _real(data: Path) -> tuple[RealImage, ...]:
-    return tuple(list_real(data))
+@lru_cache
+def _real(modality: str, data: Path) -> tuple[RealImage, ...]:
+    return tuple(list_real(modality, data))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ import math
 import os
 import time
 import tomllib
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -35,7 +37,8 @@ from napari_unet.engine.network import (
 )
 from napari_unet.engine.stack import Normalization
 from napari_unet.engine.training import augment
-from napari_unet.io.checkpoints import save_model
+from napari_unet.io.checkpoints import load_model, save_model
+from napari_unet.io.library import find_model
 from pretraining.dormant import find_dormant, recycle
 from pretraining.objectives import Lesson, Losses, Pupil
 from pretraining.pool import Example, load_pool, make_pool
@@ -76,15 +79,24 @@ class LessonPlan:
 
     def draw(self, rng: np.random.Generator) -> Lesson:
         """Return two patches of each of some scenes."""
-        parts = []
+        parts, known = [], []
         for number in rng.integers(len(self._pool), size=self._scenes):
             example = self._pool[number]
             _, grey = augment.draw(rng, _AUGMENT)  # patches of one image look alike
             sign = -1.0 if rng.random() < _INVERTED else 1.0
             parts += [self._cut(rng, example, grey, sign) for _ in range(2)]
+            known += [bool(example.knows_objects)] * 2
         images, targets = (torch.stack(part) for part in zip(*parts, strict=True))
-        classes, weights, kinds, distance = targets.unbind(dim=1)
-        return Lesson(images, classes.long(), weights, kinds.long(), distance)
+        objects, kinds, distance, depth, heat = targets.unbind(dim=1)
+        return Lesson(
+            images,
+            objects.long(),
+            kinds.long(),
+            distance / 127,
+            depth / 255,
+            heat / 255,
+            torch.tensor(known),
+        )
 
     def _cut(
         self, rng: np.random.Generator, example: Example, grey: augment.GreyChange, sign: float
@@ -97,17 +109,16 @@ class LessonPlan:
         inner = slice(self._margin, self._margin + self._size)
         image = torch.from_numpy(example.image.astype(np.float32))[None]
         targets = torch.from_numpy(
-            np.stack(
-                [
-                    part.astype(np.float32)
-                    for part in (example.classes, example.weights, example.kinds, example.distance)
-                ]
-            )
+            np.stack([part.astype(np.float32) for part in _targets(example)])
         )
         return (
             sign * augment.change_grey(augment.sample(image, grid, mode="bilinear"), [grey])[0],
             augment.sample(targets, grid[..., inner, inner], mode="nearest")[0],
         )
+
+
+def _targets(example: Example) -> tuple[npt.NDArray[Any], ...]:
+    return example.objects, example.kinds, example.distance, example.depth, example.heat
 
 
 class Pretraining:
@@ -126,9 +137,16 @@ class Pretraining:
         )
         self.step = 0
         self.seconds = 0.0
-        self.average = {
-            name: value.clone() for name, value in self.pupil.network.state_dict().items()
-        }
+        self.average: dict[str, Tensor] = {}
+        self._average_anew()
+
+    def begin_with(self, model: Model) -> None:
+        """Take a network's weights, before the first step."""
+        self.pupil.network.load_state_dict(dict(model.weights))
+        self._average_anew()
+
+    def _average_anew(self) -> None:
+        self.average = {name: value.clone() for name, value in self.pupil.state_dict().items()}
 
     def advance(self, lesson: Lesson) -> Losses:
         """Do one gradient update."""
@@ -141,7 +159,7 @@ class Pretraining:
         nn.utils.clip_grad_norm_(self.pupil.parameters(), 1.0)
         self._optimiser.step()
         decay = min(self._training.average, self.step / (self.step + 10))
-        for name, value in self.pupil.network.state_dict().items():
+        for name, value in self.pupil.state_dict().items():
             self.average[name].lerp_(value, 1 - decay)
         return losses
 
@@ -151,7 +169,7 @@ class Pretraining:
         dormant = find_dormant(network, self.pupil.heads, images)
         if dormant:
             averages: dict[Tensor, Tensor] = {
-                weight: self.average[name] for name, weight in network.named_parameters()
+                weight: self.average[name] for name, weight in self.pupil.named_parameters()
             }
             recycle(dormant, averages, self._generator)
             self._optimiser.state.clear()
@@ -200,6 +218,8 @@ def run(config: dict[str, Any], name: str, output: Path, data: Path) -> Path:
     if checkpoint.exists():
         pretraining.go_on(checkpoint)
         print(f"going on after step {pretraining.step}", flush=True)
+    elif "start" in config:
+        pretraining.begin_with(load_model(find_model(config["start"])))
     plan = LessonPlan(examples, training, network.levels)
     _train(pretraining, plan, training, config["seed"], checkpoint)
     return _bundle(pretraining, network, config, output / f"{name}.safetensors")
@@ -208,34 +228,28 @@ def run(config: dict[str, Any], name: str, output: Path, data: Path) -> Path:
 def _train(
     pretraining: Pretraining, plan: LessonPlan, training: Training, seed: int, checkpoint: Path
 ) -> None:
-    recent: list[tuple[float, float, float, float]] = []
+    recent: list[dict[str, float]] = []
     begun, before = time.perf_counter(), pretraining.seconds
     while pretraining.step < training.steps:
         lesson = plan.draw(np.random.default_rng([seed, pretraining.step]))
         losses = pretraining.advance(lesson)
-        recent.append(
-            (
-                losses.objects.item(),
-                losses.kinds.item(),
-                losses.distance.item(),
-                losses.episode.item(),
-            )
-        )
+        recent.append({name: value.item() for name, value in _parts(losses)})
         pretraining.seconds = before + time.perf_counter() - begun
         if pretraining.step % _REPORT_EVERY == 0:
-            means = np.mean(recent, axis=0)
+            means = {name: np.mean([one[name] for one in recent]) for name in recent[0]}
             recent.clear()
-            print(
-                f"step {pretraining.step}, {pretraining.seconds:.0f} s: objects {means[0]:.4f}, "
-                f"kinds {means[1]:.4f}, distance {means[2]:.4f}, episodes {means[3]:.4f}",
-                flush=True,
-            )
+            told = ", ".join(f"{name} {mean:.4f}" for name, mean in means.items())
+            print(f"step {pretraining.step}, {pretraining.seconds:.0f} s: {told}", flush=True)
         if _is_to_recycle(pretraining.step, training):
             rngs = (np.random.default_rng([seed, pretraining.step, n]) for n in range(_LOOKS))
             images = torch.cat([plan.draw(rng).images for rng in rngs])
             print(f"new weights for {pretraining.recycle(images)} dormant channels", flush=True)
         if pretraining.step % _KEEP_EVERY == 0 or pretraining.step == training.steps:
             pretraining.keep(checkpoint)
+
+
+def _parts(losses: Losses) -> list[tuple[str, Tensor]]:
+    return [(part.name, getattr(losses, part.name)) for part in fields(losses)]
 
 
 def _is_to_recycle(step: int, training: Training) -> bool:
@@ -250,7 +264,7 @@ def _bundle(
     record = TrainRecord(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         version=__version__,
-        start="pretrained on synthetic microscopy, DSB2018 and BBBC039",
+        start="pretrained on synthetic and real microscopy",
         device="cpu",
         steps=pretraining.step,
         best_step=pretraining.step,
@@ -259,8 +273,8 @@ def _bundle(
         settings={**config, "augment": asdict(_AUGMENT)},
     )
     model = Model(
-        network,
-        pretraining.average,
+        replace(network, shape_field=True),
+        _of_network(pretraining.average),
         Normalization((-1.0,), (1.0,)),
         Task.OBJECTS,
         (0, 1),
@@ -268,6 +282,20 @@ def _bundle(
         reduction=None,  # as large as the objects of whoever trains it need
     )
     return save_model(model, path, half=True)
+
+
+def _of_network(average: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of the network, whose last output is the heat of the pupil's own head."""
+    prefix = "network."
+    weights = {
+        name.removeprefix(prefix): value
+        for name, value in average.items()
+        if name.startswith(prefix)
+    }
+    for part in ("weight", "bias"):
+        head = weights[f"head.{part}"], average[f"heat.{part}"]
+        weights[f"head.{part}"] = torch.cat(head)
+    return weights
 
 
 def main() -> None:

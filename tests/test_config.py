@@ -17,6 +17,7 @@ PAPER = {
         "base_channels": 64,
         "levels": 5,
         "dropout": 0.5,
+        "shape_field": False,
     },
     "train": {
         "seconds": 60.0,  # ours: the paper trained for ten hours

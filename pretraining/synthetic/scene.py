@@ -15,6 +15,7 @@ __all__ = [
     "NUCLEUS",
     "ORGANELLE",
     "OUTSIDE",
+    "UNKNOWN",
     "Float",
     "Scene",
     "kinds_of_cells",
@@ -27,6 +28,9 @@ OUTSIDE, CYTOPLASM, MEMBRANE, ORGANELLE, NUCLEUS = range(5)
 
 KINDS = 5
 
+UNKNOWN = 255
+"""Of a real pixel: nobody says what it shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -34,7 +38,8 @@ class Scene:
 
     image: npt.NDArray[np.float32]  # grey values of any range
     objects: npt.NDArray[np.int32]  # one number per object, 0 between them
-    kinds: npt.NDArray[np.uint8]  # OUTSIDE, CYTOPLASM, …
+    kinds: npt.NDArray[np.uint8]  # OUTSIDE, CYTOPLASM, …, UNKNOWN
+    knows_objects: bool = True  # False: above 0 is foreground, of nobody knows how many objects
 
 
 def kinds_of_cells(

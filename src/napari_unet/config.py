@@ -72,6 +72,7 @@ class NetworkConfig:
     base_channels: int = 24  # doubled at each level
     levels: int = 4  # resolutions, the bottom one included
     dropout: float = 0.0  # probability, at the end of the contracting path
+    shape_field: bool = False  # one more output: how deep inside its object a pixel lies
 
     def __post_init__(self) -> None:
         _require(self.in_channels >= 1, f"in_channels must be >= 1, got {self.in_channels}")
@@ -83,9 +84,18 @@ class NetworkConfig:
         _require(1 <= self.levels <= 7, f"levels must be 1 to 7, got {self.levels}")
         _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), got {self.dropout}")
 
-    def with_shape(self, *, in_channels: int, classes: int) -> NetworkConfig:
-        """Return the same network for other numbers of channels and classes."""
-        return replace(self, in_channels=in_channels, classes=classes)
+    @property
+    def outputs(self) -> int:
+        """Output channels: a logit per class, and after them the shape field."""
+        return self.classes + self.shape_field
+
+    def fitted_to(self, task: Task, *, in_channels: int, classes: int) -> NetworkConfig:
+        """Return the same network for other numbers of channels and classes.
+
+        Only objects have a shape.
+        """
+        field = self.shape_field and task is Task.OBJECTS
+        return replace(self, in_channels=in_channels, classes=classes, shape_field=field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +211,9 @@ class ObjectsConfig:
     min_size: int | None = None  # smaller objects are dropped, pixels; None: by the painted ones
     fill_holes: bool = True
     largest_hole: int | None = None  # larger ones stay, pixels; None: those like painted ones
-    neck: float = 0.6  # objects are cut where they narrow to this share of their width; 0: never
+    # Objects are cut where they narrow to this share of their width, or where the shape field of a
+    # network that has one falls to this share of its height. Lower: fewer pieces; 0: never.
+    neck: float = 0.6
     gap: int = 1  # separation border given back to the objects, pixels (reduced) per side
     link: bool = False  # the same number for the same object on all planes (z, t, or both)
 

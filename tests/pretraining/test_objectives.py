@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ from torch import Tensor
 
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.network.unet import UNet
-from pretraining.objectives import Lesson, Pupil
+from pretraining.objectives import Lesson, Pupil, _of_border, _of_flow, _question
+from pretraining.synthetic.scene import UNKNOWN
 
 SIZE = 24
 
@@ -23,7 +26,10 @@ def pupil() -> Pupil:
 def lesson(truth: Tensor) -> Lesson:
     """Return two patches with this truth; one kind only, so that objects are what is asked for."""
     still = torch.zeros(2, SIZE, SIZE)
-    return Lesson(torch.zeros(2, 1, 44, 44), truth, still + 1, still.long(), still)
+    known = torch.ones(2, dtype=torch.bool)
+    return Lesson(
+        torch.zeros(2, 1, 44, 44), truth, still.long(), still, still, still, knows_objects=known
+    )
 
 
 def test_the_closed_form_is_ridge_regression_with_balanced_classes(pupil: Pupil) -> None:
@@ -61,3 +67,66 @@ def test_an_episode_that_cannot_be_asked_costs_nothing(pupil: Pupil) -> None:
     nothing = torch.zeros(2, SIZE, SIZE).long()
     features = torch.zeros(2, 3, SIZE, SIZE)
     assert pupil._episodes(features, lesson(nothing), torch.Generator()).item() == 0
+
+
+def taught(pupil: Pupil, **changes: Tensor) -> Lesson:
+    """Return two patches with two touching objects."""
+    objects = torch.zeros(2, SIZE, SIZE).long()
+    objects[:, 4:20, 4:12], objects[:, 4:20, 12:20] = 1, 2
+    generator = torch.Generator().manual_seed(4)
+    field = torch.rand(2, SIZE, SIZE, generator=generator) * (objects > 0)
+    images = torch.randn(2, 1, SIZE + 16, SIZE + 16, generator=generator)
+    known = torch.ones(2, dtype=torch.bool)
+    lesson = Lesson(images, objects, (objects > 0).long(), field, field, field, known)
+    return replace(lesson, **changes)
+
+
+def losses_of(pupil: Pupil, lesson: Lesson) -> dict[str, float]:
+    losses = pupil.learn(lesson, torch.Generator().manual_seed(5))
+    return {part.name: getattr(losses, part.name).item() for part in fields(losses)}
+
+
+def test_where_only_the_foreground_is_known_nothing_is_learned_of_shapes(pupil: Pupil) -> None:
+    known = losses_of(pupil, taught(pupil))
+    unknown = losses_of(pupil, taught(pupil, knows_objects=torch.zeros(2, dtype=torch.bool)))
+
+    for name in ("distance", "depth", "heat", "flow", "border"):
+        assert known[name] > 0
+        assert unknown[name] == 0
+    assert unknown["objects"] == known["objects"]
+
+
+def test_of_what_nobody_knows_no_kind_is_learned_and_none_is_asked_for(pupil: Pupil) -> None:
+    lesson = taught(pupil)
+    half = lesson.kinds.clone()
+    half[:, :, 12:] = UNKNOWN
+
+    assert losses_of(pupil, replace(lesson, kinds=half))["kinds"] > 0
+    generator = torch.Generator().manual_seed(6)
+    for _ in range(20):
+        question = _question(replace(lesson, kinds=half), 0, generator)
+        assert question is not None
+        _, truth = question
+        assert 0 < truth.float().mean() < 1
+
+
+def test_flow_points_uphill_and_needs_no_length(pupil: Pupil) -> None:
+    rows, columns = torch.meshgrid(torch.arange(9.0), torch.arange(9.0), indexing="ij")
+    heat = (columns / 20)[None]
+    inside = torch.ones(1, 9, 9, dtype=torch.bool)
+    right = torch.stack([0 * rows, 0 * rows + 1])[None]
+
+    assert _of_flow(right, heat, inside).item() == pytest.approx(0, abs=1e-5)
+    assert _of_flow(right, heat / 5, inside).item() == pytest.approx(0, abs=1e-5)
+    assert _of_flow(-right, heat, inside).item() > 1
+
+
+def test_the_border_is_where_another_object_is_beside() -> None:
+    objects = torch.zeros(1, 9, 9).long()
+    objects[:, 2:7, 1:4], objects[:, 2:7, 4:8] = 1, 2
+    right = torch.full((1, 1, 9, 9), -20.0)
+    right[:, :, 2:7, 3:5] = 20.0
+    inside = objects > 0
+
+    assert _of_border(right, objects, inside).item() == pytest.approx(0, abs=1e-6)
+    assert _of_border(-right, objects, inside).item() > 10

@@ -189,7 +189,9 @@ def test_paint_train_paint_on_segment_correct_and_export(
     np.testing.assert_allclose(result.scale, (300, 0.5, 0.5))
     direct = np.zeros_like(result.data)
     planes, cpu = ArrayPlanes(sample.image), pick_device("cpu")
-    for plane, values in whole_planes(segment(model, planes, device=cpu, focus=(2, 48, 48))):
+    strokes = ArrayPlanes(painted)
+    events = segment(model, planes, device=cpu, focus=(2, 48, 48), painted=strokes)
+    for plane, values in whole_planes(events):
         direct[plane] = values
     np.testing.assert_array_equal(result.data, direct)
 

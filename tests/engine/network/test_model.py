@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from napari_unet.config import NetworkConfig, Task
-from napari_unet.engine.network.model import adapt, fresh_model
+from napari_unet.engine.network.model import Model, adapt, fresh_model
+from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.stack.normalization import Normalization
 
 GREY = Normalization((0.0,), (255.0,))
@@ -52,3 +55,30 @@ def test_with_as_many_channels_nothing_changes() -> None:
 
     assert again.network == model.network
     assert all(torch.equal(again.weights[name], model.weights[name]) for name in model.weights)
+
+
+def with_field(seed: int = 0) -> Model:
+    network = NetworkConfig(levels=2, base_channels=4, shape_field=True)
+    fresh = fresh_model(network, GREY, Task.OBJECTS, (0, 1), seed=seed)
+    return replace(fresh, record=TrainRecord(steps=1))
+
+
+def test_the_shape_field_is_kept_for_objects() -> None:
+    model = with_field()
+
+    again = adapt(model, GREY, Task.OBJECTS, (0, 1))
+
+    assert again.network.outputs == 3
+    assert torch.equal(again.weights["head.weight"], model.weights["head.weight"])
+
+
+def test_classes_have_no_shape_field() -> None:
+    model = with_field()
+
+    classes = adapt(model, GREY, Task.CLASSES, (1, 2, 3))
+    back = adapt(classes, GREY, Task.OBJECTS, (0, 1))
+
+    assert not classes.network.shape_field
+    assert len(classes.weights["head.weight"]) == 3
+    assert not back.network.shape_field
+    assert len(back.weights["head.weight"]) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,7 +19,7 @@ from napari_unet.engine.network import openvino_network
 from napari_unet.engine.network.device import DeviceChoice
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.openvino_network import OPENVINO, openvino_probabilities
-from napari_unet.engine.network.unet import UNet
+from napari_unet.engine.network.unet import UNet, answers
 from napari_unet.engine.prediction import backend
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.prediction.segmentation import segment, whole_planes
@@ -212,3 +213,23 @@ def test_all_that_a_user_sees_is_the_same_with_openvino(
     np.testing.assert_array_equal(preview, expected[0])
     np.testing.assert_array_equal(segmented, expected[1])
     assert places == expected[2]
+
+
+def test_the_shape_field_is_what_pytorch_gives() -> None:
+    torch.manual_seed(0)
+    network = UNet(replace(NETWORKS["light"], shape_field=True)).eval()
+    with torch.no_grad():
+        network.get_parameter("head.bias")[-1] = 0.5
+        network.get_parameter("head.weight")[-1] *= 20  # some of the field lies beyond 0 and 1
+    compute = openvino_probabilities(network, slice(1, None))
+    assert compute is not None
+    image = torch.randn(1, 108, 124)
+
+    found = compute(image.numpy())
+
+    with torch.inference_mode():
+        expected = answers(network(image[None]), network.config)[0, 1:].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert found[1].min() == 0
+    assert found[1].max() == 1
+    assert ((found[1] > 0) & (found[1] < 1)).any()

@@ -15,6 +15,7 @@ from torch.nn import functional
 from napari_unet.config import NETWORKS, NetworkConfig
 from napari_unet.engine.network.unet import (
     UNet,
+    answers,
     initialise,
     margin,
     output_size,
@@ -228,3 +229,22 @@ def test_possible_outputs_are_as_small_as_they_can_be(levels: int, size: int) ->
 
 def test_outputs_of_five_levels_are_4_modulo_16() -> None:
     assert [valid_output_size(size, 5) for size in (1, 4, 5, 388, 389)] == [4, 4, 20, 388, 404]
+
+
+def test_the_shape_field_is_one_more_output_and_no_part_of_the_softmax() -> None:
+    config = NetworkConfig(base_channels=4, levels=2, shape_field=True)
+    network = UNet(config)
+    outputs = network(torch.randn(1, 1, 40, 40))
+
+    found = answers(outputs, config)
+
+    assert outputs.shape[1] == found.shape[1] == 3
+    torch.testing.assert_close(found[:, :2], outputs[:, :2].softmax(dim=1))
+    torch.testing.assert_close(found[:, 2], outputs[:, 2].clamp(0, 1))
+
+
+def test_without_a_shape_field_the_answers_are_the_softmax() -> None:
+    config = NetworkConfig(base_channels=4, levels=2, classes=3)
+    outputs = torch.randn(1, 3, 5, 5)
+
+    torch.testing.assert_close(answers(outputs, config), outputs.softmax(dim=1))

@@ -18,7 +18,7 @@ from scipy.spatial import KDTree
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
-from napari_unet.engine.objects.decoder import MAX_OBJECTS, ObjectDecoder, cut_objects
+from napari_unet.engine.objects.decoder import MAX_OBJECTS, ObjectDecoder, as_bytes, cut_objects
 from napari_unet.engine.paint.separation import separate
 from napari_unet.engine.stack.tiles import Span, Tile, cut_plane
 
@@ -295,3 +295,62 @@ def test_a_tile_costs_the_same_in_a_large_plane() -> None:
     for left in range(0, 8_000, 80):
         decoder.add(Tile(Span(64, 96), Span(left, left + 32)), part)
     assert time.process_time() - started < 0.5  # 100 passes over the plane take seconds
+
+
+def shaped(shape: tuple[int, int], seed: int) -> npt.NDArray[np.float32]:
+    """Return the foreground's probability and the shape field of a random scene, (2, Y, X)."""
+    rng = np.random.default_rng(seed)
+    field = ndimage.gaussian_filter(rng.random(shape), rng.uniform(0.5, 3))
+    field = (field - field.min()) / max(np.ptp(field), 1e-6)
+    return np.stack([ndimage.gaussian_filter(rng.random(shape), 1.5) + 0.02, field]).astype("f4")
+
+
+@given(
+    st.integers(0, 10**6),
+    st.tuples(st.integers(3, 60), st.integers(3, 60)),
+    st.sampled_from([8, 16, 24, 64]),
+    st.floats(0.2, 0.95),
+    st.integers(0, 30),
+)
+def test_with_a_shape_field_tiles_give_the_labels_of_the_whole_plane(
+    seed: int, shape: tuple[int, int], side: int, neck: float, smallest: int
+) -> None:
+    answers = shaped(shape, seed)
+    config = ObjectsConfig(min_size=smallest, neck=neck)
+    decoder = ObjectDecoder(shape, config, offset=7)
+    for index in np.random.default_rng(seed).permutation(len(cut_plane(shape, side, 8))):
+        tile = cut_plane(shape, side, 8)[index]
+        decoder.add(tile, answers[:, tile.y.as_slice, tile.x.as_slice])
+
+    labels, count = decoder.finish()
+
+    expected, number = cut_objects(answers[0] >= 0.5, config, as_bytes(answers[1]))
+    assert count == number
+    np.testing.assert_array_equal(np.asarray(labels), np.where(expected > 0, expected + 7, 0))
+
+
+def test_touching_objects_are_cut_where_the_shape_field_is_low_and_lose_no_rim() -> None:
+    foreground = np.ones((20, 41), dtype=bool)
+    field = np.abs(np.arange(41) - 20) / 20 * np.ones((20, 1))
+    field[:, [0, -1]] = 0.1
+
+    labels, count = cut_objects(
+        foreground, ObjectsConfig(min_size=0), as_bytes(field.astype(np.float32))
+    )
+
+    assert count == 2
+    assert (labels > 0).all()
+    assert len(np.unique(labels[:, :20])) == len(np.unique(labels[:, 21:])) == 1
+
+
+def test_tiles_that_are_missing_hold_nothing_with_a_shape_field_either() -> None:
+    answers = np.ones((2, 24, 16), dtype=np.float32)
+    first, second, third = (Tile(Span(top, top + 8), Span(0, 16)) for top in (0, 8, 16))
+    decoder = ObjectDecoder((24, 16), ObjectsConfig(min_size=0))
+    for tile in (first, third):
+        decoder.add(tile, answers[:, tile.y.as_slice])
+
+    labels, count = decoder.finish(missing=[second])
+
+    assert count == 2
+    assert not np.asarray(labels)[8:16].any()

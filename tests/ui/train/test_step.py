@@ -184,7 +184,12 @@ def test_every_setting_of_the_configs_is_in_the_step() -> None:
     shown = {"seconds", *words.TRAIN} | {"augment"}
     assert {field.name for field in fields(TrainConfig)} == shown
     assert {field.name for field in fields(AugmentConfig)} == set(words.AUGMENT)
-    fixed = {"name", "in_channels", "classes"}  # by the choice, the image and the labels
+    fixed = {
+        "name",
+        "in_channels",
+        "classes",
+        "shape_field",
+    }  # by the choice, the image and the labels
     assert {field.name for field in fields(NetworkConfig)} - fixed == set(words.NETWORK)
 
 

@@ -60,8 +60,8 @@ def fresh_model(
     seed: int = 0,
 ) -> Model:
     """Return an untrained model with the paper's initial weights."""
-    shape = network.with_shape(in_channels=len(normalization.low), classes=len(values))
-    built = _without_weights(shape).to_empty(device="cpu")
+    fitted = network.fitted_to(task, in_channels=len(normalization.low), classes=len(values))
+    built = _without_weights(fitted).to_empty(device="cpu")
     initialise(built, torch.Generator().manual_seed(seed))
     return Model(built.config, built.state_dict(), normalization, task, values)
 
@@ -76,8 +76,9 @@ def adapt(
 ) -> Model:
     """Return the model made ready to go on training, on another stack or with other classes.
 
-    Output channels of labels that the model knows keep their weights; new labels get zeros, or the
-    paper's initial weights if the model has learned nothing yet. A model of one channel sees the
+    Output channels of labels that the model knows keep their weights, and so does the shape field
+    of objects; new labels get zeros, or the paper's initial weights if the model has learned
+    nothing yet. A model of one channel sees the
     mean of an image's channels at first, and learns to tell them apart.
 
     Raises
@@ -103,6 +104,8 @@ def adapt(
         for channel, value in enumerate(known):
             if value in values:
                 head[values.index(value)] = model.weights[name][channel]
+        if fresh.network.shape_field and model.network.shape_field:
+            head[-1] = model.weights[name][-1]
         weights[name] = head
     return replace(
         fresh,

@@ -17,7 +17,13 @@ from torch import Tensor, nn
 
 from napari_unet.engine.errors import LIBRARY_FAILURES
 from napari_unet.engine.network.folded import FoldedUNet
-from napari_unet.engine.network.unet import UNet, margin, stride, valid_output_size
+from napari_unet.engine.network.unet import (
+    UNet,
+    answers,
+    margin,
+    stride,
+    valid_output_size,
+)
 
 OPENVINO = "openvino"
 """The distribution to install, and its import name."""
@@ -108,7 +114,8 @@ def _agrees(compute: Callable[[Image], Image], network: UNet, channels: slice) -
     shape = (network.config.in_channels, side, side + stride(levels))
     image = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
     with torch.inference_mode():
-        expected = network(torch.from_numpy(image)[None]).softmax(dim=1)[0, channels].numpy()
+        outputs = network(torch.from_numpy(image)[None])
+        expected = answers(outputs, network.config)[0, channels].numpy()
     return bool(np.abs(compute(image) - expected).max() <= TOLERANCE)
 
 
@@ -136,8 +143,17 @@ class _Graph:
         for merge in network.merge:
             x = self._merge(self._crop(skips.pop(), lost), x, merge)
             lost = 2 * (lost + _LOST_BELOW)
-        logits = self._convolution(x, network.head)
-        return self._openvino.Model([ops.softmax(logits, 1)], [image], "U-Net")
+        outputs = self._answers(self._convolution(x, network.head))
+        return self._openvino.Model([outputs], [image], "U-Net")
+
+    def _answers(self, outputs: Any) -> Any:
+        """Return what `answers` does of the network's outputs."""
+        ops, config = self._ops, self._network.config
+        if not config.shape_field:
+            return ops.softmax(outputs, 1)
+        parts = ops.constant(np.array([config.classes, 1]))
+        logits, field = ops.variadic_split(outputs, ops.constant(1), parts).outputs()
+        return ops.concat([ops.softmax(logits, 1), ops.clamp(field, 0.0, 1.0)], 1)
 
     def _sizes(self) -> Any:
         """Return the smallest and the largest side of an image.

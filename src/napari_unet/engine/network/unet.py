@@ -115,12 +115,15 @@ class UNet(nn.Module):
             nn.ConvTranspose2d(i, o, kernel_size=2, stride=2) for i, o in upward
         )
         self.merge = nn.ModuleList(_double_convolution(i, o) for i, o in upward)
-        self.head = nn.Conv2d(widths[0], config.classes, kernel_size=1)
+        self.head = nn.Conv2d(widths[0], config.outputs, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (B, classes, Y - 2 margin, X - 2 margin) for images (B, C, Y, X)."""
-        logits: Tensor = self.head(self.features(x))
-        return logits
+        """Return outputs (B, K, Y - 2 margin, X - 2 margin) for images (B, C, Y, X).
+
+        K logits, one per class, and after them the shape field of a network that has one.
+        """
+        outputs: Tensor = self.head(self.features(x))
+        return outputs
 
     def features(self, x: Tensor) -> Tensor:
         """Return what the head sees, (B, base channels, Y - 2 margin, X - 2 margin)."""
@@ -138,6 +141,14 @@ class UNet(nn.Module):
             x = torch.cat([crop(skips.pop(), x.shape[-2:]), x], dim=1)  # (B, C, 2Y', 2X')
             x = merge(x)  # (B, C/2, 2Y' - 4, 2X' - 4)
         return x
+
+
+def answers(outputs: Tensor, config: NetworkConfig) -> Tensor:
+    """Return softmax probabilities, and the shape field from 0 to 1, of outputs (B, K, y, x)."""
+    probabilities = outputs[:, : config.classes].softmax(dim=1)
+    if not config.shape_field:
+        return probabilities
+    return torch.cat([probabilities, outputs[:, config.classes :].clamp(0, 1)], dim=1)
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:

@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
+from napari_unet.engine.objects.basins import FieldRows, cut_basins
 from napari_unet.engine.objects.components import find_objects
-from napari_unet.engine.objects.finishing import finish_objects
+from napari_unet.engine.objects.finishing import finish_objects, without
 from napari_unet.engine.paint.smallest import smallest_object
 from napari_unet.engine.stack.bitmap import Bitmap
+from napari_unet.engine.stack.byte_plane import BytePlane
 from napari_unet.engine.stack.renumber import renumber
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Span, Tile, bands
@@ -23,9 +25,12 @@ MAX_OBJECTS = 2**31 - 1
 
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
+Field = npt.NDArray[np.uint8]
 
 
-def cut_objects(foreground: Mask, config: ObjectsConfig) -> tuple[Labels, int]:
+def cut_objects(
+    foreground: Mask, config: ObjectsConfig, field: Field | None = None
+) -> tuple[Labels, int]:
     """Cut the foreground of a plane into objects.
 
     Parameters
@@ -34,6 +39,9 @@ def cut_objects(foreground: Mask, config: ObjectsConfig) -> tuple[Labels, int]:
         (Y, X).
     config
         Holes, smallest size, necks, and the separation border that is given back.
+    field
+        (Y, X), `as_bytes`: the shape field, at whose passes objects are cut. None: the network
+        has none, so they are cut at necks, and the separation border is given back.
 
     Returns
     -------
@@ -49,8 +57,15 @@ def cut_objects(foreground: Mask, config: ObjectsConfig) -> tuple[Labels, int]:
     of more than 2^24 pixels, in objects taller than 2^24 divided by the width of the plane.
     """
     shape = (foreground.shape[0], foreground.shape[1])
-    labels, count = _cut([foreground], shape, config)
+    rows = None if field is None else field.__getitem__
+    labels, count = _cut([foreground], shape, config, field_rows=rows)
     return np.asarray(labels), count
+
+
+def as_bytes(field: npt.NDArray[np.float32]) -> Field:
+    """Return a field from 0 to 1 in 255ths."""
+    values: Field = np.rint(field * np.float32(255)).astype(np.uint8)
+    return values
 
 
 def _cut(
@@ -58,6 +73,7 @@ def _cut(
     shape: tuple[int, int],
     config: ObjectsConfig,
     missing: Sequence[Tile] = (),
+    field_rows: FieldRows | None = None,
 ) -> tuple[RunLabels, int]:
     """Cut a plane that comes in bands of rows; `missing` tiles are 0 in the result."""
     smallest = smallest_object(config)
@@ -68,6 +84,8 @@ def _cut(
         smallest=smallest,
         largest_hole=config.largest_hole,
     )
+    if field_rows is not None:
+        return cut_basins(without(labels, missing), field_rows, config.neck, smallest=smallest)
     if not missing and config.neck == 0 and (config.gap == 0 or count < 2):
         return labels, count
     return finish_objects(labels, count, config, smallest=smallest, missing=missing)
@@ -91,13 +109,17 @@ class ObjectDecoder:
         self._offset = offset
         self._last = offset
         self._foreground = Bitmap(shape)
+        self._field: BytePlane | None = None  # of a network that has one
         height, width = shape
         # What the sides of finished tiles show, for the tiles beside them.
         self._rows: defaultdict[int, Labels] = defaultdict(lambda: np.zeros(width, np.int32))
         self._columns: defaultdict[int, Labels] = defaultdict(lambda: np.zeros(height, np.int32))
 
     def add(self, tile: Tile, probabilities: npt.NDArray[np.float32]) -> Labels:
-        """Take a tile's foreground probability (1, y, x); return provisional numbers (y, x).
+        """Take a tile's answers; return provisional numbers (y, x).
+
+        The answers are (1 or 2, y, x): the foreground's probability, and the shape field of a
+        network that has one.
 
         An object that touches one in a finished neighbour tile goes on with its number. The
         work is in proportion to the tile.
@@ -109,7 +131,8 @@ class ObjectDecoder:
         """
         foreground = probabilities[0] >= self._config.threshold
         self._foreground.write(tile.y.as_slice, tile.x.as_slice, foreground)
-        labels, count = _pieces(foreground, self._config)
+        field = self._keep_field(tile, probabilities[1:])
+        labels, count = _pieces(foreground, self._config, field)
         numbers = self._neighbour_numbers(tile, labels, count)
         new = np.flatnonzero(numbers[1:] == 0) + 1
         _check_count(self._last + len(new))
@@ -120,6 +143,15 @@ class ObjectDecoder:
             lines[span.start][across] = sides[0]
             lines[span.stop - 1][across] = sides[1]
         return shown
+
+    def _keep_field(self, tile: Tile, channel: npt.NDArray[np.float32]) -> Field | None:
+        if not len(channel):
+            return None
+        if self._field is None:
+            self._field = BytePlane(self._foreground.shape)
+        field = as_bytes(channel[0])
+        self._field.write(tile.y.as_slice, tile.x.as_slice, field)
+        return field
 
     def _neighbour_numbers(self, tile: Tile, labels: Labels, count: int) -> Labels:
         """Return, for each object of the tile, the number of a neighbour that it touches, or 0."""
@@ -156,14 +188,15 @@ class ObjectDecoder:
         """
         shape = self._foreground.shape
         rows = (self._foreground.rows(band) for band in bands(shape))
-        labels, count = _cut(rows, shape, self._config, missing)
+        field_rows = None if self._field is None else self._field.rows
+        labels, count = _cut(rows, shape, self._config, missing, field_rows)
         _check_count(self._offset + count)
         table = np.arange(self._offset, self._offset + count + 1)
         table[0] = 0
         return labels.mapped(table), count
 
 
-def _pieces(foreground: Mask, config: ObjectsConfig) -> tuple[Labels, int]:
+def _pieces(foreground: Mask, config: ObjectsConfig, field: Field | None) -> tuple[Labels, int]:
     """Return the objects of a tile, and specks only at its border: they may go on beyond it."""
     shape = (foreground.shape[0], foreground.shape[1])
     found, count = find_objects(
@@ -173,6 +206,8 @@ def _pieces(foreground: Mask, config: ObjectsConfig) -> tuple[Labels, int]:
         smallest=0,
         largest_hole=config.largest_hole,
     )
+    if field is not None:
+        found, count = cut_basins(found, field.__getitem__, config.neck, smallest=0)
     labels = np.asarray(found)
     keep = np.bincount(labels.ravel(), minlength=count + 1) >= smallest_object(config)
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):

@@ -133,7 +133,24 @@ class _Window:
         if self._config.gap > 0 and self._count > 1:
             give_back(rows, self._config.gap)
         rows = rows[band.start - top : band.stop - top]
-        for tile in self._missing:
-            y = slice(max(0, tile.y.start - band.start), max(0, tile.y.stop - band.start))
-            rows[y, tile.x.as_slice] = 0
+        _clear(rows, self._missing, band)
         return rows
+
+
+def without(labels: RunLabels, tiles: Sequence[Tile]) -> RunLabels:
+    """Return the labels with these tiles 0."""
+    if not tiles:
+        return labels
+    collector = LabelCollector(labels.shape)
+    for band in bands(labels.shape):
+        rows = labels.rows(band)
+        _clear(rows, tiles, band)
+        collector.add(rows)
+    return collector.labels()
+
+
+def _clear(rows: Labels, tiles: Sequence[Tile], band: slice) -> None:
+    """Set to 0 what lies in some tiles, in the rows of a band of the plane, in place."""
+    for tile in tiles:
+        y = slice(max(0, tile.y.start - band.start), max(0, tile.y.stop - band.start))
+        rows[y, tile.x.as_slice] = 0

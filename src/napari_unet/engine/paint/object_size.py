@@ -16,12 +16,14 @@ from skimage.measure import label
 from napari_unet.config import MAX_REDUCTION, Task, TrainConfig
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.paint.painted_box import painted_boxes
+from napari_unet.engine.paint.shape_bounds import whole_objects
 from napari_unet.engine.stack.planes import Planes
 
 OBJECT_DIAMETER = 32.0
 """Diameter at which the network should see objects, pixels."""
 
 _PLANES = 16  # painted planes that are looked at
+_FEW_WHOLE = 2  # objects painted whole that are no chance
 _PERCENTILE = 75  # of the diameters: a stroke inside an object is smaller than the object
 
 
@@ -64,11 +66,30 @@ def choose_reduction(
         return known
     if scheme.task is Task.CLASSES:
         return 1
+    typical = typical_diameter(labels, scheme)
+    if typical is None:
+        return 1
+    return min(max(round(typical / OBJECT_DIAMETER), 1), MAX_REDUCTION)
+
+
+def typical_diameter(labels: Planes, scheme: LabelScheme) -> float | None:
+    """Return how wide the larger painted pieces are, pixels; see `choose_reduction`."""
     diameters = [found for found in _diameters(labels, scheme) if len(found)]
     if not diameters:
-        return 1
-    typical = float(np.percentile(np.concatenate(diameters), _PERCENTILE))
-    return min(max(round(typical / OBJECT_DIAMETER), 1), MAX_REDUCTION)
+        return None
+    return float(np.percentile(np.concatenate(diameters), _PERCENTILE))
+
+
+def outlines_objects(labels: Planes, scheme: LabelScheme) -> bool:
+    """Return whether objects are painted whole, and not only scribbled in.
+
+    They say how large they are.
+    """
+    painted = [
+        whole_objects(scheme.objects(box.labels), box.labels == scheme.background)
+        for box in painted_boxes(labels, _PLANES)
+    ]
+    return sum(int(whole.sum()) for whole in painted) >= _FEW_WHOLE
 
 
 def _diameters(labels: Planes, scheme: LabelScheme) -> Iterator[npt.NDArray[np.float64]]:

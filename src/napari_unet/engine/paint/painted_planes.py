@@ -15,6 +15,7 @@ from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.paint.border_weight import border_weights
 from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT, LabelScheme, class_weights
 from napari_unet.engine.paint.painted_box import PaintedBox, find_painted_box
+from napari_unet.engine.paint.shape_bounds import ShapeBounds, shape_bounds
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.planes import Planes
 
@@ -29,6 +30,7 @@ class PaintedPlane:
     painted: npt.NDArray[np.uint8]  # (y, x), class as painted, IGNORED where unlabelled
     classes: npt.NDArray[np.uint8]  # (y, x), the same with the separation border
     weights: npt.NDArray[np.float32]  # (y, x), w(x) of eq. 2
+    bounds: ShapeBounds | None = None  # of the shape field, if the network has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class PaintedReader:
         Pixels kept on each side of the painted bounding box.
     known
         Label values of the model to go on from; they keep a class each, painted or not.
+    shape_field
+        Whether the network has one: then nothing is taken off the objects for a separation border.
 
     Raises
     ------
@@ -111,6 +115,7 @@ class PaintedReader:
         *,
         context: int,
         known: tuple[int, ...] = (),
+        shape_field: bool = False,
     ) -> None:
         require_labels_of(planes, labels)
         self._planes = planes
@@ -120,6 +125,7 @@ class PaintedReader:
         self._config = config
         self._context = context
         self._values = known
+        self._shape_field = shape_field
         self._prepared: Mapping[int, _Prepared] = {}
 
     def read(self, numbers: Iterable[int]) -> PaintedStack:
@@ -208,14 +214,17 @@ class PaintedReader:
         scheme, config = self._scheme, self._config
         painted = scheme.classes(labels, values, gap=0)
         classes, weights = painted, np.ones(labels.shape, dtype=np.float32)
-        if scheme.task is Task.OBJECTS:
+        bounds = None
+        if self._shape_field:
+            bounds = shape_bounds(scheme.objects(labels), painted == 0)
+        elif scheme.task is Task.OBJECTS:
             classes = scheme.classes(labels, values, gap=config.gap)
             if config.w0 > 0:
                 objects = scheme.objects(labels)
                 objects[classes != OBJECT] = 0  # the separation border belongs to the background
                 weights += border_weights(objects, w0=config.w0, sigma=config.sigma)
         origin = (around.y.start, around.x.start)
-        return PaintedPlane(patch.number, origin, around.image, painted, classes, weights)
+        return PaintedPlane(patch.number, origin, around.image, painted, classes, weights, bounds)
 
 
 def read_painted(

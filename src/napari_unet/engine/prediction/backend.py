@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.network.device import DeviceChoice, engine_errors
@@ -60,7 +59,7 @@ class Backend:
             yield
 
 
-def _arranged(network: UNet, device: torch.device) -> nn.Module:
+def _arranged(network: UNet, device: torch.device) -> UNet | FoldedUNet:
     """Return the network as the device computes it fastest."""
     if device.type != "cpu":
         return network

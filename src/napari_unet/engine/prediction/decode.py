@@ -18,7 +18,7 @@ from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Tile
 
 Probabilities = npt.NDArray[np.float32]
-"""(K, y, x)"""
+"""(K, y, x); of objects the foreground, and after it the shape field of a network with one"""
 
 
 class PlaneDecoder(Protocol):
@@ -58,8 +58,8 @@ class PixelDecoder:
 
 
 def wanted_channels(task: Task) -> slice:
-    """Return which of the softmax probabilities are decoded: of objects, the foreground only."""
-    return slice(1, 2) if task is Task.OBJECTS else slice(None)
+    """Return which of the network's answers are decoded: of objects all but the background."""
+    return slice(1, None) if task is Task.OBJECTS else slice(None)
 
 
 def plane_decoder(
@@ -92,7 +92,7 @@ def plane_decoder(
     """
     is_objects = model.task is Task.OBJECTS
     if kind is OutputKind.PROBABILITIES:
-        return PixelDecoder(np.copy)
+        return PixelDecoder(lambda p: p[: 1 if is_objects else None].copy())
     if is_objects and kind is OutputKind.LABELS:
         return ObjectDecoder(shape, objects_on_plane(model, objects, shape), offset=offset)
     if is_objects:

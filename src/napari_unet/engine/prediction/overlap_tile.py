@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from napari_unet.engine.network.device import free_cached_memory, is_out_of_memory
+from napari_unet.engine.network.folded import FoldedUNet
 from napari_unet.engine.network.precision import without_tensor_float
 from napari_unet.engine.network.transfer import to_device, to_host
-from napari_unet.engine.network.unet import margin, stride, valid_output_size
+from napari_unet.engine.network.unet import UNet, answers, margin, stride, valid_output_size
 from napari_unet.engine.prediction.rotation import Rotation
 from napari_unet.engine.prediction.tile_side import SMALLEST_SIDE
 from napari_unet.engine.stack.tiles import Span, Tile
@@ -28,16 +29,16 @@ Reader = Callable[[Tile], Image]
 
 
 def network_probabilities(
-    network: torch.nn.Module, device: torch.device, channels: slice
+    network: UNet | FoldedUNet, device: torch.device, channels: slice
 ) -> Callable[[Image], Image]:
-    """Return the function that turns an image into softmax probabilities.
+    """Return the function that turns an image into `answers`.
 
     Parameters
     ----------
     network
-        Gives logits (1, K, Y - 2 margin, X - 2 margin) for an image (1, C, Y, X).
+        Gives outputs (1, K, Y - 2 margin, X - 2 margin) for an image (1, C, Y, X).
     channels
-        Which of the K probabilities are wanted.
+        Which of the K answers are wanted.
     """
 
     @torch.inference_mode()
@@ -45,8 +46,8 @@ def network_probabilities(
         batch = to_device(image, device)[None]
         # TensorFloat-32 would make the result depend on the tile's size by more than 1e-5.
         with without_tensor_float():
-            logits: Tensor = network(batch)  # (1, K, y, x)
-        return to_host(logits.softmax(dim=1)[0, channels])
+            outputs: Tensor = network(batch)  # (1, K, y, x)
+        return to_host(answers(outputs, network.config)[0, channels])
 
     return compute
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from napari_unet.config import Unpainted
+from napari_unet.config import Task, Unpainted
 from napari_unet.engine.events import (
     Place,
     PlaceLookedAt,
@@ -103,13 +103,14 @@ def suggest(
     tiles = [_cut(region, side, stride(model.network.levels)) for region in regions]
     total, done = sum(map(len, tiles)), 0
     best: list[Place] = []
+    wanted = 1 if model.task is Task.OBJECTS else None  # of objects the foreground alone
     stopped = False
     try:
         for region, parts in zip(regions, tiles, strict=True):
             looked_at = _LookedAt(region, _painted(labels, region, unpainted))
             for tile in parts:
                 with engine_errors(device):
-                    looked_at.add(tile, predictor.predict(region.plane, tile))
+                    looked_at.add(tile, predictor.predict(region.plane, tile)[:wanted])
                 done += 1
                 yield PlaceLookedAt(done, total)
                 stopped = stop()

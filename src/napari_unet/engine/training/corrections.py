@@ -141,7 +141,7 @@ def measure_wrong(
             slice(tile.x.start - left, tile.x.stop - left),
         )
         is_new = new.is_new[inside]
-        predicted = np.asarray(known)[predict(new.plane, tile).argmax(axis=0)]
+        predicted = np.asarray(known)[predict(new.plane, tile)[: len(known)].argmax(axis=0)]
         painted = np.asarray(values)[new.classes[inside][is_new]]
         wrong += int((predicted[is_new] != painted).sum())
         pixels += len(painted)

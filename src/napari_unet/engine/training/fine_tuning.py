@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -27,7 +27,11 @@ from napari_unet.engine.network.record import ObjectSizes, TrainRecord
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.paint.held_out import Split
 from napari_unet.engine.paint.holes import as_painted, measure_holes
-from napari_unet.engine.paint.object_size import choose_reduction
+from napari_unet.engine.paint.object_size import (
+    choose_reduction,
+    outlines_objects,
+    typical_diameter,
+)
 from napari_unet.engine.paint.painted_box import RememberedLabels
 from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack, require_labels_of
 from napari_unet.engine.paint.smallest import measure_objects
@@ -42,6 +46,7 @@ from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.preview import Previewer
 from napari_unet.engine.training.run import TrainingRun
 from napari_unet.engine.training.sampling import patch_context
+from napari_unet.engine.training.size_estimate import estimate_size
 from napari_unet.engine.training.trainer import Trainer
 
 
@@ -105,7 +110,8 @@ def fit(
     remembered = labels if isinstance(labels, RememberedLabels) else RememberedLabels(labels)
     own = None if plan.model is None else plan.model.reduction
     with remembered.remembering():
-        factor = choose_reduction(remembered, plan.scheme, plan.config, own)
+        size = _choose_size(plan, planes, remembered)
+    factor = size.reduction
     reduction = Reduction(factor, planes.shape)
     known = known_in_blocks(plan.known, reduction) if own == factor else ()
     events = _train(
@@ -113,10 +119,35 @@ def fit(
         remembered,
         reduction,
         replace(plan, known=known),
+        size.objects,
         stop=stop,
         live=live,
     )
     yield from events_on_plane(events, reduction)
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How large the network sees the image, and how large objects are that are not outlined."""
+
+    reduction: int
+    objects: ObjectSizes | None = None  # None: as they are painted
+
+
+def _choose_size(plan: TrainingPlan, planes: Planes, labels: Planes) -> _Size:
+    """Ask the network at which reduction it sees the painted objects best."""
+    model, config = plan.model, plan.config
+    own = None if model is None else model.reduction
+    knows_shapes = model is not None and model.network.shape_field and model.is_trained
+    if model is None or not knows_shapes or plan.scheme.task is not Task.OBJECTS:
+        return _Size(choose_reduction(labels, plan.scheme, config, own))
+    are_whole = outlines_objects(labels, plan.scheme)
+    if config.reduction or own:
+        painted = None if are_whole else model.record.painted_objects
+        return _Size(config.reduction or own or 1, painted)
+    known = typical_diameter(labels, plan.scheme) if are_whole else None
+    size = estimate_size(model, planes, labels, plan.scheme, plan.device, known=known)
+    return _Size(size.reduction, None if are_whole else size.sizes)
 
 
 def _train(
@@ -124,6 +155,7 @@ def _train(
     labels: RememberedLabels,
     reduction: Reduction,
     plan: TrainingPlan,
+    estimated: ObjectSizes | None,
     *,
     stop: Stop,
     live: Live | None,
@@ -162,7 +194,7 @@ def _train(
     def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
         return reduction.predict(partial(predict, plane), tile)
 
-    painted = _PaintedObjects(lessons, task, reduction.factor**2)
+    painted = _PaintedObjects(lessons, task, reduction.factor**2, estimated)
     previewer = Previewer(
         predict_on_plane,
         shape=(planes.count, *reduction.plane_shape),
@@ -170,6 +202,7 @@ def _train(
         reduction=reduction.factor,
         task=task,
         values=model.values,
+        has_field=model.network.shape_field,
         objects=lambda: as_painted(reduction.objects(plan.objects), *painted.measure()),
     )
     run = TrainingRun(lessons, trainer, previewer, config, means=means, predict=predict, live=live)
@@ -219,6 +252,7 @@ def _prepare(planes: Planes, labels: Planes, plan: TrainingPlan) -> tuple[Lesson
         config,
         context=patch_context(config, plan.network.levels),
         known=plan.values,
+        shape_field=plan.network.shape_field and scheme.task is Task.OBJECTS,
     )
     rng = np.random.default_rng(config.seed)
     split = Split(planes.shape, config.validation_share, rng)
@@ -232,12 +266,25 @@ def _prepare(planes: Planes, labels: Planes, plan: TrainingPlan) -> tuple[Lesson
 
 
 class _PaintedObjects:
-    """Measures the painted objects, anew when something else is painted."""
+    """Measures the painted objects, anew when something else is painted.
 
-    def __init__(self, lessons: Lessons, task: Task, pixels: int) -> None:
+    Parameters
+    ----------
+    lessons, task
+        What is painted, and what it means.
+    pixels
+        Of the plane that each of the stack's stands for.
+    estimated
+        How large objects are that are scribbled in; None: they are as large as they are painted.
+    """
+
+    def __init__(
+        self, lessons: Lessons, task: Task, pixels: int, estimated: ObjectSizes | None
+    ) -> None:
         self._lessons = lessons
         self._task = task
-        self._pixels = pixels  # of the plane that each of the stack's stands for
+        self._pixels = pixels
+        self._estimated = estimated
         self._measured: PaintedStack | None = None
         self._found: tuple[ObjectSizes | None, int | None] = (None, None)
 
@@ -246,7 +293,7 @@ class _PaintedObjects:
         stack = self._lessons.stack
         if self._task is Task.OBJECTS and stack is not self._measured:
             self._found = (
-                measure_objects(stack, pixels=self._pixels),
+                self._estimated or measure_objects(stack, pixels=self._pixels),
                 measure_holes(stack, pixels=self._pixels),
             )
             self._measured = stack

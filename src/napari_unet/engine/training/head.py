@@ -36,12 +36,14 @@ def fit_head(network: UNet, batches: Iterable[Batch], *, pull: float) -> None:
     pull
         Strength of the penalty, see `trainer`.
     """
+    kept = network.config.classes  # rows of the head; the shape field stays as it is
     features, classes, weights = _labelled(network, batches)
     if not len(classes):
         return
     head = network.head
     assert head.bias is not None
     before = torch.cat([head.weight.detach()[:, :, 0, 0], head.bias.detach()[:, None]], dim=1)
+    before = before[:kept]
     fitted = before.clone().requires_grad_()
     optimiser = torch.optim.LBFGS(
         [fitted], max_iter=_ITERATIONS, history_size=10, line_search_fn="strong_wolfe"
@@ -59,8 +61,8 @@ def fit_head(network: UNet, batches: Iterable[Batch], *, pull: float) -> None:
     if not bool(torch.isfinite(fitted).all()):
         return
     with torch.no_grad():
-        head.weight.copy_(fitted[:, :-1, None, None])
-        head.bias.copy_(fitted[:, -1])
+        head.weight[:kept] = fitted[:, :-1, None, None]
+        head.bias[:kept] = fitted[:, -1]
 
 
 @torch.no_grad()

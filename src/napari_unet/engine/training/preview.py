@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig, Task
 from napari_unet.engine.events import View
-from napari_unet.engine.objects.decoder import cut_objects
+from napari_unet.engine.objects.decoder import as_bytes, cut_objects
 from napari_unet.engine.objects.label_overlaps import count_overlaps
 from napari_unet.engine.objects.linking import find_partners
 from napari_unet.engine.stack.tiles import Span, Tile, round_up
@@ -47,6 +47,8 @@ class Previewer:
         Side of the blocks that the network sees, pixels: so many times larger tiles cost the same.
     task, values
         What the probabilities mean.
+    has_field
+        Whether the shape field comes after them.
     objects
         Gives how foreground is cut into objects, which may change with what is painted.
 
@@ -66,6 +68,7 @@ class Previewer:
         reduction: int = 1,
         task: Task,
         values: tuple[int, ...],
+        has_field: bool = False,
         objects: Callable[[], ObjectsConfig],
     ) -> None:
         self._predict = predict
@@ -73,6 +76,7 @@ class Previewer:
         self._side = reduction * round_up(_TILE, stride)
         self._objects = objects if task is Task.OBJECTS else None
         self._values = np.array(values, dtype=np.int32)
+        self._has_field = has_field
         self._budget = _Budget()
         self._begun: _Canvas | None = None
         self._shown: tuple[View, Labels] | None = None  # the last preview
@@ -141,6 +145,8 @@ class Previewer:
     def _decode(self, probabilities: npt.NDArray[np.float32]) -> Labels:
         if self._objects is not None:
             foreground: npt.NDArray[np.bool_] = probabilities[1] >= self._objects().threshold
+            if self._has_field:
+                return np.where(foreground, 1 + as_bytes(probabilities[-1]).astype(np.int32), 0)
             return foreground.astype(np.int32)
         classes: Labels = self._values[probabilities.argmax(axis=0)]
         return classes
@@ -149,7 +155,8 @@ class Previewer:
         with self._budget.spend():
             values = canvas.pixels
             if self._objects is not None:
-                values, _ = cut_objects(values > 0, self._objects())
+                field = (np.maximum(values, 1) - 1).astype(np.uint8) if self._has_field else None
+                values, _ = cut_objects(values > 0, self._objects(), field)
                 values = self._with_old_numbers(canvas.view, values)
         self._budget.close_preview()
         self._begun, self._wanted, self._shown = None, canvas.wanted, (canvas.view, values)

@@ -17,10 +17,12 @@ from napari_unet.engine.network.unet import margin, valid_output_size
 from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedStack
 from napari_unet.engine.training import augment
+from napari_unet.engine.training.shape_teacher import ShapeTarget
 
 Positions = npt.NDArray[np.int32]
 """(n, 3): plane index, row and column."""
 
+_SHAPELESS = 2  # targets of a network without a shape field
 _MAX_POSITIONS = 1 << 18  # painted pixels of a class remembered per plane
 
 
@@ -31,6 +33,7 @@ class Batch:
     images: Tensor  # (B, C, size + 2 margin, size + 2 margin) float32
     classes: Tensor  # (B, size, size) int64, IGNORED where unlabelled
     weights: Tensor  # (B, size, size) float32
+    shape: Tensor | None = None  # (B, 2, size, size) float32: the shape field, and its weight
 
 
 def patch_context(config: TrainConfig, levels: int) -> int:
@@ -61,19 +64,29 @@ class PatchCutter:
         Wanted output side of a patch, pixels; rounded up to what the network can give.
     levels
         Of the network, which fix the margin.
+    shapes
+        What the shape field is to be on each plane, see `ShapeTeacher`; empty: there is none.
     """
 
     def __init__(
-        self, planes: tuple[PaintedPlane, ...], *, size: int, levels: int, device: torch.device
+        self,
+        planes: tuple[PaintedPlane, ...],
+        *,
+        size: int,
+        levels: int,
+        device: torch.device,
+        shapes: Sequence[ShapeTarget] = (),
     ) -> None:
         self.size = valid_output_size(size, levels)
         self._margin = margin(levels)
         self._device = device
         self._images = [torch.from_numpy(plane.image).to(device) for plane in planes]
         self._targets = [
-            torch.from_numpy(np.stack([plane.classes.astype(np.float32), plane.weights])).to(device)
-            for plane in planes
-        ]  # (2, y, x): classes and weights, warped together
+            torch.from_numpy(np.concatenate([_targets(plane), *shapes[index : index + 1]])).to(
+                device
+            )
+            for index, plane in enumerate(planes)
+        ]  # (2 or 4, y, x): classes and weights, shape field and its weight, warped together
         self._shapes = [plane.classes.shape for plane in planes]
 
     def cut(self, cuts: Sequence[Cut]) -> Batch:
@@ -94,7 +107,12 @@ class PatchCutter:
             augment.change_grey(images, [cut.grey for cut in cuts]),
             targets[:, 0].long(),
             targets[:, 1],
+            targets[:, 2:] if targets.shape[1] > _SHAPELESS else None,
         )
+
+
+def _targets(plane: PaintedPlane) -> npt.NDArray[np.float32]:
+    return np.stack([plane.classes.astype(np.float32), plane.weights])
 
 
 def _sample(sources: list[Tensor], planes: list[int], grid: Tensor, *, mode: str) -> Tensor:
@@ -124,6 +142,8 @@ class PatchSampler:
         Output side of a patch, pixels, and levels of the network; see `PatchCutter`.
     sampling
         Around which pixels.
+    shapes
+        See `PatchCutter`.
     """
 
     def __init__(
@@ -135,8 +155,11 @@ class PatchSampler:
         levels: int,
         device: torch.device,
         sampling: Sampling = Sampling.CLASSES,
+        shapes: Sequence[ShapeTarget] = (),
     ) -> None:
-        self._cutter = PatchCutter(stack.planes, size=size, levels=levels, device=device)
+        self._cutter = PatchCutter(
+            stack.planes, size=size, levels=levels, device=device, shapes=shapes
+        )
         self._config = config
         by_class = sampling is Sampling.CLASSES
         pools = _of_classes(stack) if by_class else [_labelled(stack.planes)]
@@ -187,6 +210,7 @@ def validation_batches(
     levels: int,
     device: torch.device,
     pixels: int,
+    shapes: Sequence[ShapeTarget] = (),
 ) -> list[Batch]:
     """Return unchanged patches that cover the held-out blocks and label nothing else.
 
@@ -198,11 +222,13 @@ def validation_batches(
         The blocks, in plane coordinates.
     pixels
         Input pixels of one batch, unless a single block has more.
+    shapes
+        See `PatchCutter`.
     """
     if not held_out:
         return []
     side = max(max(block.y[1] - block.y[0], block.x[1] - block.x[0]) for block in held_out)
-    cutter = PatchCutter(stack.planes, size=side, levels=levels, device=device)
+    cutter = PatchCutter(stack.planes, size=side, levels=levels, device=device, shapes=shapes)
     at_once = max(1, pixels // (cutter.size + 2 * margin(levels)) ** 2)
     return [
         _validation_batch(stack, cutter, held_out[first : first + at_once])

@@ -15,16 +15,18 @@ from torch import Tensor, nn
 from napari_unet.config import Optimiser, TrainConfig
 from napari_unet.engine.network.model import Model, adapt
 from napari_unet.engine.network.precision import arrange, multiplies_faster_in_bfloat16
-from napari_unet.engine.network.unet import UNet, margin
+from napari_unet.engine.network.unet import UNet, margin, stride
 from napari_unet.engine.paint.label_scheme import IGNORED
+from napari_unet.engine.paint.painted_planes import PaintedStack
 from napari_unet.engine.prediction.overlap_tile import OverlapTiler, network_probabilities
-from napari_unet.engine.stack.planes import Planes
-from napari_unet.engine.stack.tiles import Tile, read_mirrored
+from napari_unet.engine.stack.planes import ArrayPlanes, Planes
+from napari_unet.engine.stack.tiles import Tile, cut_plane, read_mirrored
 from napari_unet.engine.training.head import fit_head
 from napari_unet.engine.training.lessons import Lessons
-from napari_unet.engine.training.loss import weighted_cross_entropy
+from napari_unet.engine.training.loss import shape_loss, weighted_cross_entropy
 from napari_unet.engine.training.memory_shortage import Means
 from napari_unet.engine.training.sampling import Batch, PatchSampler, validation_batches
+from napari_unet.engine.training.shape_teacher import ShapeTarget, ShapeTeacher
 
 # After each step, the weights of a trained network go back a share of the way to the first answer,
 # less as the learning rate falls: (_PULL / labelled pixels)², at most _STRONGEST, since a few
@@ -33,6 +35,8 @@ from napari_unet.engine.training.sampling import Batch, PatchSampler, validation
 _PULL = 1000.0
 _STRONGEST = 0.3
 _LASTING, _MANY = 0.005, 40_000
+_SHAPE = 4.0  # weight of the shape field's loss beside the classes' one
+_FIRST_SIDE = 256  # pixels of the tiles in which the first answer is computed
 _VALIDATION_PIXELS = 1 << 18  # input pixels of a validation batch, at most
 _VALIDATION_SHARE = 4  # times the input pixels of a step, which needs more memory for each
 _HEAD_PULL = 3.0  # times that: the penalty with which the head is fitted
@@ -65,6 +69,7 @@ class Trainer:
         self._config = config
         self._settle(device)
         self._network = self._build(model, device)
+        self._teacher = ShapeTeacher(self._first_field) if model.network.shape_field else None
         self._optimiser = _optimiser(self._network, config)
         self._rng = np.random.default_rng(config.seed)
         self.teach(lessons)
@@ -123,6 +128,7 @@ class Trainer:
             levels=levels,
             device=device,
             sampling=self._config.sampling,
+            shapes=self._shapes(lessons.training),
         )
         step_pixels = self._config.batch * (self._sampler.size + 2 * margin(levels)) ** 2
         self._validation = validation_batches(
@@ -131,7 +137,28 @@ class Trainer:
             levels=levels,
             device=device,
             pixels=min(_VALIDATION_PIXELS, _VALIDATION_SHARE * step_pixels),
+            shapes=self._shapes(lessons.stack),
         )
+
+    def _shapes(self, stack: PaintedStack) -> list[ShapeTarget]:
+        return [] if self._teacher is None else self._teacher.targets(stack.planes)
+
+    def _first_field(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the shape field that the network gave at the start of this run."""
+        network, height, width = self._build(self.model, self._device), *image.shape[1:]
+        field = slice(self.model.network.classes, None)
+        compute = network_probabilities(network, self._device, field)
+        tiler = OverlapTiler(compute, self.model.network.levels)
+        source = ArrayPlanes(image[np.newaxis], channel_axis=1)
+
+        def read(wanted: Tile) -> npt.NDArray[np.float32]:
+            return read_mirrored(source, 0, wanted)
+
+        tiles = cut_plane((height, width), _FIRST_SIDE, stride(self.model.network.levels))
+        found = np.empty((height, width), dtype=np.float32)
+        for tile in tiles:
+            found[tile.y.as_slice, tile.x.as_slice] = tiler.predict(read, tile)[0]
+        return found
 
     def extend(self, values: tuple[int, ...]) -> None:
         """Give the network an output for each of these label values.
@@ -222,9 +249,10 @@ class Trainer:
             logits = self._network(batch.images)
             labelled = batch.classes != IGNORED
             count = int(labelled.sum())
-            losses += float(_loss(logits, batch)) * count
+            losses += float(_loss_of_classes(logits, batch)) * count
             pixels += count
-            confusion += _confusion(logits.argmax(1)[labelled], batch.classes[labelled], confusion)
+            found = logits[:, : len(confusion)].argmax(1)
+            confusion += _confusion(found[labelled], batch.classes[labelled], confusion)
         return losses / max(pixels, 1), _mean_iou(confusion)
 
     def score(self, weights: Mapping[str, Tensor]) -> tuple[float, float]:
@@ -290,7 +318,14 @@ def _anchored(network: UNet) -> list[tuple[Tensor, Tensor]]:
     return [(weight, weight.detach().clone()) for weight in network.parameters()]
 
 
-def _loss(logits: Tensor, batch: Batch) -> Tensor:
+def _loss(outputs: Tensor, batch: Batch) -> Tensor:
+    if batch.shape is None:
+        return _loss_of_classes(outputs, batch)
+    return _loss_of_classes(outputs, batch) + _SHAPE * shape_loss(outputs[:, -1], batch.shape)
+
+
+def _loss_of_classes(outputs: Tensor, batch: Batch) -> Tensor:
+    logits = outputs if batch.shape is None else outputs[:, :-1]
     return weighted_cross_entropy(logits, batch.classes, batch.weights)
 
 

@@ -55,8 +55,9 @@ OBJECTS = {
         zero_text="auto",
     ),
     "neck": Words(
-        "Neck",
-        "Cut objects where they narrow to this share of their width; 0: never.",
+        "Cut at",
+        "Objects that touch are cut where they narrow to this share of their width. Higher: more "
+        "pieces, lower: fewer, 0: never.",
         0.05,
         0,
         0.95,
