@@ -218,12 +218,14 @@ def test_all_that_a_user_sees_is_the_same_with_openvino(
 def test_the_shape_field_is_what_pytorch_gives() -> None:
     torch.manual_seed(0)
     network = UNet(replace(NETWORKS["light"], shape_field=True)).eval()
+    image = torch.randn(1, 108, 124)
     with torch.no_grad():
-        network.get_parameter("head.bias")[-1] = 0.5
-        network.get_parameter("head.weight")[-1] *= 20  # some of the field lies beyond 0 and 1
+        field = network(image[None])[0, -1]
+        scale = 1 / field.std()  # so that some of the field lies beyond 0 and 1
+        network.get_parameter("head.weight")[-1] *= scale
+        network.get_parameter("head.bias")[-1] = 0.5 - scale * field.mean()
     compute = openvino_probabilities(network, slice(1, None))
     assert compute is not None
-    image = torch.randn(1, 108, 124)
 
     found = compute(image.numpy())
 
