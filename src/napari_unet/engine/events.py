@@ -190,6 +190,14 @@ class TileDone:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How the objects that are painted whole on a plane were found, before paint overrode them."""
+
+    right: int  # with an IoU of at least 0.5
+    painted: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaneDone:
     """A whole plane is done."""
@@ -198,6 +206,7 @@ class PlaneDone:
     labels: RunLabels | None  # final object numbers; None: the values of the tiles are final
     objects: int  # numbers that no other plane has
     missing: tuple[tuple[slice, slice], ...] = ()  # tiles (y, x) left out by a stop; labels 0
+    judged: Judged | None = None  # None: no objects were overridden
 
     @property
     def complete(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.errors import LabelsError, SettingsError
-from napari_unet.engine.events import PlaneDone
+from napari_unet.engine.events import Judged, PlaneDone
 from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.stack.planes import ArrayPlanes
 from tests.engine.tiny import CPU, noise, plane_values, tiny_model
@@ -48,6 +49,24 @@ def test_objects_come_out_as_painted_with_numbers_that_no_plane_shares() -> None
     np.testing.assert_array_equal(result[2] > 0, before[2] > 0)
     ids = [np.unique(values[values > 0]) for values in result]
     np.testing.assert_array_equal(np.concatenate(ids), np.arange(1, result.max() + 1))
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_it_is_told_how_the_painted_objects_were_found(*, link: bool) -> None:
+    found = segmented(OBJECTS, None, objects=ALL)
+    painted = paint()
+    painted[1] = np.where(found[1] > 0, found[1] + 1, 1)  # as predicted
+    events = segment(
+        OBJECTS,
+        ArrayPlanes(STACK),
+        device=CPU,
+        painted=ArrayPlanes(painted),
+        objects=replace(ALL, link=link),
+    )
+    judged = {event.plane: event.judged for event in events if isinstance(event, PlaneDone)}
+    count = len(np.unique(found[1])) - 1
+    assert judged[1] == Judged(count, count)
+    assert judged[2] is None  # nothing is painted
 
 
 def test_the_tiles_do_not_matter() -> None:

@@ -19,6 +19,7 @@ from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig, Un
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.events import (
     FinishReason,
+    Judged,
     PlaneDone,
     SegmentDone,
     SegmentStarted,
@@ -46,6 +47,7 @@ class FakeEngine:
         self.asked: list[segment_job.Turn] = []
         self.planes_before_stop: int | None = None  # None: all
         self.error: Exception | None = None
+        self.judged: Judged | None = None  # of each plane
         self.hold = False  # after the first plane, until it is stopped
 
     def __call__(self, turns: Sequence[segment_job.Turn]) -> Callable[[Stop], Iterator[object]]:
@@ -68,7 +70,7 @@ class FakeEngine:
                 whole = slice(0, 64), slice(0, 48)
                 for event in (
                     TileDone(plane, *whole, values, index + 1, len(todo)),
-                    PlaneDone(plane, _labels(turn, values), objects=1),
+                    PlaneDone(plane, _labels(turn, values), objects=1, judged=self.judged),
                 ):
                     turn.sink.write(event)
                     yield event
@@ -213,6 +215,18 @@ def test_what_is_painted_reaches_the_job(
     painted.data[2, 0, 0] = 5  # people go on painting
     for plane, values in enumerate(painted.data):
         np.testing.assert_array_equal(planes.read(plane, slice(0, 64), slice(0, 48))[0], values)
+
+
+def test_how_the_network_itself_found_the_painted_objects_is_told(
+    run: Any, engine: FakeEngine, segmentation: Segmentation, painted: Labels
+) -> None:
+    engine.judged = Judged(3, 5)
+    run()
+    line = "the network itself found 9 of 15 objects painted whole"  # on three planes
+    assert segmentation.summary.endswith(line)
+    engine.judged = None
+    run()
+    assert "painted" not in segmentation.summary
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from napari_unet.config import OutputKind, Task
 from napari_unet.engine.errors import SettingsError
-from napari_unet.engine.objects.paint_over import paint_over
+from napari_unet.engine.events import Judged
+from napari_unet.engine.objects.paint_over import judge, paint_over
 from napari_unet.engine.paint.label_scheme import PAINTED_BACKGROUND
 from napari_unet.engine.paint.painted_box import as_labels
 from napari_unet.engine.prediction.decode import PlaneDecoder, Probabilities
@@ -70,7 +71,7 @@ def override(
     if kind is OutputKind.PROBABILITIES:
         return decoder
     if task is Task.OBJECTS and kind is OutputKind.LABELS:
-        return _PaintedObjects(decoder, painted, offset, smallest)
+        return PaintedObjects(decoder, painted, offset, smallest)
     return _PaintedPixels(decoder, painted, task)
 
 
@@ -106,8 +107,14 @@ class _PaintedPixels:
         return self._decoder.finish(missing)
 
 
-class _PaintedObjects:
-    """Overrides a plane when it is whole: which object paint belongs to depends on all of it."""
+class PaintedObjects:
+    """Overrides a plane when it is whole: which object paint belongs to depends on all of it.
+
+    Parameters
+    ----------
+    decoder, painted, offset, smallest
+        As for `override`.
+    """
 
     def __init__(
         self, decoder: PlaneDecoder, painted: PaintedPlane, offset: int, smallest: int
@@ -116,6 +123,7 @@ class _PaintedObjects:
         self._painted = painted
         self._offset = offset
         self._smallest = smallest
+        self.judged: Judged | None = None  # once the plane is finished
 
     def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
         """Take a tile's probabilities (1, y, x); return provisional numbers, as predicted."""
@@ -129,7 +137,9 @@ class _PaintedObjects:
         painted = self._painted.whole()
         if not painted.values.any():
             return labels, count
-        labels, count = paint_over(labels, painted, smallest=self._smallest)
+        found = labels
+        labels, count = paint_over(found, painted, smallest=self._smallest)
+        self.judged = judge(found, labels, painted)
         values = labels.values
         above = np.where(values > 0, values + np.int32(self._offset), 0).astype(np.int32)
         return RunLabels(labels.shape, labels.starts, above), count

@@ -39,7 +39,11 @@ from napari_unet.engine.prediction.decode import (
     objects_on_plane,
     plane_decoder,
 )
-from napari_unet.engine.prediction.painted_decoder import PaintedPlane, override
+from napari_unet.engine.prediction.painted_decoder import (
+    PaintedObjects,
+    PaintedPlane,
+    override,
+)
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.parallel_map import ahead
 from napari_unet.engine.stack.planes import Planes
@@ -225,7 +229,9 @@ class _Run:
         missing = tuple(tiles)
         left_out = tuple((tile.y.as_slice, tile.x.as_slice) for tile in missing)
         with engine_errors(self.predictor.device):
-            done = PlaneDone(plane, *decoder.finish(missing), left_out)
+            labels, objects = decoder.finish(missing)
+            judged = decoder.judged if isinstance(decoder, PaintedObjects) else None
+            done = PlaneDone(plane, labels, objects, left_out, judged)
             final = self.linker.take(done, self.largest) if self.linker else [done]
         yield from self._tell(final)
 

@@ -12,7 +12,7 @@ from napari.layers import Image, Labels
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.counts import count
-from napari_unet.engine.events import PlaneDone, Resume
+from napari_unet.engine.events import Judged, PlaneDone, Resume
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
 from napari_unet.ui.progress import duration
@@ -62,6 +62,7 @@ class Record:
     result: Result
     finished: set[int] = field(default_factory=set)  # planes, with this recipe
     objects: dict[int, int] = field(default_factory=dict)  # plane → new objects
+    judged: dict[int, Judged] = field(default_factory=dict)  # plane → its painted objects
     largest: int = 0  # object number in use
     seconds: float = 0  # of work
     unfinished: set[int] = field(init=False)  # planes that hold no result, or a part of one
@@ -97,6 +98,7 @@ class Record:
             self.recipe = recipe
             self.finished.clear()
             self.objects.clear()
+            self.judged.clear()
         if plane is not None:
             self.finished.discard(plane)
             self.unfinished.add(plane)
@@ -107,6 +109,9 @@ class Record:
         if event.labels is not None:
             self.largest = max(self.largest, int(event.labels.values.max()))
             self.objects[event.plane] = event.objects
+        self.judged.pop(event.plane, None)
+        if event.judged is not None:
+            self.judged[event.plane] = event.judged
         if event.complete:
             self.finished.add(event.plane)
             self.unfinished.discard(event.plane)
@@ -150,4 +155,10 @@ def summarise(records: Iterable[Record]) -> str:
         parts.append(count(objects, "object"))
     if not missing:
         parts.append(duration(sum(record.seconds for record in records)))
+    judged = [one for record in records for one in record.judged.values()]
+    painted = sum(one.painted for one in judged)
+    if painted:
+        right = sum(one.right for one in judged)
+        whole = f"{count(painted, 'object')} painted whole"
+        parts.append(f"the network itself found {right:,} of {whole}")
     return " · ".join(parts)
