@@ -196,6 +196,7 @@ class Judged:
 
     right: int  # with an IoU of at least 0.5
     painted: int
+    missed: tuple[tuple[slice, slice], ...] = ()  # boxes (y, x) of the others, pixels of the plane
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -143,7 +143,8 @@ def test_objects_painted_whole_are_judged_by_what_was_found() -> None:
     painted = plane(n2=(30, 30, 15), n3=(30, 60, 12), n4=(8, 8, 5))
     runs, paint = RunLabels.of(found), RunLabels.of(painted)
     settled, _ = paint_over(runs, paint)
-    assert judge(runs, settled, paint) == Judged(right=1, painted=3)
+    boxes: Any = tuple(ndimage.find_objects(painted)[number - 1] for number in (3, 4))
+    assert judge(runs, settled, paint) == Judged(1, 3, boxes)
 
 
 def test_scribbles_are_not_judged() -> None:

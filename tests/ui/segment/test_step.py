@@ -17,7 +17,14 @@ from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NETWORKS, PRESETS, ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.errors import EngineError
-from napari_unet.engine.events import FinishReason, PlaneDone, SegmentDone, SegmentStarted, Stop
+from napari_unet.engine.events import (
+    FinishReason,
+    Judged,
+    PlaneDone,
+    SegmentDone,
+    SegmentStarted,
+    Stop,
+)
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.ui.layers.paint_count import PaintCount
@@ -34,6 +41,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.turns: list[segment_job.Turn] = []
         self.error: Exception | None = None
+        self.judged: Judged | None = None
 
     def __call__(self, turns: Sequence[segment_job.Turn]) -> Callable[[Stop], Iterator[object]]:
         self.turns += turns
@@ -46,7 +54,7 @@ class FakeEngine:
         turn.sink.prepare()
         yield segment_job.TurnStarted(0)
         yield SegmentStarted("CPU", (0, 1, 2), 3, 64)
-        yield PlaneDone(0, RunLabels.of(np.ones((64, 48))), 1)
+        yield PlaneDone(0, RunLabels.of(np.ones((64, 48))), 1, judged=self.judged)
         while not stop():
             time.sleep(0.001)
         yield SegmentDone(FinishReason.STOPPED, (0,), 1.0)
@@ -206,6 +214,24 @@ def test_paint_overrides_if_that_is_wanted(
     with qtbot.waitSignal(step.workbench.ended):
         step.start.click()
     assert (engine.turns[-1].painted is not None) is overrides
+
+
+def test_it_goes_from_one_painted_object_that_was_missed_to_the_next(
+    step: SegmentStep, qtbot: QtBot, engine: FakeEngine, viewer: ViewerModel, image: Image
+) -> None:
+    assert step.missed.isHidden()
+    boxes = (slice(30, 40), slice(10, 20)), (slice(50, 60), slice(10, 20))
+    engine.judged = Judged(1, 3, boxes)
+    step.start.click()
+    qtbot.waitUntil(lambda: not step.missed.isHidden())
+    assert "found 1 of 3 objects painted whole" in step.status.text()
+    stop(step, qtbot)
+    viewer.dims.set_current_step(0, 2)
+    for middle in (34.5, 54.5, 34.5):
+        step.missed.click()
+        assert viewer.dims.current_step[0] == 0
+        camera = getattr(viewer, "scene", viewer).camera
+        np.testing.assert_allclose(camera.center[-2:], image.data_to_world((0, middle, 14.5))[-2:])
 
 
 @pytest.mark.parametrize("kind", list(OutputKind))

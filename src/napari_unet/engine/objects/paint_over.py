@@ -100,13 +100,16 @@ def judge(found: RunLabels, settled: RunLabels, painted: RunLabels) -> Judged:
         What it has returned. Where paint is nine tenths of an object or more, it is whole: of a
         scribble nobody knows how large its object is, unless nothing was found around it.
     """
-    after = count_run_overlaps(settled, painted)
+    ids, paint = _compact(painted, np.arange(FIRST_PAINTED, dtype=np.int32))
+    after = count_run_overlaps(settled, paint)
     mine = (after.truth_ids[after.truth] >= FIRST_PAINTED) & after.is_object()
     sizes = after.prediction_sizes[after.prediction]
     whole = after.truth_ids[after.truth[mine & (after.pixels >= _ALL * sizes)]]
-    before = count_run_overlaps(found, painted)
+    before = count_run_overlaps(found, paint)
     right = before.truth_ids[before.truth[before.is_object() & (before.iou >= _RIGHT)]]
-    return Judged(int(np.isin(whole, right).sum()), len(whole))
+    missed = paint.boxes(len(ids) - 1)[np.setdiff1d(whole, right)].tolist()
+    boxes = tuple((slice(top, bottom), slice(left, end)) for top, bottom, left, end in missed)
+    return Judged(len(whole) - len(boxes), len(whole), boxes)
 
 
 def _compact(labels: RunLabels, first: Labels) -> tuple[Labels, RunLabels]:

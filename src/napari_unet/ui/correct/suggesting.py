@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.components import ViewerModel
-from napari.layers import Labels, Layer
+from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import Unpainted
@@ -14,13 +13,13 @@ from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.ui.correct import job
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
+from napari_unet.ui.layers.jump import jump_to
 from napari_unet.ui.layers.paint_event import is_painted_in
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.workbench import Choices, Workbench
 
 _AT_ONCE = 5  # places that one search brings
-_SHARE = 1 / 3  # of the view that the place fills
 
 
 class Suggesting(QObject):
@@ -85,7 +84,7 @@ class Suggesting(QObject):
         image = self.workbench.choices.image
         assert image is not None
         place, self._found = self._places.pop(0), True
-        _jump_to(self.workbench.viewer, image, place)
+        jump_to(self.workbench.viewer, image, place.plane, place.y, place.x)
         self.told.emit(job.describe_place(place))
 
     def _on_event(self, event: PlaceLookedAt | Suggested) -> None:
@@ -144,23 +143,3 @@ class Suggesting(QObject):
 
 def _what_counts(choices: Choices) -> tuple[object, ...]:
     return choices.images, choices.labels, choices.unpainted, choices.start
-
-
-def _jump_to(viewer: ViewerModel, layer: Layer, place: Place) -> None:
-    """Show the place's plane in 2D, centred, at a zoom that leaves room around it."""
-    leading = spatial_shape(layer)[:-2]
-    position = np.unravel_index(place.plane, leading) if leading else ()
-    first = layer.data_to_world((*position, place.y.start, place.x.start))
-    last = layer.data_to_world((*position, place.y.stop - 1, place.x.stop - 1))
-    middle = (np.asarray(first) + np.asarray(last)) / 2
-    size = np.abs(np.asarray(last) - np.asarray(first))[-2:]
-    viewer.dims.ndisplay = 2
-    viewer.dims.order = tuple(range(viewer.dims.ndim))
-    viewer.reset_view()  # napari tells the size of its canvas only by what fits into it
-    axes = range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim)
-    for axis, at in zip(axes, middle[:-2], strict=False):
-        viewer.dims.set_point(axis, float(at))
-    low, high = np.asarray(viewer.layers.extent.world)[:, -2:]
-    camera = getattr(viewer, "scene", viewer).camera  # napari < 0.9: viewer.camera
-    camera.zoom *= _SHARE * float(np.min((high - low) / np.maximum(size, 1e-9)))
-    camera.center = (0.0, *(float(at) for at in middle[-2:]))

@@ -69,6 +69,12 @@ class Segmentation(QObject):
         """How far the last segmentation is, in words; empty if nothing of it is left."""
         return summarise(asked.record for asked in self._asked if asked.record in self._records)
 
+    @property
+    def missed(self) -> list[tuple[Image, int, slice, slice]]:
+        """Image, plane, y and x of the painted objects that the network itself has not found."""
+        records = [asked.record for asked in self._asked if asked.record in self._records]
+        return [(record.recipe.images[0], *place) for record in records for place in record.missed]
+
     def targets(self, scope: Scope) -> list[tuple[Image, ...]]:
         """Return what would be segmented; each with all its channels."""
         if scope is not Scope.LAYERS:

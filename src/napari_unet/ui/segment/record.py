@@ -75,6 +75,11 @@ class Record:
         """Number of planes that are neither finished nor corrected by hand."""
         return self.recipe.planes - len(self.finished | self.result.edited)
 
+    @property
+    def missed(self) -> list[tuple[int, slice, slice]]:
+        """Plane, y and x of each painted object that the network itself has not found."""
+        return [(plane, *box) for plane in sorted(self.judged) for box in self.judged[plane].missed]
+
     def resume(self, recipe: Recipe, plane: int | None) -> Resume:
         """Return what a run is to know of the planes that are there.
 

@@ -20,6 +20,7 @@ from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import Text
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
+from napari_unet.ui.segment.missed import MissedButton
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 TILING = {
@@ -116,6 +117,7 @@ class SegmentStep(Step):
         self.start = QPushButton()
         self.pause = QPushButton("Pause")
         self.anew = QPushButton("Start over")
+        self.missed = MissedButton(segmentation)
         self.hint = Text()
         self._build()
         self._connect()
@@ -134,6 +136,7 @@ class SegmentStep(Step):
         self.anew.setVisible(missing is not None)
         set_ready(self.anew, reason, "Forget what is finished and segment all planes again.")
         self._show_pause()
+        self.missed.refresh()
         self.tell(self.segmentation.summary)
 
     def release(self) -> None:
@@ -166,6 +169,7 @@ class SegmentStep(Step):
         buttons.addWidget(self.anew)
         self.body.addLayout(rows)
         self.body.addLayout(buttons)
+        self.body.addWidget(self.missed)
         self.body.addWidget(self.hint)
         self.body.addWidget(FoldedSettings("Advanced", self.tiling, self.objects, self.paint))
 
