@@ -142,7 +142,13 @@ class Pretraining:
 
     def begin_with(self, model: Model) -> None:
         """Take a network's weights, before the first step."""
-        self.pupil.network.load_state_dict(dict(model.weights))
+        weights, classes = dict(model.weights), model.network.classes
+        if model.network.shape_field:  # here it has a head of its own
+            last = {part: weights[f"head.{part}"][classes:] for part in ("weight", "bias")}
+            self.pupil.heat.load_state_dict(last)
+        for part in ("weight", "bias"):
+            weights[f"head.{part}"] = weights[f"head.{part}"][:classes]
+        self.pupil.network.load_state_dict(weights)
         self._average_anew()
 
     def _average_anew(self) -> None:

@@ -113,3 +113,26 @@ def test_with_new_channels_the_optimiser_begins_anew(
     ]
     assert 0 < max(moved) < 1.5 * training.learning_rate / pretrain._WARM_UP
     assert network.get_parameter("down.0.0.bias")[1] > -1
+
+
+def test_it_begins_with_what_a_bundled_network_knows_its_shapes_included(tmp_path: Path) -> None:
+    path = run(config(2), "trial", tmp_path / "trial", tmp_path)
+    settings = config(1)
+    pretraining = Pretraining(
+        NetworkConfig(name="trial", **settings["network"]),
+        pretrain.Training(**settings["training"]),
+        seed=9,
+    )
+
+    pretraining.begin_with(load_model(path))
+
+    written = pretrain._bundle(
+        pretraining,
+        NetworkConfig(name="trial", **settings["network"]),
+        settings,
+        tmp_path / "again",
+    )
+    again, before = load_model(written).weights, load_model(path).weights
+    assert before["head.weight"].shape[0] == 3
+    for name, weight in before.items():
+        torch.testing.assert_close(again[name], weight, rtol=0, atol=0)
