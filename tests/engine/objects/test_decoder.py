@@ -18,8 +18,11 @@ from scipy.spatial import KDTree
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
+from napari_unet.engine.objects.components import fill_enclosed
 from napari_unet.engine.objects.decoder import MAX_OBJECTS, ObjectDecoder, as_bytes, cut_objects
 from napari_unet.engine.paint.separation import separate
+from napari_unet.engine.stack import tiles
+from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Span, Tile, cut_plane
 
 Mask = npt.NDArray[np.bool_]
@@ -354,3 +357,64 @@ def test_tiles_that_are_missing_hold_nothing_with_a_shape_field_either() -> None
 
     assert count == 2
     assert not np.asarray(labels)[8:16].any()
+
+
+def ring_of_cells() -> tuple[Mask, npt.NDArray[np.float32], Labels]:
+    """Return four touching squares around background, their shape field, and their numbers."""
+    truth = np.zeros((30, 30), dtype=np.int32)
+    field = np.zeros((30, 30), dtype=np.float32)
+    tall = np.minimum(np.arange(1, 21), np.arange(20, 0, -1))
+    wide = np.minimum(np.arange(1, 11), np.arange(10, 0, -1))
+    places = (((0, 10), (0, 20)), ((0, 20), (20, 30)), ((20, 30), (10, 30)), ((10, 30), (0, 10)))
+    for number, ((top, bottom), (left, right)) in enumerate(places, start=1):
+        truth[top:bottom, left:right] = number
+        rows = tall if bottom - top == 20 else wide
+        columns = tall if right - left == 20 else wide
+        field[top:bottom, left:right] = np.minimum.outer(rows, columns) / 5
+    return truth > 0, field.clip(0, 1), truth
+
+
+def test_background_in_a_ring_of_touching_cells_is_no_hole() -> None:
+    foreground, field, truth = ring_of_cells()
+
+    labels, count = cut_objects(foreground, ObjectsConfig(min_size=0), as_bytes(field))
+
+    assert count == 4
+    np.testing.assert_array_equal(labels > 0, truth > 0)
+
+
+def test_a_hole_in_one_cell_is_filled_up_to_the_largest_size() -> None:
+    foreground, field, truth = ring_of_cells()
+    foreground[3:6, 8:12] = False
+
+    filled, _ = cut_objects(foreground, ObjectsConfig(min_size=0), as_bytes(field))
+    kept, _ = cut_objects(foreground, ObjectsConfig(min_size=0, largest_hole=11), as_bytes(field))
+
+    np.testing.assert_array_equal(filled > 0, truth > 0)
+    assert (filled[3:6, 8:12] == filled[3, 7]).all()
+    assert not kept[3:6, 8:12].any()
+
+
+@given(masks, st.integers(1, 6), st.sampled_from([None, 1, 3]))
+def test_holes_of_single_objects_are_filled_whatever_the_bands_are(
+    mask: Mask, rows: int, largest: int | None
+) -> None:
+    numbers = flood(mask) % 3 * mask  # neighbours across a corner share a number, too
+    labels = RunLabels.of(numbers.astype(np.int32))
+    expected = numbers.copy()
+    holes, count = ndimage.label(numbers == 0, np.ones((3, 3)))
+    for hole in range(1, count + 1):
+        mine = holes == hole
+        edge = np.zeros_like(mine)
+        edge[[0, -1]] = edge[:, [0, -1]] = True
+        beside = np.unique(numbers[ndimage.binary_dilation(mine) & ~mine])
+        beside = beside[beside > 0]
+        small = largest is None or mine.sum() <= largest
+        if not (mine & edge).any() and len(beside) == 1 and small:
+            expected[mine] = beside[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "_AT_ONCE", rows * mask.shape[1])
+        found = fill_enclosed(labels, 2, largest)
+
+    np.testing.assert_array_equal(np.asarray(found), expected)

@@ -17,6 +17,7 @@ from scipy import ndimage, sparse
 
 from napari_unet.engine.stack.renumber import renumber
 from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
+from napari_unet.engine.stack.tiles import bands
 
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -80,6 +81,41 @@ def find_objects(
     # Indexed by what was collected: pieces of objects from 0 on, and of background from the end.
     table = np.concatenate([numbers[object_of], numbers[owners[hole_of[:0:-1]]]])
     return collector.labels().mapped(table), int(numbers.max())
+
+
+def fill_enclosed(labels: RunLabels, count: int, largest: int | None = None) -> RunLabels:
+    """Return the labels with the holes filled that lie in one object.
+
+    Background that several objects enclose together, as a ring of touching cells does, is no hole.
+
+    Parameters
+    ----------
+    labels, count
+        Objects 1 to `count`, 0 = background.
+    largest
+        Pixels of the largest hole that is filled; None: however large.
+
+    Returns
+    -------
+    RunLabels
+        The same whatever bands the plane is worked through in.
+    """
+    holes, rim, beside = _Pieces(_EIGHT_CONNECTED), _Rim(labels.shape[0]), _Beside(count)
+    collector = LabelCollector(labels.shape)
+    for band in bands(labels.shape):
+        rows = labels.rows(band)
+        background = holes.label(rows == 0)
+        rim.see(background)
+        beside.see(rows, background)
+        collector.add(rows - background)  # pieces of background are below 0
+    hole_of, hole_count = holes.joined()
+    owners = beside.owners(hole_of, hole_count)
+    owners[hole_of[rim.seen()]] = 0
+    if largest is not None:
+        owners[_sums(holes.sizes(), hole_of, hole_count) > largest] = 0
+    owners[0] = 0
+    # Indexed by what was collected: objects from 0 on, and pieces of background from the end.
+    return collector.labels().mapped(np.concatenate([np.arange(count + 1), owners[hole_of[:0:-1]]]))
 
 
 class _Pieces:
@@ -189,6 +225,43 @@ class _Surroundings:
         objects = np.concatenate([np.zeros(0, np.int32), *self._objects])
         owners[hole_of[holes[::-1]]] = objects[::-1]  # the first is written last
         return owners
+
+
+class _Beside:
+    """Which objects lie beside pieces of background: one, or several."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._above: tuple[Labels, Labels] | None = None  # last row of objects and background
+        self._touches: list[Counts] = [np.zeros(0, np.int64)]  # piece · (count + 1) + object
+
+    def see(self, objects: Labels, background: Labels) -> None:
+        """Take the next band."""
+        if self._above is not None:
+            above, below = self._above, (objects[0], background[0])
+            self._note(above[0], below[1])
+            self._note(below[0], above[1])
+        for one, other in (
+            ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
+            ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
+        ):
+            self._note(objects[one], background[other])
+            self._note(objects[other], background[one])
+        self._above = objects[-1].copy(), background[-1].copy()
+
+    def _note(self, objects: Labels, background: Labels) -> None:
+        touching = (objects > 0) & (background > 0)
+        pieces = background[touching].astype(np.int64)
+        self._touches.append(np.unique(pieces * (self._count + 1) + objects[touching]))
+
+    def owners(self, hole_of: Labels, count: int) -> npt.NDArray[Any]:
+        """Return the only object beside each component of background, (count + 1,); or 0."""
+        pieces, objects = np.divmod(np.concatenate(self._touches), self._count + 1)
+        lowest = np.full(count + 1, self._count + 1, dtype=np.int64)
+        highest = np.zeros(count + 1, dtype=np.int64)
+        np.minimum.at(lowest, hole_of[pieces], objects)
+        np.maximum.at(highest, hole_of[pieces], objects)
+        return np.where(lowest == highest, lowest, 0)
 
 
 def _sums(sizes: Counts, component_of: Labels, count: int) -> Counts:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.objects.basins import FieldRows, cut_basins
-from napari_unet.engine.objects.components import find_objects
+from napari_unet.engine.objects.components import fill_enclosed, find_objects
 from napari_unet.engine.objects.finishing import finish_objects, without
 from napari_unet.engine.paint.smallest import smallest_object
 from napari_unet.engine.stack.bitmap import Bitmap
@@ -77,6 +77,9 @@ def _cut(
 ) -> tuple[RunLabels, int]:
     """Cut a plane that comes in bands of rows; `missing` tiles are 0 in the result."""
     smallest = smallest_object(config)
+    if field_rows is not None:
+        labels, count = _cut_by_shape(foreground, shape, config, field_rows, smallest)
+        return without(labels, missing), count
     labels, count = find_objects(
         foreground,
         shape,
@@ -84,11 +87,27 @@ def _cut(
         smallest=smallest,
         largest_hole=config.largest_hole,
     )
-    if field_rows is not None:
-        return cut_basins(without(labels, missing), field_rows, config.neck, smallest=smallest)
     if not missing and config.neck == 0 and (config.gap == 0 or count < 2):
         return labels, count
     return finish_objects(labels, count, config, smallest=smallest, missing=missing)
+
+
+def _cut_by_shape(
+    foreground: Iterable[Mask],
+    shape: tuple[int, int],
+    config: ObjectsConfig,
+    field_rows: FieldRows,
+    smallest: int,
+) -> tuple[RunLabels, int]:
+    """Cut a plane where the shape field has passes; holes are filled afterwards.
+
+    Without a border between them, touching cells in a ring would enclose background.
+    """
+    pieces, _ = find_objects(foreground, shape, fill_holes=False, smallest=smallest)
+    labels, count = cut_basins(pieces, field_rows, config.neck, smallest=smallest)
+    if config.fill_holes:
+        labels = fill_enclosed(labels, count, config.largest_hole)
+    return labels, count
 
 
 class ObjectDecoder:
@@ -199,15 +218,16 @@ class ObjectDecoder:
 def _pieces(foreground: Mask, config: ObjectsConfig, field: Field | None) -> tuple[Labels, int]:
     """Return the objects of a tile, and specks only at its border: they may go on beyond it."""
     shape = (foreground.shape[0], foreground.shape[1])
-    found, count = find_objects(
-        [foreground],
-        shape,
-        fill_holes=config.fill_holes,
-        smallest=0,
-        largest_hole=config.largest_hole,
-    )
     if field is not None:
-        found, count = cut_basins(found, field.__getitem__, config.neck, smallest=0)
+        found, count = _cut_by_shape([foreground], shape, config, field.__getitem__, 0)
+    else:
+        found, count = find_objects(
+            [foreground],
+            shape,
+            fill_holes=config.fill_holes,
+            smallest=0,
+            largest_hole=config.largest_hole,
+        )
     labels = np.asarray(found)
     keep = np.bincount(labels.ravel(), minlength=count + 1) >= smallest_object(config)
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
