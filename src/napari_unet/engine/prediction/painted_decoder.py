@@ -22,7 +22,7 @@ from napari_unet.engine.stack.tiles import Tile, bands
 
 
 @dataclass(frozen=True, slots=True)
-class PaintedPlane:
+class PlanePaint:
     """The paint on one plane; 0 = unpainted, and it may be painted on meanwhile."""
 
     labels: Planes
@@ -48,7 +48,7 @@ class PaintedPlane:
 
 def override(
     decoder: PlaneDecoder,
-    painted: PaintedPlane,
+    painted: PlanePaint,
     task: Task,
     kind: OutputKind,
     *,
@@ -78,7 +78,7 @@ def override(
 class _PaintedPixels:
     """Overrides each pixel by itself: classes, and the mask of objects."""
 
-    def __init__(self, decoder: PlaneDecoder, painted: PaintedPlane, task: Task) -> None:
+    def __init__(self, decoder: PlaneDecoder, painted: PlanePaint, task: Task) -> None:
         self._decoder = decoder
         self._painted = painted
         self._task = task
@@ -117,7 +117,7 @@ class PaintedObjects:
     """
 
     def __init__(
-        self, decoder: PlaneDecoder, painted: PaintedPlane, offset: int, smallest: int
+        self, decoder: PlaneDecoder, painted: PlanePaint, offset: int, smallest: int
     ) -> None:
         self._decoder = decoder
         self._painted = painted

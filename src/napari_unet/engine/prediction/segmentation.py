@@ -41,7 +41,7 @@ from napari_unet.engine.prediction.decode import (
 )
 from napari_unet.engine.prediction.painted_decoder import (
     PaintedObjects,
-    PaintedPlane,
+    PlanePaint,
     override,
 )
 from napari_unet.engine.prediction.predictor import Predictor
@@ -242,7 +242,7 @@ class _Run:
             return decoder
         return override(
             decoder,
-            PaintedPlane(self.painted, plane),
+            PlanePaint(self.painted, plane),
             model.task,
             self.kind,
             offset=self.largest,
