@@ -122,6 +122,8 @@ def test_figures_are_printed_for_people_too(command: Command, folder: Path) -> N
     assert "validation iou" in outcome.stdout
     assert "pixels in" in outcome.stdout
     assert "Training on CPU" in outcome.stderr
+    assert "It finds " in outcome.stderr
+    assert "objects painted whole" in outcome.stderr
     assert "Training on" not in outcome.stdout
 
 

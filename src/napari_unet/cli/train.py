@@ -15,8 +15,10 @@ from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import CheckpointError, FileError, LabelsError
 from napari_unet.engine.events import (
+    TOO_LITTLE,
     FinishReason,
     MemoryShort,
+    Reviewed,
     StepDone,
     Stop,
     TrainDone,
@@ -25,7 +27,13 @@ from napari_unet.engine.events import (
     Validated,
 )
 from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.paint import LabelScheme, RememberedLabels, looks_like_label_image
+from napari_unet.engine.paint import (
+    LabelScheme,
+    RememberedLabels,
+    looks_like_label_image,
+    tell_of_objects,
+)
+from napari_unet.engine.prediction import review
 from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import open_image
@@ -64,7 +72,12 @@ def train_model(
         pixel_size=stack.pixel_size,
     )
     begun, done, path = _follow(fit(planes, painted, plan, stop=stop), output)
-    return _figures(path, begun, done)
+    reviewed = review(done.model, planes, painted, plan.scheme, device=device, stop=stop)
+    if reviewed is not None:
+        say(str(reviewed))
+    elif not tell_of_objects(done.model.record.whole_objects):
+        say(TOO_LITTLE)
+    return _figures(path, begun, done) | _found(reviewed)
 
 
 def _usual_reading(labels: RememberedLabels, task: Task, path: Path) -> Unpainted:
@@ -90,18 +103,20 @@ def _follow(events: Iterator[TrainEvent], output: Path) -> tuple[TrainStarted, T
     """Show the events as they come, and save the model; return the first, the last and the file."""
     with progress_bar("Training") as update:
         begun = done = None
+        what = "pixels"
         path = output
         for event in events:
             match event:
                 case TrainStarted():
                     begun = event
+                    what = "pixels" if tell_of_objects(event.whole_objects) else "strokes"
                     say(_describe(event))
                 case StepDone():
                     update(event.progress, f"step {event.step}, loss {event.loss:.3f}")
                 case Validated():
                     mark = ", the best so far" if event.best else ""
                     say(
-                        f"{event.seconds:5.0f} s, step {event.step}: on held-out pixels loss "
+                        f"{event.seconds:5.0f} s, step {event.step}: on held-out {what} loss "
                         f"{event.loss:.3f}, IoU {event.iou:.3f}{mark}"
                     )
                 case MemoryShort():
@@ -152,6 +167,7 @@ def _figures(path: Path, begun: TrainStarted, done: TrainDone) -> dict[str, Any]
         "parameters": begun.parameters,
         "planes": begun.planes,
         "labelled_pixels": record.labelled_pixels,
+        "whole_objects": record.whole_objects,
         "held_out": [asdict(block) for block in record.held_out],
         "finished": record.finished,
         "steps": record.steps,
@@ -159,6 +175,18 @@ def _figures(path: Path, begun: TrainStarted, done: TrainDone) -> dict[str, Any]
         "seconds": record.seconds,
         "validation_loss": record.validation_loss,
         "validation_iou": record.validation_iou,
+    }
+
+
+def _found(reviewed: Reviewed | None) -> dict[str, Any]:
+    """Return how many of the objects that are painted whole the network finds."""
+    if reviewed is None or not reviewed.tells:
+        return {}
+    return {
+        "painted_whole": reviewed.painted,
+        "found": reviewed.right,
+        "split": reviewed.split,
+        "merged": reviewed.merged,
     }
 
 

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
 
+from napari_unet.engine.counts import count
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.run_labels import RunLabels
 
 if TYPE_CHECKING:  # the window knows the events before torch is loaded
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.network.record import HeldOut
+
+TOO_LITTLE = "With strokes only there is too little to judge how well objects are found."
+"""Held-out parts of strokes lie where it is easy, and say nothing of outlines."""
+
+WHAT_HELPS = "Objects touch: paint two or three of them whole, with what lies between them."
 
 Stop = Callable[[], bool]
 """Asked after each step or tile; True ends the work, keeping what is done."""
@@ -87,6 +93,7 @@ class TrainStarted:
     values: tuple[int, ...]  # label value of each output channel
     parameters: int
     reduction: int = 1  # side of the blocks that the network sees, pixels of the plane
+    whole_objects: int | None = None  # that are painted, not scribbled in; None: classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ class LabelsTaken:
     planes: tuple[int, ...]  # painted planes
     labelled_pixels: int  # that carry loss
     held_out: tuple[HeldOut, ...]
+    whole_objects: int | None = None  # that are painted, not scribbled in; None: classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +202,36 @@ class TileDone:
 class Judged:
     """How the objects that are painted whole on a plane were found, before paint overrode them."""
 
-    right: int  # with an IoU of at least 0.5
+    right: int  # with an IoU of at least 0.5, neither split nor merged
     painted: int
     missed: tuple[tuple[slice, slice], ...] = ()  # boxes (y, x) of the others, pixels of the plane
+    split: int = 0  # of the others
+    merged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """How the network itself finds the painted objects, after training; as a text, one line."""
+
+    right: int  # of those that are painted whole, neither split nor merged
+    painted: int  # whole
+    split: int
+    merged: int
+    missed: tuple[tuple[int, slice, slice], ...]  # plane, y and x of those that are not right
+    touching: bool  # what it finds touches often, or two that are painted are in one
+    tells: bool  # False: too little is painted whole to judge by
+
+    def __str__(self) -> str:
+        if not self.tells:
+            return f"{TOO_LITTLE} {WHAT_HELPS}" if self.touching else TOO_LITTLE
+        found = f"It finds {self.right:,} of {count(self.painted, 'object')} painted whole"
+        kinds = (
+            (self.split, "split"),
+            (self.merged, "merged"),
+            (len(self.missed) - self.split - self.merged, "missed"),
+        )
+        wrong = ", ".join(f"{number:,} {kind}" for number, kind in kinds if number)
+        return f"{found} ({wrong})." if wrong else f"{found}."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.draw import disk
 
-from napari_unet.engine.events import Judged
 from napari_unet.engine.objects import paint_over as paint_over_module
-from napari_unet.engine.objects.paint_over import judge, paint_over
+from napari_unet.engine.objects.paint_over import paint_over
 from napari_unet.engine.stack.run_labels import RunLabels
 
 Labels = npt.NDArray[np.int32]
@@ -136,21 +135,6 @@ def test_a_box_that_is_too_large_keeps_the_paint_and_one_rest(
     for number in (2, 3):
         assert len(np.unique(result[painted == number])) == 1
     np.testing.assert_array_equal(result > 0, ((CLUMP > 0) & (painted != 1)) | (painted > 1))
-
-
-def test_objects_painted_whole_are_judged_by_what_was_found() -> None:
-    found = plane(n1=(30, 30, 14), n2=(30, 70, 15))  # one is right, one in part, one is missing
-    painted = plane(n2=(30, 30, 15), n3=(30, 60, 12), n4=(8, 8, 5))
-    runs, paint = RunLabels.of(found), RunLabels.of(painted)
-    settled, _ = paint_over(runs, paint)
-    boxes: Any = tuple(ndimage.find_objects(painted)[number - 1] for number in (3, 4))
-    assert judge(runs, settled, paint) == Judged(1, 3, boxes)
-
-
-def test_scribbles_are_not_judged() -> None:
-    found, painted = RunLabels.of(CLUMP), RunLabels.of(stroke(28, slice(22, 36), 2))
-    settled, _ = paint_over(found, painted)
-    assert judge(found, settled, painted) == Judged(right=0, painted=0)
 
 
 @st.composite

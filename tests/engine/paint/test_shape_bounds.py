@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from scipy import ndimage
 
-from napari_unet.engine.paint.shape_bounds import shape_bounds
+from napari_unet.engine.paint.shape_bounds import shape_bounds, tell_of_objects
 from napari_unet.engine.paint.shape_field import shape_field
 
 Labels = npt.NDArray[np.int32]
@@ -45,6 +45,7 @@ def test_of_objects_painted_whole_the_field_is_known(is_around: bool) -> None:
     inside = cells > 0
     np.testing.assert_array_equal(bounds.low[inside], bounds.high[inside])
     np.testing.assert_allclose(bounds.low[inside], shape_field(cells)[inside], atol=1e-5)
+    assert bounds.whole == 2
     assert (bounds.high[background] == 0).all()
 
 
@@ -65,6 +66,7 @@ def test_the_truth_lies_within_the_bounds_of_scribbles() -> None:
     bounds = shape_bounds(scribbles, background)
 
     field, painted = shape_field(cells), scribbles > 0
+    assert bounds.whole == 0
     assert (bounds.low <= field + 1e-6)[painted].all()
     assert (bounds.high >= field - 1e-6)[painted].all()
     assert (bounds.low < bounds.high)[painted].all()
@@ -110,3 +112,8 @@ def test_short_strokes_of_the_background_s_brush_are_no_whole_objects() -> None:
     bounds = shape_bounds(short, stroke(5, slice(10, 80)))
 
     assert (bounds.low[short > 0] < bounds.high[short > 0]).all()
+
+
+@pytest.mark.parametrize(("whole", "tell"), [(None, True), (0, False), (1, False), (2, True)])
+def test_strokes_tell_nothing_of_outlines(whole: int | None, tell: bool) -> None:
+    assert tell_of_objects(whole) is tell

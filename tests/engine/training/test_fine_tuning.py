@@ -490,3 +490,22 @@ def test_labels_are_read_once_and_the_image_once_around_the_paint(reduction: int
 
     assert labels.pixels == dict.fromkeys(range(5), whole)
     assert planes.pixels - measured == {0: whole}
+
+
+@pytest.mark.parametrize("shape_field", [False, True])
+def test_it_is_told_how_many_objects_are_painted_whole(shape_field: bool) -> None:
+    _, truth = bright_squares()
+    start = replace(TINY, shape_field=shape_field)
+    whole = list(run(replace(QUICK, steps=1), start=start))
+    assert isinstance(whole[0], TrainStarted)
+    assert isinstance(whole[-1], TrainDone)
+    assert whole[0].whole_objects == whole[-1].model.record.whole_objects == 2
+    scribbles = strokes(truth)
+    scribbles[0][scribbles[0] > 1] = 0
+    for number in (1, 2):
+        y, x = np.argwhere(truth[0] == number).mean(axis=0).astype(int)
+        scribbles[0, y - 1 : y + 2, x - 4 : x + 4] = number + 1
+    only = result(replace(QUICK, steps=1), labels=scribbles, start=start)
+    assert only.model.record.whole_objects == 0
+    classes = result(replace(QUICK, steps=1), task=Task.CLASSES, start=TINY)
+    assert classes.model.record.whole_objects is None

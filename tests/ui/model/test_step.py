@@ -175,6 +175,9 @@ def test_a_chosen_model_is_described(step: ModelStep, qtbot: QtBot) -> None:
 def test_a_model_that_nobody_painted_for_is_called_pretrained(model: Model) -> None:
     bundled = replace(model, record=TrainRecord(steps=9000, started=RECORD.started, device="CPU"))
     assert describe_model("light", bundled) == "light · objects · pretrained · 2026-11-20"
+    strokes = replace(bundled, record=replace(RECORD, whole_objects=0))
+    assert "IoU 0.83 on 24 held-out blocks of strokes" in describe_model("mine", strokes)
+    assert "Validation IoU: 0.83 of strokes, kept" in tell_story(strokes)
     assert "9,000 steps (CPU)" in tell_story(bundled)
     assert "1,200 steps on 5,000 px" in tell_story(replace(model, record=RECORD))
 

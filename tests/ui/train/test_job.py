@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from napari_unet.config import RECIPES, NetworkConfig, ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine import prediction as prediction_room
 from napari_unet.engine import training as training_room
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import (
+    TOO_LITTLE,
     Corrected,
     FinishReason,
     LabelsTaken,
     MemoryShort,
+    Reviewed,
     Skipped,
     StepDone,
     TrainDone,
@@ -257,3 +260,72 @@ def test_the_start_is_named_if_no_step_was_better(trained: TrainDone) -> None:
     assert line is not None
     assert line.text.endswith("IoU 0.83: no step was better than the start, which is kept.")
     assert words.where() == "Trained 300 steps · IoU 0.83 · best at the start"
+
+
+REVIEWED = Reviewed(7, 9, 0, 2, ((1, slice(0, 8), slice(0, 8)),) * 2, touching=True, tells=True)
+
+
+def test_of_strokes_no_iou_is_told_but_that_they_judge_nothing(trained: TrainDone) -> None:
+    record = replace(trained.model.record, whole_objects=1)
+    done = replace(trained, model=replace(trained.model, record=record))
+    started = TrainStarted("CPU", (1,), 900, (), (0, 1), 99, whole_objects=1)
+    *_, (step, _), (end, _) = told(
+        started, Validated(1, 1.0, 0.5, 1.0, best=True), StepDone(9, 0.2, 2.0, 0.25), done
+    )
+    assert step == "Step 9 · loss 0.200 · 6 s left"
+    assert end == f"Trained 300 steps in 61 s (time is up), kept from step 280. {TOO_LITTLE}"
+    words = TrainingWords()
+    words.tell(done)
+    assert words.where() == "Trained 300 steps · best at 280"
+
+
+def test_with_objects_painted_whole_meanwhile_the_iou_is_told_again() -> None:
+    strokes = TrainStarted("CPU", (1,), 900, (), (0, 1), 99, whole_objects=0)
+    taken = LabelsTaken(1, 1.0, (1,), 900, (), whole_objects=2)
+    validated = Validated(1, 1.0, 0.5, 0.9, best=True)
+    *_, (text, _) = told(strokes, validated, taken, StepDone(9, 0.2, 20.0, 0.25))
+    assert "IoU 0.90" in text
+
+
+def test_how_the_painted_objects_are_found_is_told_at_last(trained: TrainDone) -> None:
+    words = TrainingWords()
+    words.tell(trained)
+    line = words.tell(REVIEWED)
+    assert line is not None
+    assert line.text == (
+        "Trained 300 steps in 61 s (time is up). Validation IoU 0.83, kept from step 280. "
+        "It finds 7 of 9 objects painted whole (2 merged)."
+    )
+    assert words.where().endswith("best at 280\nIt finds 7 of 9 objects painted whole (2 merged).")
+    unsaved = words.tell(LastTrainedNotSaved("The disk is full."))
+    assert unsaved is not None
+    assert unsaved.text.endswith("(2 merged). It is in memory only: The disk is full.")
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_painted_objects_are_looked_at_even_after_a_stop(
+    monkeypatch: pytest.MonkeyPatch, fitted: dict[str, Any], folder: Path, stopped: bool
+) -> None:
+    asked: list[Any] = []
+
+    def review(*stacks_and_scheme: Any, stop: Any, **how: Any) -> Reviewed:
+        asked.append((*stacks_and_scheme, how, stop()))
+        return REVIEWED
+
+    monkeypatch.setattr(prediction_room, "review", review)
+    *_, done, _, last = train_on_labels(PLANES, PLANES, PLAN, None)(lambda: stopped)
+    assert last is REVIEWED
+    how = {"device": CPU, "objects": PLAN.objects}
+    assert asked == [(done.model, PLANES, PLANES, PLAN.scheme, how, False)]
+
+
+def test_a_look_that_fails_is_no_failed_training(
+    monkeypatch: pytest.MonkeyPatch, fitted: dict[str, Any], folder: Path
+) -> None:
+    def review(*_: Any, **__: Any) -> Reviewed:
+        raise EngineError("The device has gone.")
+
+    monkeypatch.setattr(prediction_room, "review", review)
+    *_, last = train_on_labels(PLANES, PLANES, PLAN, None)(never)
+    assert isinstance(last, Skipped)
+    assert "could not be looked at: The device has gone." in last.reason

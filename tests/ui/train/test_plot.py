@@ -230,3 +230,14 @@ def test_the_curve_falls_with_the_share_that_was_wrong(qtbot: QtBot) -> None:
     first = np.flatnonzero(marked[:, columns[0]]).mean()
     last = np.flatnonzero(marked[:, columns[-1]]).mean()
     assert first < last  # from the top to the bottom
+
+
+def test_the_iou_of_strokes_alone_is_named_so(plot: TrainingPlot) -> None:
+    fill(plot, 20)
+    named = drawn(plot)
+    assert "· IoU 0.98" in plot.summary()
+    plot.judge(1)
+    assert "· IoU of strokes 0.98" in plot.summary()
+    assert (drawn(plot) != named).any()
+    plot.judge(2)
+    np.testing.assert_array_equal(drawn(plot), named)

@@ -31,6 +31,7 @@ from napari_unet.engine.events import (
     Corrected,
     FinishReason,
     LabelsTaken,
+    Reviewed,
     StepDone,
     TrainDone,
     TrainStarted,
@@ -399,3 +400,21 @@ def test_after_release_nothing_holds_the_step(workbench: Workbench, qtbot: QtBot
     del step
     gc.collect()
     assert gone() is None
+
+
+def test_it_goes_to_the_painted_objects_that_were_not_found(
+    step: TrainStep, trained: TrainDone, asked: Install, qtbot: QtBot
+) -> None:
+    assert step.missed.isHidden()
+    places = ((0, slice(30, 40), slice(10, 20)), (2, slice(50, 60), slice(10, 20)))
+    asked(job_of(STARTED, trained, Reviewed(1, 3, 0, 2, places, touching=True, tells=True)))
+    train(step, qtbot)
+    assert not step.missed.isHidden()
+    assert "It finds 1 of 3 objects painted whole (2 merged)." in step.status.text()
+    dims = step.workbench.viewer.dims
+    for plane in (0, 2, 0):
+        step.missed.click()
+        assert dims.current_step[0] == plane
+    asked(job_of(STARTED, trained))
+    train(step, qtbot)
+    assert step.missed.isHidden()

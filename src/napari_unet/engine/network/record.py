@@ -42,6 +42,7 @@ class TrainRecord:
     seconds: float = 0.0
     finished: str = ""  # why training ended
     labelled_pixels: int = 0
+    whole_objects: int | None = None  # that were painted, not scribbled in; None: classes, unknown
     painted_objects: ObjectSizes | None = None  # None: classes, or objects of unknown size
     smallest_hole: int | None = (
         None  # painted as background in objects, pixels; None: there is none

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from napari_unet.engine.events import Judged
 from napari_unet.engine.objects.label_overlaps import count_run_overlaps
 from napari_unet.engine.objects.painted_shapes import FIRST_PAINTED, settle
 from napari_unet.engine.paint.label_scheme import PAINTED_BACKGROUND
@@ -21,8 +20,6 @@ from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
 from napari_unet.engine.stack.tiles import bands
 
 _LARGEST = 1 << 22  # pixels of a box in which shapes are looked at
-_ALL = 0.9  # of an object's pixels: it is painted whole
-_RIGHT = 0.5  # IoU
 _ELSEWHERE = -1  # pixels of a box that are not its group's
 
 Labels = npt.NDArray[np.int32]
@@ -87,29 +84,6 @@ def paint_over(
         band[strokes == PAINTED_BACKGROUND] = 0
         collector.add(band)
     return _in_reading_order(collector.labels())
-
-
-def judge(found: RunLabels, settled: RunLabels, painted: RunLabels) -> Judged:
-    """Return how many of the objects that are painted whole were found.
-
-    Parameters
-    ----------
-    found, painted
-        As for `paint_over`.
-    settled
-        What it has returned. Where paint is nine tenths of an object or more, it is whole: of a
-        scribble nobody knows how large its object is, unless nothing was found around it.
-    """
-    ids, paint = _compact(painted, np.arange(FIRST_PAINTED, dtype=np.int32))
-    after = count_run_overlaps(settled, paint)
-    mine = (after.truth_ids[after.truth] >= FIRST_PAINTED) & after.is_object()
-    sizes = after.prediction_sizes[after.prediction]
-    whole = after.truth_ids[after.truth[mine & (after.pixels >= _ALL * sizes)]]
-    before = count_run_overlaps(found, paint)
-    right = before.truth_ids[before.truth[before.is_object() & (before.iou >= _RIGHT)]]
-    missed = paint.boxes(len(ids) - 1)[np.setdiff1d(whole, right)].tolist()
-    boxes = tuple((slice(top, bottom), slice(left, end)) for top, bottom, left, end in missed)
-    return Judged(len(whole) - len(boxes), len(whole), boxes)
 
 
 def _compact(labels: RunLabels, first: Labels) -> tuple[Labels, RunLabels]:

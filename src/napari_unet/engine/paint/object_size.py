@@ -16,14 +16,13 @@ from skimage.measure import label
 from napari_unet.config import MAX_REDUCTION, Task, TrainConfig
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.paint.painted_box import painted_boxes
-from napari_unet.engine.paint.shape_bounds import whole_objects
+from napari_unet.engine.paint.shape_bounds import tell_of_objects, whole_objects
 from napari_unet.engine.stack.planes import Planes
 
 OBJECT_DIAMETER = 32.0
 """Diameter at which the network should see objects, pixels."""
 
 _PLANES = 16  # painted planes that are looked at
-_FEW_WHOLE = 2  # objects painted whole that are no chance
 _PERCENTILE = 75  # of the diameters: a stroke inside an object is smaller than the object
 
 
@@ -89,7 +88,7 @@ def outlines_objects(labels: Planes, scheme: LabelScheme) -> bool:
         whole_objects(scheme.objects(box.labels), box.labels == scheme.background)
         for box in painted_boxes(labels, _PLANES)
     ]
-    return sum(int(whole.sum()) for whole in painted) >= _FEW_WHOLE
+    return tell_of_objects(sum(int(whole.sum()) for whole in painted))
 
 
 def _diameters(labels: Planes, scheme: LabelScheme) -> Iterator[npt.NDArray[np.float64]]:

@@ -15,7 +15,7 @@ from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.paint.border_weight import border_weights
 from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT, LabelScheme, class_weights
 from napari_unet.engine.paint.painted_box import PaintedBox, find_painted_box
-from napari_unet.engine.paint.shape_bounds import ShapeBounds, shape_bounds
+from napari_unet.engine.paint.shape_bounds import ShapeBounds, shape_bounds, whole_objects
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.planes import Planes
 
@@ -31,6 +31,7 @@ class PaintedPlane:
     classes: npt.NDArray[np.uint8]  # (y, x), the same with the separation border
     weights: npt.NDArray[np.float32]  # (y, x), w(x) of eq. 2
     bounds: ShapeBounds | None = None  # of the shape field, if the network has one
+    whole: int | None = None  # objects that are painted whole; None: classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class PaintedStack:
     def labelled_pixels(self) -> int:
         """Number of pixels that carry loss."""
         return sum(int((plane.classes != IGNORED).sum()) for plane in self.planes)
+
+    @property
+    def whole_objects(self) -> int | None:
+        """Number of objects that are painted whole, not scribbled in; None: classes."""
+        found = [plane.whole for plane in self.planes if plane.whole is not None]
+        return sum(found) if found else None
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -214,17 +221,21 @@ class PaintedReader:
         scheme, config = self._scheme, self._config
         painted = scheme.classes(labels, values, gap=0)
         classes, weights = painted, np.ones(labels.shape, dtype=np.float32)
-        bounds = None
+        bounds = whole = None
         if self._shape_field:
             bounds = shape_bounds(scheme.objects(labels), painted == 0)
+            whole = bounds.whole
         elif scheme.task is Task.OBJECTS:
+            objects = scheme.objects(labels)
+            whole = int(whole_objects(objects, painted == 0).sum())
             classes = scheme.classes(labels, values, gap=config.gap)
             if config.w0 > 0:
-                objects = scheme.objects(labels)
                 objects[classes != OBJECT] = 0  # the separation border belongs to the background
                 weights += border_weights(objects, w0=config.w0, sigma=config.sigma)
         origin = (around.y.start, around.x.start)
-        return PaintedPlane(patch.number, origin, around.image, painted, classes, weights, bounds)
+        return PaintedPlane(
+            patch.number, origin, around.image, painted, classes, weights, bounds, whole
+        )
 
 
 def read_painted(

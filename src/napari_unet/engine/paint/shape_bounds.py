@@ -16,6 +16,7 @@ from skimage.measure import label
 
 from napari_unet.engine.paint.shape_field import shape_field
 
+_FEW_WHOLE = 2  # objects painted whole: one may be taken for such by chance
 _COMPACT = 0.3  # share of an object painted whole that its largest disc covers, at least
 _WIDER = 2.0  # times the brush: how deep an object is that is painted whole
 _ENCLOSED = 0.5  # share of the rim beside other paint, from which an object is painted whole
@@ -35,6 +36,7 @@ class ShapeBounds:
 
     low: Field  # (Y, X)
     high: Field  # (Y, X)
+    whole: int = 0  # objects that are painted whole
 
 
 def shape_bounds(objects: Labels, background: Mask) -> ShapeBounds:
@@ -66,7 +68,7 @@ def shape_bounds(objects: Labels, background: Mask) -> ShapeBounds:
             depth_at_most = _LARGER * np.maximum(deepest, deepest[whole].max())[parts]
             low[scribbled] = _warmth(least / depth_at_most)[scribbled]
         high[scribbled] = _warmth(most / np.maximum(deepest, 1)[parts])[scribbled]
-    return ShapeBounds(low, high)
+    return ShapeBounds(low, high, int(whole.sum()))
 
 
 def _warmth(depth: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -84,6 +86,20 @@ def whole_objects(objects: Labels, background: Mask) -> npt.NDArray[np.bool_]:
     """
     parts = _parts(objects)
     return _are_whole(parts, background, _maxima(_depth_inside(parts), parts))
+
+
+def tell_of_objects(whole: int | None) -> bool:
+    """Return whether what is painted tells how large objects are, and how well they are found.
+
+    Strokes inside objects and on the background do neither: they lie where it is easy, and say
+    nothing of outlines.
+
+    Parameters
+    ----------
+    whole
+        Objects that are painted whole; None: classes, of which every stroke tells, or unknown.
+    """
+    return whole is None or whole >= _FEW_WHOLE
 
 
 def _parts(objects: Labels) -> Labels:

@@ -12,10 +12,11 @@ import numpy.typing as npt
 from napari_unet.config import OutputKind, Task
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import Judged
-from napari_unet.engine.objects.paint_over import judge, paint_over
+from napari_unet.engine.objects.paint_over import paint_over
 from napari_unet.engine.paint.label_scheme import PAINTED_BACKGROUND
 from napari_unet.engine.paint.painted_box import as_labels
 from napari_unet.engine.prediction.decode import PlaneDecoder, Probabilities
+from napari_unet.engine.scores.painted_objects import judge
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
 from napari_unet.engine.stack.tiles import Tile, bands

@@ -87,7 +87,7 @@ def disagreement(
     the miss is shown.
     """
     overlaps = count_overlaps(prediction, truth, valid)
-    pairs = _Pairs.of(overlaps, threshold)
+    pairs = Pairs.of(overlaps, threshold)
     is_object = overlaps.truth_ids != 0
     is_split, is_part = pairs.split()
     is_merger, is_merged = pairs.merged()
@@ -134,8 +134,11 @@ def class_disagreement(
 
 
 @dataclass(frozen=True, slots=True)
-class _Pairs:
-    """Objects that share pixels, one of the prediction and one of the truth each."""
+class Pairs:
+    """Objects that share pixels, one of the prediction and one of the truth each.
+
+    The methods are about all labels of the overlaps, background among them, in their order.
+    """
 
     prediction: npt.NDArray[np.intp]  # (k,) index of the predicted object
     truth: npt.NDArray[np.intp]  # (k,) index of the reference object
@@ -146,7 +149,8 @@ class _Pairs:
     truths: int
 
     @classmethod
-    def of(cls, overlaps: Overlaps, threshold: float) -> _Pairs:
+    def of(cls, overlaps: Overlaps, threshold: float) -> Pairs:
+        """Return the pairs of objects; from this IoU on they are the same."""
         both = overlaps.is_object()
         prediction, truth = overlaps.prediction[both], overlaps.truth[both]
         pixels = overlaps.pixels[both]

@@ -178,6 +178,7 @@ def _train(
         values=model.values,
         parameters=sum(weight.numel() for weight in model.weights.values()),
         reduction=reduction.factor,
+        whole_objects=lessons.stack.whole_objects,
     )
     means = Means(config.patch, plan.device)
     trainer = yield from within_means(
@@ -219,6 +220,7 @@ def _train(
             seconds=round(run.seconds, 3),
             finished=reason.value,
             labelled_pixels=lessons.training.labelled_pixels,
+            whole_objects=lessons.stack.whole_objects,
             painted_objects=sizes,
             smallest_hole=hole,
             held_out=lessons.held_out,

@@ -172,6 +172,7 @@ class TrainingRun:
                 planes=lessons.stack.numbers,
                 labelled_pixels=lessons.training.labelled_pixels,
                 held_out=lessons.held_out,
+                whole_objects=lessons.stack.whole_objects,
             )
         self._schedule.took_strokes(begin)
         return is_new

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.config import Task
 from napari_unet.engine.counts import count
+from napari_unet.engine.paint import tell_of_objects
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model
@@ -18,7 +19,7 @@ def describe_model(name: str, model: Model | CheckpointHeader) -> str:
     parts = [name, kinds_of(model)]
     if record.validation_iou is not None:
         blocks = count(len(record.held_out), "held-out block")
-        parts.append(f"IoU {score_of(model)} on {blocks}")
+        parts.append(f"IoU {score_of(model)} on {blocks}{_of_strokes(model)}")
     else:
         parts.append("pretrained" if _is_pretrained(model) else "not validated")
     return " · ".join([*parts, *filter(None, [date_of(model)])])
@@ -27,6 +28,11 @@ def describe_model(name: str, model: Model | CheckpointHeader) -> str:
 def _is_pretrained(model: Model | CheckpointHeader) -> bool:
     """Whether it has learned, but from nobody's paint: as the bundled models have."""
     return model.record.steps > 0 and model.record.labelled_pixels == 0
+
+
+def _of_strokes(model: Model | CheckpointHeader) -> str:
+    """Return that a score is of strokes alone, which lie where it is easy."""
+    return "" if tell_of_objects(model.record.whole_objects) else " of strokes"
 
 
 def tell_story(model: Model | CheckpointHeader) -> str:
@@ -43,7 +49,8 @@ def tell_story(model: Model | CheckpointHeader) -> str:
             f"Trained: {record.started}, {count(record.steps, 'step')}{what} ({record.device})"
         )
     if record.validation_iou is not None:
-        story.append(f"Validation IoU: {score_of(model)}, kept from step {record.best_step:,}")
+        score = f"{score_of(model)}{_of_strokes(model)}"
+        story.append(f"Validation IoU: {score}, kept from step {record.best_step:,}")
     if model.reduction is not None and model.reduction > 1:
         story.append(f"Sees the image shrunk {model.reduction}×")
     if model.pixel_size is not None:

@@ -13,6 +13,7 @@ from napari_unet.engine.counts import count
 from napari_unet.ui.layers.geometry import spatial_shape
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.folded import FoldedSettings
+from napari_unet.ui.parts.missed import MissedButton
 from napari_unet.ui.parts.pickers import Picker
 from napari_unet.ui.parts.settings import SettingsForm, narrow_form
 from napari_unet.ui.parts.settings import SettingWords as Words
@@ -20,7 +21,6 @@ from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import Text
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
-from napari_unet.ui.segment.missed import MissedButton
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 TILING = {
@@ -117,7 +117,7 @@ class SegmentStep(Step):
         self.start = QPushButton()
         self.pause = QPushButton("Pause")
         self.anew = QPushButton("Start over")
-        self.missed = MissedButton(segmentation)
+        self.missed = MissedButton(workbench.viewer, lambda: segmentation.missed)
         self.hint = Text()
         self._build()
         self._connect()

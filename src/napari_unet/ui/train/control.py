@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig, ObjectsConfig, TrainConfig
@@ -78,6 +78,7 @@ class Training(QObject):
         self._end: JobEnd | None = None  # of the last run; None: there was none
         self._workbench = workbench
         self._run: _Run | None = None
+        self._image: Layer | None = None  # of the run that is on, or was last
         self._orphan = QTimer(self)  # napari may be in the midst of removing several layers
         self._orphan.setSingleShot(True)
         self._orphan.timeout.connect(self._remove_orphan)
@@ -88,6 +89,14 @@ class Training(QObject):
     def is_running(self) -> bool:
         """Whether the job that runs is a training."""
         return self._run is not None
+
+    @property
+    def missed(self) -> list[tuple[Layer, int, slice, slice]]:
+        """Image, plane, y and x of the painted objects that the trained network has not found."""
+        reviewed, image = self._words.reviewed, self._image
+        if reviewed is None or image is None or image not in self._workbench.viewer.layers:
+            return []
+        return [(image, *place) for place in reviewed.missed]
 
     def where(self) -> str:
         """Return in one line where the user stands: "Training: step 120 · IoU 0.81"."""
@@ -157,7 +166,7 @@ class Training(QObject):
         )
         training = job.train_on_labels(planes, painted, plan, live)
         run = self._run = _Run(choices, live)
-        self._words = job.TrainingWords()
+        self._words, self._image = job.TrainingWords(), image
         self.preview.begin(image)
         self._workbench.run("Training", training, partial(self._on_event, run), self._on_end)
 
@@ -171,6 +180,7 @@ class Training(QObject):
         self._workbench.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self._orphan.stop()
         self._end_run()
+        self._image = None
         self.preview.release()
 
     def _known(self, choices: Choices) -> Sequence[PaintedPixels]:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.counts import count
-from napari_unet.engine.errors import FileError
+from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.events import (
+    TOO_LITTLE,
     Corrected,
     FinishReason,
     LabelsTaken,
     Live,
     MemoryShort,
+    Reviewed,
     Skipped,
     StepDone,
     Stop,
@@ -23,6 +25,7 @@ from napari_unet.engine.events import (
     TrainStarted,
     Validated,
 )
+from napari_unet.engine.paint import tell_of_objects
 from napari_unet.engine.stack import Planes
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.library import model_path
@@ -38,6 +41,7 @@ LAST_TRAINED = "last trained"
 """Name of the model in the user's folder that every training replaces."""
 
 _BUTTON_UP = 0.05  # seconds in which a pressed button has come up, and been drawn
+_REVIEW, _REVIEW_STOPPED = 6.0, 2.0  # seconds that a look at the painted objects takes at most
 _TOLD_FOR = 3.0  # seconds for which new strokes are told of
 
 
@@ -70,7 +74,8 @@ def train_on_labels(
 
     `TrainingBegins` comes before them. After the last of them the model is saved as "last
     trained" in the user's folder of models, so that a crash does not lose it: `LastTrainedSaved`
-    or `LastTrainedNotSaved`. If training fails, its error comes after that.
+    or `LastTrainedNotSaved`. If training fails, its error comes after that; else `Reviewed` does,
+    where objects are painted.
     """
 
     def run(stop: Stop) -> Iterator[object]:
@@ -78,12 +83,46 @@ def train_on_labels(
 
         time.sleep(_BUTTON_UP)
         yield TrainingBegins()
+        done = None
         for event in fit(planes, labels, plan, stop=stop, live=live):
             yield event
             if isinstance(event, TrainDone):
+                done = event
                 yield _save(event.model)
+        if done is not None:
+            yield from _review(done.model, planes, labels, plan, stop)
 
     return run
+
+
+def _review(
+    model: Model, planes: Planes, labels: Planes, plan: TrainingPlan, stop: Stop
+) -> Iterator[Reviewed | Skipped]:
+    """Look at the painted objects for a few seconds; after a stop for a moment."""
+    from napari_unet.engine.prediction import review  # noqa: PLC0415
+
+    was_stopped = stop()
+    until = time.monotonic() + (_REVIEW_STOPPED if was_stopped else _REVIEW)
+
+    def is_enough() -> bool:
+        return time.monotonic() > until or (stop() and not was_stopped)
+
+    try:
+        reviewed = review(
+            model,
+            planes,
+            labels,
+            plan.scheme,
+            device=plan.device,
+            objects=plan.objects,
+            stop=is_enough,
+        )
+    except UnetPaintError as error:
+        steps, seconds = model.record.steps, model.record.seconds
+        yield Skipped(steps, seconds, f"The painted objects could not be looked at: {error}")
+        return
+    if reviewed is not None:
+        yield reviewed
 
 
 def _save(model: Model) -> LastTrainedSaved | LastTrainedNotSaved:
@@ -107,10 +146,13 @@ class TrainingWords:
         self._fraction = 0.0  # of the run that is done
         self._seconds = 0.0  # since the start
         self._iou: float | None = None
+        self._judges = True  # what is painted says how well objects are found
         self._renewed = 0.0  # seconds since the start at which the limits began to count anew
         self._news: dict[type, str] = {}  # the latest of each kind, about new strokes
         self._news_until = 0.0  # seconds since the start
         self._done: TrainDone | None = None
+        self._unsaved = ""  # why the model is in memory only
+        self.reviewed: Reviewed | None = None  # how the painted objects are found
 
     @property
     def has_ended(self) -> bool:
@@ -126,19 +168,22 @@ class TrainingWords:
         """Return in a few words where the run stands: "step 120 · IoU 0.81"."""
         if self._done is None:
             place = f"step {self._step:,}" if self._step else "reading the labels"
-            return " · ".join([place, *_iou(self._iou)])
-        return describe_training(self._done.model.record)
+            return " · ".join([place, *self._score()])
+        trained = describe_training(self._done.model.record)
+        return trained if self.reviewed is None else f"{trained}\n{self.reviewed}"
 
     def _text(self, event: object) -> str:
         text = ""
         match event:
             case TrainStarted():
+                self._judges = tell_of_objects(event.whole_objects)
                 text = _started(event)
             case StepDone():
                 text = self._stepped(event)
             case Validated():
                 self._iou = event.iou
             case LabelsTaken():
+                self._judges = tell_of_objects(event.whole_objects)
                 self._renewed = event.seconds
                 text = self._new(LabelsTaken, _taken(event), event.seconds)
             case MemoryShort():
@@ -147,20 +192,40 @@ class TrainingWords:
                 text = self._new(Skipped, event.reason, event.seconds)
             case Corrected():
                 text = self._new(Corrected, describe_correction(event), event.seconds)
+            case TrainDone() | LastTrainedNotSaved() | Reviewed():
+                text = self._ended(event)
+        return text
+
+    def _ended(self, event: TrainDone | LastTrainedNotSaved | Reviewed) -> str:
+        """Return all that is known by now of a run that has ended."""
+        match event:
             case TrainDone():
                 self._done, self._fraction = event, 1
-                text = _trained(event)
-            case LastTrainedNotSaved(reason) if self._done:
-                text = f"{_trained(self._done)} It is in memory only: {reason}"
-        return text
+            case LastTrainedNotSaved(reason):
+                self._unsaved = reason
+            case Reviewed():
+                self.reviewed = event
+        if self._done is None:
+            return ""
+        sentences = [_trained(self._done)]
+        if self.reviewed is not None:
+            sentences.append(str(self.reviewed))
+        elif not tell_of_objects(self._done.model.record.whole_objects):
+            sentences.append(TOO_LITTLE)
+        if self._unsaved:
+            sentences.append(f"It is in memory only: {self._unsaved}")
+        return " ".join(sentences)
 
     def _stepped(self, event: StepDone) -> str:
         self._step, self._fraction, self._seconds = event.step, event.progress, event.seconds
         if event.seconds < self._news_until:
             return self._told()
         left = time_left(event.seconds - self._renewed, event.progress)
-        parts = [f"Step {event.step:,}", f"loss {event.loss:.3f}", *_iou(self._iou)]
+        parts = [f"Step {event.step:,}", f"loss {event.loss:.3f}", *self._score()]
         return " · ".join([*parts, *([left] if left else [])])
+
+    def _score(self) -> list[str]:
+        return _iou(self._iou) if self._judges else []
 
     def _new(self, kind: type, text: str, seconds: float) -> str:
         """Tell this for a while, in place of earlier news of its kind and beside others."""
@@ -176,8 +241,10 @@ class TrainingWords:
 
 
 def describe_training(record: TrainRecord) -> str:
-    """Return "Trained 300 steps · IoU 0.83 · best at 280"."""
-    parts = [f"Trained {count(record.steps, 'step')}", *_iou(record.validation_iou)]
+    """Return "Trained 300 steps · IoU 0.83 · best at 280"; of strokes alone, no IoU."""
+    parts = [f"Trained {count(record.steps, 'step')}"]
+    if tell_of_objects(record.whole_objects):
+        parts += _iou(record.validation_iou)
     if record.validation_iou is not None and record.best_step < record.steps:
         parts.append(f"best at {record.best_step:,}" if record.best_step else "best at the start")
     return " · ".join(parts)
@@ -210,10 +277,13 @@ def _trained(event: TrainDone) -> str:
         text += f" ({event.reason})"
     if record.validation_iou is None:
         return f"{text}. {_why_not_validated(record)}."
-    text += f". Validation IoU {record.validation_iou:.2f}"
+    tells = tell_of_objects(record.whole_objects)
+    text += f". Validation IoU {record.validation_iou:.2f}" if tells else ""
     if not record.best_step:
-        return f"{text}: no step was better than the start, which is kept."
-    return f"{text}, kept from step {record.best_step:,}."
+        text += ": no step was better than the start, which is kept."
+    else:
+        text += f", kept from step {record.best_step:,}."
+    return text
 
 
 def _why_not_validated(record: TrainRecord) -> str:

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
 from napari_unet.engine.events import Corrected, LabelsTaken, StepDone, Validated
+from napari_unet.engine.paint import tell_of_objects
 from napari_unet.ui.progress import duration
 from napari_unet.ui.train.curves import Scale, Series, round_limit, ticks
 from napari_unet.ui.train.job import describe_correction
@@ -33,6 +34,7 @@ class TrainingPlot(QWidget):
         self._iou = Series()
         self._best: tuple[float, float] | None = None  # seconds, IoU
         self._strokes: list[float] = []  # seconds
+        self._name = "IoU"  # of what is held out
         self._is_over = False  # what comes next belongs to another run
         self._redraw = qthrottled(self._show, timeout=_REDRAW_MS)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -43,6 +45,10 @@ class TrainingPlot(QWidget):
     def begin(self) -> None:
         """Draw another run from its first point on; until then the last one stays."""
         self._is_over = True
+
+    def judge(self, whole_objects: int | None) -> None:
+        """Name what the IoU is of; of strokes alone it says nothing about outlines."""
+        self._name = "IoU" if tell_of_objects(whole_objects) else "IoU of strokes"
 
     def add_step(self, event: StepDone) -> None:
         """Draw the loss of a step."""
@@ -71,7 +77,7 @@ class TrainingPlot(QWidget):
             return ""
         when = max(points) if seconds is None else max(0.0, min(seconds, max(points)))
         values = [duration(when)]
-        for name, series, digits in (("loss", self._loss, 3), ("IoU", self._iou, 2)):
+        for name, series, digits in (("loss", self._loss, 3), (self._name, self._iou, 2)):
             value = series.at(when)
             values += [] if value is None else [f"{name} {value:.{digits}f}"]
         return " · ".join(values)
@@ -98,7 +104,8 @@ class TrainingPlot(QWidget):
             ink.draw_values(loss, ink.loss, time.start, Qt.AlignmentFlag.AlignRight)
         if len(self._iou):
             ink.draw_values(iou, ink.iou, time.end, Qt.AlignmentFlag.AlignLeft)
-        ink.draw_legend(time, loss=bool(len(self._loss)), iou=bool(len(self._iou)))
+        names = "loss" if len(self._loss) else "", self._name if len(self._iou) else ""
+        ink.draw_legend(time, *names)
         ink.draw_strokes(self._strokes, time, iou)
         ink.draw_curve(self._loss, time, loss, ink.loss)
         ink.draw_curve(self._iou, time, iou, ink.iou)
@@ -243,15 +250,15 @@ class _Ink:
             box = QRectF(x, scale.place(value) - metrics.height() / 2, width, metrics.height())
             self.painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, text)
 
-    def draw_legend(self, time: Scale, *, loss: bool, iou: bool) -> None:
+    def draw_legend(self, time: Scale, loss: str, iou: str) -> None:
         """Name the curves above the ticks that are theirs."""
         box = QRectF(0, 0, time.end + time.start, self.painter.fontMetrics().height())
         if loss:
             self.painter.setPen(self.loss)
-            self.painter.drawText(box, Qt.AlignmentFlag.AlignLeft, "loss")
+            self.painter.drawText(box, Qt.AlignmentFlag.AlignLeft, loss)
         if iou:
             self.painter.setPen(self.iou)
-            self.painter.drawText(box, Qt.AlignmentFlag.AlignRight, "● best   IoU")
+            self.painter.drawText(box, Qt.AlignmentFlag.AlignRight, f"● best   {iou}")
 
     def draw_strokes(self, strokes: list[float], time: Scale, height: Scale) -> None:
         """Draw a thin line for each time at which new strokes came in."""

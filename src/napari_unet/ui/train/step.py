@@ -15,6 +15,7 @@ from napari_unet.config import NetworkConfig, ObjectsConfig, TrainConfig
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import Corrected, LabelsTaken, StepDone, TrainStarted, Validated
 from napari_unet.ui.parts.action import Action
+from napari_unet.ui.parts.missed import MissedButton
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.readiness import Readiness
@@ -48,6 +49,7 @@ class TrainStep(Step):
         self.settings = TrainSettings()
         self.preview = QCheckBox("Live preview")
         self.action = Action("Train on labels", "Train a U-Net on what is painted.")
+        self.missed = MissedButton(workbench.viewer, lambda: training.missed)
         self.plot = TrainingPlot()
         self.corrections = CorrectionsCurve()
         self._training = training
@@ -66,6 +68,7 @@ class TrainStep(Step):
         if reason is not None:
             reason = f"{reason} {self._training.takes_in()}".rstrip()
         self.action.show_readiness(reason, "You can go on painting meanwhile.")
+        self.missed.refresh()
         self._tell_where()
 
     def release(self) -> None:
@@ -99,6 +102,7 @@ class TrainStep(Step):
         for part in (
             self.preview,
             self.action,
+            self.missed,
             self.plot,
             self.corrections,
             self.settings.new_network,
@@ -119,12 +123,14 @@ class TrainStep(Step):
         match event:
             case TrainStarted():
                 self.plot.begin()
+                self.plot.judge(event.whole_objects)
             case StepDone():
                 self.plot.add_step(event)
                 self._tell_soon()
             case Validated():
                 self.plot.add_validation(event)
             case LabelsTaken():
+                self.plot.judge(event.whole_objects)
                 self.plot.add_strokes(event)
             case Corrected():
                 self.corrections.add(event)
