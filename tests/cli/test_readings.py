@@ -106,3 +106,13 @@ def test_one_plane_of_truth_is_compared_where_it_is_said_to_lie(
         *("evaluate", folder / "truth.tif", folder / "checked.tif", "--planes", 1, "--json")
     )
     assert json.loads(outcome.stdout)["seg"] == 1
+
+
+def test_what_seems_odd_about_paint_is_told(command: Command, field: Path) -> None:
+    labels = nuclei()
+    labels[labels == 0] = 1
+    save(field / "odd.tif", labels)
+    outcome = train(command, field, "odd.tif", "--task", "classes")
+    assert outcome.exit_code == 0
+    assert "choose task objects" in outcome.stderr
+    assert "choose task" not in train(command, field, "odd.tif").stderr

@@ -30,6 +30,7 @@ from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.paint import (
     LabelScheme,
     RememberedLabels,
+    look_for_hint,
     looks_like_label_image,
     tell_of_objects,
 )
@@ -71,6 +72,10 @@ def train_model(
         device=device,
         pixel_size=stack.pixel_size,
     )
+    with painted.remembering():
+        hint = look_for_hint(painted, plan.scheme)
+    if hint is not None:
+        say(str(hint))
     begun, done, path = _follow(fit(planes, painted, plan, stop=stop), output)
     reviewed = review(done.model, planes, painted, plan.scheme, device=device, stop=stop)
     if reviewed is not None:

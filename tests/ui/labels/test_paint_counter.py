@@ -208,3 +208,15 @@ def test_a_label_image_is_told_whatever_the_bands_are(
     counter = PaintCounter(viewer.add_layer(labels), viewer)
     assert _count(counter, qtbot).is_label_image
     counter.release()
+
+
+def test_what_seems_odd_is_told_for_each_reading(
+    counter: PaintCounter, labels: Labels, qtbot: QtBot
+) -> None:
+    for number in range(2, 8):
+        labels.data[1, 8 * number : 8 * number + 4, 4:12] = number
+    labels.data[1, :2] = 1
+    labels.refresh()
+    hints = _count(counter, qtbot).hints
+    assert hints[LabelScheme(OBJECTS, IGNORED)] is None
+    assert "choose task objects" in str(hints[LabelScheme(CLASSES, IGNORED)])

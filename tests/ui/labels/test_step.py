@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import HeldOut
+from napari_unet.engine.paint.hints import Hint, Oddity
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.ui.labels import paint_counter
 from napari_unet.ui.labels.step import LabelsStep, describe_paint
@@ -282,3 +283,12 @@ def test_a_released_step_is_held_by_no_layer_and_no_key(
     gc.collect()
     assert held() is None
     assert painting() is None
+
+
+def test_what_seems_odd_is_told_once_all_is_there_that_is_needed() -> None:
+    scheme = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
+    hint = Hint(Oddity.FAR_APART, (2,))
+    count = PaintCount(1, 40, 900, np.array([1, 2]), hints={scheme: hint})
+    assert describe_paint(count, scheme).endswith(f" · 1 object. {hint}")
+    without = PaintCount(1, 0, 900, np.array([2]), hints={scheme: hint})
+    assert "far apart" not in describe_paint(without, scheme)

@@ -1,5 +1,10 @@
 from .border_weight import border_weights as border_weights
 from .held_out import Split as Split
+from .hints import Hint as Hint
+from .hints import Look as Look
+from .hints import PlanePaint as PlanePaint
+from .hints import find_hint as find_hint
+from .hints import look_for_hint as look_for_hint
 from .label_image import Verdict as Verdict
 from .label_image import is_label_image as is_label_image
 from .label_image import looks_like_label_image as looks_like_label_image

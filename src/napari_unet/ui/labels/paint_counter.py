@@ -13,10 +13,18 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from superqt.utils import create_worker, qdebounced
 
-from napari_unet.engine.paint import PAINTED_BACKGROUND, Verdict, is_label_image, one_is_an_object
+from napari_unet.engine.paint import (
+    PAINTED_BACKGROUND,
+    Look,
+    PlanePaint,
+    Verdict,
+    find_hint,
+    is_label_image,
+    one_is_an_object,
+)
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.ui.layers.inputs import labels_planes
-from napari_unet.ui.layers.paint_count import PaintCount
+from napari_unet.ui.layers.paint_count import SCHEMES, PaintCount
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker, bands
 
 _log = logging.getLogger(__name__)
@@ -110,6 +118,7 @@ class _PlaneCount:
     unpainted: int
     numbers: npt.NDArray[Any]  # all but 0, ascending
     verdict: Verdict | None = None  # on whether 1 is an object
+    paint: PlanePaint | None = None
 
 
 def _recount(
@@ -124,6 +133,7 @@ def _recount(
                 counts[plane] = count
     painted = counts.values()
     found = [count.numbers for count in painted] or [np.zeros(0, np.int64)]
+    looks = [count.paint for count in painted if count.paint is not None]
     return PaintCount(
         planes=len(painted),
         ones=sum(count.ones for count in painted),
@@ -132,16 +142,22 @@ def _recount(
         is_label_image=is_label_image(
             count.verdict for count in painted if count.verdict is not None
         ),
+        hints={scheme: find_hint(looks, scheme) for scheme in SCHEMES},
     )
 
 
 def _count_plane(planes: ArrayPlanes, plane: int) -> _PlaneCount:
-    histograms = [_histogram(band) for _, band in bands(planes, plane)]
+    look, histograms = Look(planes.shape), []
+    for top, band in bands(planes, plane):
+        histograms.append(_histogram(band))
+        look.add(top, band)
     numbers, which = np.unique(np.concatenate([h[0] for h in histograms]), return_inverse=True)
     pixels = np.bincount(which, np.concatenate([h[1] for h in histograms])).astype(np.int64)
     histogram = dict(zip(numbers.tolist(), pixels.tolist(), strict=True))
     verdict = one_is_an_object(histogram, lambda: _where_ones_are(planes, plane))
-    return _PlaneCount(histogram.get(_ONE, 0), histogram.get(0, 0), numbers[numbers != 0], verdict)
+    unpainted, painted = histogram.get(0, 0), numbers != 0
+    paint = look.paint(numbers[painted].astype(np.int64), pixels[painted])
+    return _PlaneCount(histogram.get(_ONE, 0), unpainted, numbers[painted], verdict, paint)
 
 
 def _where_ones_are(planes: ArrayPlanes, plane: int) -> npt.NDArray[np.bool_]:

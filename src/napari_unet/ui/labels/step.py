@@ -206,4 +206,5 @@ def describe_paint(
         facts.append(several(kinds, "class"))
     if held_out is not None:
         facts.append(f"{several(held_out, 'block')} held out to validate")
-    return " · ".join(facts) + (f". {missing}" if missing else "")
+    then = missing or count.hints.get(scheme)
+    return " · ".join(facts) + (f". {then}" if then else "")

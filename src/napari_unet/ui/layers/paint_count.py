@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy.typing as npt
 
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
-from napari_unet.engine.paint import PAINTED_BACKGROUND, LabelScheme
+from napari_unet.engine.paint import PAINTED_BACKGROUND, Hint, LabelScheme
 
 _HOW_TO_START = {
     (Task.OBJECTS, Unpainted.IGNORED): "paint some background (1) and some objects (2, 3, …).",
@@ -21,6 +23,9 @@ _LABEL_IMAGE = (
     "'is background'. If 1 is background that you painted, paint some in a second place, too."
 )
 _MASK = "For a label image or mask, set Unpainted to 'is background'."
+SCHEMES = tuple(LabelScheme(task, unpainted) for task, unpainted in product(Task, Unpainted))
+"""All readings of labels."""
+
 _WHITE = 255  # of masks
 _MANY = 5  # objects, before any background is painted
 
@@ -34,6 +39,7 @@ class PaintCount:
     unpainted: int  # pixels of label 0, on the painted planes
     numbers: npt.NDArray[Any]  # all labels but 0, ascending
     is_label_image: bool = False  # 1 is plainly an object, and so 0 is the background
+    hints: Mapping[LabelScheme, Hint | None] = field(default_factory=dict)  # what seems odd
 
     @property
     def largest(self) -> int:
