@@ -24,6 +24,7 @@ from napari_unet.ui.correct.control import Correcting
 from napari_unet.ui.correct.part import Part
 from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.correct.suggesting import Suggesting
+from napari_unet.ui.layers.added import Purpose, made_for, purpose
 from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from napari_unet.ui.worker import Job
@@ -100,26 +101,11 @@ def test_the_prediction_of_the_shown_plane_is_painted(
     assert not labels.data[2].any()
     np.testing.assert_array_equal(result.data, before)
     assert step.status.text() == (
-        "Took 1 object into 'strokes'; undo takes all of it back. All of this plane counts as "
-        "right now, though nobody may have looked at it: repair what is wrong before you train."
+        "Took 1 object into 'strokes'; undo takes all of it back. All that is whole in view counts "
+        "as right now, though nobody may have looked at it: repair what is wrong before you train."
     )
     labels.undo()
     np.testing.assert_array_equal(labels.data[1] > 0, mine)
-
-
-def test_a_result_does_not_cover_what_was_taken_from_it(
-    step: CorrectStep, viewer: ViewerModel, labels: Labels, qtbot: QtBot
-) -> None:
-    result = add_result(step)
-    take(step, qtbot)
-    assert not result.visible
-    assert "counts as right" in step.status.text()
-    viewer.dims.set_current_step(0, 2)  # there it is still to be judged
-    assert result.visible
-    viewer.dims.set_current_step(0, 1)
-    assert result.visible
-    take(step, qtbot)  # all is painted
-    assert result.visible
 
 
 def test_what_was_taken_is_told_of_as_long_as_its_labels_are_chosen(
@@ -132,15 +118,6 @@ def test_what_was_taken_is_told_of_as_long_as_its_labels_are_chosen(
     step.workbench.viewer.layers.remove(labels)
     step.refresh()
     assert not step.status.text()
-
-
-def test_a_result_that_was_hidden_comes_back_when_the_dock_is_closed(
-    step: CorrectStep, labels: Labels, qtbot: QtBot
-) -> None:
-    result = add_result(step)
-    take(step, qtbot)
-    step.correcting.release()
-    assert result.visible
 
 
 def test_a_plane_that_is_not_segmented_is_not_taken_for_background(
@@ -199,7 +176,7 @@ def test_a_painted_plane_leaves_nothing_to_take(
     add_result(step)
     labels.data[1] = 4
     take(step, qtbot)
-    assert step.status.text() == "All of this plane is painted already in 'strokes'."
+    assert step.status.text() == "All that is whole in view is painted already in 'strokes'."
 
 
 def test_the_preview_is_taken_while_a_model_trains(
@@ -370,8 +347,8 @@ def test_what_is_in_view_is_taken_but_for_what_reaches_out_of_it(
     result = add_result(step)
     result.data[1, 30:40, 10:20] = 6
     labels.corner_pixels = np.array([[0, 5, 0], [0, 34, 25]])  # first and last pixel on screen
-    step.part.value = Part.VIEW
-    step.part.picked.emit()
+    assert step.part.value is Part.VIEW  # the usual way
+    assert step.unseen.isHidden()
     assert "what is whole in view" in step.take.toolTip()
     take(step, qtbot)
     expected = np.zeros_like(labels.data)
@@ -382,6 +359,73 @@ def test_what_is_in_view_is_taken_but_for_what_reaches_out_of_it(
     assert step.status.text().startswith("Took 1 object into 'strokes'")
     assert "All that is whole in view counts as right now" in step.status.text()
     assert result.visible
+
+
+def test_a_whole_plane_is_taken_only_with_a_sentence_that_says_so(
+    step: CorrectStep, labels: Labels, qtbot: QtBot
+) -> None:
+    add_result(step)
+    labels.corner_pixels = np.array([[0, 5, 0], [0, 34, 25]])
+    step.part.value = Part.PLANE
+    assert not step.unseen.isHidden()
+    assert "also what nobody has looked at" in step.unseen.text()
+    take(step, qtbot)
+    assert labels.data[1].all()
+    assert "All of this plane counts as right now" in step.status.text()
+
+
+# The result while one corrects
+
+
+def add_own_result(step: CorrectStep) -> Labels:
+    result = add_result(step)
+    result.metadata.update(made_for(Purpose.SEGMENTATION))
+    return result
+
+
+def test_from_the_first_stroke_on_a_plane_the_result_is_drawn_as_outlines(
+    step: CorrectStep, viewer: ViewerModel, labels: Labels, qtbot: QtBot
+) -> None:
+    result = add_own_result(step)
+    labels.paint((1, 40, 40), 3)
+    assert result.contour > 0
+    viewer.dims.set_current_step(0, 2)  # there it is still to be judged
+    assert result.contour == 0
+    viewer.dims.set_current_step(0, 1)
+    assert result.contour == 0
+    take(step, qtbot)
+    assert result.contour > 0
+    assert result.visible
+    step.correcting.release()
+    assert result.contour == 0
+
+
+def test_a_result_that_is_segmented_anew_is_drawn_whole(
+    step: CorrectStep, labels: Labels, qtbot: QtBot
+) -> None:
+    result = add_own_result(step)
+    labels.paint((1, 40, 40), 3)
+    step.workbench.run("Training", endless_job("a step", last="the end"))
+    assert result.contour > 0
+    with qtbot.waitSignal(step.workbench.ended):
+        step.workbench.stop()
+    step.workbench.run("Segmenting", endless_job("a tile", last="the end"))
+    assert result.contour == 0
+    labels.paint((1, 30, 40), 3)
+    assert result.contour == 0
+    with qtbot.waitSignal(step.workbench.ended):
+        step.workbench.stop()
+
+
+def test_how_people_have_drawn_a_result_is_left_alone(step: CorrectStep, labels: Labels) -> None:
+    result = add_own_result(step)
+    result.contour = 1
+    labels.paint((1, 40, 40), 3)
+    step.correcting._outlining._end()
+    assert result.contour == 1
+    result.contour, result.visible = 0, False
+    labels.paint((1, 20, 40), 3)
+    assert result.contour == 0
 
 
 # Suggest where to paint next
@@ -420,6 +464,63 @@ def test_it_jumps_to_the_place(
     assert step.status.text().startswith(
         "Plane 2: the network is least sure here (uncertainty 0.62)"
     )
+
+
+def marks(viewer: ViewerModel) -> list[Labels]:
+    return [
+        layer
+        for layer in viewer.layers
+        if isinstance(layer, Labels) and purpose(layer) is Purpose.PLACE
+    ]
+
+
+def test_the_place_is_framed_until_one_leaves_it(
+    step: CorrectStep, viewer: ViewerModel, image: Image, qtbot: QtBot, asked: list[Any]
+) -> None:
+    selected = viewer.layers.selection.active
+    suggest(step, qtbot)
+    (mark,) = marks(viewer)
+    assert viewer.layers.selection.active is selected
+    np.testing.assert_array_equal(mark.data[0, 1:-1, 1:-1], np.zeros((16, 16)))
+    assert mark.data.sum() == 2 * 18 + 2 * 16
+    np.testing.assert_allclose(mark.data_to_world((0, 1, 1)), image.data_to_world((2, 32, 16)))
+    step.suggest.click()
+    (mark,) = marks(viewer)
+    np.testing.assert_allclose(mark.data_to_world((0, 1, 1)), image.data_to_world((0, 0, 0)))
+    viewer.dims.set_current_step(0, 1)
+    assert marks(viewer) == []
+
+
+def test_the_frame_goes_when_the_place_is_out_of_view_or_painted(
+    step: CorrectStep, viewer: ViewerModel, image: Image, qtbot: QtBot, asked: list[Any]
+) -> None:
+    suggest(step, qtbot)
+    labels = step.workbench.choices.labels
+    assert labels is not None
+    camera = getattr(viewer, "scene", viewer).camera
+    image.corner_pixels = np.array([[0, 30, 0], [0, 60, 47]])
+    camera.center = (0, 15, 25)
+    assert len(marks(viewer)) == 1
+    image.corner_pixels = np.array([[0, 0, 0], [0, 31, 47]])  # as drawn, just beside the place
+    camera.center = (0, 12, 25)
+    assert marks(viewer) == []
+    step.suggest.click()
+    assert len(marks(viewer)) == 1
+    _paint(labels, 0, 8, 8)
+    assert marks(viewer) == []
+
+
+@pytest.mark.parametrize("leave", ["delete", "close"])
+def test_a_frame_that_is_deleted_or_left_behind_is_no_trouble(
+    step: CorrectStep, viewer: ViewerModel, qtbot: QtBot, asked: list[Any], leave: str
+) -> None:
+    suggest(step, qtbot)
+    if leave == "delete":
+        viewer.layers.remove(marks(viewer)[0])
+        viewer.dims.set_current_step(0, 1)
+    else:
+        step.suggesting.release()
+    assert marks(viewer) == []
 
 
 def test_the_search_asks_for_what_is_chosen(

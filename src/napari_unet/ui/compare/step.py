@@ -27,7 +27,7 @@ _ITSELF = (
     "Paint overrides (Segment, Advanced)."
 )
 _WHAT = {"All planes": True, "This plane": False}
-_ONLY_SHOWN = (Purpose.MISTAKES, Purpose.PREVIEW)
+_ONLY_SHOWN = (Purpose.MISTAKES, Purpose.PREVIEW, Purpose.PLACE)
 
 
 class CompareStep(Step):

@@ -16,6 +16,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError, LabelsError, UnetPaintError
 from napari_unet.engine.paint import LabelScheme
 from napari_unet.io.unfinished import unfinished_in
+from napari_unet.ui.correct.outlining import Outlining
 from napari_unet.ui.correct.part import Part, Wanted
 from napari_unet.ui.correct.take_over import (
     Overlap,
@@ -75,7 +76,7 @@ class Correcting(QObject):
         self._request: _Request | None = None
         self._objects = 0  # that are taken
         self._painting: Generator[bool, None, int | None] | None = None
-        self._hidden: Labels | None = None  # a result, while its plane is shown by the labels
+        self._outlining = Outlining(workbench)
         self._timer = QTimer(self)
         self._timer.setInterval(_STEP_MS)
         self._timer.timeout.connect(self._paint_on)
@@ -110,8 +111,8 @@ class Correcting(QObject):
             return f"You paint on '{chosen.labels.name}' itself; correct it, then train on it."
         return ready.why_no_labels() if chosen.labels is not None else None
 
-    def take(self, part: Part = Part.PLANE) -> None:
-        """Take the shown plane of the prediction, or a part of it, where nothing is painted.
+    def take(self, part: Part) -> None:
+        """Take a part of the shown plane of the prediction, where nothing is painted.
 
         One step of the undo history. Makes a labels layer if none is chosen.
         """
@@ -156,7 +157,7 @@ class Correcting(QObject):
             if not has_begun:
                 break
         self._worker, self._request, self._painting = None, None, None
-        self._show_again()
+        self._outlining.release()
 
     def _add_labels(self, image: Image) -> Labels:
         labels = new_labels(image)
@@ -197,8 +198,6 @@ class Correcting(QObject):
         try:
             next(self._painting)
         except StopIteration as end:
-            if end.value and self._request and self._request.wanted.part is Part.PLANE:
-                self._hide(self._request)
             self._end(self._in_words(end.value))
         except UnetPaintError as error:
             self._end("")
@@ -227,21 +226,6 @@ class Correcting(QObject):
             f"Took {what} into '{name}'; undo takes all of it back. {_ALL[part]} counts as right "
             "now, though nobody may have looked at it: repair what is wrong before you train."
         )
-
-    def _hide(self, request: _Request | None) -> None:
-        """Hide the result while this plane is shown: the labels have it now, to be seen through."""
-        assert request is not None
-        self._show_again()
-        if purpose(request.prediction) is not Purpose.PREVIEW:
-            request.prediction.visible = False
-            self._hidden = request.prediction
-            self.workbench.viewer.dims.events.point.connect(self._show_again)
-
-    def _show_again(self) -> None:
-        hidden, self._hidden = self._hidden, None
-        if hidden is not None:
-            self.workbench.viewer.dims.events.point.disconnect(self._show_again)
-            hidden.visible = True
 
     def _end(self, line: str) -> None:
         self._timer.stop()

@@ -25,9 +25,10 @@ _FIRST_STROKES = {
 }
 
 
-_PARTS = {"Whole plane": Part.PLANE, "In view": Part.VIEW}
+_PARTS = {"In view": Part.VIEW, "Whole plane": Part.PLANE}
 _WHAT = {Part.PLANE: "the shown plane", Part.VIEW: "what is whole in view"}
-_PART = "All of the shown plane, or the objects that are whole in view and what is between them."
+_PART = "The objects that are whole in view and what is between them, or all of the shown plane."
+_UNSEEN = "Takes all of this plane as right, also what nobody has looked at."
 
 
 class CorrectStep(Step):
@@ -44,6 +45,7 @@ class CorrectStep(Step):
         self.part = Picker(_PART)
         self.suggest = QPushButton("Suggest where to paint next")
         self.key = Text()
+        self.unseen = Text(_UNSEEN)
         self.hint = Text()
         self._keys = keys.ViewerKeys(
             workbench.viewer, {keys.TAKE_OBJECT: self._on_take_object_pressed}
@@ -70,6 +72,7 @@ class CorrectStep(Step):
         reasons = dict.fromkeys(filter(None, (why_not_take, why_not_suggest)))
         self.hint.setText("\n".join(reasons))
         self.hint.setVisible(bool(reasons))
+        self.unseen.setVisible(why_not_take is None and self.part.value is Part.PLANE)
         can_take_one = why_not_take is None and keys.TAKE_OBJECT in self._keys
         self.key.setText(f"Key: {keys.TAKE_OBJECT} takes the object under the cursor")
         self.key.setVisible(can_take_one)
@@ -85,14 +88,14 @@ class CorrectStep(Step):
 
     def _build(self) -> None:
         self.part.offer(_PARTS)
-        self.part.value = Part.PLANE
+        self.part.value = Part.VIEW
         self.part.setAccessibleName("What is taken")
         row = QHBoxLayout()
         row.addWidget(self.take, stretch=1)
         row.addWidget(self.part)
         self.body.addWidget(self.coaching)
         self.body.addLayout(row)
-        for widget in (self.key, self.suggest, self.hint):
+        for widget in (self.unseen, self.key, self.suggest, self.hint):
             self.body.addWidget(widget)
 
     def _connect(self) -> None:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.config import Unpainted
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.ui.correct import job
+from napari_unet.ui.correct.place_mark import PlaceMark
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.jump import jump_to
@@ -34,6 +35,8 @@ class Suggesting(QObject):
         self._basis = workbench.choices  # what they were found with
         self._followed: Labels | None = None
         self._found = False  # a place, by the last search
+        self._mark = PlaceMark(workbench.viewer)
+        self._shown: Place | None = None  # that is marked
         workbench.changed.connect(self._on_changed)
         self._on_changed()
 
@@ -71,6 +74,7 @@ class Suggesting(QObject):
             unpainted=chosen.unpainted,
         )
         self._found = False
+        self._mark.hide()
         self.told.emit("")
         self.workbench.run("Looking for unsure places", search, self._on_event, self._on_end)
 
@@ -78,13 +82,17 @@ class Suggesting(QObject):
         """Let go of the labels."""
         self.workbench.changed.disconnect(self._on_changed)
         self._follow(None)
+        self._mark.hide()
         self._places = []
 
     def _jump(self) -> None:
         image = self.workbench.choices.image
         assert image is not None
         place, self._found = self._places.pop(0), True
+        self._mark.hide()
         jump_to(self.workbench.viewer, image, place.plane, place.y, place.x)
+        self._mark.show(image, place)
+        self._shown = place
         self.told.emit(job.describe_place(place))
 
     def _on_event(self, event: PlaceLookedAt | Suggested) -> None:
@@ -106,6 +114,7 @@ class Suggesting(QObject):
         self._basis = now
         if _what_counts(now) != _what_counts(before):
             self._places = []
+            self._mark.hide()
         if now.labels is not self._followed:
             self._follow(now.labels)
 
@@ -124,6 +133,8 @@ class Suggesting(QObject):
 
     def _on_painted(self, event: Any) -> None:
         """Forget the places that were painted; the network is as unsure of the others."""
+        if self._shown is not None and self._is_painted(self._shown, event.value):
+            self._mark.hide()
         left = [place for place in self._places if not self._is_painted(place, event.value)]
         self._places = left
 

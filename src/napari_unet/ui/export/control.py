@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.io.names import file_stem
 from napari_unet.io.unfinished import tell_unfinished, unfinished_in
 from napari_unet.ui.export import job
-from napari_unet.ui.layers.added import GROUP, is_result
+from napari_unet.ui.layers.added import GROUP, Purpose, is_result, purpose
 from napari_unet.ui.layers.geometry import file_layout, full_resolution
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.readiness import Readiness
@@ -25,7 +25,9 @@ ResultLayers = tuple[Layer, ...]
 
 
 def can_be_exported(layer: Layer) -> bool:
-    """Return True for any labels, and for probabilities that were made here."""
+    """Return True for any labels but our frames, and for probabilities that were made here."""
+    if purpose(layer) is Purpose.PLACE:
+        return False
     return isinstance(layer, Labels) or (isinstance(layer, Image) and is_result(layer))
 
 

@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     SEGMENTATION = "segmentation"
     WEIGHT_MAP = "weight map"
     MISTAKES = "mistakes"
+    PLACE = "place to paint"
 
 
 def made_for(purpose: Purpose) -> dict[str, Any]:

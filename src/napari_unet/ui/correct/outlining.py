@@ -1,0 +1,94 @@
+"""A result as outlines while people correct it, so that they see what they paint on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from napari.layers import Labels
+from qtpy.QtCore import QObject
+
+from napari_unet.ui.layers.added import is_result
+from napari_unet.ui.layers.geometry import spatial_shape
+from napari_unet.ui.runner import JobState
+from napari_unet.ui.workbench import Workbench
+
+_THICKNESS = 2  # pixels of the layer
+_LARGEST = 1 << 23  # pixels of a plane; on a larger one napari takes seconds to find the outlines
+
+
+class Outlining(QObject):
+    """Draws the chosen result as outlines from the first stroke on a plane on.
+
+    It is as it was before when people go to another plane, when it is segmented anew, and when
+    the dock is closed. A result that people have drawn as outlines themselves is left alone.
+    """
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self._workbench = workbench
+        self._labels: Labels | None = None  # whose strokes are followed
+        self._outlined: Labels | None = None
+        self._position: tuple[int, ...] = ()  # of the plane on which it is outlined
+        workbench.changed.connect(self._follow)
+        workbench.runner.state_changed.connect(self._on_state_changed)
+        workbench.viewer.dims.events.point.connect(self._on_moved)
+        self._follow()
+
+    def release(self) -> None:
+        """Draw the result as it was, and let go of the viewer."""
+        self._workbench.viewer.dims.events.point.disconnect(self._on_moved)
+        self._workbench.runner.state_changed.disconnect(self._on_state_changed)
+        self._workbench.changed.disconnect(self._follow)
+        self._listen(None)
+        self._end()
+
+    def _follow(self) -> None:
+        chosen = self._workbench.choices
+        if chosen.labels is not self._labels:
+            self._listen(chosen.labels)
+        if self._outlined not in (None, chosen.result):
+            self._end()
+
+    def _listen(self, labels: Labels | None) -> None:
+        if self._labels is not None:
+            self._labels.events.paint.disconnect(self._on_painted)
+        self._labels = labels
+        if labels is not None:
+            labels.events.paint.connect(self._on_painted)
+
+    def _on_painted(self) -> None:
+        result = self._workbench.choices.result
+        if self._outlined is None and isinstance(result, Labels) and self._may_outline(result):
+            self._outlined, self._position = result, self._shown_plane()
+            result.contour = _THICKNESS
+
+    def _may_outline(self, result: Labels) -> bool:
+        return (
+            is_result(result)
+            and result.visible
+            and result is not self._labels
+            and result.contour == 0
+            and math.prod(spatial_shape(result)[-2:]) <= _LARGEST
+            and not self._is_segmenting()
+        )
+
+    def _is_segmenting(self) -> bool:
+        runner = self._workbench.runner
+        return runner.state is not JobState.IDLE and runner.job_name == "Segmenting"
+
+    def _on_state_changed(self, _state: JobState) -> None:
+        if self._is_segmenting():
+            self._end()
+
+    def _on_moved(self, _event: Any) -> None:
+        if self._shown_plane() != self._position:
+            self._end()
+
+    def _shown_plane(self) -> tuple[int, ...]:
+        return tuple(self._workbench.viewer.dims.current_step[:-2])
+
+    def _end(self) -> None:
+        outlined, self._outlined = self._outlined, None
+        if outlined is not None and outlined.contour == _THICKNESS:
+            outlined.contour = 0

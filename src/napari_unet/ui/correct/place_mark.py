@@ -1,0 +1,73 @@
+"""A frame around the place where people are asked to paint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_unet.engine.events import Place
+from napari_unet.ui.layers.added import Purpose, add_unselected, made_for
+from napari_unet.ui.layers.geometry import on_plane, place
+from napari_unet.ui.layers.in_view import in_view
+
+_COLOUR = "#ffd400"  # beside grey images, and the colours of most labels
+_SHARE = 40  # of the place's side that the frame is wide
+
+
+class PlaceMark:
+    """Shows where to paint, until people leave the place; a layer that is no part of their work."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layer: Labels | None = None
+        self._image: Layer | None = None
+        self._place: Place | None = None
+
+    def show(self, image: Layer, wanted: Place) -> None:
+        """Frame a place of an image that is in view."""
+        self.hide()
+        height, width = wanted.y.stop - wanted.y.start, wanted.x.stop - wanted.x.start
+        thick = max(1, min(height, width) // _SHARE)
+        frame = np.pad(np.zeros((height, width), np.uint8), thick, constant_values=1)
+        self._layer = Labels(
+            on_plane(image, frame),
+            name="paint here",
+            colormap=DirectLabelColormap(color_dict={1: _COLOUR, None: "transparent"}),
+            opacity=1.0,
+            metadata=made_for(Purpose.PLACE),
+            **place(image, wanted.plane, (wanted.y.start - thick, wanted.x.start - thick)),
+        )
+        self._layer.editable = False
+        self._image, self._place = image, wanted
+        add_unselected(self._viewer, self._layer)
+        for event in self._moves():
+            event.connect(self._on_moved)
+
+    def hide(self) -> None:
+        """Take the frame away."""
+        if self._layer is None:
+            return
+        for event in self._moves():
+            event.disconnect(self._on_moved)
+        layer, self._layer, self._image, self._place = self._layer, None, None, None
+        if layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _moves(self) -> tuple[Any, ...]:
+        camera = getattr(self._viewer, "scene", self._viewer).camera  # napari < 0.9: viewer.camera
+        return self._viewer.dims.events.point, camera.events.center
+
+    def _on_moved(self) -> None:
+        """Take the frame away once nothing of the place is in view."""
+        if self._image is None or self._place is None:
+            return
+        view, wanted = in_view(self._viewer, self._image), self._place
+        is_seen = view is not None and view.plane == wanted.plane
+        for seen, side in ((view.y, wanted.y), (view.x, wanted.x)) if view is not None else ():
+            is_seen &= seen.start < side.stop and side.start < seen.stop
+        if not is_seen:
+            self.hide()
