@@ -17,10 +17,12 @@ if TYPE_CHECKING:  # the window knows the events before torch is loaded
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.network.record import HeldOut
 
-TOO_LITTLE = "With strokes only there is too little to judge how well objects are found."
+_TOO_LITTLE = "Strokes tell too little to judge how well objects are found: paint two or three "
+
+TOO_LITTLE = f"{_TOO_LITTLE}of them whole."
 """Held-out parts of strokes lie where it is easy, and say nothing of outlines."""
 
-WHAT_HELPS = "Objects touch: paint two or three of them whole, with what lies between them."
+TOO_LITTLE_WHERE_THEY_TOUCH = f"{_TOO_LITTLE}touching ones whole, with what lies between them."
 
 Stop = Callable[[], bool]
 """Asked after each step or tile; True ends the work, keeping what is done."""
@@ -223,7 +225,7 @@ class Reviewed:
 
     def __str__(self) -> str:
         if not self.tells:
-            return f"{TOO_LITTLE} {WHAT_HELPS}" if self.touching else TOO_LITTLE
+            return TOO_LITTLE_WHERE_THEY_TOUCH if self.touching else TOO_LITTLE
         found = f"It finds {self.right:,} of {count(self.painted, 'object')} painted whole"
         kinds = (
             (self.split, "split"),

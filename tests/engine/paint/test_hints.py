@@ -95,10 +95,10 @@ def test_a_label_image_read_as_classes_is_noticed() -> None:
 
 
 def test_a_class_with_almost_no_paint_is_noticed() -> None:
-    labels = painted((1, 10, 10, 300), (2, 100, 10, 200), (3, 200, 10, 15))
+    labels = painted((1, 10, 10, 300), (2, 100, 10, 200), (3, 200, 10, 14))
     found = hint(labels, CLASSES)
-    assert found == Hint(Oddity.LITTLE, (3,), 75)
-    assert str(found) == ("Of number 3 almost nothing is painted (75 px): paint some more strokes.")
+    assert found == Hint(Oddity.LITTLE, (3,), 70)
+    assert str(found) == ("Of number 3 almost nothing is painted (70 px): paint some more strokes.")
     labels = painted((1, 10, 10, 200), (2, 100, 10, 200), (3, 200, 10, 20))
     assert hint(labels, CLASSES) is None  # a dab of the brush
     labels = painted((1, 10, 10, 20), (2, 100, 10, 20), (3, 200, 10, 10))

@@ -494,18 +494,19 @@ def test_labels_are_read_once_and_the_image_once_around_the_paint(reduction: int
 
 @pytest.mark.parametrize("shape_field", [False, True])
 def test_it_is_told_how_many_objects_are_painted_whole(shape_field: bool) -> None:
+    once, start = replace(QUICK, steps=1), replace(TINY, shape_field=shape_field)
     _, truth = bright_squares()
-    start = replace(TINY, shape_field=shape_field)
-    whole = list(run(replace(QUICK, steps=1), start=start))
-    assert isinstance(whole[0], TrainStarted)
-    assert isinstance(whole[-1], TrainDone)
-    assert whole[0].whole_objects == whole[-1].model.record.whole_objects == 2
-    scribbles = strokes(truth)
-    scribbles[0][scribbles[0] > 1] = 0
+    whole = np.where((truth > 0) & (truth <= 2), truth + 1, 1)
+    whole[1:] = 0
+    scribbles = whole.copy()
+    scribbles[scribbles > 1] = 0
     for number in (1, 2):
         y, x = np.argwhere(truth[0] == number).mean(axis=0).astype(int)
         scribbles[0, y - 1 : y + 2, x - 4 : x + 4] = number + 1
-    only = result(replace(QUICK, steps=1), labels=scribbles, start=start)
-    assert only.model.record.whole_objects == 0
-    classes = result(replace(QUICK, steps=1), task=Task.CLASSES, start=TINY)
-    assert classes.model.record.whole_objects is None
+
+    begun, *_, done = run(once, labels=whole, start=start)
+    assert isinstance(begun, TrainStarted)
+    assert isinstance(done, TrainDone)
+    assert begun.whole_objects == done.model.record.whole_objects == 2
+    assert result(once, labels=scribbles, start=start).model.record.whole_objects == 0
+    assert result(once, task=Task.CLASSES).model.record.whole_objects is None

@@ -510,16 +510,12 @@ def test_the_frame_goes_when_the_place_is_out_of_view_or_painted(
     assert marks(viewer) == []
 
 
-@pytest.mark.parametrize("leave", ["delete", "close"])
-def test_a_frame_that_is_deleted_or_left_behind_is_no_trouble(
-    step: CorrectStep, viewer: ViewerModel, qtbot: QtBot, asked: list[Any], leave: str
+def test_a_frame_that_is_deleted_is_no_trouble(
+    step: CorrectStep, viewer: ViewerModel, qtbot: QtBot, asked: list[Any]
 ) -> None:
     suggest(step, qtbot)
-    if leave == "delete":
-        viewer.layers.remove(marks(viewer)[0])
-        viewer.dims.set_current_step(0, 1)
-    else:
-        step.suggesting.release()
+    viewer.layers.remove(marks(viewer)[0])
+    viewer.dims.set_current_step(0, 1)
     assert marks(viewer) == []
 
 

@@ -2,7 +2,7 @@ from .border_weight import border_weights as border_weights
 from .held_out import Split as Split
 from .hints import Hint as Hint
 from .hints import Look as Look
-from .hints import PlanePaint as PlanePaint
+from .hints import PaintedNumbers as PaintedNumbers
 from .hints import find_hint as find_hint
 from .hints import look_for_hint as look_for_hint
 from .label_image import Verdict as Verdict

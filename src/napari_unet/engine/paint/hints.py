@@ -80,7 +80,7 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PlanePaint:
+class PaintedNumbers:
     """What is painted on a plane, number by number; all (n,)."""
 
     numbers: Numbers  # but 0, ascending
@@ -118,7 +118,7 @@ class Look:
         view = blocks[first : first + len(rows)]
         np.maximum(view, rows, out=view, casting="unsafe")
 
-    def paint(self, numbers: Numbers, pixels: Numbers) -> PlanePaint:
+    def paint(self, numbers: Numbers, pixels: Numbers) -> PaintedNumbers:
         """Return what is painted.
 
         Parameters
@@ -134,7 +134,7 @@ class Look:
             mine = corners[owners == number]
             place = np.flatnonzero(numbers == number)
             pieces[place], places[place] = len(mine), _groups(mine[:_MOST_PIECES], far)
-        return PlanePaint(numbers, pixels, pieces, places)
+        return PaintedNumbers(numbers, pixels, pieces, places)
 
     def _pieces(self) -> tuple[npt.NDArray[np.float64], Labels]:
         """Return the boxes of the pieces, (n, 4) top, left, bottom and right, and their numbers."""
@@ -151,7 +151,7 @@ class Look:
         return self._side * np.array(boxes, np.float64)[kept], owners[kept]
 
 
-def find_hint(planes: Iterable[PlanePaint], scheme: LabelScheme) -> Hint | None:
+def find_hint(planes: Iterable[PaintedNumbers], scheme: LabelScheme) -> Hint | None:
     """Return the most important that is odd about what is painted; None: nothing is.
 
     Parameters

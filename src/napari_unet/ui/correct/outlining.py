@@ -30,16 +30,20 @@ class Outlining(QObject):
         self._labels: Labels | None = None  # whose strokes are followed
         self._outlined: Labels | None = None
         self._position: tuple[int, ...] = ()  # of the plane on which it is outlined
-        workbench.changed.connect(self._follow)
-        workbench.runner.state_changed.connect(self._on_state_changed)
-        workbench.viewer.dims.events.point.connect(self._on_moved)
+        self._connections: list[tuple[Any, Any]] = [
+            (workbench.changed, self._follow),
+            (workbench.runner.state_changed, self._on_state_changed),
+            (workbench.viewer.dims.events.point, self._on_moved),
+        ]
+        for signal, slot in self._connections:
+            signal.connect(slot)
         self._follow()
 
     def release(self) -> None:
         """Draw the result as it was, and let go of the viewer."""
-        self._workbench.viewer.dims.events.point.disconnect(self._on_moved)
-        self._workbench.runner.state_changed.disconnect(self._on_state_changed)
-        self._workbench.changed.disconnect(self._follow)
+        while self._connections:
+            signal, slot = self._connections.pop()
+            signal.disconnect(slot)
         self._listen(None)
         self._end()
 

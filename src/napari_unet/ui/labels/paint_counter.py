@@ -16,7 +16,7 @@ from superqt.utils import create_worker, qdebounced
 from napari_unet.engine.paint import (
     PAINTED_BACKGROUND,
     Look,
-    PlanePaint,
+    PaintedNumbers,
     Verdict,
     find_hint,
     is_label_image,
@@ -118,7 +118,7 @@ class _PlaneCount:
     unpainted: int
     numbers: npt.NDArray[Any]  # all but 0, ascending
     verdict: Verdict | None = None  # on whether 1 is an object
-    paint: PlanePaint | None = None
+    paint: PaintedNumbers | None = None
 
 
 def _recount(

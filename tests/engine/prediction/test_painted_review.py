@@ -11,11 +11,11 @@ import pytest
 from skimage.draw import disk
 
 from napari_unet.config import ObjectsConfig, Task, Unpainted
-from napari_unet.engine.events import TOO_LITTLE, WHAT_HELPS, Reviewed, never
+from napari_unet.engine.events import TOO_LITTLE, TOO_LITTLE_WHERE_THEY_TOUCH, Reviewed, never
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.paint.label_scheme import LabelScheme
-from napari_unet.engine.prediction import review as review_module
-from napari_unet.engine.prediction.review import review
+from napari_unet.engine.prediction import painted_review
+from napari_unet.engine.prediction.painted_review import review
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.stack.tiles import Tile
 from tests.engine.tiny import CPU, tiny_model
@@ -29,7 +29,7 @@ Labels = npt.NDArray[np.int32]
 class Answers:
     """A network that answers with a given foreground, and says what it was asked for."""
 
-    tile_side = 256
+    tile_side = 1024
     device = CPU
 
     def __init__(self, foreground: npt.NDArray[np.bool_]) -> None:
@@ -62,7 +62,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what is told of a network that answers so."""
 
     def ask(answers: Answers, labels: Labels, scheme: LabelScheme = STROKES, **how: Any) -> Any:
-        monkeypatch.setattr(review_module, "Predictor", lambda *_: answers)
+        monkeypatch.setattr(painted_review, "Predictor", lambda *_: answers)
         planes = ArrayPlanes(np.zeros(SHAPE, np.uint8))
         model = how.pop("model", answers.model)
         exact = ObjectsConfig(gap=0, neck=0, min_size=9)
@@ -108,7 +108,7 @@ def test_of_scribbles_it_says_that_they_judge_nothing_and_what_would_help(ask: A
     answers.model = replace(answers.model, record=TrainRecord(whole_objects=0))
     told = ask(answers, strokes)
     assert told.touching
-    assert str(told) == f"{TOO_LITTLE} {WHAT_HELPS}"
+    assert str(told) == TOO_LITTLE_WHERE_THEY_TOUCH
     strokes[strokes == 4] = 0  # nothing is known to have grown together
     assert str(ask(answers, strokes)) == TOO_LITTLE
 

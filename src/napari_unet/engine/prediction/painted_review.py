@@ -149,10 +149,8 @@ def _windows(labels: Planes, scheme: LabelScheme, shape: tuple[int, int]) -> Ite
                 middle = (y.start + y.stop) // 2 // _GRID, (x.start + x.stop) // 2 // _GRID
                 groups[middle].append((number, y, x))
         for group in groups.values():
-            y, x = (
-                _around([one[axis] for one in group], length)
-                for axis, length in zip((1, 2), shape, strict=True)
-            )
+            y = _around([one[1] for one in group], shape[0])
+            x = _around([one[2] for one in group], shape[1])
             inside = _cut_out(painted, box, y, x)
             yield _Window(box.number, y, x, inside, frozenset(one[0] for one in group))
 
