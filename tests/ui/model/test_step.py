@@ -176,8 +176,8 @@ def test_a_model_that_nobody_painted_for_is_called_pretrained(model: Model) -> N
     bundled = replace(model, record=TrainRecord(steps=9000, started=RECORD.started, device="CPU"))
     assert describe_model("light", bundled) == "light · objects · pretrained · 2026-11-20"
     strokes = replace(bundled, record=replace(RECORD, whole_objects=0))
-    assert "IoU 0.83 on 24 held-out blocks of strokes" in describe_model("mine", strokes)
-    assert "Validation IoU: 0.83 of strokes, kept" in tell_story(strokes)
+    assert describe_model("mine", strokes) == "mine · objects · of strokes, not scored · 2026-11-20"
+    assert "Validation IoU of strokes: 0.83, kept" in tell_story(strokes)
     assert "9,000 steps (CPU)" in tell_story(bundled)
     assert "1,200 steps on 5,000 px" in tell_story(replace(model, record=RECORD))
 

@@ -17,9 +17,11 @@ def describe_model(name: str, model: Model | CheckpointHeader) -> str:
     """Return name, kinds, score and date in one line."""
     record = model.record
     parts = [name, kinds_of(model)]
-    if record.validation_iou is not None:
+    if not tell_of_objects(record.whole_objects):
+        parts.append("of strokes, not scored")
+    elif record.validation_iou is not None:
         blocks = count(len(record.held_out), "held-out block")
-        parts.append(f"IoU {score_of(model)} on {blocks}{_of_strokes(model)}")
+        parts.append(f"IoU {score_of(model)} on {blocks}")
     else:
         parts.append("pretrained" if _is_pretrained(model) else "not validated")
     return " · ".join([*parts, *filter(None, [date_of(model)])])
@@ -28,11 +30,6 @@ def describe_model(name: str, model: Model | CheckpointHeader) -> str:
 def _is_pretrained(model: Model | CheckpointHeader) -> bool:
     """Whether it has learned, but from nobody's paint: as the bundled models have."""
     return model.record.steps > 0 and model.record.labelled_pixels == 0
-
-
-def _of_strokes(model: Model | CheckpointHeader) -> str:
-    """Return that a score is of strokes alone, which lie where it is easy."""
-    return "" if tell_of_objects(model.record.whole_objects) else " of strokes"
 
 
 def tell_story(model: Model | CheckpointHeader) -> str:
@@ -49,8 +46,10 @@ def tell_story(model: Model | CheckpointHeader) -> str:
             f"Trained: {record.started}, {count(record.steps, 'step')}{what} ({record.device})"
         )
     if record.validation_iou is not None:
-        score = f"{score_of(model)}{_of_strokes(model)}"
-        story.append(f"Validation IoU: {score}, kept from step {record.best_step:,}")
+        what = "IoU" if tell_of_objects(record.whole_objects) else "IoU of strokes"
+        story.append(
+            f"Validation {what}: {record.validation_iou:.2f}, kept from step {record.best_step:,}"
+        )
     if model.reduction is not None and model.reduction > 1:
         story.append(f"Sees the image shrunk {model.reduction}×")
     if model.pixel_size is not None:
@@ -65,9 +64,9 @@ def kinds_of(model: Model | CheckpointHeader) -> str:
 
 
 def score_of(model: Model | CheckpointHeader) -> str:
-    """Return the validation IoU; empty if nothing was held out."""
+    """Return the validation IoU; empty if nothing that tells of objects was held out."""
     iou = model.record.validation_iou
-    return "" if iou is None else f"{iou:.2f}"
+    return "" if iou is None or not tell_of_objects(model.record.whole_objects) else f"{iou:.2f}"
 
 
 def date_of(model: Model | CheckpointHeader) -> str:

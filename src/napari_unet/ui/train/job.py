@@ -151,7 +151,6 @@ class TrainingWords:
         self._news: dict[type, str] = {}  # the latest of each kind, about new strokes
         self._news_until = 0.0  # seconds since the start
         self._done: TrainDone | None = None
-        self._unsaved = ""  # why the model is in memory only
         self.reviewed: Reviewed | None = None  # how the painted objects are found
 
     @property
@@ -161,16 +160,23 @@ class TrainingWords:
 
     def tell(self, event: object) -> Progress | None:
         """Return what to show for this event, None to leave the line as it is."""
+        if isinstance(event, Reviewed):
+            self.reviewed = event  # told beside the line
+            return None
         text = self._text(event)
         return Progress(text, self._fraction) if text else None
 
     def where(self) -> str:
-        """Return in a few words where the run stands: "step 120 · IoU 0.81"."""
+        """Return in a few words where the run stands: "step 120 · IoU 0.81".
+
+        After its end, a second line says how well objects are found.
+        """
         if self._done is None:
             place = f"step {self._step:,}" if self._step else "reading the labels"
             return " · ".join([place, *self._score()])
-        trained = describe_training(self._done.model.record)
-        return trained if self.reviewed is None else f"{trained}\n{self.reviewed}"
+        record = self._done.model.record
+        known = self.reviewed or (None if tell_of_objects(record.whole_objects) else TOO_LITTLE)
+        return "\n".join([describe_training(record), *([str(known)] if known else [])])
 
     def _text(self, event: object) -> str:
         text = ""
@@ -192,29 +198,12 @@ class TrainingWords:
                 text = self._new(Skipped, event.reason, event.seconds)
             case Corrected():
                 text = self._new(Corrected, describe_correction(event), event.seconds)
-            case TrainDone() | LastTrainedNotSaved() | Reviewed():
-                text = self._ended(event)
-        return text
-
-    def _ended(self, event: TrainDone | LastTrainedNotSaved | Reviewed) -> str:
-        """Return all that is known by now of a run that has ended."""
-        match event:
             case TrainDone():
                 self._done, self._fraction = event, 1
-            case LastTrainedNotSaved(reason):
-                self._unsaved = reason
-            case Reviewed():
-                self.reviewed = event
-        if self._done is None:
-            return ""
-        sentences = [_trained(self._done)]
-        if self.reviewed is not None:
-            sentences.append(str(self.reviewed))
-        elif not tell_of_objects(self._done.model.record.whole_objects):
-            sentences.append(TOO_LITTLE)
-        if self._unsaved:
-            sentences.append(f"It is in memory only: {self._unsaved}")
-        return " ".join(sentences)
+                text = _trained(event)
+            case LastTrainedNotSaved(reason) if self._done:
+                text = f"{_trained(self._done)} It is in memory only: {reason}"
+        return text
 
     def _stepped(self, event: StepDone) -> str:
         self._step, self._fraction, self._seconds = event.step, event.progress, event.seconds
