@@ -30,6 +30,7 @@ PAPER = {
         "anneal": False,
         "clip_gradient": 0.0,
         "reduction": 1,
+        "diameter": None,
         "patch": 388,
         "batch": 1,
         "w0": 10.0,
@@ -85,7 +86,16 @@ def test_a_network_of_another_name_goes_with_the_settings_of_light() -> None:
     assert preset_of(NetworkConfig(name="custom")) is PRESETS["light"]
 
 
-@pytest.mark.parametrize(("setting", "value"), [("warm_up", -1), ("most_weight", 0.5)])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("warm_up", -1),
+        ("most_weight", 0.5),
+        ("diameter", 0.0),
+        ("diameter", 10_001),
+        ("diameter", float("nan")),
+    ],
+)
 def test_settings_outside_their_limits_are_named(setting: str, value: Any) -> None:
     with pytest.raises(ValueError, match=setting):
         replace(TrainConfig(), **{setting: value})

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 MAX_CLASSES = 255
 MAX_REDUCTION = 8  # objects of 256 px would be 32 px wide
+MAX_DIAMETER = 10_000  # of an object, pixels
 
 
 class Task(StrEnum):
@@ -141,6 +142,9 @@ class TrainConfig:
     # Side of the blocks that are averaged before the network sees the image, pixels; None: chosen
     # from the painted objects. Patch, gap and augmentation are in these blocks.
     reduction: int | None = None
+    # Of a typical object, pixels of the plane; None: measured on objects that are painted whole, or
+    # estimated from strokes. It chooses the reduction where that is None.
+    diameter: float | None = None
     patch: int = 128  # output side of a training patch, pixels; rounded up to fit the network
     batch: int = 2  # patches per step
     w0: float = 10.0  # border weight, eq. 2
@@ -177,6 +181,10 @@ class TrainConfig:
         _require(
             self.reduction is None or 1 <= self.reduction <= MAX_REDUCTION,
             f"reduction must be 1 to {MAX_REDUCTION}, got {self.reduction}",
+        )
+        _require(
+            self.diameter is None or 1 <= self.diameter <= MAX_DIAMETER,
+            f"diameter must be 1 to {MAX_DIAMETER} pixels, got {self.diameter}",
         )
         _require(self.patch >= 1, f"patch must be >= 1, got {self.patch}")
         _require(self.batch >= 1, f"batch must be >= 1, got {self.batch}")

@@ -113,6 +113,39 @@ def test_the_image_is_reduced_for_the_network_as_wanted(command: Command, folder
     assert "1 to 8" in outcome.stderr
 
 
+def test_a_diameter_decides_the_reduction_and_is_kept(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, "2015", PAPER)
+    start, model = ("--from", folder / "tiny.safetensors"), folder / "trained.safetensors"
+    trained = train(command, folder, *start, "--diameter", 90)
+    assert trained["reduction"] == 3
+    assert (trained["diameter"], trained["diameter_source"]) == (90, "given")
+    kept = {"pixels": 90, "source": "given"}
+    assert figures(command, "models", "show", model)["record"]["diameter"] == kept
+    assert train(command, folder, *start, "--diameter", 90, "--reduction", 2)["reduction"] == 2
+    assert train(command, folder, "--network", "2015", "--diameter", 60)["reduction"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (("--diameter", 0.5), 2, "1 to 10000 pixels"),
+        (("--diameter", 20, "--task", "classes"), 1, "Classes have no diameter"),
+    ],
+)
+def test_a_diameter_that_cannot_be_is_refused(
+    command: Command, folder: Path, words: tuple[object, ...], status: int, told: str
+) -> None:
+    outcome = command(
+        *("train", folder / "cells.tif", folder / "strokes.tif", "--steps", 1),
+        *("--model", folder / "m.safetensors", *words),
+    )
+    assert outcome.exit_code == status
+    assert told in " ".join(outcome.stderr.split())
+    assert not (folder / "m.safetensors").exists()
+
+
 def test_figures_are_printed_for_people_too(command: Command, folder: Path) -> None:
     outcome = command(
         *("train", folder / "cells.tif", folder / "strokes.tif", "--steps", 1),

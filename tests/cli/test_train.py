@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from napari_unet.cli.train import _describe, for_people
 from napari_unet.engine.events import TrainStarted
-from napari_unet.engine.network.record import HeldOut
+from napari_unet.engine.network.record import Diameter, DiameterSource, HeldOut
 
 
 def test_one_plane_and_one_block_are_told_as_one() -> None:
@@ -16,3 +16,12 @@ def test_one_plane_and_one_block_are_told_as_one() -> None:
         "Training on CPU: 1 labelled pixel on plane 2; held out for validation: 1 block"
     )
     assert for_people({"held_out": [asdict(block)]}) == {"held_out": "1 pixel in 1 block"}
+
+
+def test_it_is_told_how_wide_objects_are_and_who_says_so() -> None:
+    estimated = Diameter(57.4, DiameterSource.ESTIMATED)
+    begun = TrainStarted("CPU", (2,), 50, (), (0, 1), 1, reduction=2, diameter=estimated)
+    assert _describe(begun) == (
+        "Training on CPU: 50 labelled pixels on plane 2; held out for validation: nothing; "
+        "objects are 57 px wide (estimated from strokes); 2×2 pixels seen as one"
+    )

@@ -19,6 +19,7 @@ from napari_unet.cli.options import (
     AsJson,
     DeviceName,
     DeviceWish,
+    DiameterWish,
     ImagePath,
     LabelledPlaneWish,
     LinkWish,
@@ -132,6 +133,7 @@ def train(
     steps: Annotated[
         int | None, typer.Option(metavar="N", help="Limit in gradient updates.")
     ] = None,
+    diameter: DiameterWish = None,
     reduction: ReductionWish = "auto",
     learning_rate: Annotated[
         float | None,
@@ -163,6 +165,7 @@ def train(
         steps=steps,
         seed=seed,
         reduction=reduction,
+        diameter=diameter,
         learning_rate=learning_rate,
         validation_share=validation_share,
     )

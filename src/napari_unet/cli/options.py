@@ -170,6 +170,14 @@ ReductionWish = Annotated[
         "wide (2015: 1).",
     ),
 ]
+DiameterWish = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PIXELS",
+        help="Diameter of a typical object in the image, which decides the reduction if none is "
+        "given; default: measured on objects that are painted whole, or estimated from strokes.",
+    ),
+]
 DeviceWish = Annotated[DeviceName, typer.Option(help="Where to compute.")]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the figures as one JSON object, nothing else.")

@@ -71,12 +71,14 @@ def train_config(
     steps: int | None,
     seed: int,
     reduction: int | None = None,
+    diameter: float | None = None,
     learning_rate: float | None = None,
     validation_share: float | None = None,
 ) -> TrainConfig:
     """Return the network's recipe with these settings; steps alone set no time limit.
 
-    A network's own reduction holds if none is given; a model goes on with what it was trained with.
+    A network's own reduction holds if neither it nor a diameter is given; a model goes on with what
+    it was trained with.
 
     Raises
     ------
@@ -87,13 +89,19 @@ def train_config(
     recipe = RECIPES.get(network.name, RECIPES[DEFAULT])
     if seconds is None and steps is None:
         seconds = recipe.seconds
-    if reduction is None and not isinstance(start, Model):
+    if reduction is None and diameter is None and not isinstance(start, Model):
         reduction = recipe.reduction
     given = {"learning_rate": learning_rate, "validation_share": validation_share}
     wishes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with _limits():
         return replace(
-            recipe, seconds=seconds, steps=steps, seed=seed, reduction=reduction, **wishes
+            recipe,
+            seconds=seconds,
+            steps=steps,
+            seed=seed,
+            reduction=reduction,
+            diameter=diameter,
+            **wishes,
         )
 
 

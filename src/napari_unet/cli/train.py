@@ -26,7 +26,7 @@ from napari_unet.engine.events import (
     TrainStarted,
     Validated,
 )
-from napari_unet.engine.network import Model, pick_device
+from napari_unet.engine.network import Diameter, Model, pick_device
 from napari_unet.engine.paint import (
     LabelScheme,
     RememberedLabels,
@@ -141,12 +141,13 @@ def _describe(begun: TrainStarted) -> str:
     word = "plane" if len(begun.planes) == 1 else "planes"
     labelled = count(begun.labelled_pixels, "labelled pixel")
     held_out = count(len(begun.held_out), "block") if begun.held_out else "nothing"
-    reduced = f"; {begun.reduction}×{begun.reduction} pixels seen as one"
-    reduced = reduced if begun.reduction > 1 else ""
-    return (
-        f"Training on {begun.device}: {labelled} on {word} {planes}; "
-        f"held out for validation: {held_out}{reduced}"
-    )
+    parts = [f"held out for validation: {held_out}"]
+    if begun.diameter is not None:
+        parts.append(f"objects are {begun.diameter.pixels:.0f} px wide ({begun.diameter.source})")
+    if begun.reduction > 1:
+        parts.append(f"{begun.reduction}×{begun.reduction} pixels seen as one")
+    start = f"Training on {begun.device}: {labelled} on {word} {planes}"
+    return "; ".join([start, *parts])
 
 
 def _keep(model: Model, path: Path) -> Path:
@@ -169,6 +170,7 @@ def _figures(path: Path, begun: TrainStarted, done: TrainDone) -> dict[str, Any]
         "task": done.model.task.value,
         "label_values": done.model.values,
         "reduction": done.model.reduction,
+        **_diameter(record.diameter),
         "parameters": begun.parameters,
         "planes": begun.planes,
         "labelled_pixels": record.labelled_pixels,
@@ -193,6 +195,12 @@ def _found(reviewed: Reviewed | None) -> dict[str, Any]:
         "split": reviewed.split,
         "merged": reviewed.merged,
     }
+
+
+def _diameter(diameter: Diameter | None) -> dict[str, Any]:
+    if diameter is None:
+        return {"diameter": None, "diameter_source": None}
+    return {"diameter": round(diameter.pixels, 1), "diameter_source": diameter.source.value}
 
 
 def for_people(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from napari_unet.engine.stack.run_labels import RunLabels
 
 if TYPE_CHECKING:  # the window knows the events before torch is loaded
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.network.record import HeldOut
+    from napari_unet.engine.network.record import Diameter, HeldOut
 
 _TOO_LITTLE = "Strokes tell too little to judge how well objects are found: paint two or three "
 
@@ -96,6 +96,7 @@ class TrainStarted:
     parameters: int
     reduction: int = 1  # side of the blocks that the network sees, pixels of the plane
     whole_objects: int | None = None  # that are painted, not scribbled in; None: classes
+    diameter: Diameter | None = None  # of the objects; None: classes, or unknown
 
 
 @dataclass(frozen=True, slots=True)

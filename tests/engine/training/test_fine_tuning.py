@@ -401,6 +401,7 @@ CHANGES: dict[str, Any] = {
     "sigma": 1.0,
     "gap": 3,
     "reduction": 2,
+    "diameter": 64.0,
     "balance": Balance.NEVER,
     "most_weight": 1.0,
     "sampling": Sampling.PIXELS,

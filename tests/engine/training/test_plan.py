@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from napari_unet.config import Task, TrainConfig, Unpainted
+from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.training.plan import TrainingPlan
 from tests.engine.scenes import TINY
@@ -27,3 +30,10 @@ def test_a_model_of_the_other_task_tells_nothing_apart() -> None:
 def test_a_new_network_knows_nothing() -> None:
     plan = TrainingPlan(start=TINY, scheme=OBJECTS, config=TrainConfig(), device=CPU)
     assert (plan.model, plan.network, plan.values) == (None, TINY, ())
+
+
+def test_classes_have_no_diameter() -> None:
+    config = TrainConfig(diameter=50.0)
+    assert TrainingPlan(start=TINY, scheme=OBJECTS, config=config, device=CPU).config is config
+    with pytest.raises(SettingsError, match="Classes have no diameter"):
+        TrainingPlan(start=TINY, scheme=CLASSES, config=config, device=CPU)

@@ -7,6 +7,8 @@ from .model import Model as Model
 from .model import fresh_model as fresh_model
 from .precision import arrange as arrange
 from .precision import multiplies_faster_in_bfloat16 as multiplies_faster_in_bfloat16
+from .record import Diameter as Diameter
+from .record import DiameterSource as DiameterSource
 from .record import ObjectSizes as ObjectSizes
 from .record import TrainRecord as TrainRecord
 from .unet import UNet as UNet

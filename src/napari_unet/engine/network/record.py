@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 
@@ -17,6 +18,26 @@ class ObjectSizes:
     def __post_init__(self) -> None:
         if not 0 < self.smallest <= self.median:
             raise ValueError(f"painted objects of {self.smallest} and {self.median} px")
+
+
+class DiameterSource(StrEnum):
+    """How it is known how wide objects are."""
+
+    GIVEN = "given"
+    PAINTED = "measured on painted objects"
+    ESTIMATED = "estimated from strokes"
+
+
+@dataclass(frozen=True, slots=True)
+class Diameter:
+    """How wide a typical object is: as a circle of its area."""
+
+    pixels: float  # of the plane
+    source: DiameterSource
+
+    def __post_init__(self) -> None:
+        if not self.pixels > 0:
+            raise ValueError(f"objects are {self.pixels} px wide")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +65,7 @@ class TrainRecord:
     labelled_pixels: int = 0
     whole_objects: int | None = None  # that were painted, not scribbled in; None: classes, unknown
     painted_objects: ObjectSizes | None = None  # None: classes, or objects of unknown size
+    diameter: Diameter | None = None  # of the objects; None: classes, or unknown
     smallest_hole: int | None = (
         None  # painted as background in objects, pixels; None: there is none
     )

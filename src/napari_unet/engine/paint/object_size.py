@@ -38,7 +38,7 @@ def choose_reduction(
     scheme
         How they are read.
     config
-        Its `reduction` holds, if there is one.
+        Its `reduction` holds, if there is one; so does its `diameter`, where none is known.
     known
         That of the model to go on from, which is kept; None: undecided.
 
@@ -65,7 +65,7 @@ def choose_reduction(
         return known
     if scheme.task is Task.CLASSES:
         return 1
-    typical = typical_diameter(labels, scheme)
+    typical = config.diameter or typical_diameter(labels, scheme)
     if typical is None:
         return 1
     return min(max(round(typical / OBJECT_DIAMETER), 1), MAX_REDUCTION)

@@ -5,5 +5,7 @@ from .lessons import Lessons as Lessons
 from .loss import weighted_cross_entropy as weighted_cross_entropy
 from .plan import TrainingPlan as TrainingPlan
 from .sampling import patch_context as patch_context
+from .size_choice import SizeChoice as SizeChoice
+from .size_choice import choose_size as choose_size
 from .size_estimate import estimate_size as estimate_size
 from .trainer import Trainer as Trainer

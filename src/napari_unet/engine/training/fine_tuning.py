@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -27,11 +27,6 @@ from napari_unet.engine.network.record import ObjectSizes, TrainRecord
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.paint.held_out import Split
 from napari_unet.engine.paint.holes import as_painted, measure_holes
-from napari_unet.engine.paint.object_size import (
-    choose_reduction,
-    outlines_objects,
-    typical_diameter,
-)
 from napari_unet.engine.paint.painted_box import RememberedLabels
 from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack, require_labels_of
 from napari_unet.engine.paint.smallest import measure_objects
@@ -46,7 +41,7 @@ from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.preview import Previewer
 from napari_unet.engine.training.run import TrainingRun
 from napari_unet.engine.training.sampling import patch_context
-from napari_unet.engine.training.size_estimate import estimate_size
+from napari_unet.engine.training.size_choice import SizeChoice, choose_size
 from napari_unet.engine.training.trainer import Trainer
 
 
@@ -102,7 +97,7 @@ def fit(
     that are held out then. After a stop there is a last validation only if it takes less than a
     second; if new strokes have not been validated by then, the last weights are kept.
 
-    Large objects are made smaller for the network (see `object_size.choose_reduction`). It is
+    Large objects are made smaller for the network (see `size_choice.choose_size`). It is
     decided once, from the labels at the start; a model that is trained on keeps what it has. All
     that is reported is in pixels of the planes as they are given.
     """
@@ -110,7 +105,7 @@ def fit(
     remembered = labels if isinstance(labels, RememberedLabels) else RememberedLabels(labels)
     own = None if plan.model is None else plan.model.reduction
     with remembered.remembering():
-        size = _choose_size(plan, planes, remembered)
+        size = choose_size(plan, planes, remembered)
     factor = size.reduction
     reduction = Reduction(factor, planes.shape)
     known = known_in_blocks(plan.known, reduction) if own == factor else ()
@@ -119,35 +114,11 @@ def fit(
         remembered,
         reduction,
         replace(plan, known=known),
-        size.objects,
+        size,
         stop=stop,
         live=live,
     )
     yield from events_on_plane(events, reduction)
-
-
-@dataclass(frozen=True, slots=True)
-class _Size:
-    """How large the network sees the image, and how large objects are that are not outlined."""
-
-    reduction: int
-    objects: ObjectSizes | None = None  # None: as they are painted
-
-
-def _choose_size(plan: TrainingPlan, planes: Planes, labels: Planes) -> _Size:
-    """Ask the network at which reduction it sees the painted objects best."""
-    model, config = plan.model, plan.config
-    own = None if model is None else model.reduction
-    knows_shapes = model is not None and model.network.shape_field and model.is_trained
-    if model is None or not knows_shapes or plan.scheme.task is not Task.OBJECTS:
-        return _Size(choose_reduction(labels, plan.scheme, config, own))
-    are_whole = outlines_objects(labels, plan.scheme)
-    if config.reduction or own:
-        painted = None if are_whole else model.record.painted_objects
-        return _Size(config.reduction or own or 1, painted)
-    known = typical_diameter(labels, plan.scheme) if are_whole else None
-    size = estimate_size(model, planes, labels, plan.scheme, plan.device, known=known)
-    return _Size(size.reduction, None if are_whole else size.sizes)
 
 
 def _train(
@@ -155,7 +126,7 @@ def _train(
     labels: RememberedLabels,
     reduction: Reduction,
     plan: TrainingPlan,
-    estimated: ObjectSizes | None,
+    size: SizeChoice,
     *,
     stop: Stop,
     live: Live | None,
@@ -179,6 +150,7 @@ def _train(
         parameters=sum(weight.numel() for weight in model.weights.values()),
         reduction=reduction.factor,
         whole_objects=lessons.stack.whole_objects,
+        diameter=size.diameter,
     )
     means = Means(config.patch, plan.device)
     trainer = yield from within_means(
@@ -195,7 +167,7 @@ def _train(
     def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
         return reduction.predict(partial(predict, plane), tile)
 
-    painted = _PaintedObjects(lessons, task, reduction.factor**2, estimated)
+    painted = _PaintedObjects(lessons, task, reduction.factor**2, size.strokes)
     previewer = Previewer(
         predict_on_plane,
         shape=(planes.count, *reduction.plane_shape),
@@ -222,6 +194,7 @@ def _train(
             labelled_pixels=lessons.training.labelled_pixels,
             whole_objects=lessons.stack.whole_objects,
             painted_objects=sizes,
+            diameter=size.diameter,
             smallest_hole=hole,
             held_out=lessons.held_out,
             validation_loss=best.loss,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from napari_unet.config import NetworkConfig, ObjectsConfig, TrainConfig
+from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig
+from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.paint.label_scheme import LabelScheme
 
@@ -20,6 +21,11 @@ class TrainingPlan:
     """From which network, on which reading of the labels, how and where to train.
 
     Everything but the stack itself and what goes on beside the run.
+
+    Raises
+    ------
+    SettingsError
+        If a diameter is given for classes.
     """
 
     # A network to train from the paper's initial weights, or a model to go on from. If the
@@ -34,6 +40,13 @@ class TrainingPlan:
     )  # how previews cut foreground into objects
     # What the model to start from was trained on: `TrainDone.painted` of that run.
     known: Sequence[PaintedPixels] = ()
+
+    def __post_init__(self) -> None:
+        if self.config.diameter is not None and self.scheme.task is Task.CLASSES:
+            raise SettingsError(
+                "Classes have no diameter; give none, or choose the task objects if each thing has "
+                "a number of its own."
+            )
 
     @property
     def model(self) -> Model | None:

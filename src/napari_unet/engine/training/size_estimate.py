@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +28,9 @@ from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 from napari_unet.engine.stack.tiles import Span, Tile
 
-_TRIED = (1, 2, 3, 4, 6)  # reductions
+TRIED = (1, 2, 3, 4, 6)
+"""Reductions through which the network looks."""
+
 _SIDE = 768  # pixels of the plane that are looked at, at most
 _AROUND = 64  # pixels beyond the paint
 _PLANES = 8  # painted planes of which the most painted one is looked at
@@ -45,13 +48,11 @@ class SizeEstimate:
     reduction: int  # side of the blocks over which the image should be averaged, pixels
     diameter: float | None  # of a circle of the median object's area, pixels; None: none is found
 
-    @property
-    def sizes(self) -> ObjectSizes | None:
-        """Their areas, as of painted objects."""
-        if self.diameter is None:
-            return None
-        area = max(1.0, math.pi / 4 * self.diameter**2)
-        return ObjectSizes(max(1, round(_OF_MEDIAN * area)), area)
+
+def sizes_around(diameter: float) -> ObjectSizes:
+    """Return the areas of objects that are about so many pixels wide, as of painted ones."""
+    area = max(1.0, math.pi / 4 * diameter**2)
+    return ObjectSizes(max(1, round(_OF_MEDIAN * area)), area)
 
 
 def estimate_size(
@@ -62,6 +63,7 @@ def estimate_size(
     device: DeviceChoice,
     *,
     known: float | None,
+    reductions: Sequence[int] = TRIED,
 ) -> SizeEstimate:
     """Return how large objects are, and how large the network should see them.
 
@@ -76,12 +78,15 @@ def estimate_size(
     device
         Where to compute.
     known
-        Diameter of objects that are painted whole, pixels; None: they are scribbled in.
+        Diameter of the objects, pixels; None: it is looked for.
+    reductions
+        Those that are tried, the smallest first; those at which the image would be too small are
+        left out.
 
     Returns
     -------
     SizeEstimate
-        Of reduction 1 if objects or background are painted on no plane.
+        Of the smallest reduction if objects are painted on no plane.
 
     Raises
     ------
@@ -91,13 +96,13 @@ def estimate_size(
     boxes = painted_boxes(labels, _PLANES)
     box = max(boxes, key=lambda box: np.count_nonzero(scheme.objects(box.labels)), default=None)
     if box is None or not scheme.objects(box.labels).any():
-        return SizeEstimate(1, None)
+        return SizeEstimate(reductions[0], None)
     image, painted = _window(planes, box, scheme)
     stack = ArrayPlanes(image[np.newaxis])
     looks = [
         _look(replace(model, reduction=factor), stack, device, painted)
-        for factor in _TRIED
-        if factor == 1 or _SMALLEST_VIEW * factor <= min(image.shape)
+        for factor in reductions
+        if factor == reductions[0] or _SMALLEST_VIEW * factor <= min(image.shape)
     ]
     best = max(look.apart for look in looks)
     good = [look for look in looks if look.apart >= best - _AS_GOOD]

@@ -1,0 +1,98 @@
+"""How large objects are, whoever says it, and how large the network sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_unet.config import Task
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.record import Diameter, DiameterSource, ObjectSizes
+from napari_unet.engine.paint.object_size import (
+    choose_reduction,
+    outlines_objects,
+    typical_diameter,
+)
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.training.plan import TrainingPlan
+from napari_unet.engine.training.size_estimate import TRIED, estimate_size, sizes_around
+
+
+@dataclass(frozen=True, slots=True)
+class SizeChoice:
+    """How large the network sees the image, and how large objects are."""
+
+    reduction: int  # side of the blocks that the network sees, pixels of the plane
+    diameter: Diameter | None = None  # None: classes, or unknown
+    strokes: ObjectSizes | None = None  # of objects that are not painted whole; None: as painted
+
+
+def choose_size(plan: TrainingPlan, planes: Planes, labels: Planes) -> SizeChoice:
+    """Return how large objects are, and by how much the image is reduced for them.
+
+    Parameters
+    ----------
+    plan
+        A diameter or a reduction that its settings give holds, and so does the reduction of a
+        model that goes on, unless another diameter is given.
+    planes, labels
+        Image and labels.
+
+    Raises
+    ------
+    LabelsError, ImageError, EngineError
+        As `fit`.
+
+    Notes
+    -----
+    If no diameter is given, it is that of the objects that are painted whole; if there are none,
+    that with which the model was trained, and at last what a network that knows shapes sees.
+    """
+    config, scheme, model = plan.config, plan.scheme, plan.model
+    fixed = _fixed_reduction(plan)
+    if scheme.task is Task.CLASSES:
+        return SizeChoice(choose_reduction(labels, scheme, config, fixed))
+    are_whole = outlines_objects(labels, scheme)
+    diameter = _known_diameter(plan, labels, are_whole=are_whole)
+    if model is None or not _knows_shapes(model):
+        reduction = choose_reduction(labels, scheme, config, fixed)
+    elif fixed is not None and diameter is not None:
+        reduction = fixed
+    else:
+        tried = TRIED if fixed is None else (fixed,)
+        known = None if diameter is None else diameter.pixels
+        size = estimate_size(
+            model, planes, labels, scheme, plan.device, known=known, reductions=tried
+        )
+        reduction = size.reduction
+        if diameter is None and size.diameter is not None:
+            diameter = Diameter(size.diameter, DiameterSource.ESTIMATED)
+    if are_whole or diameter is None:
+        return SizeChoice(reduction, diameter)
+    return SizeChoice(reduction, diameter, sizes_around(diameter.pixels))
+
+
+def _fixed_reduction(plan: TrainingPlan) -> int | None:
+    """Return that which is given, or with which the model goes on; None: it is to be chosen."""
+    config, model = plan.config, plan.model
+    if config.reduction is not None or model is None:
+        return config.reduction
+    trained_with = model.record.diameter
+    if config.diameter is not None and (
+        trained_with is None or trained_with.pixels != config.diameter
+    ):
+        return None
+    return model.reduction
+
+
+def _known_diameter(plan: TrainingPlan, labels: Planes, *, are_whole: bool) -> Diameter | None:
+    """Return the diameter if nobody has to look for it in the image."""
+    if plan.config.diameter is not None:
+        return Diameter(plan.config.diameter, DiameterSource.GIVEN)
+    painted = typical_diameter(labels, plan.scheme) if are_whole else None
+    if painted is not None:
+        return Diameter(painted, DiameterSource.PAINTED)
+    return None if plan.model is None else plan.model.record.diameter
+
+
+def _knows_shapes(model: Model) -> bool:
+    return model.network.shape_field and model.is_trained
