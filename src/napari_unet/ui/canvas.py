@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.ui.parts.canvases import canvases
 
 
 class CanvasContext:
@@ -36,18 +36,6 @@ class CanvasContext:
         self._viewer.layers.events.removing.disconnect(self._make_current)
 
     def _make_current(self) -> None:
-        for canvas in _canvases(self._inside):
+        for canvas in canvases(self._inside):
             if canvas.isValid():
                 canvas.makeCurrent()
-
-
-def _canvases(inside: QWidget) -> list[Any]:
-    """Return what draws with OpenGL in the middle of the window, around which are the docks."""
-    window: QWidget | None = inside  # a dock that floats is a window of its own, with a parent
-    while window is not None and not isinstance(window, QMainWindow):
-        window = window.parentWidget()
-    middle = window.centralWidget() if window is not None else None
-    if middle is None:
-        return []
-    # by name: Qt 5 has the class in another module
-    return [child for child in middle.findChildren(QWidget) if child.inherits("QOpenGLWidget")]

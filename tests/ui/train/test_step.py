@@ -182,7 +182,7 @@ def test_time_preview_and_objects_reach_the_job(
 
 
 def test_every_setting_of_the_configs_is_in_the_step() -> None:
-    shown = {"seconds", *words.TRAIN} | {"augment"}
+    shown = {"seconds", "diameter", *words.TRAIN} | {"augment"}
     assert {field.name for field in fields(TrainConfig)} == shown
     assert {field.name for field in fields(AugmentConfig)} == set(words.AUGMENT)
     fixed = {

@@ -122,12 +122,30 @@ def _in_unit(layer: Layer, axis: int, unit: str) -> float | None:
     return float((float(layer.scale[axis]) * of_layer).to(unit).magnitude)
 
 
+def pixel_steps(layer: Layer) -> npt.NDArray[np.float64]:
+    """Return how far a step of one pixel along Y, and one along X, leads in the world: (Y, X) each.
+
+    The array is (2, 2).
+    """
+    origin = _in_world(layer, np.zeros(2))
+    return np.stack([_in_world(layer, corner) - origin for corner in np.eye(2)])
+
+
+def camera(viewer: ViewerModel) -> Any:
+    """Return the viewer's camera; before napari 0.9 it has no scene."""
+    return getattr(viewer, "scene", viewer).camera
+
+
+def shows_planes(viewer: ViewerModel) -> bool:
+    """Return whether planes are shown, not 3D nor a cut along other axes."""
+    return set(viewer.dims.displayed) == {viewer.dims.ndim - 2, viewer.dims.ndim - 1}
+
+
 def focus(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
     """Return the index of the pixel in the middle of the view, inside the layer, one per axis."""
     point = list(viewer.dims.point)
     displayed = viewer.dims.displayed
-    camera = getattr(viewer, "scene", viewer).camera  # napari < 0.9: viewer.camera
-    for axis, middle in zip(displayed, camera.center[-len(displayed) :], strict=True):
+    for axis, middle in zip(displayed, camera(viewer).center[-len(displayed) :], strict=True):
         point[axis] = middle
     index = np.round(layer.world_to_data(point)).astype(int)
     last = np.array(spatial_shape(layer)) - 1
@@ -143,8 +161,7 @@ def looked_at(viewer: ViewerModel, layer: Layer) -> tuple[int, int, int]:
 
 def in_sight(viewer: ViewerModel, layer: Layer, position: tuple[int, ...]) -> bool:
     """Return True if the plane at `position` (its indices along the leading axes) may be seen."""
-    last_two = {viewer.dims.ndim - 2, viewer.dims.ndim - 1}
-    if set(viewer.dims.displayed) != last_two:  # in 3D, or cut along other axes
+    if not shows_planes(viewer):
         return True
     return focus(viewer, layer)[:-2] == position
 

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_unet.engine.events import View
-from napari_unet.ui.layers.geometry import spatial_shape
+from napari_unet.ui.layers.geometry import shows_planes, spatial_shape
 
 
 def in_view(viewer: ViewerModel, layer: Layer) -> View | None:
@@ -33,7 +33,7 @@ def in_view(viewer: ViewerModel, layer: Layer) -> View | None:
 
 def _shown_plane(viewer: ViewerModel, layer: Layer) -> int | None:
     dims = viewer.dims
-    if layer not in viewer.layers or set(dims.displayed) != {dims.ndim - 2, dims.ndim - 1}:
+    if layer not in viewer.layers or not shows_planes(viewer):
         return None
     leading = spatial_shape(layer)[:-2]
     position = np.round(layer.world_to_data(dims.point)[: len(leading)]).astype(int)

@@ -50,6 +50,8 @@ def tell_story(model: Model | CheckpointHeader) -> str:
         story.append(
             f"Validation {what}: {record.validation_iou:.2f}, kept from step {record.best_step:,}"
         )
+    if record.diameter is not None:
+        story.append(f"Objects: {record.diameter.pixels:.0f} px wide, {record.diameter.source}")
     if model.reduction is not None and model.reduction > 1:
         story.append(f"Sees the image shrunk {model.reduction}×")
     if model.pixel_size is not None:

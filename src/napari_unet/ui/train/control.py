@@ -31,6 +31,7 @@ from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.train import job
 from napari_unet.ui.train.live_view import LiveView
 from napari_unet.ui.train.preview import PreviewLayer
+from napari_unet.ui.train.sizing import Sizing
 from napari_unet.ui.workbench import Choices, CurrentModel, Workbench
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Training(QObject):
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
         self.preview = PreviewLayer(workbench.viewer)
+        self.sizing = Sizing(workbench)
         self._words = job.TrainingWords()  # of the run that is on, or was last
         self._end: JobEnd | None = None  # of the last run; None: there was none
         self._workbench = workbench
@@ -196,7 +198,10 @@ class Training(QObject):
         match event:
             case job.TrainingBegins():
                 self._prepare_preview(run.live)
-            case TrainStarted() | LabelsTaken():
+            case TrainStarted():
+                self._note_held_out(run, len(event.held_out))
+                self._note_size(run, event)
+            case LabelsTaken():
                 self._note_held_out(run, len(event.held_out))
             case Previewed():
                 self.preview.show(event)
@@ -217,6 +222,10 @@ class Training(QObject):
         if run.choices.labels is self._workbench.choices.labels:
             self._workbench.held_out = blocks
             self._workbench.changed.emit()
+
+    def _note_size(self, run: _Run, event: TrainStarted) -> None:
+        assert run.choices.image is not None
+        self.sizing.note(run.choices.image, event.diameter)
 
     def _take_model(self, event: TrainDone, choices: Choices) -> None:
         assert choices.image is not None

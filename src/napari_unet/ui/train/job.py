@@ -252,10 +252,12 @@ def _taken(event: LabelsTaken) -> str:
 def _started(event: TrainStarted) -> str:
     held_out = sum(block.pixels for block in event.held_out)
     validation = f"; {held_out:,} px held out to validate" if held_out else ""
+    diameter = event.diameter
+    size = f"; objects are {diameter.pixels:.0f} px wide ({diameter.source})" if diameter else ""
     shrunk = f"; the image is shrunk {event.reduction}×" if event.reduction > 1 else ""
     return (
         f"Training on {count(len(event.planes), 'painted plane')}, "
-        f"{event.labelled_pixels:,} px{validation}{shrunk}."
+        f"{event.labelled_pixels:,} px{validation}{size}{shrunk}."
     )
 
 

@@ -22,6 +22,7 @@ from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot
 from napari_unet.ui.train.settings import TrainSettings
+from napari_unet.ui.train.size_part import SizePart
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 _STATUS_MS = 250  # between two changes of the status line
@@ -47,6 +48,7 @@ class TrainStep(Step):
     ) -> None:
         super().__init__(workbench, "Train")
         self.settings = TrainSettings()
+        self.object_size = SizePart(workbench, training.sizing, self.inspected, self)
         self.preview = QCheckBox("Live preview")
         self.action = Action("Train on labels", "Train a U-Net on what is painted.")
         self.missed = MissedButton(workbench.viewer, lambda: training.missed)
@@ -64,6 +66,7 @@ class TrainStep(Step):
     def refresh(self) -> None:
         """Show the settings of the chosen network, and whether training can begin."""
         self.settings.follow(self.workbench.choices.start)
+        self.object_size.refresh()
         reason = Readiness.of(self.workbench).why_not_train()
         if reason is not None:
             reason = f"{reason} {self._training.takes_in()}".rstrip()
@@ -76,6 +79,7 @@ class TrainStep(Step):
         for signal, slot in self._connections():
             signal.disconnect(slot)
         self._tell_soon.cancel()
+        self.object_size.release()
         self.plot.release()
 
     def inspected(self) -> tuple[NetworkConfig, TrainConfig]:
@@ -86,9 +90,13 @@ class TrainStep(Step):
         SettingsError
             If they do not go together.
         """
-        start, config = self.workbench.choices.start, self.settings.config()
-        if isinstance(start, CurrentModel) and self.settings.leaves_reduction(config):
-            config = replace(config, reduction=start.model.reduction)
+        start = self.workbench.choices.start
+        config = replace(self.settings.config(), diameter=self.object_size.given)
+        if self.settings.leaves_reduction(config):
+            if config.diameter is not None:
+                config = replace(config, reduction=None)
+            elif isinstance(start, CurrentModel):
+                config = replace(config, reduction=start.model.reduction)
         return self.settings.network_of(start), config
 
     def _build(self) -> None:
@@ -98,6 +106,7 @@ class TrainStep(Step):
         )
         rows = narrow_form()
         self.settings.seconds.add_to(rows)
+        self.object_size.add_to(rows)
         self.body.addLayout(rows)
         for part in (
             self.preview,
