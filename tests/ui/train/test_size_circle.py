@@ -105,7 +105,7 @@ def test_it_goes_and_comes_again(circle: SizeCircle, canvas: QWidget, image: Ima
     circle.show(canvas, image, 20)
     circle.hide()
     assert circle.pane is None
-    assert not [child for child in canvas.children() if child.isWidgetType() and child.isVisible()]
+    assert not [child for child in canvas.findChildren(QWidget) if child.isVisible()]
     circle.show(canvas, image, 20)
     assert circle.pane is not None
 

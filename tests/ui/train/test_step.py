@@ -38,7 +38,7 @@ from napari_unet.engine.events import (
     Validated,
 )
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.network.record import TrainRecord
+from napari_unet.engine.network.record import Diameter, DiameterSource, TrainRecord
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.parts.settings import SettingWords
 from napari_unet.ui.runner import JobState
@@ -372,9 +372,12 @@ def test_corrections_add_up_until_a_new_network_or_other_labels(
 
 
 def test_it_fits_a_narrow_dock(step: TrainStep, asked: Install, qtbot: QtBot) -> None:
-    asked(job_of(STARTED, STEP, VALIDATED, Corrected(120, 10.0, 40, 0.5)))
+    found = Diameter(57.4, DiameterSource.ESTIMATED)
+    started = replace(STARTED, diameter=found)
+    asked(job_of(started, STEP, VALIDATED, Corrected(120, 10.0, 40, 0.5)))
     train(step, qtbot)
     step.plot._show()
+    assert step.object_size.field.caption.text()
     assert step.minimumSizeHint().width() <= 280
 
 
@@ -385,6 +388,8 @@ def test_everything_has_a_tooltip(step: TrainStep) -> None:
             assert widget.native.toolTip(), name
     assert step.action.button.toolTip()
     assert step.preview.toolTip()
+    assert step.object_size.field.box.toolTip()
+    assert step.object_size.field.estimate.toolTip()
     assert step.corrections.toolTip()
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import QEvent, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QEnterEvent, QFocusEvent, QKeyEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_unet.config import MAX_DIAMETER
+from napari_unet.ui.parts.text import Text
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network import Diameter
 
 _FIRST = 32  # pixels, where people begin while nothing is known
 _TOOLTIP = (
@@ -18,29 +24,22 @@ _TOOLTIP = (
 
 
 class DiameterBox(QSpinBox):
-    """A diameter in pixels; at 0 it says "automatic", with what was found out."""
+    """A diameter in pixels; at 0 it says "automatic"."""
 
     attended = Signal()  # people look at it, or no longer
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: float | None = None  # pixels
+        self.found: float | None = None  # by the program, pixels
         self.is_hovered = False
         self.setRange(0, MAX_DIAMETER)
+        self.setSpecialValueText("automatic")
         self.setToolTip(_TOOLTIP)
-        self.show_found(None)
 
     @property
     def given(self) -> float | None:
         """What people gave, pixels; None: it is left to the program."""
         return float(self.value()) or None
-
-    def show_found(self, found: float | None) -> None:
-        """Say what was found out, pixels; None: nothing."""
-        self.found = found
-        text = "automatic" if found is None else f"automatic: {found:.0f}"
-        if text != self.specialValueText():
-            self.setSpecialValueText(text)
 
     def stepBy(self, steps: int) -> None:  # noqa: N802 Qt
         """Begin with what was found out: people correct it."""
@@ -74,36 +73,48 @@ class DiameterBox(QSpinBox):
 
 
 class DiameterField(QWidget):
-    """The number, the same in µm where the image has a pixel size, and a button to find it out."""
+    """The number, a button to find it out, and below them what was found out, and µm."""
 
     def __init__(self) -> None:
         super().__init__()
         self.box = DiameterBox()
-        self.micrometres = QLabel()
         self.estimate = QPushButton("Estimate")
+        self.caption = Text()
+        self._source = ""
         self._pixel: float | None = None  # side, µm
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
         row.addWidget(self.box, stretch=1)
-        row.addWidget(self.micrometres)
         row.addWidget(self.estimate)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(row)
+        column.addWidget(self.caption)
         self.setFocusProxy(self.box)
-        self.box.valueChanged.connect(self._tell_micrometres)
-        self._tell_micrometres()
+        self.box.valueChanged.connect(self._tell)
+        self._tell()
 
     @property
     def pixels(self) -> float | None:
         """What was given or found out; None: nothing yet."""
         return self.box.given or self.box.found
 
-    def show_found(self, found: float | None, pixel: float | None) -> None:
-        """Say what was found out, pixels, and the side of a pixel, µm; None: unknown."""
+    def show_found(self, found: Diameter | None, pixel: float | None) -> None:
+        """Say what was found out, and by what; `pixel` is the side of one, µm; None: unknown."""
+        self.box.found = None if found is None else found.pixels
+        self._source = "" if found is None else found.source
         self._pixel = pixel
-        self.box.show_found(found)
-        self._tell_micrometres()
+        self._tell()
 
-    def _tell_micrometres(self) -> None:
-        pixels, side = self.pixels, self._pixel
-        text = "" if pixels is None or side is None else f"{pixels * side:.3g} µm"
-        self.micrometres.setText(text)
-        self.micrometres.setVisible(bool(text))
+    def _tell(self) -> None:
+        """Say in one line what the number does not; nothing: there is no line."""
+        pixels, parts = self.pixels, []
+        if pixels is not None and self.box.given is None:
+            parts = [f"{pixels:.0f} px"]
+        if pixels is not None and self._pixel is not None:
+            parts.append(f"{pixels * self._pixel:.3g} µm")
+        text = " = ".join(parts)
+        if self.box.given is None and text:
+            text = f"{text}, {self._source}"
+        self.caption.setText(text)
+        self.caption.setVisible(bool(text))

@@ -75,8 +75,7 @@ class SizePart(QObject):
         for part in (self._label, self.field):
             part.setVisible(self._has_objects())
         set_ready(self.field.estimate, Readiness.of(self._workbench).why_not_train(), _ESTIMATE)
-        found, image = self._sizing.diameter, self._workbench.choices.image
-        self.field.show_found(None if found is None else found.pixels, _pixel(image))
+        self.field.show_found(self._sizing.diameter, _pixel(self._workbench.choices.image))
         self._draw()
 
     def release(self) -> None:
