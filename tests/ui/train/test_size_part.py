@@ -90,7 +90,7 @@ def hover(part: SizePart, *, above: bool) -> None:
 
 def test_it_is_automatic_unless_a_number_is_given(step: TrainStep) -> None:
     box = step.object_size.field.box
-    assert box.text() == "automatic"
+    assert box.text() == "auto"
     assert step.inspected()[1].diameter is None
     box.setValue(60)
     assert step.inspected()[1].diameter == 60
@@ -110,10 +110,10 @@ def test_a_given_diameter_decides_the_reduction_unless_that_is_given_too(
 def test_classes_have_none(step: TrainStep, workbench: Workbench) -> None:
     step.object_size.field.box.setValue(60)
     workbench.choose(task=Task.CLASSES)
-    assert step.object_size.field.isHidden()
+    assert step.object_size.field._row.isHidden()
     assert step.inspected()[1].diameter is None
     workbench.choose(task=Task.OBJECTS)
-    assert not step.object_size.field.isHidden()
+    assert not step.object_size.field._row.isHidden()
     assert step.inspected()[1].diameter == 60
 
 
@@ -123,7 +123,7 @@ def test_it_is_told_in_micrometres_where_pixels_have_a_size(
     field = step.object_size.field
     assert field.caption.isHidden()
     field.box.setValue(100)  # of 0.5 × 0.25 µm
-    assert field.caption.text() == "35.4 µm"
+    assert field.caption.text() == "100 px = 35.4 µm"
     bare = Image(image.data)
     viewer.add_layer(bare)
     workbench.choose(images=(bare,))
@@ -142,8 +142,8 @@ def test_what_training_finds_out_is_shown_and_remembered_for_its_image(
     with qtbot.waitSignal(workbench.ended):
         qtbot.mouseClick(step.action.button, Qt.MouseButton.LeftButton)  # type: ignore[no-untyped-call]
     field = step.object_size.field
-    assert field.box.text() == "automatic"
-    assert field.caption.text() == "57 px = 20.3 µm, estimated from strokes"
+    assert field.box.text() == "auto"
+    assert field.caption.text() == "57 px = 20.3 µm, estimated"
     assert step.inspected()[1].diameter is None
     other = Image(image.data)
     viewer.add_layer(other)
@@ -168,9 +168,20 @@ def test_it_is_estimated_before_training(
     estimate(step, qtbot)
     (plan,) = plans
     assert (plan.start, plan.device, plan.config.diameter) == (NETWORKS["light"], CPU, None)
-    assert step.object_size.field.box.text() == "automatic"
+    assert step.object_size.field.box.text() == "auto"
     assert step.object_size.field.caption.text().startswith("57 px")
     assert told[-1] == "Objects are about 57 px wide (estimated from strokes)."
+
+
+@pytest.mark.parametrize("source", DiameterSource)
+def test_it_is_said_where_the_size_comes_from(
+    step: TrainStep, finding: Install, qtbot: QtBot, source: DiameterSource
+) -> None:
+    finding(Diameter(60.0, source))  # given before: the model goes on with it
+    estimate(step, qtbot)
+    words = {"given": "as given before", "measured": "measured", "estimated": "estimated"}
+    told = step.object_size.field.caption.text()
+    assert told == f"60 px = 21.2 µm, {words[source.split()[0]]}"
 
 
 def test_that_nothing_was_found_is_said(
@@ -181,7 +192,7 @@ def test_that_nothing_was_found_is_said(
     workbench.progressed.connect(lambda progress: told.append(progress.text))
     estimate(step, qtbot)
     assert told[-1].startswith("No objects were found under the paint")
-    assert step.object_size.field.box.text() == "automatic"
+    assert step.object_size.field.box.text() == "auto"
 
 
 def test_it_says_why_nothing_can_be_estimated(step: TrainStep, workbench: Workbench) -> None:

@@ -6,25 +6,31 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QEnterEvent, QFocusEvent, QKeyEvent
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from napari_unet.config import MAX_DIAMETER
+from napari_unet.engine.network import DiameterSource
 from napari_unet.ui.parts.text import Text
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Diameter
 
+
+_SHORT = {
+    DiameterSource.PAINTED: "measured",
+    DiameterSource.ESTIMATED: "estimated",
+    DiameterSource.GIVEN: "as given before",  # the model keeps it
+}
 _FIRST = 32  # pixels, where people begin while nothing is known
 _TOOLTIP = (
     "Diameter of a typical object, in pixels of the image; the circle in the middle of the view is "
-    "as wide. automatic: measured on objects that you paint whole, or estimated from your strokes. "
-    "By it the image is shrunk for the network, which sees objects best at about 32 px. "
-    "0: automatic."
+    "as wide. auto (0): measured on objects that you paint whole, or estimated from your strokes. "
+    "By it the image is shrunk for the network, which sees objects best at about 32 px."
 )
 
 
 class DiameterBox(QSpinBox):
-    """A diameter in pixels; at 0 it says "automatic"."""
+    """A diameter in pixels; 0, which is shown as "auto", leaves it to the program."""
 
     attended = Signal()  # people look at it, or no longer
 
@@ -33,7 +39,7 @@ class DiameterBox(QSpinBox):
         self.found: float | None = None  # by the program, pixels
         self.is_hovered = False
         self.setRange(0, MAX_DIAMETER)
-        self.setSpecialValueText("automatic")
+        self.setSpecialValueText("auto")  # the box is narrow
         self.setToolTip(_TOOLTIP)
 
     @property
@@ -72,49 +78,57 @@ class DiameterBox(QSpinBox):
         self.attended.emit()
 
 
-class DiameterField(QWidget):
-    """The number, a button to find it out, and below them what was found out, and µm."""
+class DiameterField:
+    """Rows of a form: the number and a button to find it out; below, what was found, and in µm."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.box = DiameterBox()
         self.estimate = QPushButton("Estimate")
         self.caption = Text()
-        self._source = ""
+        self._label = QLabel("Diameter, px")
+        self._row = QWidget()
+        self._found: Diameter | None = None
         self._pixel: float | None = None  # side, µm
-        row = QHBoxLayout()
+        self._has_objects = True
+        self._label.setToolTip(self.box.toolTip())
+        self._label.setBuddy(self.box)
+        row = QHBoxLayout(self._row)
+        row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.box, stretch=1)
         row.addWidget(self.estimate)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addLayout(row)
-        column.addWidget(self.caption)
-        self.setFocusProxy(self.box)
-        self.box.valueChanged.connect(self._tell)
-        self._tell()
 
     @property
     def pixels(self) -> float | None:
         """What was given or found out; None: nothing yet."""
         return self.box.given or self.box.found
 
-    def show_found(self, found: Diameter | None, pixel: float | None) -> None:
-        """Say what was found out, and by what; `pixel` is the side of one, µm; None: unknown."""
-        self.box.found = None if found is None else found.pixels
-        self._source = "" if found is None else found.source
-        self._pixel = pixel
-        self._tell()
+    def add_to(self, rows: QFormLayout) -> None:
+        """Add the rows to a form."""
+        rows.addRow(self._label, self._row)
+        rows.addRow(self.caption)
 
-    def _tell(self) -> None:
-        """Say in one line what the number does not; nothing: there is no line."""
-        pixels, parts = self.pixels, []
-        if pixels is not None and self.box.given is None:
-            parts = [f"{pixels:.0f} px"]
+    def show_found(self, found: Diameter | None, pixel: float | None) -> None:
+        """Say what was found out; `pixel` is the side of one, µm, None: unknown."""
+        self.box.found = None if found is None else found.pixels
+        self._found, self._pixel = found, pixel
+        self.tell()
+
+    def show(self, *, objects: bool) -> None:
+        """Be there for objects; classes have no diameter."""
+        self._has_objects = objects
+        self._label.setVisible(objects)
+        self._row.setVisible(objects)
+        self.tell()
+
+    def tell(self) -> None:
+        """Say in one line what the number does not; if there is nothing, there is no line."""
+        pixels, given = self.pixels, self.box.given
+        parts = []
         if pixels is not None and self._pixel is not None:
-            parts.append(f"{pixels * self._pixel:.3g} µm")
-        text = " = ".join(parts)
-        if self.box.given is None and text:
-            text = f"{text}, {self._source}"
-        self.caption.setText(text)
-        self.caption.setVisible(bool(text))
+            parts = [f"{pixels:.0f} px = {pixels * self._pixel:.3g} µm"]
+        elif pixels is not None and given is None:
+            parts = [f"{pixels:.0f} px"]
+        if given is None and self._found is not None:
+            parts.append(_SHORT[self._found.source])
+        self.caption.setText(", ".join(parts))
+        self.caption.setVisible(bool(parts) and self._has_objects)

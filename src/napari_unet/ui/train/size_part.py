@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_unet.config import NetworkConfig, Task, TrainConfig
 from napari_unet.engine.errors import SettingsError
@@ -25,7 +25,7 @@ _ESTIMATE = "Look now how wide objects are, by what is painted; training does so
 
 
 class SizePart(QObject):
-    """A row of a form; the circle is there while people look at the number, and after a change.
+    """A number in the form, and the circle: while people look at the number, and after a change.
 
     Parameters
     ----------
@@ -48,9 +48,6 @@ class SizePart(QObject):
         super().__init__()
         self.field = DiameterField()
         self.circle = SizeCircle(workbench.viewer)
-        self._label = QLabel("Diameter, px")
-        self._label.setToolTip(self.field.box.toolTip())
-        self._label.setBuddy(self.field.box)
         self._workbench = workbench
         self._sizing = sizing
         self._settings = settings
@@ -66,14 +63,9 @@ class SizePart(QObject):
         """The diameter that people gave, pixels; None: automatic, or classes, which have none."""
         return self.field.box.given if self._has_objects() else None
 
-    def add_to(self, rows: QFormLayout) -> None:
-        """Add the row to a form."""
-        rows.addRow(self._label, self.field)
-
     def refresh(self) -> None:
         """Show what is known about the chosen image, for objects only."""
-        for part in (self._label, self.field):
-            part.setVisible(self._has_objects())
+        self.field.show(objects=self._has_objects())
         set_ready(self.field.estimate, Readiness.of(self._workbench).why_not_train(), _ESTIMATE)
         self.field.show_found(self._sizing.diameter, _pixel(self._workbench.choices.image))
         self._draw()
@@ -103,6 +95,7 @@ class SizePart(QObject):
         self._draw()
 
     def _on_changed(self) -> None:
+        self.field.tell()
         self._lingers.start()
         self._draw()
 

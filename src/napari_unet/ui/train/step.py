@@ -106,7 +106,7 @@ class TrainStep(Step):
         )
         rows = narrow_form()
         self.settings.seconds.add_to(rows)
-        self.object_size.add_to(rows)
+        self.object_size.field.add_to(rows)
         self.body.addLayout(rows)
         for part in (
             self.preview,
