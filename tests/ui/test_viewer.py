@@ -43,6 +43,7 @@ from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.export.step import ExportStep
 from napari_unet.ui.image.step import ImageStep
 from napari_unet.ui.labels.step import LabelsStep
+from napari_unet.ui.layers.geometry import camera
 from napari_unet.ui.parts.settings import SettingsForm
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train.step import TrainStep
@@ -301,6 +302,27 @@ def test_closing_the_dock_in_mid_training_ends_it_and_it_opens_again(
     assert widget is not dock
     button = step(widget, TrainStep).action.button
     qtbot.waitUntil(button.isEnabled, timeout=LONG)
+
+
+def test_a_circle_on_the_canvas_is_as_wide_as_an_object_and_goes_with_the_window(
+    viewer: Any, dock: UNetPaint, painted: Any
+) -> None:
+    size = step(dock, TrainStep).object_size
+    layers = list(viewer.layers)
+    before = viewer.screenshot(canvas_only=False, flash=False)
+    size.field.box.setValue(40)
+    after = viewer.screenshot(canvas_only=False, flash=False)
+    pane = size.circle.pane
+    assert pane is not None
+    corner = pane.mapTo(pane.window(), pane.rect().topLeft())
+    here = np.s_[corner.y() : corner.y() + pane.height(), corner.x() : corner.x() + pane.width()]
+    rows, columns = np.nonzero((before[here] != after[here]).any(axis=-1))
+    zoom = camera(viewer).zoom
+    for places in (rows, columns):
+        assert np.ptp(places) == pytest.approx(40 * 0.5 * zoom, abs=6)  # a pixel is 0.5 wide
+    assert list(viewer.layers) == layers
+    viewer.close()
+    assert size.circle.pane is None
 
 
 def test_layers_are_removed_in_the_graphics_context_of_the_canvas(
