@@ -135,6 +135,7 @@ class TrainingRun:
         paint = find_new_paint(lessons.stack, before, values, lessons.unpainted)
         if not paint:
             return
+        self._trainer.correct(paint)
         try:
             with engine_errors(self._means.device):
                 wrong = measure_wrong(paint, lessons.stack.values, self._predict, model.values)

@@ -44,6 +44,15 @@ def patch_context(config: TrainConfig, levels: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """A pixel around which a patch is wanted."""
+
+    plane: int  # number
+    y: int  # in the plane, pixels
+    x: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """Where a patch comes from, and how it is changed."""
 
@@ -161,6 +170,9 @@ class PatchSampler:
             stack.planes, size=size, levels=levels, device=device, shapes=shapes
         )
         self._config = config
+        self._planes = {
+            plane.number: (index, plane.origin) for index, plane in enumerate(stack.planes)
+        }
         by_class = sampling is Sampling.CLASSES
         pools = _of_classes(stack) if by_class else [_labelled(stack.planes)]
         self._painted = [positions for positions in pools if len(positions)]
@@ -170,9 +182,17 @@ class PatchSampler:
         """Output side of a patch, pixels."""
         return self._cutter.size
 
-    def draw(self, rng: np.random.Generator, count: int) -> Batch:
-        """Return `count` patches, each around a painted pixel."""
-        return self._cutter.cut([self._draw_one(rng) for _ in range(count)])
+    def draw(self, rng: np.random.Generator, count: int, around: Sequence[Spot] = ()) -> Batch:
+        """Return `count` patches, the first around these spots and the others around any paint."""
+        wanted = [self._around(spot, rng) for spot in around]
+        return self._cutter.cut(
+            [*wanted, *(self._draw_one(rng) for _ in range(count - len(wanted)))]
+        )
+
+    def _around(self, spot: Spot, rng: np.random.Generator) -> Cut:
+        index, (top, left) = self._planes[spot.plane]
+        centre = float(spot.y - top), float(spot.x - left)
+        return Cut(index, centre, *augment.draw(rng, self._config))
 
     def _draw_one(self, rng: np.random.Generator) -> Cut:
         positions = self._painted[rng.integers(len(self._painted))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_unet.config import Optimiser, TrainConfig
+from napari_unet.config import Optimiser, Sampling, TrainConfig
 from napari_unet.engine.network.model import Model, adapt
 from napari_unet.engine.network.precision import arrange, multiplies_faster_in_bfloat16
 from napari_unet.engine.network.unet import UNet, margin, stride
@@ -21,12 +21,14 @@ from napari_unet.engine.paint.painted_planes import PaintedStack
 from napari_unet.engine.prediction.overlap_tile import OverlapTiler, network_probabilities
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 from napari_unet.engine.stack.tiles import Tile, cut_plane, read_mirrored
+from napari_unet.engine.training.corrections import NewPaint
 from napari_unet.engine.training.head import fit_head
 from napari_unet.engine.training.lessons import Lessons
 from napari_unet.engine.training.loss import shape_loss, weighted_cross_entropy
 from napari_unet.engine.training.memory_shortage import Means
-from napari_unet.engine.training.sampling import Batch, PatchSampler, validation_batches
+from napari_unet.engine.training.sampling import Batch, PatchSampler, Spot, validation_batches
 from napari_unet.engine.training.shape_teacher import ShapeTarget, ShapeTeacher
+from napari_unet.engine.training.unsettled import Unsettled
 
 # After each step, the weights of a trained network go back a share of the way to the first answer,
 # less as the learning rate falls: (_PULL / labelled pixels)², at most _STRONGEST, since a few
@@ -72,6 +74,7 @@ class Trainer:
         self._teacher = ShapeTeacher(self._first_field) if model.network.shape_field else None
         self._optimiser = _optimiser(self._network, config)
         self._rng = np.random.default_rng(config.seed)
+        self._unsettled = Unsettled()
         self.teach(lessons)
         if model.is_trained:
             batches = [self._draw() for _ in range(_HEAD_BATCHES)]
@@ -119,6 +122,7 @@ class Trainer:
     def teach(self, lessons: Lessons) -> None:
         """Draw patches from these lessons from now on, and validate on their held-out blocks."""
         self._lessons = lessons
+        self._unsettled.keep(lessons.training.numbers)
         self._pull = _pull_to_first_answer(lessons.training.labelled_pixels)
         levels, device = self.model.network.levels, self._device
         self._sampler = PatchSampler(
@@ -139,6 +143,14 @@ class Trainer:
             pixels=min(_VALIDATION_PIXELS, _VALIDATION_SHARE * step_pixels),
             shapes=self._shapes(lessons.stack),
         )
+
+    def correct(self, paint: Sequence[NewPaint]) -> None:
+        """Cut patches more often around what is newly painted, until it is right.
+
+        Not where all painted pixels are drawn alike, as in the paper.
+        """
+        if self._config.sampling is Sampling.CLASSES:
+            self._unsettled.add(paint, self._lessons.training)
 
     def _shapes(self, stack: PaintedStack) -> list[ShapeTarget]:
         return [] if self._teacher is None else self._teacher.targets(stack.planes)
@@ -205,18 +217,22 @@ class Trainer:
         rate = self._learning_rate(progress)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        batch = self._draw()
+        corrected = self._unsettled.draw(self._rng, self._config.batch)
+        batch = self._draw([spot for _, spot in corrected])
         if not self._network.training:  # after a validation or a preview
             self._network.train()
         self._optimiser.zero_grad(set_to_none=True)
         with self._repeatable_dropout():
-            loss = _loss(self._learn_from(batch.images), batch)
+            outputs = self._learn_from(batch.images)
+            loss = _loss(outputs, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._config.clip_gradient > 0:
             nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_gradient)
         self._optimiser.step()
         self._pull_back(self._pull * rate / self._config.learning_rate)
         self.step += 1
+        if corrected:
+            self._unsettled.note([place for place, _ in corrected], outputs, batch)
         return float(loss.detach())
 
     @contextmanager
@@ -285,8 +301,8 @@ class Trainer:
         state = self._network.state_dict()
         return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
 
-    def _draw(self) -> Batch:
-        return self._sampler.draw(self._rng, self._config.batch)
+    def _draw(self, around: Sequence[Spot] = ()) -> Batch:
+        return self._sampler.draw(self._rng, self._config.batch, around)
 
     @torch.no_grad()
     def _pull_back(self, share: float) -> None:
