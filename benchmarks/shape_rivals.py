@@ -30,7 +30,7 @@ from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.network import UNet, margin, valid_output_size
 from napari_unet.engine.objects import cut_basins
 from napari_unet.engine.scores import Comparison, evaluate_objects
-from napari_unet.engine.stack import RunLabels
+from napari_unet.engine.stack import Bitmap, RunLabels
 from pretraining.objectives import Pupil
 
 _DIAMETER = 32.0  # pixels of the median object
@@ -49,9 +49,9 @@ Decoder = Callable[[Answers, Mask], Labels]
 
 def by_hills(field: Field, foreground: Mask, neck: float) -> Labels:
     """Cut the foreground where a field has passes, as the product does."""
-    pieces = RunLabels.of(label(foreground, connectivity=1))
+    mask = Bitmap.of(RunLabels.of(foreground.astype(np.int32)))
     values = np.rint(255 * np.clip(field / max(1.0, float(field.max())), 0, 1)).astype(np.uint8)
-    labels, _ = cut_basins(pieces, values.__getitem__, neck, smallest=5)
+    labels, _ = cut_basins(mask, values.__getitem__, neck, smallest=5)
     return np.asarray(labels)
 
 

@@ -13,6 +13,7 @@ from skimage.morphology import local_maxima, reconstruction
 
 from napari_unet.engine.objects import basins
 from napari_unet.engine.objects.basins import cut_basins
+from napari_unet.engine.stack.bitmap import Bitmap
 from napari_unet.engine.stack.run_labels import RunLabels
 
 FOUR = ndimage.generate_binary_structure(2, 1)
@@ -34,7 +35,7 @@ def scene(seed: int) -> tuple[Labels, Values]:
 
 def cut(components: Labels, field: Values, neck: float, smallest: int = 0) -> tuple[Labels, int]:
     labels, count = cut_basins(
-        RunLabels.of(components), lambda rows: field[rows], neck, smallest=smallest
+        Bitmap.of(RunLabels.of(components)), lambda rows: field[rows], neck, smallest=smallest
     )
     return np.asarray(labels), count
 

@@ -16,11 +16,11 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from napari_unet.config import ObjectsConfig
-from napari_unet.engine.objects import finishing
+from napari_unet.engine.objects import basins, finishing
 from napari_unet.engine.objects.components import find_objects
 from napari_unet.engine.objects.decoder import ObjectDecoder, cut_objects
 from napari_unet.engine.objects.label_overlaps import count_overlaps, count_run_overlaps
-from napari_unet.engine.stack import tiles
+from napari_unet.engine.stack import run_labels, tiles
 from napari_unet.engine.stack.bitmap import Bitmap
 from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
 from napari_unet.engine.stack.tiles import bands, cut_plane
@@ -161,20 +161,54 @@ def test_objects_taller_than_the_window_stay_whole(monkeypatch: pytest.MonkeyPat
     assert cut_objects(mask, config)[1] == 1
 
 
-def test_a_large_plane_of_objects_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("has_field", [False, True])
+def test_a_large_plane_of_objects_takes_little_memory(
+    monkeypatch: pytest.MonkeyPatch, *, has_field: bool
+) -> None:
     monkeypatch.setattr(finishing, "_WINDOW", 1 << 19)
     monkeypatch.setattr(finishing, "_BAND", 1 << 17)
+    monkeypatch.setattr(basins, "_BAND", 1 << 17)
     monkeypatch.setattr(tiles, "_AT_ONCE", 1 << 18)
     height = width = 4000
     decoder = ObjectDecoder((height, width), ObjectsConfig(neck=0))
     y, x = np.mgrid[:500, :500]
-    cells = (np.hypot(y % 50 - 25, x % 50 - 25) < 20).astype(np.float32)[np.newaxis]
+    away = np.hypot(y % 50 - 25, x % 50 - 25)
+    cells = [away < 20, np.clip(1 - away / 20, 0, 1)][: 1 + has_field]
     tracemalloc.start()
     for tile in cut_plane((height, width), 500, 1):
-        decoder.add(tile, cells)
+        decoder.add(tile, np.stack(cells).astype(np.float32))
     found, count = decoder.finish()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 80 * 80
     assert len(found.values) > 2 * count
-    assert peak < 2 * height * width  # bytes; a label image alone takes 4 per pixel
+    assert peak < (2 + has_field) * height * width  # bytes; a label image alone takes 4 per pixel
+
+
+def test_runs_that_a_new_number_joins_are_one() -> None:
+    labels = RunLabels.of(np.array([[1, 2, 2, 0], [3, 3, 1, 0]]))
+
+    mapped = labels.mapped(np.array([0, 5, 5, 7]))
+
+    np.testing.assert_array_equal(mapped, [[5, 5, 5, 0], [7, 7, 5, 0]])
+    np.testing.assert_array_equal(mapped.values, [5, 0, 7, 5, 0])
+
+
+def test_the_first_run_of_each_label_is_found_in_whatever_parts_it_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = RunLabels.of(np.array([[1, 3, 1, 0], [3, 3, 1, 0]]))
+
+    for at_once in (1, 2, 100):
+        monkeypatch.setattr(run_labels, "_RUNS_AT_ONCE", at_once)
+        np.testing.assert_array_equal(labels.firsts(5), [3, 0, 7, 1, 7])
+
+
+@given(arrays(np.int32, (7, 9), elements=st.integers(0, 3)), st.integers(1, 20))
+def test_labels_are_collected_in_blocks_of_any_size(labels: Labels, block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_labels, "_BLOCK", block)
+        patch.setattr(run_labels, "_PIXELS_PER_RUN", 1)
+        collected = RunLabels.of(labels)
+
+    np.testing.assert_array_equal(collected, labels)

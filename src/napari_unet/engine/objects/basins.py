@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.engine.stack.bitmap import Bitmap
 from napari_unet.engine.stack.parallel_map import side_by_side
 from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
 from napari_unet.engine.stack.tiles import bands
@@ -27,20 +29,21 @@ _VALUE = np.uint32(24)  # bits of the place
 Labels = npt.NDArray[np.int32]
 Values = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
+_Numbers = TypeVar("_Numbers", Labels, Indices)
 
 FieldRows = Callable[[slice], Values]
 """Gives some rows of the field, (y, X), 0 to 255."""
 
 
 def cut_basins(
-    objects: RunLabels, field_rows: FieldRows, neck: float, *, smallest: int
+    foreground: Bitmap, field_rows: FieldRows, neck: float, *, smallest: int
 ) -> tuple[RunLabels, int]:
     """Cut a plane's foreground where the field has passes.
 
     Parameters
     ----------
-    objects
-        Connected components (4) of the foreground; 0 = background.
+    foreground
+        Two of its pixels are connected if they are beside or above each other.
     field_rows
         The field, that need not be 0 in the background.
     neck
@@ -61,19 +64,28 @@ def cut_basins(
     one is below `neck` times its height, as by grey reconstruction (Vincent 1993). Of equally high
     pixels the later one in reading order is higher.
     """
-    hills = _find_hills(objects, field_rows)
-    owner = hills.joined(neck, smallest)
-    return _renumbered(hills.labels.mapped(owner))
+    return _find_hills(foreground, field_rows).cut(neck, smallest)
 
 
 @dataclass(slots=True)
 class _Hills:
     """The catchment basins of a plane and the passes between them; number 0 is background."""
 
-    labels: RunLabels
+    labels: RunLabels  # parts of hills, of each band by itself
+    number: Labels  # of the hill that each part belongs to
     heights: Indices  # (n,) of the maximum and its place: no two are equal
     sizes: Indices  # (n,) pixels
     touches: _Touches
+
+    def cut(self, neck: float, smallest: int) -> tuple[RunLabels, int]:
+        """Return the objects, numbered by their first pixels, and how many there are."""
+        owner = self.joined(neck, smallest)[self.number]
+        first = np.full(len(self.heights), len(self.labels.values))
+        np.minimum.at(first, owner, self.labels.firsts(len(owner)))
+        found = np.flatnonzero(first[1:] < len(self.labels.values)) + 1
+        numbers = np.zeros(len(first), dtype=np.int32)
+        numbers[found[np.argsort(first[found])]] = np.arange(1, len(found) + 1)
+        return self.labels.mapped(numbers[owner]), len(found)
 
     def joined(self, neck: float, smallest: int) -> Indices:
         """Return the hill that each one belongs to, (n,)."""
@@ -88,8 +100,8 @@ class _Graph:
     """Hills that are merged into higher ones, by the passes between them."""
 
     heights: Indices
-    pairs: Indices
-    passes: Indices
+    pairs: Labels
+    passes: Values
     owner: Indices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -140,8 +152,8 @@ class _Graph:
             self.owner = _roots(parent)[self.owner]
 
     def _best(
-        self, one: Indices, other: Indices, passes: Indices
-    ) -> tuple[Indices, Indices, Indices]:
+        self, one: _Numbers, other: _Numbers, passes: Values
+    ) -> tuple[_Numbers, _Numbers, Values]:
         """Return each hill that has neighbours, the one over its highest pass, and that pass.
 
         Of equally high passes, the one to the highest neighbour.
@@ -157,7 +169,7 @@ class _Graph:
 _TOP = 40  # bits of the place below the value in `_Hills.heights`
 
 
-def _roots(parent: Indices) -> Indices:
+def _roots(parent: _Numbers) -> _Numbers:
     """Return where each chain of a forest ends."""
     while True:
         further = parent[parent]
@@ -170,8 +182,8 @@ def _roots(parent: Indices) -> Indices:
 class _Touches:
     """Hills that touch, each pair once, and the highest pass between them."""
 
-    pairs: Indices  # (m, 2), the lower number first
-    passes: Indices  # (m,) 0 to 255
+    pairs: Labels  # (m, 2), the lower number first
+    passes: Values  # (m,)
 
     @classmethod
     def between(cls, *sides: tuple[Labels, Labels, Values, Values]) -> _Touches:
@@ -181,22 +193,23 @@ class _Touches:
             touching = np.flatnonzero(((one != other) & (one > 0) & (other > 0)).ravel())
             pairs.append(np.stack([one.ravel()[touching], other.ravel()[touching]], axis=1))
             passes.append(np.minimum(first.ravel()[touching], second.ravel()[touching]))
-        return cls(np.concatenate(pairs).astype(np.int64), np.concatenate(passes)).highest()
+        return cls(np.concatenate(pairs), np.concatenate(passes)).highest()
 
     def highest(self) -> _Touches:
         """Return each pair of different hills once."""
-        low, high = self.pairs.min(axis=1), self.pairs.max(axis=1)
-        apart = low != high
-        count = int(high.max(initial=0)) + 1
-        keys = ((low * count + high) << 8 | self.passes)[apart]
+        apart = self.pairs[:, 0] != self.pairs[:, 1]
+        pairs, passes = self.pairs[apart], self.passes[apart]
+        count = int(pairs.max(initial=0)) + 1
+        keys = pairs.min(axis=1).astype(np.int64) * count + pairs.max(axis=1)
+        keys = keys << 8 | passes
         keys.sort()
         pair = keys >> 8
         last = np.ones(len(pair), dtype=bool)
         last[:-1] = pair[1:] != pair[:-1]
-        pair, passes = pair[last], keys[last] & 255
-        return _Touches(np.stack(np.divmod(pair, count), axis=1), passes)
+        pair, passes = pair[last], (keys[last] & 255).astype(np.uint8)
+        return _Touches(np.stack(np.divmod(pair, count), axis=1).astype(np.int32), passes)
 
-    def mapped(self, numbers: Indices) -> _Touches:
+    def mapped(self, numbers: Labels) -> _Touches:
         """Return them with `numbers[hill]` in place of each hill."""
         return _Touches(numbers[self.pairs], self.passes)
 
@@ -213,12 +226,12 @@ class _Band:
     down: Labels  # (X,) in the row below
 
 
-def _find_hills(objects: RunLabels, field_rows: FieldRows) -> _Hills:
-    shape = objects.shape
+def _find_hills(foreground: Bitmap, field_rows: FieldRows) -> _Hills:
+    shape = foreground.shape
 
     def look(rows: slice) -> _Band:
         around = slice(max(0, rows.start - 1), min(rows.stop + 1, shape[0]))
-        values = np.where(objects.rows(around) > 0, np.maximum(field_rows(around), 1), 0)
+        values = np.where(foreground.rows(around), np.maximum(field_rows(around), 1), 0)
         return _climb(values.astype(np.uint8), around.start, rows)
 
     collector, joins = LabelCollector(shape), _Joins()
@@ -287,51 +300,41 @@ class _Joins:
     def __init__(self) -> None:
         self._count = 0
         self._heights: list[Indices] = [np.zeros(1, np.int64)]
-        self._sizes: list[Indices] = [np.zeros(1, np.int64)]
-        self._same: list[Indices] = []  # (n, 2) a hill that ends beyond its band, and what is there
+        self._sizes: list[Labels] = [np.zeros(1, np.int32)]
+        self._parents: list[Labels] = [np.zeros(1, np.int32)]  # where a hill goes on, else itself
         self._touches: list[_Touches] = []
-        self._above: tuple[Labels, Values, Indices] | None = None  # last row, and what ends below
+        self._above: tuple[Labels, Values, Labels] | None = None  # last row, and what ends below
 
     def take(self, band: _Band) -> Labels:
         """Take the next band, and return its hills numbered on."""
-        numbers: Indices = np.arange(self._count, self._count + len(band.heights))
+        numbers = np.arange(self._count, self._count + len(band.heights), dtype=np.int32)
         numbers[0] = 0
-        labels = numbers.astype(np.int32)[band.labels]
-        self._heights.append(band.heights[1:])
-        self._sizes.append(np.bincount(band.labels.ravel(), minlength=len(numbers))[1:])
-        self._touches.append(band.touches.mapped(numbers))
+        labels = numbers[band.labels]
+        parents = numbers[1:].copy()
         if self._above is not None:
             above, values, down = self._above
             self._touches.append(_Touches.between((above, labels[0], values, band.values[0])))
-            self._end(down, labels[0])
-            self._end(numbers[band.up], above)
+            ends = down > 0
+            first = self._count + 1 - len(self._parents[-1])  # hill of the band before
+            self._parents[-1][down[ends] - first] = labels[0][ends]
+            ends = band.up > 0
+            parents[band.up[ends] - 1] = above[ends]
+        self._heights.append(band.heights[1:])
+        sizes = np.bincount(band.labels.ravel(), minlength=len(numbers))[1:]
+        self._sizes.append(sizes.astype(np.int32))
+        self._parents.append(parents)
+        self._touches.append(band.touches.mapped(numbers))
         self._above = labels[-1].copy(), band.values[-1].copy(), numbers[band.down]
         self._count += len(numbers) - 1
         return labels
 
-    def _end(self, hills: Labels | Indices, there: Labels) -> None:
-        ends = hills > 0
-        self._same.append(np.stack([hills[ends], there[ends]], axis=1).astype(np.int64))
-
     def hills(self, labels: RunLabels) -> _Hills:
-        """Return the plane's hills; a number that is not used has no pixels."""
-        heights, sizes = np.concatenate(self._heights), np.concatenate(self._sizes)
-        same = np.concatenate([np.zeros((0, 2), np.int64), *self._same])
-        parent = np.arange(len(heights))
-        parent[same[:, 0]] = same[:, 1]  # uphill, so that no chain closes
-        parent = _roots(parent)
-        sizes = np.bincount(parent, weights=sizes, minlength=len(parent)).astype(np.int64)
+        """Return the plane's hills."""
+        parent = _roots(np.concatenate(self._parents))
+        own = parent == np.arange(len(parent))  # the others are parts that end beyond their band
+        number = (np.cumsum(own, dtype=np.int32) - 1)[parent]
+        sizes = np.bincount(number, weights=np.concatenate(self._sizes)).astype(np.int64)
         pairs = np.concatenate([touches.pairs for touches in self._touches])
         passes = np.concatenate([touches.passes for touches in self._touches])
-        touches = _Touches(parent[pairs], passes).highest()
-        return _Hills(labels.mapped(parent), heights, sizes, touches)
-
-
-def _renumbered(labels: RunLabels) -> tuple[RunLabels, int]:
-    """Return the labels numbered by their first pixels."""
-    values, first = np.unique(labels.values, return_index=True)
-    foreground = values > 0
-    values, first = values[foreground], first[foreground]
-    table = np.zeros(int(labels.values.max(initial=0)) + 1, dtype=np.int64)
-    table[values[np.argsort(first)]] = np.arange(1, len(values) + 1)
-    return labels.mapped(table), len(values)
+        touches = _Touches(number[pairs], passes).highest()
+        return _Hills(labels, number, np.concatenate(self._heights)[own], sizes, touches)

@@ -104,7 +104,9 @@ def _cut_by_shape(
     Without a border between them, touching cells in a ring would enclose background.
     """
     pieces, _ = find_objects(foreground, shape, fill_holes=False, smallest=smallest)
-    labels, count = cut_basins(pieces, field_rows, config.neck, smallest=smallest)
+    large_enough = Bitmap.of(pieces)
+    del pieces  # which take more memory
+    labels, count = cut_basins(large_enough, field_rows, config.neck, smallest=smallest)
     if config.fill_holes:
         labels = fill_enclosed(labels, count, config.largest_hole)
     return labels, count
@@ -150,7 +152,7 @@ class ObjectDecoder:
         """
         foreground = probabilities[0] >= self._config.threshold
         self._foreground.write(tile.y.as_slice, tile.x.as_slice, foreground)
-        field = self._keep_field(tile, probabilities[1:])
+        field = self._keep_field(tile, foreground, probabilities[1:])
         labels, count = _pieces(foreground, self._config, field)
         numbers = self._neighbour_numbers(tile, labels, count)
         new = np.flatnonzero(numbers[1:] == 0) + 1
@@ -163,12 +165,15 @@ class ObjectDecoder:
             lines[span.stop - 1][across] = sides[1]
         return shown
 
-    def _keep_field(self, tile: Tile, channel: npt.NDArray[np.float32]) -> Field | None:
+    def _keep_field(
+        self, tile: Tile, foreground: Mask, channel: npt.NDArray[np.float32]
+    ) -> Field | None:
+        """Keep the field of the foreground, in the little memory that its zeros around it leave."""
         if not len(channel):
             return None
         if self._field is None:
             self._field = BytePlane(self._foreground.shape)
-        field = as_bytes(channel[0])
+        field = as_bytes(channel[0]) * foreground
         self._field.write(tile.y.as_slice, tile.x.as_slice, field)
         return field
 

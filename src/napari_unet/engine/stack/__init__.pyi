@@ -1,3 +1,4 @@
+from .bitmap import Bitmap as Bitmap
 from .normalization import Normalization as Normalization
 from .normalization import measure as measure
 from .planes import ArrayPlanes as ArrayPlanes

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.engine.stack.run_labels import RunLabels
+from napari_unet.engine.stack.tiles import bands
+
 Mask = npt.NDArray[np.bool_]
 
 
@@ -20,6 +23,14 @@ class Bitmap:
     def __init__(self, shape: tuple[int, int]) -> None:
         self.shape = shape
         self._bytes = np.zeros((shape[0], -(-shape[1] // 8)), dtype=np.uint8)
+
+    @classmethod
+    def of(cls, labels: RunLabels) -> Bitmap:
+        """Return where a plane of labels is not 0."""
+        found = cls(labels.shape)
+        for band in bands(labels.shape):
+            found.write(band, slice(0, labels.shape[1]), labels.rows(band) > 0)
+        return found
 
     def write(self, y: slice, x: slice, mask: Mask) -> None:
         """Put a rectangle (y, x) at its place."""

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from napari_unet.engine.stack.tiles import bands
 
 _RUNS_AT_ONCE = 1 << 17
+_BLOCK = 1 << 23  # runs that are collected together, at most
+_PIXELS_PER_RUN = 16  # about as few as there are
 
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
@@ -56,7 +58,23 @@ class RunLabels:
 
     def mapped(self, table: npt.NDArray[Any]) -> RunLabels:
         """Return the plane with `table[label]` in place of each label."""
-        return RunLabels(self.shape, self.starts, table.astype(np.int32)[self.values])
+        numbers, collector, before = table.astype(np.int32), LabelCollector(self.shape), -1
+        for at in range(0, len(self.values), _RUNS_AT_ONCE):
+            part = slice(at, at + _RUNS_AT_ONCE)
+            values = numbers[self.values[part]]
+            begins = np.flatnonzero(np.diff(values, prepend=before))  # not as the run before
+            collector.add_runs(self.starts[part][begins], values[begins])
+            before = values[-1]
+        return collector.labels()
+
+    def firsts(self, count: int) -> npt.NDArray[np.int64]:
+        """Return the first run of each label below `count`; one beyond the last if it has none."""
+        found = np.full(count, len(self.values), dtype=np.int64)
+        for at in range((len(self.values) - 1) // _RUNS_AT_ONCE, -1, -1):
+            part = slice(at * _RUNS_AT_ONCE, (at + 1) * _RUNS_AT_ONCE)
+            values = self.values[part][::-1]  # the first is written last
+            found[values] = np.arange(part.start, part.start + len(values))[::-1]
+        return found
 
     def boxes(self, count: int) -> npt.NDArray[np.int64]:
         """Return (count + 1, 4): top, bottom, left, right of each label; stops are exclusive.
@@ -105,9 +123,15 @@ class LabelCollector:
     def __init__(self, shape: tuple[int, int]) -> None:
         self.shape = shape
         self._index = np.min_scalar_type(shape[0] * shape[1])
-        self._starts: list[npt.NDArray[Any]] = []
-        self._values: list[Labels] = []
+        self._full: list[tuple[npt.NDArray[Any], Labels]] = []  # starts and values
+        self._filling = self._block()
+        self._count = 0  # of runs in the one that is being filled
         self._pixels = 0
+
+    def _block(self) -> tuple[npt.NDArray[Any], Labels]:
+        """Return room for many runs: many small arrays leave gaps between them that stay in use."""
+        count = min(_BLOCK, 1 + self.shape[0] * self.shape[1] // _PIXELS_PER_RUN)
+        return np.empty(count, self._index), np.empty(count, np.int32)
 
     def add(self, rows: npt.NDArray[Any]) -> None:
         """Take the next rows, (y, X)."""
@@ -115,11 +139,26 @@ class LabelCollector:
         if not flat.size:
             return
         starts = np.append(0, np.flatnonzero(flat[1:] != flat[:-1]) + 1)
-        self._values.append(flat[starts].astype(np.int32))
-        self._starts.append((starts + self._pixels).astype(self._index))
+        self.add_runs(starts + self._pixels, flat[starts])
         self._pixels += flat.size
 
+    def add_runs(self, starts: npt.NDArray[Any], values: npt.NDArray[Any]) -> None:
+        """Take the next runs: flat index of the first pixel, and value of each."""
+        while len(starts):
+            if self._count == len(self._filling[0]):
+                self._full.append(self._filling)
+                self._filling, self._count = self._block(), 0
+            place = slice(self._count, self._count + len(starts))
+            room = len(self._filling[0][place])
+            self._filling[0][place], self._filling[1][place] = starts[:room], values[:room]
+            self._count += room
+            starts, values = starts[room:], values[room:]
+
     def labels(self) -> RunLabels:
-        """Return the plane; every row was taken."""
-        assert self._pixels == self.shape[0] * self.shape[1], "rows are missing"
-        return RunLabels(self.shape, np.concatenate(self._starts), np.concatenate(self._values))
+        """Return the plane once all of it was taken; nothing is kept."""
+        blocks = [*self._full, tuple(part[: self._count] for part in self._filling)]
+        del self._full, self._filling
+        values = [values for _, values in blocks]
+        starts = np.concatenate([starts for starts, _ in blocks])
+        del blocks
+        return RunLabels(self.shape, starts, np.concatenate(values))
