@@ -192,14 +192,19 @@ class Counter:
         start = runner.start
 
         def start_and_count(
-            name: str, job: Job, on_event: OnEvent | None = None, on_end: OnEnd | None = None
+            name: str,
+            job: Job,
+            on_event: OnEvent | None = None,
+            on_end: OnEnd | None = None,
+            *,
+            quiet: bool = False,
         ) -> None:
             def tell(event: object) -> None:
                 self._count(event)
                 if on_event is not None:
                     on_event(event)
 
-            start(name, job, tell, on_end)
+            start(name, job, tell, on_end, quiet=quiet)
 
         runner.start = start_and_count  # type: ignore[method-assign]
 

@@ -29,9 +29,12 @@ def tiny_model(
     task: Task = Task.OBJECTS,
     values: tuple[int, ...] = (0, 1),
     seed: int = 0,
+    shape_field: bool = False,
 ) -> Model:
     """Return an untrained model; every output channel wins somewhere on noise."""
-    network = NetworkConfig(name="tiny", base_channels=base_channels, levels=levels)
+    network = NetworkConfig(
+        name="tiny", base_channels=base_channels, levels=levels, shape_field=shape_field
+    )
     grey = Normalization((0.0,) * channels, (255.0,) * channels)
     model = fresh_model(network, grey, task, values, seed=seed)
     generator = torch.Generator().manual_seed(seed)

@@ -90,7 +90,12 @@ def hear(runner: JobRunner, kind: type = object) -> list[Any]:
     start = runner.start
 
     def start_and_hear(
-        name: str, job: Job, on_event: OnEvent | None = None, on_end: OnEnd | None = None
+        name: str,
+        job: Job,
+        on_event: OnEvent | None = None,
+        on_end: OnEnd | None = None,
+        *,
+        quiet: bool = False,
     ) -> None:
         def tell(event: Any) -> None:
             if isinstance(event, kind):
@@ -98,7 +103,7 @@ def hear(runner: JobRunner, kind: type = object) -> list[Any]:
             if on_event is not None:
                 on_event(event)
 
-        start(name, job, tell, on_end)
+        start(name, job, tell, on_end, quiet=quiet)
 
     runner.start = start_and_hear  # type: ignore[method-assign]
     return told

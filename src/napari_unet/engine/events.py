@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
 
+from napari_unet.config import ObjectsConfig
 from napari_unet.engine.counts import count
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.run_labels import RunLabels
+from napari_unet.engine.stack.tiles import Tile
 
 if TYPE_CHECKING:  # the window knows the events before torch is loaded
     from napari_unet.engine.network.model import Model
@@ -40,6 +42,7 @@ class View:
     plane: int
     y: slice  # inside the plane, pixels
     x: slice
+    step: int = 1  # of so many pixels per side one is shown
 
 
 class Live(Protocol):
@@ -125,8 +128,8 @@ class Previewed:
     """What is visible was segmented with the weights of this step."""
 
     view: View
-    values: npt.NDArray[Any]  # (y, x) int32: objects, which keep their numbers, or classes
-    step: int
+    values: npt.NDArray[Any]  # (y, x) int32 shown pixels: objects keep their numbers; or classes
+    step: int  # of the middle; the rest of a large view may be older, or 0 until it comes
     seconds: float  # since the start
 
 
@@ -201,6 +204,29 @@ class TileDone:
     total: int
 
 
+class Uncut(Protocol):
+    """A plane of objects before it is cut into them; a tree of frozen dataclasses and arrays."""
+
+    @property
+    def config(self) -> ObjectsConfig:
+        """How it is cut."""
+        ...
+
+    def cut(
+        self, missing: Sequence[Tile] = (), *, neck: float | None = None
+    ) -> tuple[RunLabels, int]:
+        """Return the objects and their number, with tiles that are 0, and perhaps another neck."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlaneUncut:
+    """A whole plane of objects, to be kept by who may want it cut otherwise: see `recut`."""
+
+    plane: int
+    uncut: Uncut
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """How the objects that are painted whole on a plane were found, before paint overrode them."""
@@ -264,12 +290,13 @@ class SegmentDone:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A window of a plane where the network is unsure."""
+    """A window of a plane where the network is unsure of pixels, or of where an object ends."""
 
     plane: int
     y: slice  # inside the plane, pixels
     x: slice
     uncertainty: float  # mean entropy of the softmax: 0 = sure, 1 = all classes alike
+    one_or_two: float = 0.0  # whether its middle is one object: 0 = clear, 1 = undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +311,9 @@ class PlaceLookedAt:
 class Suggested:
     """Where to paint next; the last event, whatever the reason."""
 
-    places: tuple[Place, ...]  # the least sure first; empty: all that was looked at is painted
+    # The least sure first, those of one or two objects and the others in turns; empty: all that was
+    # looked at is painted.
+    places: tuple[Place, ...]
 
 
 TrainEvent = (
@@ -298,5 +327,5 @@ TrainEvent = (
     | Skipped
     | TrainDone
 )
-SegmentEvent = SegmentStarted | TileDone | PlaneDone | MemoryShort | SegmentDone
+SegmentEvent = SegmentStarted | TileDone | PlaneUncut | PlaneDone | MemoryShort | SegmentDone
 SuggestEvent = PlaceLookedAt | Suggested

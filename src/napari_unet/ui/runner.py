@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_unet.engine.errors import EngineError, UnetPaintError
 from napari_unet.ui.worker import Awaited, Job, Worker, make_worker
 
 _log = logging.getLogger(__name__)
+
+_QUIET_MS = 1000
 
 OnEvent = Callable[[Any], object]
 """Hears each event of a job, on the main thread; what it returns does not matter."""
@@ -48,7 +50,8 @@ class JobRunner(QObject):
 
     Each job has listeners of its own; the signals are for all. They come in this order:
     `state_changed` (RUNNING), the listener for each event, perhaps `state_changed` (CANCELLING),
-    `failed` if it failed, `state_changed` (IDLE), the listener of the end, `finished`.
+    `failed` if it failed, `state_changed` (IDLE), the listener of the end, `finished`. Of a quiet
+    job that is short the states before IDLE are not told.
     """
 
     state_changed = Signal(object)  # JobState
@@ -60,6 +63,10 @@ class JobRunner(QObject):
         self._state = JobState.IDLE
         self._running: _Running | None = None
         self._failed = False
+        self._untold = QTimer(self)  # while it is on, nothing is told of a quiet job
+        self._untold.setSingleShot(True)
+        self._untold.setInterval(_QUIET_MS)
+        self._untold.timeout.connect(self._tell_state)
 
     @property
     def state(self) -> JobState:
@@ -77,6 +84,8 @@ class JobRunner(QObject):
         job: Job,
         on_event: OnEvent | None = None,
         on_end: OnEnd | None = None,
+        *,
+        quiet: bool = False,
     ) -> None:
         """Run a job in the background.
 
@@ -88,6 +97,9 @@ class JobRunner(QObject):
             Makes the iterator of events.
         on_event, on_end
             Hear the events and the end of this job, and of no other.
+        quiet
+            Tell that it runs only if it does so for more than a second, so that the window does not
+            flicker.
 
         Raises
         ------
@@ -104,6 +116,8 @@ class JobRunner(QObject):
         }
         worker = make_worker(name, job, slots)
         self._running = _Running(worker, on_event, on_end)
+        if quiet:
+            self._untold.start()
         self._set_state(JobState.RUNNING)
         worker.start()
 
@@ -133,6 +147,7 @@ class JobRunner(QObject):
         """
         running, self._running = self._running, None
         self._state = JobState.IDLE
+        self._untold.stop()
         if running is None:
             return
         worker: Any = running.worker  # its signals are typed too narrowly
@@ -144,7 +159,13 @@ class JobRunner(QObject):
 
     def _set_state(self, state: JobState) -> None:
         self._state = state
-        self.state_changed.emit(state)
+        if state is JobState.IDLE:
+            self._untold.stop()
+        if not self._untold.isActive():
+            self._tell_state()
+
+    def _tell_state(self) -> None:
+        self.state_changed.emit(self._state)
 
     def _on_yielded(self, event: object) -> None:
         running = self._running

@@ -116,11 +116,11 @@ class Workbench(QObject):
     ) -> None:
         """Run a job in the background; see `JobRunner.start`.
 
-        A quiet one leaves the line about the last job as it is.
+        A quiet one leaves the line about the last job as it is, and buttons too if it is short.
         """
         if not quiet:
             self.progressed.emit(Progress(f"{name}…"))
-        self.runner.start(name, job, on_event, on_end)
+        self.runner.start(name, job, on_event, on_end, quiet=quiet)
 
     def stop(self) -> None:
         """Ask the job to end after its current step or tile, keeping what is done."""

@@ -22,6 +22,7 @@ from napari_unet.engine.errors import EngineError, ImageError, SettingsError, Un
 from napari_unet.engine.events import (
     FinishReason,
     PlaneDone,
+    PlaneUncut,
     Resume,
     SegmentDone,
     SegmentEvent,
@@ -71,8 +72,13 @@ def test_events_come_in_order() -> None:
     start, *middle, end = events(tiling=TILES_OF_16, numbers=[3, 1])
     assert start == SegmentStarted(str(CPU), (3, 1), tiles=24, tile=16)
     kinds = [(type(event), event.plane) for event in middle]  # type: ignore[union-attr]
-    assert kinds == [(TileDone, 3)] * 12 + [(PlaneDone, 3)] + [(TileDone, 1)] * 12 + [
-        (PlaneDone, 1)
+    assert kinds == [
+        *[(TileDone, 3)] * 12,
+        (PlaneUncut, 3),
+        (PlaneDone, 3),
+        *[(TileDone, 1)] * 12,
+        (PlaneUncut, 1),
+        (PlaneDone, 1),
     ]
     assert isinstance(end, SegmentDone)
     assert (end.reason, end.planes) == (FinishReason.COMPLETED, (3, 1))
@@ -418,10 +424,10 @@ def test_the_network_is_let_go_before_the_last_objects_are_found(
         decoder = plane_decoder(*args, **kwargs)
         finish = decoder.finish
 
-        def look_and_finish(missing: Any) -> Any:
+        def look_and_finish() -> Any:
             gc.collect()
             alive.append(built[0]() is not None)
-            return finish(missing)
+            return finish()
 
         monkeypatch.setattr(decoder, "finish", look_and_finish)
         return decoder

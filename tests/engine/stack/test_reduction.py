@@ -236,7 +236,9 @@ def test_the_border_is_given_back_in_blocks() -> None:
         model = replace(tiny_model(), reduction=factor)
         decoder = plane_decoder(model, OutputKind.LABELS, ObjectsConfig(), (20, 46), offset=0)
         decoder.add(Tile(Span(0, 20), Span(0, 46)), probability)
-        labels, count = decoder.finish()
+        plane = decoder.finish()
+        assert plane is not None
+        labels, count = plane.cut()
         assert (count, (np.asarray(labels)[10] == 0).sum()) == (2, border)
 
 

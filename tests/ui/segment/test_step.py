@@ -141,7 +141,7 @@ def test_running_pausing_stopping_and_going_on(step: SegmentStep, qtbot: QtBot) 
 def test_changed_settings_start_anew(step: SegmentStep, qtbot: QtBot) -> None:
     run_until_one_plane(step, qtbot)
     stop(step, qtbot)
-    step.objects.set_value(type(step.objects.value())(min_size=5))
+    step.objects._widgets["min_size"].value = 5
     assert step.start.text() == "Segment stack"
     assert step.anew.isHidden()
 
@@ -287,3 +287,14 @@ def test_a_model_of_the_paper_is_averaged_over_seven_rotations_and_no_neck_is_cu
 def test_a_new_network_of_the_paper_is_previewed_without_cutting_necks(step: SegmentStep) -> None:
     step.workbench.choose(start=NETWORKS["2015"])
     assert step.objects.value().neck == 0
+
+
+def test_moving_the_slider_cuts_the_result_and_choosing_another_network_does_not(
+    step: SegmentStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wished: list[float] = []
+    monkeypatch.setattr(step.segmentation.pieces, "cut_at", wished.append)
+    step.objects._widgets["neck"].value = 0.3
+    step.workbench.choose(start=NETWORKS["2015"])
+    assert step.objects.value().neck == 0
+    assert wished == [0.3]

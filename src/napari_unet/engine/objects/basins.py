@@ -64,11 +64,11 @@ def cut_basins(
     one is below `neck` times its height, as by grey reconstruction (Vincent 1993). Of equally high
     pixels the later one in reading order is higher.
     """
-    return _find_hills(foreground, field_rows).cut(neck, smallest)
+    return find_basins(foreground, field_rows).cut(neck, smallest)
 
 
 @dataclass(slots=True)
-class _Hills:
+class Basins:
     """The catchment basins of a plane and the passes between them; number 0 is background."""
 
     labels: RunLabels  # parts of hills, of each band by itself
@@ -78,7 +78,7 @@ class _Hills:
     touches: _Touches
 
     def cut(self, neck: float, smallest: int) -> tuple[RunLabels, int]:
-        """Return the objects, numbered by their first pixels, and how many there are."""
+        """Return the objects, numbered by their first pixels, and how many; it changes nothing."""
         owner = self.joined(neck, smallest)[self.number]
         first = np.full(len(self.heights), len(self.labels.values))
         np.minimum.at(first, owner, self.labels.firsts(len(owner)))
@@ -166,7 +166,7 @@ class _Graph:
         return low[chosen], high[chosen], ways[chosen]
 
 
-_TOP = 40  # bits of the place below the value in `_Hills.heights`
+_TOP = 40  # bits of the place below the value in `Basins.heights`
 
 
 def _roots(parent: _Numbers) -> _Numbers:
@@ -226,7 +226,8 @@ class _Band:
     down: Labels  # (X,) in the row below
 
 
-def _find_hills(foreground: Bitmap, field_rows: FieldRows) -> _Hills:
+def find_basins(foreground: Bitmap, field_rows: FieldRows) -> Basins:
+    """Return the basins of a plane's foreground; parameters as of `cut_basins`."""
     shape = foreground.shape
 
     def look(rows: slice) -> _Band:
@@ -328,7 +329,7 @@ class _Joins:
         self._count += len(numbers) - 1
         return labels
 
-    def hills(self, labels: RunLabels) -> _Hills:
+    def hills(self, labels: RunLabels) -> Basins:
         """Return the plane's hills."""
         parent = _roots(np.concatenate(self._parents))
         own = parent == np.arange(len(parent))  # the others are parts that end beyond their band
@@ -337,4 +338,4 @@ class _Joins:
         pairs = np.concatenate([touches.pairs for touches in self._touches])
         passes = np.concatenate([touches.passes for touches in self._touches])
         touches = _Touches(number[pairs], passes).highest()
-        return _Hills(labels, number, np.concatenate(self._heights)[own], sizes, touches)
+        return Basins(labels, number, np.concatenate(self._heights)[own], sizes, touches)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
-from napari_unet.engine.objects.basins import FieldRows, cut_basins
-from napari_unet.engine.objects.components import fill_enclosed, find_objects
-from napari_unet.engine.objects.finishing import finish_objects, without
+from napari_unet.engine.objects.components import find_objects
+from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.smallest import smallest_object
 from napari_unet.engine.stack.bitmap import Bitmap
 from napari_unet.engine.stack.byte_plane import BytePlane
 from napari_unet.engine.stack.renumber import renumber
-from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Span, Tile, bands
 
 MAX_OBJECTS = 2**31 - 1
@@ -58,7 +57,7 @@ def cut_objects(
     """
     shape = (foreground.shape[0], foreground.shape[1])
     rows = None if field is None else field.__getitem__
-    labels, count = _cut([foreground], shape, config, field_rows=rows)
+    labels, count = UncutPlane.of([foreground], shape, config, rows).cut()
     return np.asarray(labels), count
 
 
@@ -66,50 +65,6 @@ def as_bytes(field: npt.NDArray[np.float32]) -> Field:
     """Return a field from 0 to 1 in 255ths."""
     values: Field = np.rint(field * np.float32(255)).astype(np.uint8)
     return values
-
-
-def _cut(
-    foreground: Iterable[Mask],
-    shape: tuple[int, int],
-    config: ObjectsConfig,
-    missing: Sequence[Tile] = (),
-    field_rows: FieldRows | None = None,
-) -> tuple[RunLabels, int]:
-    """Cut a plane that comes in bands of rows; `missing` tiles are 0 in the result."""
-    smallest = smallest_object(config)
-    if field_rows is not None:
-        labels, count = _cut_by_shape(foreground, shape, config, field_rows, smallest)
-        return without(labels, missing), count
-    labels, count = find_objects(
-        foreground,
-        shape,
-        fill_holes=config.fill_holes,
-        smallest=smallest,
-        largest_hole=config.largest_hole,
-    )
-    if not missing and config.neck == 0 and (config.gap == 0 or count < 2):
-        return labels, count
-    return finish_objects(labels, count, config, smallest=smallest, missing=missing)
-
-
-def _cut_by_shape(
-    foreground: Iterable[Mask],
-    shape: tuple[int, int],
-    config: ObjectsConfig,
-    field_rows: FieldRows,
-    smallest: int,
-) -> tuple[RunLabels, int]:
-    """Cut a plane where the shape field has passes; holes are filled afterwards.
-
-    Without a border between them, touching cells in a ring would enclose background.
-    """
-    pieces, _ = find_objects(foreground, shape, fill_holes=False, smallest=smallest)
-    large_enough = Bitmap.of(pieces)
-    del pieces  # which take more memory
-    labels, count = cut_basins(large_enough, field_rows, config.neck, smallest=smallest)
-    if config.fill_holes:
-        labels = fill_enclosed(labels, count, config.largest_hole)
-    return labels, count
 
 
 class ObjectDecoder:
@@ -122,12 +77,11 @@ class ObjectDecoder:
     config
         Threshold, and everything that `cut_objects` needs.
     offset
-        The largest number that other planes use; numbers here begin above it.
+        The largest number that other planes use; provisional numbers begin above it.
     """
 
     def __init__(self, shape: tuple[int, int], config: ObjectsConfig, *, offset: int = 0) -> None:
         self._config = config
-        self._offset = offset
         self._last = offset
         self._foreground = Bitmap(shape)
         self._field: BytePlane | None = None  # of a network that has one
@@ -156,7 +110,7 @@ class ObjectDecoder:
         labels, count = _pieces(foreground, self._config, field)
         numbers = self._neighbour_numbers(tile, labels, count)
         new = np.flatnonzero(numbers[1:] == 0) + 1
-        _check_count(self._last + len(new))
+        check_count(self._last + len(new))
         numbers[new] = np.arange(self._last + 1, self._last + len(new) + 1)
         self._last += len(new)
         shown = numbers[labels]
@@ -195,36 +149,23 @@ class ObjectDecoder:
         yield self._rows, tile.y, tile.x.as_slice, (values[0], values[-1])
         yield self._columns, tile.x, tile.y.as_slice, (values[:, 0], values[:, -1])
 
-    def finish(self, missing: Sequence[Tile] = ()) -> tuple[RunLabels, int]:
-        """Return the plane's final numbers and how many objects there are.
+    def finish(self) -> UncutPlane:
+        """Return the plane, to be cut into objects; tiles that were not added have none.
 
         The same as decoding the whole plane at once, whatever the tiles were.
-
-        Parameters
-        ----------
-        missing
-            Tiles that were not added; they are 0, also where a border that is given back reaches.
-
-        Raises
-        ------
-        EngineError
-            If there are more than 2^31 - 1 objects.
         """
         shape = self._foreground.shape
         rows = (self._foreground.rows(band) for band in bands(shape))
         field_rows = None if self._field is None else self._field.rows
-        labels, count = _cut(rows, shape, self._config, missing, field_rows)
-        _check_count(self._offset + count)
-        table = np.arange(self._offset, self._offset + count + 1)
-        table[0] = 0
-        return labels.mapped(table), count
+        return UncutPlane.of(rows, shape, self._config, field_rows)
 
 
 def _pieces(foreground: Mask, config: ObjectsConfig, field: Field | None) -> tuple[Labels, int]:
     """Return the objects of a tile, and specks only at its border: they may go on beyond it."""
     shape = (foreground.shape[0], foreground.shape[1])
     if field is not None:
-        found, count = _cut_by_shape([foreground], shape, config, field.__getitem__, 0)
+        every = replace(config, min_size=0)
+        found, count = UncutPlane.of([foreground], shape, every, field.__getitem__).cut()
     else:
         found, count = find_objects(
             [foreground],
@@ -241,7 +182,8 @@ def _pieces(foreground: Mask, config: ObjectsConfig, field: Field | None) -> tup
     return numbers[labels], int(numbers.max())
 
 
-def _check_count(count: int) -> None:
+def check_count(count: int) -> None:
+    """Raise an EngineError if there are more objects than numbers."""
     if count > MAX_OBJECTS:
         raise EngineError(
             f"There are more than {MAX_OBJECTS} objects; raise the smallest object size or the "

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_unet.engine.events import PlaneDone, Resume
 from napari_unet.engine.objects.label_overlaps import Overlaps, count_run_overlaps
+from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
 from napari_unet.engine.stack.tiles import bands
 
@@ -191,9 +192,13 @@ class PlaneLinker:
 
 def read_finished(resume: Resume, plane: int) -> RunLabels | None:
     """Return a plane that was finished earlier, None if it was not."""
-    labels = resume.labels
-    if labels is None or plane not in resume.finished:
+    if resume.labels is None or plane not in resume.finished:
         return None
+    return read_plane(resume.labels, plane)
+
+
+def read_plane(labels: Planes, plane: int) -> RunLabels:
+    """Return a plane of labels."""
     collector = LabelCollector(labels.shape)
     for rows in bands(labels.shape):
         collector.add(labels.read(plane, rows, slice(0, labels.shape[1]))[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,9 +12,9 @@ from napari_unet.config import ObjectsConfig, OutputKind, Task
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.objects.decoder import ObjectDecoder
+from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.holes import as_painted
 from napari_unet.engine.stack.reduction import Reduction
-from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Tile
 
 Probabilities = npt.NDArray[np.float32]
@@ -28,11 +28,8 @@ class PlaneDecoder(Protocol):
         """Take a tile's probabilities (K, y, x); return the values to show now."""
         ...
 
-    def finish(self, missing: Sequence[Tile] = ()) -> tuple[RunLabels | None, int]:
-        """Return the plane's final labels and the number of objects on it.
-
-        None: the values of the tiles were final.
-        """
+    def finish(self) -> UncutPlane | None:
+        """Return the plane, to be cut into objects; None: the values of the tiles were final."""
         ...
 
 
@@ -52,9 +49,8 @@ class PixelDecoder:
         """Take a tile's probabilities (K, y, x); return its final values."""
         return self._decode(probabilities)
 
-    def finish(self, missing: Sequence[Tile] = ()) -> tuple[None, int]:  # noqa: ARG002
+    def finish(self) -> None:
         """Return that nothing is left to do; pixels are no objects."""
-        return None, 0
 
 
 def wanted_channels(task: Task) -> slice:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import OutputKind, Task
+from napari_unet.config import Task
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import Judged
 from napari_unet.engine.objects.paint_over import paint_over
+from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.label_scheme import PAINTED_BACKGROUND
 from napari_unet.engine.paint.painted_box import as_labels
 from napari_unet.engine.prediction.decode import PlaneDecoder, Probabilities
@@ -47,32 +47,18 @@ class PlanePaint:
         return collector.labels()
 
 
-def override(
-    decoder: PlaneDecoder,
-    painted: PlanePaint,
-    task: Task,
-    kind: OutputKind,
-    *,
-    offset: int,
-    smallest: int,
-) -> PlaneDecoder:
-    """Return a decoder of which the painted pixels are as painted.
+def override(decoder: PlaneDecoder, painted: PlanePaint, task: Task) -> PlaneDecoder:
+    """Return a decoder of which the painted pixels are as painted, each by itself.
 
     Parameters
     ----------
     decoder
-        Of the plane.
+        Of classes, or of the mask of objects.
     painted
-        What is painted on it.
-    task, kind
-        What the values of the decoder mean; probabilities stay as they are.
-    offset, smallest
-        The largest object number that other planes use, and pixels of the smallest object.
+        What is painted on the plane.
+    task
+        What the values of the decoder mean.
     """
-    if kind is OutputKind.PROBABILITIES:
-        return decoder
-    if task is Task.OBJECTS and kind is OutputKind.LABELS:
-        return PaintedObjects(decoder, painted, offset, smallest)
     return _PaintedPixels(decoder, painted, task)
 
 
@@ -103,44 +89,32 @@ class _PaintedPixels:
         np.copyto(values, new.astype(values.dtype), where=painted > 0)
         return values
 
-    def finish(self, missing: Sequence[Tile] = ()) -> tuple[RunLabels | None, int]:
+    def finish(self) -> UncutPlane | None:
         """Return what the decoder of the prediction returns: all values are final."""
-        return self._decoder.finish(missing)
+        return self._decoder.finish()
 
 
-class PaintedObjects:
-    """Overrides a plane when it is whole: which object paint belongs to depends on all of it.
+def override_objects(
+    labels: RunLabels, count: int, painted: PlanePaint, *, smallest: int
+) -> tuple[RunLabels, int, Judged | None]:
+    """Return the objects of a whole plane as painted: which one paint belongs to needs all of it.
 
     Parameters
     ----------
-    decoder, painted, offset, smallest
-        As for `override`.
+    labels, count
+        Objects 1 to `count`, as they were found.
+    painted
+        What is painted on the plane.
+    smallest
+        Pixels of the smallest object.
+
+    Returns
+    -------
+    labels, count, judged
+        1 to `count`; and how the painted objects were found, None if nothing is painted.
     """
-
-    def __init__(
-        self, decoder: PlaneDecoder, painted: PlanePaint, offset: int, smallest: int
-    ) -> None:
-        self._decoder = decoder
-        self._painted = painted
-        self._offset = offset
-        self._smallest = smallest
-        self.judged: Judged | None = None  # once the plane is finished
-
-    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
-        """Take a tile's probabilities (1, y, x); return provisional numbers, as predicted."""
-        return self._decoder.add(tile, probabilities)
-
-    def finish(self, missing: Sequence[Tile] = ()) -> tuple[RunLabels | None, int]:
-        """Return the plane's final labels; a plane that lacks tiles stays as it is."""
-        labels, count = self._decoder.finish(missing)
-        if labels is None or missing:
-            return labels, count
-        painted = self._painted.whole()
-        if not painted.values.any():
-            return labels, count
-        found = labels
-        labels, count = paint_over(found, painted, smallest=self._smallest)
-        self.judged = judge(found, labels, painted)
-        values = labels.values
-        above = np.where(values > 0, values + np.int32(self._offset), 0).astype(np.int32)
-        return RunLabels(labels.shape, labels.starts, above), count
+    paint = painted.whole()
+    if not paint.values.any():
+        return labels, count, None
+    settled, count = paint_over(labels, paint, smallest=smallest)
+    return settled, count, judge(labels, settled, paint)

@@ -204,7 +204,8 @@ def _find(
             decoder.add(tile, probabilities)
         if stop():
             return None
-    return decoder.finish()[0]
+    uncut = decoder.finish()
+    return None if uncut is None else uncut.cut()[0]
 
 
 def _judge(

@@ -18,6 +18,7 @@ from napari_unet.engine.events import (
     FinishReason,
     MemoryShort,
     PlaneDone,
+    PlaneUncut,
     Resume,
     SegmentDone,
     SegmentEvent,
@@ -29,21 +30,11 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network.device import DeviceChoice, engine_errors
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
-from napari_unet.engine.objects.linking import PlaneLinker
-from napari_unet.engine.objects.series_linking import SeriesLinker, linker_for
+from napari_unet.engine.objects.series_linking import linker_for
 from napari_unet.engine.paint.painted_planes import require_labels_of
-from napari_unet.engine.paint.smallest import smallest_object
-from napari_unet.engine.prediction.decode import (
-    PlaneDecoder,
-    Probabilities,
-    objects_on_plane,
-    plane_decoder,
-)
-from napari_unet.engine.prediction.painted_decoder import (
-    PaintedObjects,
-    PlanePaint,
-    override,
-)
+from napari_unet.engine.prediction.decode import PlaneDecoder, Probabilities, plane_decoder
+from napari_unet.engine.prediction.object_planes import ObjectPlanes
+from napari_unet.engine.prediction.painted_decoder import PlanePaint, override
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.parallel_map import ahead
 from napari_unet.engine.stack.planes import Planes
@@ -99,6 +90,7 @@ def segment(
     ------
     SegmentEvent
         `SegmentStarted`, then per plane its `TileDone` and `PlaneDone`, and `SegmentDone` at last.
+        Before the `PlaneDone` of a whole plane of objects comes `PlaneUncut`, for `recut`.
         Values are labels as int32, classes as uint8, probabilities as (K, Y, X) float32; for
         objects K is 1, the foreground. Object numbers are final with `PlaneDone`, and consecutive
         in the order in which planes are done; no two planes share one, unless they are linked:
@@ -139,8 +131,11 @@ def segment(
     if painted is not None:
         require_labels_of(planes, painted)
     predictor = Predictor(model, planes, device, tiling.rotations)
-    links = objects.link and kind is OutputKind.LABELS and model.task is Task.OBJECTS
-    linker = linker_for(planes, order, resume) if links else None
+    is_numbered = kind is OutputKind.LABELS and model.task is Task.OBJECTS
+    linker = linker_for(planes, order, resume) if is_numbered and objects.link else None
+    cutting = ObjectPlanes(painted if is_numbered else None, linker, resume.largest)
+    is_overridden = painted is not None and not is_numbered and kind is not OutputKind.PROBABILITIES
+    pixels = painted if is_overridden else None
     try:
         step = stride(model.network.levels)
         side = round_up(min(tiling.tile or predictor.tile_side, max(planes.shape)), step)
@@ -148,7 +143,7 @@ def segment(
         if focus is not None:
             tiles = nearest_first(tiles, *focus[1:])
         yield SegmentStarted(str(device), order, len(order) * len(tiles), side)
-        run = _Run(predictor, kind, objects, order, tiles, linker, painted, stop, resume.largest)
+        run = _Run(predictor, kind, objects, order, tiles, cutting, pixels, stop)
         reason = yield from run.segment_planes()
         yield SegmentDone(reason, tuple(run.finished), time.monotonic() - started)
     finally:
@@ -179,10 +174,9 @@ class _Run:
     objects: ObjectsConfig
     order: tuple[int, ...]
     tiles: list[Tile]
-    linker: PlaneLinker | SeriesLinker | None
-    painted: Planes | None
+    cutting: ObjectPlanes
+    painted: Planes | None  # overrides classes and masks pixel by pixel; objects: in `cutting`
     stop: Stop
-    largest: int  # object number in use
     finished: list[int] = field(default_factory=list)  # planes
     tiles_done: int = 0
     stopped: bool = False
@@ -227,39 +221,36 @@ class _Run:
         if self.tiles_done == self.tiles_in_all:
             self.predictor.release()  # the last plane's objects may want the memory
         missing = tuple(tiles)
-        left_out = tuple((tile.y.as_slice, tile.x.as_slice) for tile in missing)
         with engine_errors(self.predictor.device):
-            labels, objects = decoder.finish(missing)
-            judged = decoder.judged if isinstance(decoder, PaintedObjects) else None
-            done = PlaneDone(plane, labels, objects, left_out, judged)
-            final = self.linker.take(done, self.largest) if self.linker else [done]
+            uncut = decoder.finish()
+        del decoder  # and what it holds of the plane
+        if uncut is None:
+            left_out = tuple((tile.y.as_slice, tile.x.as_slice) for tile in missing)
+            yield from self._tell([PlaneDone(plane, None, 0, left_out)])
+            return
+        if not missing:
+            yield PlaneUncut(plane, uncut)
+        with engine_errors(self.predictor.device):
+            final = self.cutting.take(plane, uncut, missing)
         yield from self._tell(final)
 
     def _decoder(self, plane: int) -> PlaneDecoder:
         model, shape = self.predictor.model, self.predictor.planes.shape
-        decoder = plane_decoder(model, self.kind, self.objects, shape, offset=self.largest)
+        offset = self.cutting.largest
+        decoder = plane_decoder(model, self.kind, self.objects, shape, offset=offset)
         if self.painted is None:
             return decoder
-        return override(
-            decoder,
-            PlanePaint(self.painted, plane),
-            model.task,
-            self.kind,
-            offset=self.largest,
-            smallest=smallest_object(objects_on_plane(model, self.objects, shape)),
-        )
+        return override(decoder, PlanePaint(self.painted, plane), model.task)
 
     def _tell_rest(self) -> Iterator[PlaneDone]:
         """Tell the planes that waited for others of their series."""
-        if self.linker is not None:
-            with engine_errors(self.predictor.device):
-                final = self.linker.rest(self.largest)
-            yield from self._tell(final)
+        with engine_errors(self.predictor.device):
+            final = self.cutting.rest()
+        yield from self._tell(final)
 
     def _tell(self, planes: Sequence[PlaneDone]) -> Iterator[PlaneDone]:
-        """Tell planes whose numbers are final."""
+        """Tell planes whose values are final."""
         for done in planes:
-            self.largest += done.objects
             if done.complete:
                 self.finished.append(done.plane)
             yield done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from enum import Enum
@@ -10,6 +11,8 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from magicgui.widgets import FloatSpinBox, create_widget
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+
+from napari_unet.ui.parts.step_slider import StepSlider
 
 Config = TypeVar("Config")
 
@@ -25,6 +28,7 @@ class SettingWords:
     high: float = 99_999
     zero_is_none: bool = False  # 0 in the form is None in the settings
     zero_text: str = ""  # shown in place of 0; short, since napari's boxes are narrow
+    ends: tuple[str, str] | None = None  # what the lowest and the highest mean: it is a slider
 
 
 class SettingsForm(Generic[Config]):
@@ -63,9 +67,12 @@ class SettingsForm(Generic[Config]):
         return settings
 
     def set_value(self, settings: Config) -> None:
-        """Show these settings; they become the defaults."""
+        """Show these settings; they become the defaults. Nobody is told: nobody chose them."""
         self._defaults = settings
-        self.restore()
+        with ExitStack() as silence:
+            for widget in self._widgets.values():
+                silence.enter_context(widget.changed.blocked())
+            self.restore()
 
     def restore(self) -> None:
         """Show the defaults again."""
@@ -74,9 +81,9 @@ class SettingsForm(Generic[Config]):
                 value = getattr(self._defaults, field.name)
                 self._widgets[field.name].value = 0 if value is None else value
 
-    def when_changed(self, callback: Callable[[], object]) -> None:
-        """Call this method, held weakly, whenever a value changes in the form."""
-        for widget in self._widgets.values():
+    def when_changed(self, callback: Callable[[], object], name: str | None = None) -> None:
+        """Call this method, held weakly, whenever a value, or that of this name, is changed."""
+        for widget in self._widgets.values() if name is None else [self._widgets[name]]:
             widget.changed.connect(callback)
 
     def add_to(self, layout: QFormLayout) -> None:
@@ -85,7 +92,11 @@ class SettingsForm(Generic[Config]):
             label = QLabel(self._words[name].label)
             label.setToolTip(self._words[name].tooltip)
             label.setBuddy(widget.native)
-            layout.addRow(label, widget.native)
+            if isinstance(widget, StepSlider):  # wants all of the width
+                widget.put_before(label)
+                layout.addRow(widget.native)
+            else:
+                layout.addRow(label, widget.native)
 
 
 def narrow_form(parent: QWidget | None = None) -> QFormLayout:
@@ -102,6 +113,15 @@ def _kind(annotation: Any) -> Any:
 
 
 def _widget(name: str, kind: Any, words: SettingWords) -> Any:
+    if words.ends:
+        return StepSlider(
+            words.ends,
+            words.low,
+            words.high,
+            words.step,
+            decimals=_decimals(words.step),
+            tooltip=words.tooltip,
+        )
     options: dict[str, Any] = {"tooltip": words.tooltip}
     if words.zero_text:
         options["widget_type"] = "FloatSpinBox"  # superqt's box of whole numbers has no such text

@@ -19,6 +19,7 @@ from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.segment import job
+from napari_unet.ui.segment.pieces import Pieces
 from napari_unet.ui.segment.record import Recipe, Record, channel_names, summarise
 from napari_unet.ui.segment.result import Result
 from napari_unet.ui.segment.stream import ResultStream
@@ -50,12 +51,13 @@ class Segmentation(QObject):
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
         self.workbench = workbench
-        self._stream = ResultStream(workbench.viewer)
+        self.stream = ResultStream(workbench.viewer)
         self._records: list[Record] = []  # whose layers are there
         self._asked: list[_Asked] = []
         self._turn: Record | None = None  # that is being filled
         self._timer = job.TurnTimer(0)
         self._running = False
+        self.pieces = Pieces(self)
         workbench.runner.state_changed.connect(self._on_state_changed)
         workbench.viewer.layers.events.removed.connect(self._on_layer_removed)
 
@@ -65,15 +67,22 @@ class Segmentation(QObject):
         return self._running
 
     @property
+    def last(self) -> list[Record]:
+        """What is left of the last segmentation, a result per image."""
+        return [asked.record for asked in self._asked if asked.record in self._records]
+
+    @property
     def summary(self) -> str:
         """How far the last segmentation is, in words; empty if nothing of it is left."""
-        return summarise(asked.record for asked in self._asked if asked.record in self._records)
+        later = "The pieces change when nothing else runs." if self.pieces.waits else ""
+        return "\n".join(filter(None, (summarise(self.last), later)))
 
     @property
     def missed(self) -> list[tuple[Image, int, slice, slice]]:
         """Image, plane, y and x of the painted objects that the network itself has not found."""
-        records = [asked.record for asked in self._asked if asked.record in self._records]
-        return [(record.recipe.images[0], *place) for record in records for place in record.missed]
+        return [
+            (record.recipe.images[0], *place) for record in self.last for place in record.missed
+        ]
 
     def targets(self, scope: Scope) -> list[tuple[Image, ...]]:
         """Return what would be segmented; each with all its channels."""
@@ -184,7 +193,8 @@ class Segmentation(QObject):
     def release(self) -> None:
         """Let go of the viewer and of all layers; they stay in the viewer."""
         self.workbench.viewer.layers.events.removed.disconnect(self._on_layer_removed)
-        self._stream.end()
+        self.pieces.release()
+        self.stream.end()
         for record in list(self._records):
             self._forget(record)
         self._asked, self._turn = [], None
@@ -210,13 +220,17 @@ class Segmentation(QObject):
     def _find(self, images: tuple[Image, ...], kind: OutputKind) -> Record | None:
         """Return the result of these images that is still shown as it was made."""
         for record in reversed(self._records):
-            recipe, result = record.recipe, record.result
+            recipe = record.recipe
             if recipe.images != images or recipe.kind is not kind:
                 continue
-            painted_on = self.workbench.choices.labels in result.layers
-            if not painted_on and result.holds(self.workbench.viewer.layers):
+            if self.holds(record):
                 return record
         return None
+
+    def holds(self, record: Record) -> bool:
+        """Return True if a result is still shown as it was made, and nobody paints on it."""
+        painted_on = self.workbench.choices.labels in record.result.layers
+        return not painted_on and record.result.holds(self.workbench.viewer.layers)
 
     def _to_go_on(self, recipe: Recipe, plane: int | None) -> Record | None:
         """Return the result that a run adds to; None: it makes one or replaces one."""
@@ -241,10 +255,10 @@ class Segmentation(QObject):
             case job.TurnStarted(number):
                 self._begin(self._asked[number])
             case TileDone():
-                self._stream.show(event)
+                self.stream.show(event)
             case PlaneDone() if self._turn:
                 self._turn.finish(event)
-                self._stream.show(event)
+                self.stream.show(event)
                 self.told.emit()
             case SegmentDone() if self._turn:
                 self._turn.seconds += self._timer.lap()
@@ -255,11 +269,11 @@ class Segmentation(QObject):
 
     def _begin(self, asked: _Asked) -> None:
         record, recipe, plane = asked
-        self._stream.end()  # of the image before
+        self.stream.end()  # of the image before
         for other in list(self._records):  # whose layers are filled anew
             if other is not record and set(other.result.layers) & set(record.result.layers):
                 self._forget(other)
-        self._stream.begin(record.result, painted=self.workbench.choices.labels)
+        self.stream.begin(record.result, painted=self.workbench.choices.labels)
         record.begin(recipe, plane)
         for layer in record.result.layers:
             note_overridden(layer, recipe.painted and recipe.painted())
@@ -280,7 +294,7 @@ class Segmentation(QObject):
             self._timer.resume()
 
     def _on_end(self, _end: JobEnd) -> None:
-        self._stream.end()
+        self.stream.end()
         self._running, self._turn = False, None
         self.told.emit()
 
@@ -292,7 +306,7 @@ class Segmentation(QObject):
 
     def _on_layer_removed(self) -> None:
         """Stop a segmentation whose result nobody wants, and keep no layer alive."""
-        if self._running and self._stream.lost:
+        if self._running and self.stream.lost:
             self.workbench.runner.stop()
         layers = self.workbench.viewer.layers
         for record in list(self._records):

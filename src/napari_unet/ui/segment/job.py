@@ -1,4 +1,4 @@
-"""The job that segments one image after the other, and its progress in words."""
+"""The jobs that segment images and cut results anew, and their progress in words."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from napari_unet.engine.events import (
     FinishReason,
     MemoryShort,
     PlaneDone,
+    PlaneUncut,
     Resume,
     SegmentDone,
     SegmentStarted,
     Stop,
     TileDone,
+    Uncut,
 )
 from napari_unet.engine.stack import Planes
+from napari_unet.io.kept_planes import KeptPlanes
 from napari_unet.ui.progress import Progress, time_left
 from napari_unet.ui.worker import Awaited, Job
 
@@ -35,6 +38,10 @@ class Sink(Protocol):
 
     def write(self, event: TileDone | PlaneDone) -> None:
         """Take a tile or a plane."""
+        ...
+
+    def keep(self, event: PlaneUncut) -> None:
+        """Keep what a plane is cut from."""
         ...
 
 
@@ -95,6 +102,54 @@ def segment_images(turns: Sequence[Turn]) -> Job:
                         yield TurnStarted(number)
                     case TileDone() | PlaneDone():
                         turn.sink.write(event)
+                    case PlaneUncut():  # large, and nothing to be seen
+                        turn.sink.keep(event)
+                        continue
+                yield event
+
+    return run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """A result to cut anew: the arguments of `napari_unet.engine.prediction.recut`."""
+
+    uncut: KeptPlanes[Uncut]
+    order: tuple[int, ...]
+    neck: float
+    planes: Planes
+    resume: Resume
+    link: bool
+    painted: Planes | None
+    sink: Sink
+
+
+def cut_results(cuts: Sequence[Cut]) -> Job:
+    """Cut one result after the other anew, into their sinks.
+
+    Told are `TurnStarted` per result, and the events of `napari_unet.engine.prediction.recut`.
+    """
+
+    def run(stop: Stop) -> Iterator[object]:
+        from napari_unet.engine.prediction import recut  # noqa: PLC0415
+
+        for number, cut in enumerate(cuts):
+            if number and stop():
+                return
+            yield TurnStarted(number)
+            events = recut(
+                cut.uncut.read,
+                cut.order,
+                cut.neck,
+                planes=cut.planes,
+                resume=cut.resume,
+                link=cut.link,
+                painted=cut.painted,
+                stop=stop,
+            )
+            for event in events:
+                if isinstance(event, PlaneDone):
+                    cut.sink.write(event)
                 yield event
 
     return run

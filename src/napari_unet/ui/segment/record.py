@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -42,6 +42,11 @@ class Recipe:
         """Number of planes."""
         return math.prod(spatial_shape(self.images[0])[:-2])
 
+    @property
+    def numbers_objects(self) -> bool:
+        """Whether it gives one number per object."""
+        return self.kind is OutputKind.LABELS and self.model.task is Task.OBJECTS
+
     def makes_same(self, other: Recipe) -> bool:
         """Return True if both give the same result."""
         return (
@@ -53,6 +58,12 @@ class Recipe:
             and all(one is another for one, another in zip(self.data, other.data, strict=True))
         )
 
+    def with_neck(self, neck: float) -> Recipe:
+        """Return the recipe of the same prediction, cut otherwise."""
+        other = replace(self, objects=replace(self.objects, neck=neck))
+        object.__setattr__(other, "data", self.data)  # what was predicted, shown or not
+        return other
+
 
 @dataclass(slots=True, eq=False)
 class Record:
@@ -61,6 +72,7 @@ class Record:
     recipe: Recipe
     result: Result
     finished: set[int] = field(default_factory=set)  # planes, with this recipe
+    stale: set[int] = field(default_factory=set)  # of them those that are cut otherwise
     objects: dict[int, int] = field(default_factory=dict)  # plane → new objects
     judged: dict[int, Judged] = field(default_factory=dict)  # plane → its painted objects
     largest: int = 0  # object number in use
@@ -73,7 +85,13 @@ class Record:
     @property
     def missing(self) -> int:
         """Number of planes that are neither finished nor corrected by hand."""
-        return self.recipe.planes - len(self.finished | self.result.edited)
+        return self.recipe.planes - len((self.finished - self.stale) | self.result.edited)
+
+    @property
+    def cuttable(self) -> set[int]:
+        """The planes that can be cut anew: not those that were corrected by hand."""
+        kept = {plane for plane in self.finished if plane in self.result.uncut}
+        return kept - self.result.edited
 
     @property
     def missed(self) -> list[tuple[int, slice, slice]]:
@@ -92,7 +110,7 @@ class Record:
         """
         kept = set(self.result.edited)
         if self.recipe.makes_same(recipe):
-            kept |= self.finished
+            kept |= self.finished - self.stale
         are_labels = recipe.kind is OutputKind.LABELS and bool(self.result.arrays)
         labels = ArrayPlanes(self.result.arrays[0]) if are_labels else None
         return Resume(frozenset(kept - {plane}), self.largest, labels)
@@ -102,12 +120,18 @@ class Record:
         if not self.recipe.makes_same(recipe):
             self.recipe = recipe
             self.finished.clear()
+            self.stale.clear()
             self.objects.clear()
             self.judged.clear()
         if plane is not None:
             self.finished.discard(plane)
             self.unfinished.add(plane)
         self._note_unfinished()
+
+    def begin_cut(self, neck: float) -> None:
+        """Take note that the planes are about to be cut otherwise."""
+        self.recipe = self.recipe.with_neck(neck)
+        self.stale |= self.cuttable
 
     def finish(self, event: PlaneDone) -> None:
         """Take note of a plane, whole or not."""
@@ -119,6 +143,7 @@ class Record:
             self.judged[event.plane] = event.judged
         if event.complete:
             self.finished.add(event.plane)
+            self.stale.discard(event.plane)
             self.unfinished.discard(event.plane)
             self._note_unfinished()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -13,8 +13,9 @@ from napari.layers import Image, Labels, Layer
 
 from napari_unet.config import OutputKind
 from napari_unet.engine.errors import EngineError
-from napari_unet.engine.events import PlaneDone, TileDone
+from napari_unet.engine.events import PlaneDone, PlaneUncut, TileDone, Uncut
 from napari_unet.engine.stack import ArrayPlanes
+from napari_unet.io.kept_planes import KeptPlanes
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.layers.added import GROUP, Purpose, made_for
 from napari_unet.ui.layers.arrays import pieces
@@ -48,6 +49,7 @@ class Result:
     names: tuple[str, ...] = ()  # as given here; a layer with another name is the user's own
     pyramids: tuple[Pyramid, ...] = ()  # one per layer
     edited: frozenset[int] = frozenset()  # planes corrected by hand
+    uncut: KeptPlanes[Uncut] = field(default_factory=KeptPlanes)  # what planes were cut from
 
     @property
     def arrays(self) -> tuple[Any, ...]:
@@ -99,6 +101,10 @@ class Result:
         else:
             for pyramid, (y, x) in product(self.pyramids, event.missing):
                 pyramid.write(at, y, x, 0)
+
+    def keep(self, event: PlaneUncut) -> None:
+        """Keep what a plane is cut from, if there is room; may be called from any thread."""
+        self.uncut.keep(event.plane, event.uncut)
 
     def note_unfinished(self, planes: Iterable[int]) -> None:
         """Note in the layers which planes are not done, or only in part."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from napari.layers import Image
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
 from napari_unet.config import PRESETS, NetworkConfig, OutputKind, preset_of
@@ -37,6 +38,15 @@ TILING = {
 }
 
 OBJECTS = {
+    "neck": Words(
+        "Pieces",
+        "Too many objects are cut in two: move it left. Touching objects are taken for one: move "
+        "it right. The last result is cut anew at once, without predicting again.",
+        0.05,
+        0,
+        0.95,
+        ends=("fewer", "more"),
+    ),
     "threshold": Words(
         "Threshold", "Foreground probability from which a pixel is object.", 0.05, 0.01, 0.99
     ),
@@ -54,14 +64,6 @@ OBJECTS = {
         8,
         zero_is_none=True,
         zero_text="auto",
-    ),
-    "neck": Words(
-        "Cut at",
-        "Objects that touch are cut where they narrow to this share of their width. Higher: more "
-        "pieces, lower: fewer, 0: never.",
-        0.05,
-        0,
-        0.95,
     ),
     "gap": Words("Grow, px", "Gives the trained gap back to the objects.", 1, 0, 10),
     "link": Words(
@@ -171,13 +173,14 @@ class SegmentStep(Step):
         self.body.addLayout(buttons)
         self.body.addWidget(self.missed)
         self.body.addWidget(self.hint)
-        self.body.addWidget(FoldedSettings("Advanced", self.tiling, self.objects, self.paint))
+        self.body.addWidget(FoldedSettings("Advanced", self.objects, self.tiling, self.paint))
 
     def _connect(self) -> None:
         self.scope.picked.connect(self.refresh)
         self.kind.picked.connect(self.refresh)
         self.tiling.when_changed(self.refresh)
         self.objects.when_changed(self.refresh)
+        self.objects.when_changed(self._on_pieces_changed, "neck")
         self.paint.when_changed(self.refresh)
         self.start.clicked.connect(self._on_start_clicked)
         self.anew.clicked.connect(self._on_anew_clicked)
@@ -204,13 +207,10 @@ class SegmentStep(Step):
             case Scope.PLANE:
                 return "Segment this plane"
             case Scope.STACK:
-                return "Segment image" if self._is_one_plane() else "Segment stack"
+                is_one = _is_one_plane(self.workbench.choices.image)
+                return "Segment image" if is_one else "Segment stack"
         layers = len(self.segmentation.targets(Scope.LAYERS))
         return f"Segment {count(layers, 'layer')}" if layers else "Segment selected layers"
-
-    def _is_one_plane(self) -> bool:
-        image = self.workbench.choices.image
-        return image is not None and math.prod(spatial_shape(image)[:-2]) == 1
 
     def _show_pause(self) -> None:
         state = self.workbench.runner.state
@@ -246,6 +246,13 @@ class SegmentStep(Step):
         else:
             self.segmentation.pause()
 
+    def _on_pieces_changed(self) -> None:
+        self.segmentation.pieces.cut_at(self.objects.value().neck)
+
     def _on_selection_changed(self) -> None:
         if self.scope.value is Scope.LAYERS:
             self.refresh()
+
+
+def _is_one_plane(image: Image | None) -> bool:
+    return image is not None and math.prod(spatial_shape(image)[:-2]) == 1
