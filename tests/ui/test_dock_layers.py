@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QScrollArea
 
+from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Previewed, StepDone, TrainDone, View
 from napari_unet.engine.network.model import Model
@@ -19,6 +21,7 @@ from napari_unet.ui.image.step import ImageStep
 from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment import job as segment_job
+from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train.job import TrainingBegins
 from napari_unet.ui.train.step import TrainStep
@@ -225,3 +228,20 @@ def test_two_docks_do_not_mix(
     press(with_model, "stop", qtbot)
     assert {layer.name for layer in other_viewer.layers} == {"yeast", "yeast labels"}
     assert "yeast labels" not in viewer.layers
+
+
+def test_previews_are_cut_by_the_slider_while_training_runs(
+    dock: UNetPaint, monkeypatch: pytest.MonkeyPatch, trained: TrainDone, qtbot: QtBot
+) -> None:
+    plans: list[Any] = []
+
+    def train(_planes: Any, _labels: Any, plan: Any, _live: Any) -> Any:
+        plans.append(plan)
+        return endless_training(STEP, last=trained)
+
+    monkeypatch.setattr(train_job, "train_on_labels", train)
+    begin(dock, "train", qtbot)
+    assert plans[0].objects() == ObjectsConfig()
+    step(dock, SegmentStep).objects._widgets["neck"].value = 0.25
+    assert plans[0].objects() == ObjectsConfig(neck=0.25)
+    press(dock, "stop", qtbot)

@@ -204,6 +204,7 @@ def _steps(workbench: Workbench, controls: Controls) -> list[Step]:
     """Return the steps in the order of the work."""
     segment = SegmentStep(workbench, controls.segmentation)
     train = TrainStep(workbench, controls.training, segment.objects.value)
+    segment.objects.when_changed(train.cut_previews)
     return [
         ImageStep(workbench),
         LabelsStep(workbench),
@@ -211,7 +212,7 @@ def _steps(workbench: Workbench, controls: Controls) -> list[Step]:
         train,
         InspectStep(workbench, controls.inspecting, train.inspected),
         segment,
-        CorrectStep(workbench, controls.correcting, controls.suggesting),
+        CorrectStep(workbench, controls.correcting, controls.suggesting, segment.objects.value),
         CompareStep(workbench, controls.comparing),
         ExportStep(workbench, controls.exporting),
     ]

@@ -129,7 +129,7 @@ def test_a_preview_is_what_segmenting_gives(task: Task) -> None:
     objects = ObjectsConfig(threshold=0.6, min_size=30)
     first = result(list(train(user, replace(QUICK, steps=40), task=task))).model
 
-    events = list(train(user, still(), start=first, task=task, objects=objects))
+    events = list(train(user, still(), start=first, task=task, objects=lambda: objects))
 
     (preview, *_) = of_type(events, Previewed)
     (expected,) = plane_values(

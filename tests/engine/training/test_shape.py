@@ -105,7 +105,7 @@ def test_a_preview_cuts_objects_as_the_segmentation_does(trained: TrainDone) -> 
         start=trained.model,
         config=replace(STEPS, steps=1, learning_rate=still.learning_rate),
         live=Looking(),
-        objects=EXACT,
+        objects=lambda: EXACT,
     )
 
     preview = next(event for event in events if isinstance(event, Previewed))

@@ -105,13 +105,13 @@ def test_every_choice_reaches_the_job(
     workbench.choose(task=Task.CLASSES, unpainted=Unpainted.BACKGROUND)
     run(training, qtbot, network=network)
     live = settings.pop("live")
+    assert settings.pop("objects")() == OBJECTS
     assert settings == {
         "start": network,
         "scheme": LabelScheme(Task.CLASSES, Unpainted.BACKGROUND),
         "config": CONFIG,
         "device": CPU,
         "pixel_size": (0.5, 0.25),
-        "objects": OBJECTS,
         "known": (),
     }
     assert [part.shape for part in planes] == [(64, 48), (64, 48)]

@@ -64,7 +64,7 @@ PLAN = TrainingPlan(
     config=TrainConfig(seconds=3),
     device=CPU,
     pixel_size=(0.5, 0.25),
-    objects=ObjectsConfig(min_size=5),
+    objects=lambda: ObjectsConfig(min_size=5),
 )
 
 

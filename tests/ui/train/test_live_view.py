@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
+from napari_unet.config import ObjectsConfig
 from napari_unet.engine.events import View
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 from napari_unet.ui.train.live_view import LiveView, visible
@@ -69,6 +70,12 @@ def test_without_previews_there_is_no_view(
     assert live.view() is None
     assert not live._timer.isActive()
     live.release()
+
+
+def test_previews_are_cut_as_it_was_told_last(live: LiveView) -> None:
+    assert live.objects() == ObjectsConfig()
+    live.cut(ObjectsConfig(neck=0.2))
+    assert live.objects().neck == 0.2
 
 
 def test_strokes_are_told_of_once(live: LiveView, labels: Labels) -> None:
@@ -157,13 +164,21 @@ def test_corners_of_a_coarse_level_are_told_in_pixels_of_the_finest() -> None:
     assert visible(viewer, image) == View(0, slice(20, 200), slice(40, 512))
 
 
-def test_of_a_large_view_the_middle_is_taken() -> None:
+def test_of_a_large_view_not_every_pixel_is_shown() -> None:
     viewer = ViewerModel()
     image = viewer.add_image(np.zeros((3000, 1500), np.uint8))
     view = visible(viewer, image)
+    assert view == View(0, slice(0, 3000), slice(0, 1500), step=3)
+
+
+def test_of_a_huge_view_the_middle_is_taken() -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(np.broadcast_to(np.uint8(0), (12_000, 6_000)))
+    view = visible(viewer, image)
     assert view is not None
     height, width = view.y.stop - view.y.start, view.x.stop - view.x.start
-    assert height * width <= 1 << 20
+    assert height * width <= 1 << 24
     assert height / width == pytest.approx(2, abs=0.01)
-    assert (view.y.start + view.y.stop) / 2 == pytest.approx(1500, abs=1)
-    assert (view.x.start + view.x.stop) / 2 == pytest.approx(750, abs=1)
+    assert (view.y.start + view.y.stop) / 2 == pytest.approx(6000, abs=1)
+    assert (view.x.start + view.x.stop) / 2 == pytest.approx(3000, abs=1)
+    assert view.step == 4

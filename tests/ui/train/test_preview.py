@@ -13,8 +13,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_unet.engine.events import Previewed, View
-from napari_unet.ui.layers.added import purpose
-from napari_unet.ui.layers.geometry import on_plane, place
+from napari_unet.ui.layers.added import Purpose, made_for, purpose
+from napari_unet.ui.layers.geometry import on_plane, place, placement
 from napari_unet.ui.train.preview import PreviewLayer
 
 ANGLE = np.deg2rad(30)
@@ -128,6 +128,59 @@ def test_several_selected_layers_stay_selected(
 def test_strokes_stay_on_top(viewer: ViewerModel, preview: PreviewLayer) -> None:
     preview.show(previewed())
     assert [layer.name for layer in viewer.layers] == ["cells", "preview", "strokes"]
+
+
+def older_result(viewer: ViewerModel, image: Image) -> Labels:
+    """Add the layer of an earlier segmentation, below the strokes."""
+    layer = Labels(
+        np.ones(image.data.shape, np.int32),
+        name="older",
+        metadata=made_for(Purpose.SEGMENTATION),
+        **placement(image),
+    )
+    viewer.layers.insert(1, layer)
+    return layer
+
+
+def test_it_lies_above_older_results_and_below_the_strokes(
+    viewer: ViewerModel, image: Image, preview: PreviewLayer
+) -> None:
+    older_result(viewer, image)
+    preview.show(previewed())
+    assert [layer.name for layer in viewer.layers] == ["cells", "older", "preview", "strokes"]
+
+
+def test_one_that_was_there_before_is_raised_above_older_results(
+    viewer: ViewerModel, image: Image, preview: PreviewLayer
+) -> None:
+    preview.show(previewed())
+    viewer.layers.move(viewer.layers.index(older_result(viewer, image)), 3)
+    preview.begin(image)
+    assert [layer.name for layer in viewer.layers] == ["cells", "older", "preview", "strokes"]
+
+
+def test_a_coarser_preview_covers_the_same_region(image: Image, preview: PreviewLayer) -> None:
+    values = np.full((8, 6), 2, np.int32)
+    view = View(1, slice(8, 40), slice(4, 28), step=4)
+    preview.show(Previewed(view, values, 10, 3.0))
+    layer = preview.layer
+    assert layer is not None
+    first, last = layer.data_to_world((0, -0.5, -0.5)), layer.data_to_world((0, 7.5, 5.5))
+    np.testing.assert_allclose(first[1:], image.data_to_world((1, 7.5, 3.5))[1:])
+    np.testing.assert_allclose(last[1:], image.data_to_world((1, 39.5, 27.5))[1:])
+    preview.show(previewed(plane=1, y=8, x=4))  # people zoomed in
+    np.testing.assert_allclose(layer.data_to_world((0, 0, 0)), image.data_to_world((1, 8, 4)))
+
+
+def test_it_tells_how_old_it_is_while_it_is_seen(preview: PreviewLayer) -> None:
+    ages = [preview.age]
+    preview.show(previewed())
+    ages.append(preview.age)
+    preview._layer.visible = False  # type: ignore[union-attr]
+    ages.append(preview.age)
+    assert ages[1] is not None
+    assert 0 <= ages[1] < 5
+    assert ages[::2] == [None, None]
 
 
 def test_name_opacity_and_visibility_are_the_users(preview: PreviewLayer) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
@@ -31,11 +32,13 @@ from napari_unet.engine.events import (
     Corrected,
     FinishReason,
     LabelsTaken,
+    Previewed,
     Reviewed,
     StepDone,
     TrainDone,
     TrainStarted,
     Validated,
+    View,
 )
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import Diameter, DiameterSource, TrainRecord
@@ -45,6 +48,7 @@ from napari_unet.ui.runner import JobState
 from napari_unet.ui.train import job as train_job
 from napari_unet.ui.train import settings as words
 from napari_unet.ui.train.control import Training
+from napari_unet.ui.train.preview import PreviewLayer
 from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from napari_unet.ui.worker import Job
@@ -166,7 +170,7 @@ def test_time_preview_and_objects_reach_the_job(
     step.preview.setChecked(False)
     click(step, qtbot)
     assert settings["config"].seconds == 45
-    assert settings["objects"] == OBJECTS
+    assert settings["objects"]() == OBJECTS
     assert settings["live"].view() is None
     with qtbot.waitSignal(step.workbench.ended):
         step.workbench.stop()
@@ -423,3 +427,18 @@ def test_it_goes_to_the_painted_objects_that_were_not_found(
     asked(job_of(STARTED, trained))
     train(step, qtbot)
     assert step.missed.isHidden()
+
+
+def test_it_says_how_old_the_preview_is_while_training_runs(
+    step: TrainStep, asked: Install, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview = Previewed(View(1, slice(0, 16), slice(0, 16)), np.ones((16, 16), np.int32), 3, 1.0)
+    asked(endless_job(preview, last=STEP))
+    click(step, qtbot)
+    qtbot.waitUntil(lambda: step._training.preview.age is not None)
+    monkeypatch.setattr(PreviewLayer, "age", 4.2)
+    step.refresh()
+    assert step.preview.text() == "Live preview: 4 s old"
+    with qtbot.waitSignal(step.workbench.ended):
+        step.workbench.stop()
+    assert step.preview.text() == "Live preview"

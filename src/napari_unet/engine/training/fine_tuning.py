@@ -176,7 +176,7 @@ def _train(
         task=task,
         values=model.values,
         has_field=model.network.shape_field,
-        objects=lambda: as_painted(reduction.objects(plan.objects), *painted.measure()),
+        objects=lambda: as_painted(reduction.objects(plan.objects()), *painted.measure()),
     )
     run = TrainingRun(lessons, trainer, previewer, config, means=means, predict=predict, live=live)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig
@@ -35,9 +35,8 @@ class TrainingPlan:
     config: TrainConfig  # limits, optimiser, patches, weights of the loss, augmentation
     device: DeviceChoice
     pixel_size: tuple[float, float] | None = None  # (Y, X), µm/px, stored with the model
-    objects: ObjectsConfig = field(
-        default_factory=ObjectsConfig
-    )  # how previews cut foreground into objects
+    # Gives how previews cut foreground into objects, asked from the training's thread.
+    objects: Callable[[], ObjectsConfig] = ObjectsConfig
     # What the model to start from was trained on: `TrainDone.painted` of that run.
     known: Sequence[PaintedPixels] = ()
 

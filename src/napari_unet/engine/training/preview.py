@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -16,15 +16,18 @@ from napari_unet.engine.events import View
 from napari_unet.engine.objects.decoder import as_bytes, cut_objects
 from napari_unet.engine.objects.label_overlaps import count_overlaps
 from napari_unet.engine.objects.linking import find_partners
-from napari_unet.engine.stack.tiles import Span, Tile, round_up
+from napari_unet.engine.paint.smallest import smallest_object
+from napari_unet.engine.stack.tiles import Tile, round_up
+from napari_unet.engine.training.preview_canvas import PreviewCanvas, copy_overlap
 
 _TILE = 256  # pixels; a tile should cost less than a training step
+_SMALLEST_TILE = 64  # pixels, on a slow device
 _SHARE = 0.05  # of the time that previews may take when nothing has changed
 _SHARE_MOVED = 0.065  # to show a view for the first time; the difference is saved up for it
 _SAVED = 1.0  # seconds of unused time that are kept, so that a late view does not stall training
-_LONGEST = 1.0  # seconds that a preview may cost; larger views are cut
-_FIRST_SIDE = 512  # pixels of a view at most, before the speed is known
-_SIDE_STEP = 128  # pixels, of a view that is cut: it should not change its size all the time
+_LONGEST = 0.3  # seconds that a tile may cost
+_ROUND = 0.15  # seconds of work between two previews of a view: about 3 s pass meanwhile
+_FIRST_SIDE = 512  # pixels of the first preview at most, before the speed is known
 
 Labels = npt.NDArray[np.int32]
 
@@ -33,7 +36,7 @@ Predict = Callable[[int, Tile], npt.NDArray[np.float32]]
 
 
 class Previewer:
-    """Segments the visible part of a plane, a tile at a time, within a share of the time.
+    """Segments what is visible of a plane, a tile at a time, within a share of the time.
 
     Parameters
     ----------
@@ -50,13 +53,15 @@ class Previewer:
     has_field
         Whether the shape field comes after them.
     objects
-        Gives how foreground is cut into objects, which may change with what is painted.
+        Gives how foreground is cut into objects, which may change while training goes on.
 
     Notes
     -----
     The first preview is computed at once and counts for nothing. After it, previews take at most
     6.5 % of the time since the start, so that training slows down by less than 10 %, with the
-    drawing. The tiles of a preview may come from weights that are a few steps apart.
+    drawing. A view that costs more than there is time for in a few seconds comes from the middle
+    outwards: each preview has a new middle and more of the rest, and then what is oldest of the
+    rest. So its tiles come from weights that are some steps apart.
     """
 
     def __init__(
@@ -73,31 +78,33 @@ class Previewer:
     ) -> None:
         self._predict = predict
         self._shape = shape
-        self._side = reduction * round_up(_TILE, stride)
+        self._stride = stride
+        self._reduction = reduction
         self._objects = objects if task is Task.OBJECTS else None
         self._values = np.array(values, dtype=np.int32)
         self._has_field = has_field
         self._budget = _Budget()
-        self._begun: _Canvas | None = None
+        self._canvas: PreviewCanvas | None = None  # of what was wanted last
+        self._round: list[Tile] = []  # to be computed for the next preview, the next one last
         self._shown: tuple[View, Labels] | None = None  # the last preview
-        self._wanted: View | None = None  # what it was made for
+        self._cut: ObjectsConfig | None = None  # how its objects were cut
         self._given_up: View | None = None  # it cannot be previewed
 
     def change_values(self, values: tuple[int, ...]) -> None:
-        """Go on with other label values of the channels; a preview that was begun is dropped."""
+        """Go on with other label values of the channels; what has come of the view is dropped."""
         self._values = np.array(values, dtype=np.int32)
-        self._begun = None
+        self._canvas, self._round = None, []
 
     def give_up(self, wanted: View | None) -> None:
         """Leave this view alone until something else was wanted, or `try_again` is called."""
-        self._begun, self._given_up = None, wanted
+        self._round, self._given_up = [], wanted
 
     def try_again(self) -> None:
         """Preview also what was given up: it may succeed now."""
         self._given_up = None
 
     def advance(self, wanted: View | None, elapsed: float) -> tuple[View, Labels] | None:
-        """Compute a tile, if there is time for it; return the preview when it is finished.
+        """Compute a tile, if there is time for it; return the next preview when it is there.
 
         Parameters
         ----------
@@ -113,34 +120,46 @@ class Previewer:
         """
         if wanted != self._given_up:
             self._given_up = None
-        if wanted is None or wanted == self._given_up:
-            self._begun = None
+        canvas = None if wanted is None or wanted == self._given_up else self._canvas_of(wanted)
+        if canvas is None:
+            self._round = []
             return None
-        if self._begun is None or self._begun.wanted != wanted:
-            self._begun = self._begin(wanted)
-        if self._begun is None or not self._compute(self._begun, elapsed):
-            return None
-        return self._finish(self._begun)
+        if self._is_cut_otherwise(canvas):
+            return self._finish(canvas)
+        if not self._round:
+            pixels, side = self._budget.affordable_pixels, self._tile_side()
+            self._round = canvas.next_round(side, pixels)[::-1]
+        return self._finish(canvas) if self._compute(canvas, elapsed) else None
 
-    def _begin(self, wanted: View) -> _Canvas | None:
-        planes, height, width = self._shape
-        y, x = _clip(wanted.y, height), _clip(wanted.x, width)
-        if not (0 <= wanted.plane < planes and y.length > 0 and x.length > 0):
-            return None
-        area = _middle(Tile(y, x), self._budget.affordable_pixels)
-        return _Canvas(wanted, area, self._side)
+    def _canvas_of(self, wanted: View) -> PreviewCanvas | None:
+        """Return what has come of this view, perhaps when another was wanted."""
+        if self._canvas is None or self._canvas.wanted != wanted:
+            canvas = PreviewCanvas.of(wanted, self._shape)
+            if canvas is None:
+                return None
+            canvas.take_over(self._canvas)
+            self._canvas, self._round = canvas, []
+        return self._canvas
 
-    def _compute(self, canvas: _Canvas, elapsed: float) -> bool:
-        """Compute the tiles that there is time for; return whether all are done."""
-        moved = canvas.wanted != self._wanted
-        while canvas.tiles and self._budget.allows(canvas.tiles[-1], elapsed, moved=moved):
-            tile = canvas.tiles[-1]
+    def _tile_side(self) -> int:
+        """Return the side of a tile that is not too slow, pixels."""
+        side = _TILE
+        while side > _SMALLEST_TILE and self._budget.cost((side * self._reduction) ** 2) > _LONGEST:
+            side //= 2
+        return self._reduction * round_up(side, self._stride)
+
+    def _compute(self, canvas: PreviewCanvas, elapsed: float) -> bool:
+        """Compute the tiles that there is time for; return whether all of the round are done."""
+        is_new = not canvas.is_complete
+        while self._round and self._budget.allows(self._round[-1], elapsed, is_new=is_new):
+            tile = self._round[-1]
             with self._budget.spend(tile):
-                canvas.put(tile, self._decode(self._predict(canvas.wanted.plane, tile)))
-            canvas.tiles.pop()  # only now: a tile that memory was too short for is tried again
+                values = self._decode(self._predict(canvas.view.plane, tile))
+                canvas.put(tile, values, elapsed)
+            self._round.pop()  # only now: a tile that memory was too short for is tried again
             if not self._budget.is_free:
                 break  # a training step in between
-        return not canvas.tiles
+        return not self._round
 
     def _decode(self, probabilities: npt.NDArray[np.float32]) -> Labels:
         if self._objects is not None:
@@ -151,28 +170,40 @@ class Previewer:
         classes: Labels = self._values[probabilities.argmax(axis=0)]
         return classes
 
-    def _finish(self, canvas: _Canvas) -> tuple[View, Labels]:
+    def _is_cut_otherwise(self, canvas: PreviewCanvas) -> bool:
+        """Return whether objects are shown that are to be cut in another way now."""
+        is_shown = self._shown is not None and self._shown[0] == canvas.view
+        return is_shown and self._objects is not None and self._objects() != self._cut
+
+    def _finish(self, canvas: PreviewCanvas) -> tuple[View, Labels]:
         with self._budget.spend():
-            values = canvas.pixels
+            values = canvas.pixels.copy()  # goes on to change
             if self._objects is not None:
+                self._cut = self._objects()
+                config = _on_canvas(self._cut, canvas.view.step)
                 field = (np.maximum(values, 1) - 1).astype(np.uint8) if self._has_field else None
-                values, _ = cut_objects(values > 0, self._objects(), field)
+                values, _ = cut_objects(values > 0, config, field)
                 values = self._with_old_numbers(canvas.view, values)
         self._budget.close_preview()
-        self._begun, self._wanted, self._shown = None, canvas.wanted, (canvas.view, values)
+        self._shown = (canvas.view, values)
         return self._shown
 
     def _with_old_numbers(self, view: View, labels: Labels) -> Labels:
         """Give objects the numbers that they had in the last preview of the same plane."""
         if self._shown is None or self._shown[0].plane != view.plane:
             return labels
-        before, old = self._shown
         previous = np.zeros_like(labels)
-        y, x = _overlap(view.y, before.y), _overlap(view.x, before.x)
-        previous[_moved(y, view.y), _moved(x, view.x)] = old[
-            _moved(y, before.y), _moved(x, before.x)
-        ]
+        copy_overlap(self._shown[1], self._shown[0], previous, view)
         return keep_numbers(labels, previous)
+
+
+def _on_canvas(config: ObjectsConfig, step: int) -> ObjectsConfig:
+    """Return how to cut objects of which one pixel in `step` per side is there."""
+    if step == 1:
+        return config
+    smallest = smallest_object(config) // step**2
+    hole = None if config.largest_hole is None else config.largest_hole // step**2
+    return replace(config, min_size=smallest, largest_hole=hole, gap=config.gap // step)
 
 
 def keep_numbers(labels: Labels, previous: Labels) -> Labels:
@@ -197,23 +228,6 @@ def keep_numbers(labels: Labels, previous: Labels) -> Labels:
     return table[labels]
 
 
-class _Canvas:
-    """A preview that is being made."""
-
-    def __init__(self, wanted: View, area: Tile, side: int) -> None:
-        self.wanted = wanted
-        self.view = View(wanted.plane, area.y.as_slice, area.x.as_slice)
-        self.pixels: Labels = np.zeros((area.y.length, area.x.length), dtype=np.int32)
-        self.tiles = [  # the last one is next
-            Tile(y, x) for y in _cut(area.y, side)[::-1] for x in _cut(area.x, side)[::-1]
-        ]
-
-    def put(self, tile: Tile, values: Labels) -> None:
-        """Take the values of a tile."""
-        y, x = _moved(tile.y.as_slice, self.view.y), _moved(tile.x.as_slice, self.view.x)
-        self.pixels[y, x] = values
-
-
 class _Budget:
     """How much time previews may take, and what a pixel costs."""
 
@@ -222,21 +236,26 @@ class _Budget:
         self._charged = 0.0  # seconds that count
         self._seconds = 0.0  # measured, for `_pixels`
         self._pixels = 0.0
+        self._finishing = 0.0  # seconds that the last preview took when its tiles were there
 
     @property
     def affordable_pixels(self) -> float:
-        """Pixels of a preview that costs as much as it may."""
+        """Pixels of a round; to finish its preview takes no longer than to compute them."""
         if not self._pixels:
             return float(_FIRST_SIDE**2)
-        return _LONGEST * self._pixels / max(self._seconds, 1e-9)
+        return max(_ROUND, self._finishing) / max(self.cost(1), 1e-12)
 
-    def allows(self, tile: Tile, elapsed: float, *, moved: bool) -> bool:
-        """Return whether there is time for a tile."""
+    def cost(self, pixels: int) -> float:
+        """Return the seconds that so many pixels take; 0: not known yet."""
+        return self._seconds / self._pixels * pixels if self._pixels else 0.0
+
+    def allows(self, tile: Tile, elapsed: float, *, is_new: bool) -> bool:
+        """Return whether there is time for a tile, perhaps of a view that is not shown yet."""
         if self.is_free:
             return True
         self._charged = max(self._charged, _SHARE * elapsed - _SAVED)
-        cost = self._seconds / self._pixels * tile.y.length * tile.x.length
-        return self._charged + cost <= (_SHARE_MOVED if moved else _SHARE) * elapsed
+        cost = self.cost(tile.y.length * tile.x.length) + self._finishing
+        return self._charged + cost <= (_SHARE_MOVED if is_new else _SHARE) * elapsed
 
     def close_preview(self) -> None:
         """Note that a preview is finished; the speed of the next ones counts for more."""
@@ -246,44 +265,14 @@ class _Budget:
 
     @contextmanager
     def spend(self, tile: Tile | None = None) -> Iterator[None]:
-        """Charge the time that the block takes; with a tile, for its pixels."""
+        """Charge the time that the block takes: for a tile, or to finish a preview."""
         begin = time.perf_counter()
         yield
         seconds = time.perf_counter() - begin
-        self._seconds += seconds
-        self._pixels += tile.y.length * tile.x.length if tile is not None else 0
+        if tile is None:
+            self._finishing = seconds
+        else:
+            self._seconds += seconds
+            self._pixels += tile.y.length * tile.x.length
         if not self.is_free:
             self._charged += seconds
-
-
-def _clip(side: slice, length: int) -> Span:
-    return Span(max(0, int(side.start)), min(length, int(side.stop)))
-
-
-def _middle(area: Tile, pixels: float) -> Tile:
-    """Return the middle of a rectangle, of at most so many pixels."""
-    share = math.sqrt(pixels / (area.y.length * area.x.length))
-    return area if share >= 1 else Tile(_centred(area.y, share), _centred(area.x, share))
-
-
-def _centred(span: Span, share: float) -> Span:
-    wanted = int(span.length * share)
-    length = max(wanted // _SIDE_STEP * _SIDE_STEP, min(wanted, _SIDE_STEP), 1)
-    start = span.start + (span.length - length) // 2
-    return Span(start, start + length)
-
-
-def _cut(span: Span, side: int) -> list[Span]:
-    """Cut a span at multiples of a side: tiles that start there are computed without waste."""
-    starts = range(span.start // side * side, span.stop, side)
-    return [Span(max(start, span.start), min(start + side, span.stop)) for start in starts]
-
-
-def _overlap(one: slice, other: slice) -> slice:
-    start = max(one.start, other.start)
-    return slice(start, max(start, min(one.stop, other.stop)))
-
-
-def _moved(side: slice, origin: slice) -> slice:
-    """Return the slice in an array that begins where `origin` does."""
-    return slice(side.start - origin.start, side.stop - origin.start)

@@ -172,7 +172,7 @@ def on_plane(layer: Layer, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values.reshape(leading + values.shape)
 
 
-def place(layer: Layer, plane: int, origin: tuple[int, int]) -> dict[str, Any]:
+def place(layer: Layer, plane: int, origin: tuple[int, int], step: int = 1) -> dict[str, Any]:
     """Return the arguments that put `on_plane` values exactly onto a region of a layer's plane.
 
     Parameters
@@ -183,6 +183,8 @@ def place(layer: Layer, plane: int, origin: tuple[int, int]) -> dict[str, Any]:
         Number of the plane.
     origin
         First pixel of the region (Y, X).
+    step
+        Pixels per side that a value stands for.
 
     Notes
     -----
@@ -198,5 +200,8 @@ def place(layer: Layer, plane: int, origin: tuple[int, int]) -> dict[str, Any]:
         rotate=arguments["rotate"],
         shear=arguments["shear"],
     )
-    offset = turned.linear_matrix @ np.array([*index, *origin], dtype=float)
-    return arguments | {"translate": arguments["translate"] + offset}
+    middle = (step - 1) / 2  # of the first value
+    first = np.array([*index, *(at + middle for at in origin)], dtype=float)
+    offset = turned.linear_matrix @ first
+    scale = np.concatenate([arguments["scale"][:-2], step * arguments["scale"][-2:]])
+    return arguments | {"scale": scale, "translate": arguments["translate"] + offset}

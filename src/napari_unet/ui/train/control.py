@@ -138,7 +138,7 @@ class Training(QObject):
         Parameters
         ----------
         config, objects
-            How to train, and how previews are cut into objects.
+            How to train, and how previews are cut into objects at first.
         network
             The new network, if one is chosen; None: as it was chosen.
         preview
@@ -156,14 +156,14 @@ class Training(QObject):
             return
         viewer = self._workbench.viewer
         tracker = PaintedPlanesTracker(labels, viewer)
-        live = LiveView(viewer, image, tracker, preview=preview)
+        live = LiveView(viewer, image, tracker, objects, preview=preview)
         plan = TrainingPlan(
             start=_start(choices, network),
             scheme=choices.scheme,
             config=config,
             device=device,
             pixel_size=pixel_size(image),
-            objects=objects,
+            objects=live.objects,
             known=self._known(choices),
         )
         training = job.train_on_labels(planes, painted, plan, live)
@@ -176,6 +176,11 @@ class Training(QObject):
         """Let the run that is on preview what is visible, or no more."""
         if self._run is not None:
             self._run.live.watch(on)
+
+    def cut_previews(self, objects: ObjectsConfig) -> None:
+        """Cut the previews of the run that is on so from now on."""
+        if self._run is not None:
+            self._run.live.cut(objects)
 
     def release(self) -> None:
         """Let go of the viewer, the labels and the preview, which stays."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtCore import QTimer
 
+from napari_unet.config import ObjectsConfig
 from napari_unet.engine.events import View
 from napari_unet.ui.layers.geometry import full_resolution
 from napari_unet.ui.layers.in_view import in_view
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 
 _LOOK_MS = 200
-_MOST_PIXELS = 1 << 20  # of a view; of a larger one the middle is taken
+_MOST_PIXELS = 1 << 24  # of a view; of a larger one the middle is taken
+_MOST_SHOWN = 1 << 20  # pixels of a view; of a larger one some are left out
 
 
 class LiveView:
     """Implements `napari_unet.engine.events.Live` for one run.
 
-    Made and released on the main thread; `view` and `take_painted` may be asked from any thread.
+    Made and released on the main thread; `view`, `take_painted` and `objects` may be asked from any
+    thread.
     A thread that outlives the window may be the last to hold it: it is no QObject, and its timer
     is deleted by the main thread.
 
@@ -30,6 +36,8 @@ class LiveView:
         people scroll or zoom.
     painted
         Follows the strokes; released with the view.
+    objects
+        How previews are cut into objects at first.
     preview
         False: look at nothing until `watch` is called; new strokes are told of all the same.
     """
@@ -39,6 +47,7 @@ class LiveView:
         viewer: ViewerModel,
         image: Image,
         painted: PaintedPlanesTracker,
+        objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
         *,
         preview: bool = True,
     ) -> None:
@@ -46,6 +55,7 @@ class LiveView:
         self._image = image
         self._array = full_resolution(image)  # what the run reads, even where it is replaced
         self._painted = painted
+        self._objects = objects
         self._seen: View | None = None
         self._view: View | None = None  # read by the other thread: replaced, never changed
         self._timer = QTimer()
@@ -60,6 +70,14 @@ class LiveView:
     def take_painted(self) -> frozenset[int]:
         """Return the planes whose labels changed since this was asked last."""
         return self._painted.take_changed()
+
+    def objects(self) -> ObjectsConfig:
+        """Return how previews are cut into objects now."""
+        return self._objects
+
+    def cut(self, objects: ObjectsConfig) -> None:
+        """Cut previews so from now on."""
+        self._objects = objects
 
     def watch(self, on: bool) -> None:  # noqa: FBT001 a slot
         """Follow what is visible from now on, or no more."""
@@ -90,10 +108,14 @@ class LiveView:
 def visible(viewer: ViewerModel, layer: Layer) -> View | None:
     """Return the visible part of the shown plane, None if there is none; see `in_view`.
 
-    Of a region above 1 Mpx the middle is returned.
+    Of a region above 1 Mpx not every pixel is shown, and above 16 Mpx its middle only.
     """
     view = in_view(viewer, layer)
-    return None if view is None else _middle(view)
+    if view is None:
+        return None
+    view = _middle(view)
+    pixels = (view.y.stop - view.y.start) * (view.x.stop - view.x.start)
+    return replace(view, step=math.ceil(math.sqrt(pixels / _MOST_SHOWN)))
 
 
 def _middle(view: View) -> View:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 
 from napari_unet.engine.events import Previewed, View
-from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, made_for
+from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, is_result, made_for
 from napari_unet.ui.layers.geometry import full_resolution, on_plane, place
 
 
@@ -26,8 +27,9 @@ class PreviewLayer:
         self._layer: Labels | None = None
         self._image: Layer | None = None  # that is previewed
         self._array: Any = None  # its data; of others there is no preview
-        self._shown: tuple[int, slice, slice] | None = None
+        self._shown: View | None = None
         self._hidden = False  # as there is nothing to show yet
+        self._came = 0.0  # when the last one did, seconds on some clock
 
     @property
     def layer(self) -> Labels | None:
@@ -39,6 +41,14 @@ class PreviewLayer:
         """Whether the image that is previewed has left the viewer."""
         return self._image is not None and self._image not in self._viewer.layers
 
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last preview came; None: there is none, or nobody sees it."""
+        layer = self.layer
+        if layer is None or not layer.visible or self._shown is None:
+            return None
+        return time.monotonic() - self._came
+
     def begin(self, image: Layer) -> None:
         """Show previews of this image from now on; the last one of another goes."""
         if image is not self._image:
@@ -46,6 +56,8 @@ class PreviewLayer:
         left = find_ours(self._viewer, Purpose.PREVIEW)
         fits = isinstance(left, Labels) and left.ndim == image.ndim
         self._layer = left if fits else None
+        if self._layer is not None:
+            self._raise(self._layer, image)
         self._image, self._array = image, full_resolution(image)
         self._shown, self._hidden = None, False
 
@@ -57,10 +69,13 @@ class PreviewLayer:
         image = self._shown_image()
         if self._layer is not None or image is None:
             return
-        shape = view.y.stop - view.y.start, view.x.stop - view.x.start
+        shape = (
+            (view.y.stop - view.y.start) // view.step,
+            (view.x.stop - view.x.start) // view.step,
+        )
         self._layer = _make(image, view, np.zeros(shape, dtype=np.int32), visible=False)
         self._hidden = True
-        add_unselected(self._viewer, self._layer, above=image)
+        add_unselected(self._viewer, self._layer, above=self._below(image))
 
     def show(self, event: Previewed) -> None:
         """Show this in place of the last preview."""
@@ -69,12 +84,13 @@ class PreviewLayer:
             return
         if self._layer is None:
             self._layer = _make(image, view, event.values)
-            add_unselected(self._viewer, self._layer, above=image)
+            add_unselected(self._viewer, self._layer, above=self._below(image))
         elif self.layer is not None:
             self._update(self._layer, image, event)
             if self._hidden:
                 self._layer.visible = True
-        self._shown, self._hidden = (view.plane, view.y, view.x), False
+        self._shown, self._hidden = view, False
+        self._came = time.monotonic()
 
     def end(self) -> None:
         """Leave what is shown; a layer on which nothing ever was goes."""
@@ -99,6 +115,18 @@ class PreviewLayer:
             return None
         return image
 
+    def _below(self, image: Layer) -> Layer:
+        """Return the layer above which a preview is seen: the image, or the last older result."""
+        older = (layer for layer in self._viewer.layers if layer is image or is_result(layer))
+        return list(older)[-1]
+
+    def _raise(self, layer: Layer, image: Layer) -> None:
+        """Put a preview that was there before above older results."""
+        layers = self._viewer.layers
+        place_of_it = layers.index(self._below(image))
+        if layers.index(layer) < place_of_it:
+            layers.move(layers.index(layer), place_of_it + 1)
+
     def _update(self, layer: Labels, image: Layer, event: Previewed) -> None:
         view, values = event.view, on_plane(image, event.values)
         if layer.data.shape != values.shape:
@@ -107,8 +135,8 @@ class PreviewLayer:
         else:
             layer.data[...] = values  # four times as fast as new data
             layer.refresh(thumbnail=False, highlight=False, extent=False)
-        if self._shown != (view.plane, view.y, view.x):
-            _move(layer, place(image, view.plane, (view.y.start, view.x.start)))
+        if self._shown != view:
+            _move(layer, _place(image, view))
 
 
 def _make(image: Layer, view: View, values: npt.NDArray[Any], *, visible: bool = True) -> Labels:
@@ -118,10 +146,15 @@ def _make(image: Layer, view: View, values: npt.NDArray[Any], *, visible: bool =
         opacity=0.5,
         visible=visible,
         metadata=made_for(Purpose.PREVIEW),
-        **place(image, view.plane, (view.y.start, view.x.start)),
+        **_place(image, view),
     )
     layer.editable = False  # what is painted here would be gone with the next preview
     return layer
+
+
+def _place(image: Layer, view: View) -> dict[str, Any]:
+    """Return the arguments that put a preview onto its view."""
+    return place(image, view.plane, (view.y.start, view.x.start), view.step)
 
 
 def _move(layer: Layer, arguments: dict[str, Any]) -> None:

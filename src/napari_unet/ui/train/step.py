@@ -8,6 +8,7 @@ from typing import Any
 from weakref import ref
 
 from napari.layers import Labels
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox
 from superqt.utils import qthrottled
 
@@ -18,6 +19,7 @@ from napari_unet.ui.parts.action import Action
 from napari_unet.ui.parts.missed import MissedButton
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
+from napari_unet.ui.progress import duration
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot
@@ -26,6 +28,8 @@ from napari_unet.ui.train.size_part import SizePart
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 _STATUS_MS = 250  # between two changes of the status line
+_PREVIEW = "Live preview"
+_AGE_MS = 1000  # between two looks at how old the preview is
 _CUSTOM = "custom"  # name of a network of another size than the named ones
 
 
@@ -49,7 +53,7 @@ class TrainStep(Step):
         super().__init__(workbench, "Train")
         self.settings = TrainSettings()
         self.object_size = SizePart(workbench, training.sizing, self.inspected, self)
-        self.preview = QCheckBox("Live preview")
+        self.preview = QCheckBox(_PREVIEW)
         self.action = Action("Train on labels", "Train a U-Net on what is painted.")
         self.missed = MissedButton(workbench.viewer, lambda: training.missed)
         self.plot = TrainingPlot()
@@ -58,6 +62,9 @@ class TrainStep(Step):
         self._objects = objects
         self._labels: ref[Labels] | None = None  # that the corrections are about
         self._tell_soon = qthrottled(self._tell_where, timeout=_STATUS_MS)
+        self._look = QTimer(self)
+        self._look.setInterval(_AGE_MS)
+        self._look.timeout.connect(self._tell_age)
         self._build()
         for signal, slot in self._connections():
             signal.connect(slot)
@@ -73,6 +80,15 @@ class TrainStep(Step):
         self.action.show_readiness(reason, "You can go on painting meanwhile.")
         self.missed.refresh()
         self._tell_where()
+        if self._training.is_running:
+            self._look.start()
+        else:
+            self._look.stop()
+        self._tell_age()
+
+    def cut_previews(self) -> None:
+        """Cut the previews of the run that is on by the settings as they are now."""
+        self._training.cut_previews(self._objects())
 
     def release(self) -> None:
         """Let go of the training."""
@@ -80,6 +96,7 @@ class TrainStep(Step):
             signal.disconnect(slot)
         self._tell_soon.cancel()
         self.object_size.release()
+        self._look.stop()
         self.plot.release()
 
     def inspected(self) -> tuple[NetworkConfig, TrainConfig]:
@@ -146,6 +163,11 @@ class TrainStep(Step):
 
     def _tell_where(self) -> None:
         self.tell(self._training.where())
+
+    def _tell_age(self) -> None:
+        """Tell how old the preview is, while training should renew it."""
+        age = self._training.preview.age if self._training.is_running else None
+        self.preview.setText(_PREVIEW if age is None else f"{_PREVIEW}: {duration(age)} old")
 
     def _on_train_clicked(self) -> None:
         self.refresh()  # layers may have changed without a word since
