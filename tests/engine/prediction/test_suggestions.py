@@ -12,15 +12,18 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from napari_unet.config import NetworkConfig, Task, Unpainted
+from napari_unet.config import NetworkConfig, ObjectsConfig, Task, Unpainted
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.engine.network.model import Model, fresh_model
+from napari_unet.engine.objects.decoder import as_bytes
+from napari_unet.engine.prediction import regions
 from napari_unet.engine.prediction import suggestions as suggest_module
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.prediction.suggestions import suggest, uncertainty
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.stack.tiles import Span, Tile
 from tests.engine.conftest import BuiltNetworks
 from tests.engine.tiny import CPU, noise, tiny_model
 
@@ -219,7 +222,7 @@ def test_few_planes_of_a_long_stack_are_looked_at_the_nearest_first() -> None:
 
 
 def test_large_planes_are_looked_at_in_places_that_are_spread_over_them() -> None:
-    areas = suggest_module._areas((10_000, 5_000), 1 << 20, seed=3)  # 16 squares of 256²
+    areas = regions._areas((10_000, 5_000), 1 << 20, seed=3)  # 16 squares of 256²
     assert 12 <= len(areas) <= 16
     cells = {(area.y.start // 1700, area.x.start // 1700) for area in areas}
     assert len(cells) >= 10
@@ -227,13 +230,13 @@ def test_large_planes_are_looked_at_in_places_that_are_spread_over_them() -> Non
         assert (area.y.length, area.x.length) == (256, 256)
         assert 0 <= area.y.start < area.y.stop <= 10_000
         assert 0 <= area.x.start < area.x.stop <= 5_000
-    assert areas == suggest_module._areas((10_000, 5_000), 1 << 20, seed=3)
-    assert areas != suggest_module._areas((10_000, 5_000), 1 << 20, seed=4)
+    assert areas == regions._areas((10_000, 5_000), 1 << 20, seed=3)
+    assert areas != regions._areas((10_000, 5_000), 1 << 20, seed=4)
 
 
 @pytest.mark.parametrize("shape", [(100_000, 30), (30, 100_000), (600, 600), (257, 20_000)])
 def test_areas_stay_within_what_may_be_looked_at(shape: tuple[int, int]) -> None:
-    areas = suggest_module._areas(shape, 1 << 18, seed=0)
+    areas = regions._areas(shape, 1 << 18, seed=0)
     seen = sum(area.y.length * area.x.length for area in areas)
     assert (1 << 18) / 2 <= seen <= 1 << 18
     covered = sorted((area.y.start, area.y.stop, area.x.start, area.x.stop) for area in areas)
@@ -242,7 +245,7 @@ def test_areas_stay_within_what_may_be_looked_at(shape: tuple[int, int]) -> None
 
 def test_places_on_a_large_plane_are_in_its_own_pixels() -> None:
     image = stripes(3000, 3000)
-    areas = suggest_module._areas((3000, 3000), 1 << 22, seed=0)
+    areas = regions._areas((3000, 3000), 1 << 22, seed=0)
     area = areas[len(areas) // 2]
     y, x = area.y.start + 80, area.x.start + 70
     image[y : y + 96, x : x + 96] = GREY
@@ -289,3 +292,63 @@ def test_closing_early_lets_go_of_the_network(built: BuiltNetworks) -> None:
     run.close()  # type: ignore[attr-defined]
     gc.collect()
     assert built[0]() is None
+
+
+def shape_model() -> Model:
+    """Return a model that is sure of all foreground, and whose field is the grey value."""
+    network = NetworkConfig(name="shape", base_channels=1, levels=1, classes=2, shape_field=True)
+    model = fresh_model(network, Normalization((0.0,), (255.0,)), Task.OBJECTS, (0, 1))
+    keep = torch.zeros(1, 1, 3, 3)
+    keep[0, 0, 1, 1] = 1
+    head = torch.zeros(3, 1, 1, 1)
+    head[2] = 0.5
+    weights = dict(model.weights)
+    weights |= {"down.0.0.weight": keep, "down.0.0.bias": torch.ones(1)}
+    weights |= {"down.0.2.weight": keep, "down.0.2.bias": torch.zeros(1)}
+    weights |= {"head.weight": head, "head.bias": torch.tensor([-9.0, 9.0, 0.0])}
+    return replace(model, weights=weights)
+
+
+def hills(*passes: int) -> npt.NDArray[np.uint8]:
+    """Return a row of hills of grey 230, with these grey values between them, 64 px apart."""
+    image = np.full((128, 64 * len(passes) + 64), 230, np.uint8)
+    for number, grey in enumerate(passes, 1):
+        image[:, 64 * number - 2 : 64 * number + 2] = grey
+    image[0, 0] = 0
+    return image
+
+
+def field_of(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the field that the model sees, 0 to 255."""
+    planes = ArrayPlanes(image)
+    predictor = Predictor(shape_model(), planes, CPU)
+    whole = Tile(Span(0, image.shape[0]), Span(0, image.shape[1]))
+    return as_bytes(predictor.predict(0, whole)[1])
+
+
+def test_where_two_objects_may_be_one_is_suggested_before_pixels_that_are_clear() -> None:
+    image = hills(40, 120, 220)
+    field = field_of(image).astype(float)
+    shares = [field[64, 64 * n] / field[64, 32] for n in (1, 2, 3)]
+    assert shares == sorted(shares)
+    objects = ObjectsConfig(min_size=0, neck=shares[1] + 0.01)
+
+    first, *others = places(image, model=shape_model(), objects=objects, count=3)
+
+    assert first.one_or_two == 1
+    assert (first.x.start + first.x.stop) // 2 == pytest.approx(128, abs=3)
+    assert all(place.one_or_two == 0 for place in others)
+
+
+def test_a_cut_that_is_painted_is_not_suggested() -> None:
+    image = hills(120)
+    field = field_of(image).astype(float)
+    objects = ObjectsConfig(min_size=0, neck=field[64, 64] / field[64, 32] + 0.01)
+    labels = np.zeros(image.shape, np.uint8)
+    found = places(image, labels, model=shape_model(), objects=objects)
+    assert [place.one_or_two for place in found] == [1]
+    labels[60:70, 50:80] = 2
+    assert not any(
+        place.one_or_two
+        for place in places(image, labels, model=shape_model(), objects=objects, count=4)
+    )

@@ -14,7 +14,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
-from napari_unet.config import NETWORKS, Task, Unpainted
+from napari_unet.config import NETWORKS, ObjectsConfig, Task, Unpainted
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.engine.network.model import Model
@@ -539,6 +539,19 @@ def test_the_search_asks_for_what_is_chosen(
     assert options["focus"][0] == 2
     assert options["count"] == 5
     assert options["unpainted"] is Unpainted.BACKGROUND
+    assert options["objects"] == ObjectsConfig()
+
+
+def test_it_says_where_one_object_may_be_two(
+    step: CorrectStep, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = replace(PLACES[0], one_or_two=0.67)
+    job = job_of(Suggested((place, PLACES[1])))
+    monkeypatch.setattr(correct_job, "suggest_places", lambda *_, **__: job)
+    suggest(step, qtbot)
+    assert step.status.text().startswith("Plane 2: one object or two?")
+    step.suggest.click()
+    assert step.status.text().startswith("Plane 0: the network is least sure here")
 
 
 def test_the_next_place_needs_no_search(

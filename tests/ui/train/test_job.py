@@ -309,7 +309,7 @@ def test_the_painted_objects_are_looked_at_even_after_a_stop(
     *_, done, _, last = train_on_labels(PLANES, PLANES, PLAN, None)(lambda: stopped)
     assert last is REVIEWED
     assert isinstance(done, TrainDone)
-    how = {"device": CPU, "objects": PLAN.objects}
+    how = {"device": CPU, "objects": PLAN.objects()}
     assert asked == [(done.model, PLANES, PLANES, PLAN.scheme, how, False)]
 
 

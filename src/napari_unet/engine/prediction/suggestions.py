@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from itertools import chain, zip_longest
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from napari_unet.config import Task, Unpainted
+from napari_unet.config import ObjectsConfig, Task, Unpainted
 from napari_unet.engine.events import (
     Place,
     PlaceLookedAt,
@@ -22,18 +23,19 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network.device import DeviceChoice, engine_errors
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
+from napari_unet.engine.objects.decoder import as_bytes
+from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.painted_planes import require_labels_of
-from napari_unet.engine.prediction.decode import Probabilities
+from napari_unet.engine.prediction.decode import Probabilities, objects_on_plane
+from napari_unet.engine.prediction.doubtful_cuts import doubtful_cuts
 from napari_unet.engine.prediction.predictor import Predictor
+from napari_unet.engine.prediction.regions import Region, choose_regions
 from napari_unet.engine.stack.planes import Planes
-from napari_unet.engine.stack.tiles import Span, Tile, cut_plane, round_up
+from napari_unet.engine.stack.tiles import Tile
 
 _WINDOW = 96  # side of a place, pixels: a few cells, and what fits on the screen at full size
 _SMALLEST_WINDOW = 16  # pixels; on small planes a place is a quarter of the shorter side
-_PLANES = 12  # looked at
-_NEAREST = 4  # of them beside the focus; the others are spread evenly over the stack
-_PIXELS = 1 << 22  # looked at in all: some seconds on a CPU
-_REGION = 256  # side of what is looked at on planes that are too large to look at wholly, pixels
+_BESIDE = 8  # pixels around a cut that must not be painted, so that it is suggested
 
 Field = npt.NDArray[np.float32]
 """(y, x)"""
@@ -48,6 +50,7 @@ def suggest(
     focus: tuple[int, int, int] | None,
     count: int = 1,
     unpainted: Unpainted = Unpainted.IGNORED,
+    objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
     stop: Stop = never,
 ) -> Iterator[SuggestEvent]:
     """Look for the places where a model is least sure and nothing is painted yet.
@@ -67,6 +70,8 @@ def suggest(
         Number of places wanted; they do not overlap.
     unpainted
         What label 0 means: with `Unpainted.BACKGROUND` a plane with any paint is painted wholly.
+    objects
+        How foreground is cut into objects.
     stop
         Asked after each tile; True ends the search with the best places so far.
 
@@ -91,6 +96,11 @@ def suggest(
     wholly inside the image and each pixel is predicted with its full context, so that the border
     of the image is no more likely than its middle.
 
+    A network with a shape field can be sure of the pixels and unsure whether they are one object
+    or two: where a hill and the pass beside it are nearly so that it is decided otherwise (see
+    `doubtful_cuts`). Such places, around the line of that cut and unpainted there, take turns with
+    the others.
+
     At most 12 planes are looked at, and about 2^22 pixels: of larger planes, squares of 256 px
     that are spread over them, the same ones each time. A network can be sure and wrong; such
     places are not found.
@@ -98,29 +108,33 @@ def suggest(
     if labels is not None:
         require_labels_of(planes, labels)
     predictor = Predictor(model, planes, device)
-    regions = _regions(planes, 0 if focus is None else focus[0])
+    regions = choose_regions(planes, 0 if focus is None else focus[0])
     side = predictor.tile_side  # on a GPU it asks for the free memory: once
-    tiles = [_cut(region, side, stride(model.network.levels)) for region in regions]
+    tiles = [region.tiles(side, stride(model.network.levels)) for region in regions]
     total, done = sum(map(len, tiles)), 0
-    best: list[Place] = []
-    wanted = 1 if model.task is Task.OBJECTS else None  # of objects the foreground alone
+    best: list[Place] = []  # by uncertainty
+    cuts: list[Place] = []  # by doubt whether they are one object
+    config = objects_on_plane(model, objects, planes.shape) if model.network.shape_field else None
     stopped = False
     try:
         for region, parts in zip(regions, tiles, strict=True):
-            looked_at = _LookedAt(region, _painted(labels, region, unpainted))
+            looked_at = _LookedAt(region, model.task, _painted(labels, region, unpainted), config)
             for tile in parts:
                 with engine_errors(device):
-                    looked_at.add(tile, predictor.predict(region.plane, tile)[:wanted])
+                    looked_at.add(tile, predictor.predict(region.plane, tile))
                 done += 1
                 yield PlaceLookedAt(done, total)
                 stopped = stop()
                 if stopped:
                     break
-            best += looked_at.places(_window(planes.shape), count)
+            window = _window(planes.shape)
+            best += looked_at.places(window, count)
             best = sorted(best, key=lambda place: -place.uncertainty)[:count]
+            cuts += looked_at.doubtful_places(window, count)
+            cuts = sorted(cuts, key=lambda place: -place.one_or_two)[:count]
             if stopped:
                 break
-        yield Suggested(tuple(best))
+        yield Suggested(_in_turns(cuts, best)[:count])
     finally:
         predictor.release()
 
@@ -140,36 +154,38 @@ def uncertainty(probabilities: Probabilities) -> Field:
     return np.asarray(entropy, np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class _Region:
-    """What is looked at in one piece."""
-
-    plane: int
-    area: Tile
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.area.y.length, self.area.x.length
-
-
 class _LookedAt:
-    """The uncertainty of a region, as far as its tiles have come."""
+    """What is known of a region, as far as its tiles have come."""
 
-    def __init__(self, region: _Region, painted: npt.NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        region: Region,
+        task: Task,
+        painted: npt.NDArray[np.bool_],
+        objects: ObjectsConfig | None,
+    ) -> None:
         self._region = region
+        self._task = task
         self._values = np.zeros(region.shape, np.float32)
         self._excluded = painted
         self._unseen = np.ones(region.shape, dtype=bool)
+        self._objects = objects  # None: there is no shape field
+        self._foreground = np.zeros(region.shape, dtype=bool)
+        self._field = np.zeros(region.shape, np.uint8)
 
     def add(self, tile: Tile, probabilities: Probabilities) -> None:
-        """Take the probabilities of a tile of the plane, (K, y, x)."""
+        """Take the answers for a tile of the plane, (K, y, x)."""
         area = self._region.area
         inside = (
             slice(tile.y.start - area.y.start, tile.y.stop - area.y.start),
             slice(tile.x.start - area.x.start, tile.x.stop - area.x.start),
         )
-        self._values[inside] = uncertainty(probabilities)
+        likely = probabilities[:1] if self._task is Task.OBJECTS else probabilities
+        self._values[inside] = uncertainty(likely)
         self._unseen[inside] = False
+        if self._objects is not None:
+            self._foreground[inside] = probabilities[0] >= self._objects.threshold
+            self._field[inside] = as_bytes(probabilities[1])
 
     def places(self, window: tuple[int, int], count: int) -> list[Place]:
         """Return the least sure windows that hold nothing painted or unseen, and do not overlap."""
@@ -186,6 +202,30 @@ class _LookedAt:
             scores[rows, max(0, x - width + 1) : x + width] = -np.inf
         return found
 
+    def doubtful_places(self, window: tuple[int, int], count: int) -> list[Place]:
+        """Return windows around what may be one object or two, and is not painted; none overlap."""
+        if self._objects is None:
+            return []
+        rows = self._field.__getitem__
+        uncut = UncutPlane.of([self._foreground], self._region.shape, self._objects, rows)
+        taken = self._excluded | self._unseen
+        found: list[Place] = []
+        for cut in doubtful_cuts(uncut):
+            y, x = (
+                _around(side, size, length)
+                for side, size, length in zip(
+                    (cut.y, cut.x), window, self._region.shape, strict=True
+                )
+            )
+            if taken[_grown(cut.y), _grown(cut.x)].any():
+                continue
+            taken[y, x] = True
+            place = self._place(y.start, x.start, window, float(self._values[y, x].mean()))
+            found.append(replace(place, one_or_two=cut.doubt))
+            if len(found) == count:
+                break
+        return found
+
     def _place(self, y: int, x: int, window: tuple[int, int], score: float) -> Place:
         top, left = y + self._region.area.y.start, x + self._region.area.x.start
         return Place(
@@ -194,6 +234,32 @@ class _LookedAt:
             slice(left, left + window[1]),
             min(max(score, 0.0), 1.0),  # sums are rounded
         )
+
+
+def _in_turns(one: list[Place], other: list[Place]) -> tuple[Place, ...]:
+    """Return the places of both lists in turns; of two that overlap the first."""
+    found: list[Place] = []
+    for place in chain.from_iterable(zip_longest(one, other)):
+        if place is not None and not any(_overlap(place, before) for before in found):
+            found.append(place)
+    return tuple(found)
+
+
+def _overlap(one: Place, other: Place) -> bool:
+    return one.plane == other.plane and all(
+        mine.start < theirs.stop and theirs.start < mine.stop
+        for mine, theirs in ((one.y, other.y), (one.x, other.x))
+    )
+
+
+def _around(side: slice, size: int, length: int) -> slice:
+    """Return a window around the middle of a side, inside the axis."""
+    start = min(max((side.start + side.stop - size) // 2, 0), length - size)
+    return slice(start, start + size)
+
+
+def _grown(side: slice) -> slice:
+    return slice(max(0, side.start - _BESIDE), side.stop + _BESIDE)
 
 
 def _window_sums(
@@ -214,59 +280,7 @@ def _window(shape: tuple[int, int]) -> tuple[int, int]:
     return min(side, shape[0]), min(side, shape[1])
 
 
-def _regions(planes: Planes, focus: int) -> list[_Region]:
-    """Return what to look at, the planes nearest to the focus first."""
-    every = sorted(range(planes.count), key=lambda plane: abs(plane - focus))
-    chosen = set(every)
-    if planes.count > _PLANES:
-        spread = np.linspace(0, planes.count - 1, _PLANES - _NEAREST).round()
-        chosen = {*every[:_NEAREST], *spread.astype(int).tolist()}
-    pixels = _PIXELS // len(chosen)
-    numbers = [plane for plane in every if plane in chosen]
-    return [_Region(n, area) for n in numbers for area in _areas(planes.shape, pixels, seed=n)]
-
-
-def _areas(shape: tuple[int, int], pixels: int, seed: int) -> list[Tile]:
-    """Return the whole plane, or rectangles spread over it that hold about so many pixels.
-
-    The plane is divided into equal cells, and a rectangle is drawn in each of them.
-    """
-    if math.prod(shape) <= pixels:
-        return [Tile(Span(0, shape[0]), Span(0, shape[1]))]
-    height, width = min(_REGION, shape[0]), min(_REGION, shape[1])
-    wanted = max(1, pixels // (height * width))
-    rows = min(wanted, shape[0] // height, max(1, round(math.sqrt(wanted * shape[0] / shape[1]))))
-    columns = min(wanted // rows, shape[1] // width)
-    rng = np.random.default_rng(seed)
-    return [
-        Tile(
-            _draw_span(rng, shape[0], rows, row, height),
-            _draw_span(rng, shape[1], columns, column, width),
-        )
-        for row, column in np.ndindex(rows, columns)
-    ]
-
-
-def _draw_span(rng: np.random.Generator, length: int, cells: int, cell: int, size: int) -> Span:
-    """Return a span of `size` pixels somewhere in one of the equal cells of an axis."""
-    first, last = length * cell // cells, length * (cell + 1) // cells - size
-    start = int(rng.integers(first, last, endpoint=True))
-    return Span(start, start + size)
-
-
-def _cut(region: _Region, side: int, step: int) -> list[Tile]:
-    """Cut a region into tiles."""
-    top, left = region.area.y.start, region.area.x.start
-    return [
-        Tile(
-            Span(tile.y.start + top, tile.y.stop + top),
-            Span(tile.x.start + left, tile.x.stop + left),
-        )
-        for tile in cut_plane(region.shape, round_up(min(side, max(region.shape)), step), step)
-    ]
-
-
-def _painted(labels: Planes | None, region: _Region, unpainted: Unpainted) -> npt.NDArray[np.bool_]:
+def _painted(labels: Planes | None, region: Region, unpainted: Unpainted) -> npt.NDArray[np.bool_]:
     """Return where a region is painted, (y, x)."""
     if labels is None:
         return np.zeros(region.shape, dtype=bool)

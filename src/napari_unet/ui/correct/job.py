@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from napari_unet.config import Unpainted
+from napari_unet.config import ObjectsConfig, Unpainted
 from napari_unet.engine.events import Place, PlaceLookedAt, Stop, Suggested
 from napari_unet.engine.stack import Planes
 from napari_unet.ui.progress import Progress
@@ -24,6 +24,7 @@ def suggest_places(
     focus: tuple[int, int, int],
     count: int,
     unpainted: Unpainted,
+    objects: ObjectsConfig,
 ) -> Job:
     """Look for unsure places; the events are those of `napari_unet.engine.prediction.suggest`."""
 
@@ -38,6 +39,7 @@ def suggest_places(
             focus=focus,
             count=count,
             unpainted=unpainted,
+            objects=objects,
             stop=stop,
         )
 
@@ -53,7 +55,13 @@ def describe_search(event: PlaceLookedAt | Suggested) -> Progress:
 
 
 def describe_place(place: Place) -> str:
-    """Return where it is and how unsure the network is there."""
+    """Return where it is, of what the network is unsure there, and what to paint."""
+    if place.one_or_two:
+        return (
+            f"Plane {place.plane}: one object or two? The network nearly decided otherwise here. "
+            "Paint each object with a number of its own, up to where they touch; one object with "
+            "one stroke through it."
+        )
     return (
         f"Plane {place.plane}: the network is least sure here "
         f"(uncertainty {place.uncertainty:.2f}). Paint what it should be."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
-from napari_unet.config import Task, Unpainted
+from napari_unet.config import ObjectsConfig, Task, Unpainted
 from napari_unet.ui.correct.control import Correcting
 from napari_unet.ui.correct.part import Part
 from napari_unet.ui.correct.suggesting import Suggesting
@@ -32,14 +33,27 @@ _UNSEEN = "Takes all of this plane as right, also what nobody has looked at."
 
 
 class CorrectStep(Step):
-    """Brings the user to the next stroke that helps."""
+    """Brings the user to the next stroke that helps.
+
+    Parameters
+    ----------
+    workbench, correcting, suggesting
+        What is chosen, and what works on it.
+    objects
+        Gives the settings by which foreground is cut into objects.
+    """
 
     def __init__(
-        self, workbench: Workbench, correcting: Correcting, suggesting: Suggesting
+        self,
+        workbench: Workbench,
+        correcting: Correcting,
+        suggesting: Suggesting,
+        objects: Callable[[], ObjectsConfig] = ObjectsConfig,
     ) -> None:
         super().__init__(workbench, "Correct")
         self.correcting = correcting
         self.suggesting = suggesting
+        self._objects = objects
         self.coaching = Text()
         self.take = QPushButton("Take prediction")
         self.part = Picker(_PART)
@@ -66,8 +80,8 @@ class CorrectStep(Step):
         set_ready(
             self.suggest,
             why_not_suggest,
-            "Goes to the plane and place that the network is least sure of. Press again for the "
-            "next one.",
+            "Goes to the plane and place that the network is least sure of, or where two objects "
+            "may be one. Press again for the next one.",
         )
         reasons = dict.fromkeys(filter(None, (why_not_take, why_not_suggest)))
         self.hint.setText("\n".join(reasons))
@@ -137,7 +151,7 @@ class CorrectStep(Step):
     def _on_suggest_clicked(self) -> None:
         self.refresh()
         if self.suggest.isEnabled():
-            self.suggesting.suggest()
+            self.suggesting.suggest(self._objects())
 
     def _on_told(self, line: str) -> None:
         self.tell(line)

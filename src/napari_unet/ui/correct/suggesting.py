@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_unet.config import Unpainted
+from napari_unet.config import ObjectsConfig, Unpainted
 from napari_unet.engine.events import Place, PlaceLookedAt, Suggested
 from napari_unet.ui.correct import job
 from napari_unet.ui.correct.place_mark import PlaceMark
@@ -55,8 +55,14 @@ class Suggesting(QObject):
             return reason
         return ready.why_no_labels()
 
-    def suggest(self) -> None:
-        """Jump to the next place; look for places first if there are none left."""
+    def suggest(self, objects: ObjectsConfig) -> None:
+        """Jump to the next place; look for places first if there are none left.
+
+        Parameters
+        ----------
+        objects
+            How foreground is cut into objects.
+        """
         if self._places:
             self._jump()
             return
@@ -72,6 +78,7 @@ class Suggesting(QObject):
             focus=looked_at(self.workbench.viewer, chosen.image),
             count=_AT_ONCE,
             unpainted=chosen.unpainted,
+            objects=objects,
         )
         self._found = False
         self._mark.hide()

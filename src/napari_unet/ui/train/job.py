@@ -114,7 +114,7 @@ def _review(
             labels,
             plan.scheme,
             device=plan.device,
-            objects=plan.objects,
+            objects=plan.objects(),
             stop=is_enough,
         )
     except UnetPaintError as error:
