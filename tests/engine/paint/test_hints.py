@@ -41,9 +41,10 @@ BACKGROUND = ((1, 10, 10, 300), (1, 390, 10, 300))
 def test_an_object_in_places_far_apart_is_noticed() -> None:
     labels = painted(*BACKGROUND, (2, 50, 50, 20), (2, 300, 300, 20), (3, 150, 50, 20))
     found = hint(labels, OBJECTS)
-    assert found == Hint(Oddity.FAR_APART, (2,))
+    assert found == Hint(Oddity.SEPARATE, (2,))
     assert str(found) == (
-        "Number 2 is painted in places far apart: give each object its own number."
+        "Number 2 is painted in several separate places: give each object its own number; for "
+        "kinds of regions choose task classes."
     )
 
 
@@ -52,6 +53,12 @@ def test_strokes_in_one_large_object_are_not_far_apart() -> None:
     assert hint(labels, OBJECTS) is None  # 45 px between strokes of 20 px
     labels = painted(*BACKGROUND, (2, 50, 50, 80), (2, 260, 50, 80))
     assert hint(labels, OBJECTS) is None  # nor 205 px between strokes of 80 px
+
+
+def test_many_strokes_near_each_other_are_no_single_object() -> None:
+    strokes = [(2, 60 + 40 * n, 50, 60) for n in range(6)]  # 35 px apart
+    assert oddity(painted(*BACKGROUND, *strokes), OBJECTS) is Oddity.SEPARATE
+    assert hint(painted(*BACKGROUND, *strokes[:5]), OBJECTS) is None
 
 
 def test_a_slip_of_the_brush_is_no_place() -> None:
@@ -130,8 +137,8 @@ def test_large_planes_are_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch, s
     numbers, pixels = np.unique(labels[labels > 0], return_counts=True)
     paint = look.paint(numbers.astype(np.int64), pixels)
     assert paint.places.tolist() == [2, 2, 1]
-    assert find_hint([paint], OBJECTS) == Hint(Oddity.FAR_APART, (2,))
+    assert find_hint([paint], OBJECTS) == Hint(Oddity.SEPARATE, (2,))
 
 
 def test_many_numbers_are_told_in_short() -> None:
-    assert "Numbers 2, 3, 4, 5 and 3 others are" in str(Hint(Oddity.FAR_APART, tuple(range(2, 9))))
+    assert "Numbers 2, 3, 4, 5 and 3 others are" in str(Hint(Oddity.SEPARATE, tuple(range(2, 9))))

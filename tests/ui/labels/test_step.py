@@ -287,8 +287,8 @@ def test_a_released_step_is_held_by_no_layer_and_no_key(
 
 def test_what_seems_odd_is_told_once_all_is_there_that_is_needed() -> None:
     scheme = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
-    hint = Hint(Oddity.FAR_APART, (2,))
+    hint = Hint(Oddity.SEPARATE, (2,))
     count = PaintCount(1, 40, 900, np.array([1, 2]), hints={scheme: hint})
     assert describe_paint(count, scheme).endswith(f" · 1 object. {hint}")
     without = PaintCount(1, 0, 900, np.array([2]), hints={scheme: hint})
-    assert "far apart" not in describe_paint(without, scheme)
+    assert "separate" not in describe_paint(without, scheme)
