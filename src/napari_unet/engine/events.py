@@ -212,10 +212,21 @@ class Uncut(Protocol):
         """How it is cut."""
         ...
 
-    def cut(
-        self, missing: Sequence[Tile] = (), *, neck: float | None = None
-    ) -> tuple[RunLabels, int]:
-        """Return the objects and their number, with tiles that are 0, and perhaps another neck."""
+    def cut(self, *, neck: float | None = None) -> Cut:
+        """Cut it, perhaps at another neck than the settings say."""
+        ...
+
+
+class Cut(Protocol):
+    """A plane of objects that are cut and not finished."""
+
+    @property
+    def config(self) -> ObjectsConfig:
+        """How it is cut."""
+        ...
+
+    def finish(self, missing: Sequence[Tile] = ()) -> tuple[RunLabels, int]:
+        """Return the objects and their number, with tiles that are 0."""
         ...
 
 

@@ -217,7 +217,7 @@ def decode(mask: Mask, tile: int, config: ObjectsConfig, seed: int) -> Any:
     for at in np.random.default_rng(seed).permutation(len(tiles)):
         part = mask[tiles[at].y.as_slice, tiles[at].x.as_slice]
         decoder.add(tiles[at], np.where(part, 0.9, 0.1).astype(np.float32)[np.newaxis])
-    labels, count = decoder.finish().cut()
+    labels, count = decoder.finish().cut().finish()
     return np.asarray(labels), count
 
 
@@ -324,7 +324,7 @@ def test_with_a_shape_field_tiles_give_the_labels_of_the_whole_plane(
         tile = cut_plane(shape, side, 8)[index]
         decoder.add(tile, answers[:, tile.y.as_slice, tile.x.as_slice])
 
-    labels, count = decoder.finish().cut()
+    labels, count = decoder.finish().cut().finish()
 
     expected, number = cut_objects(answers[0] >= 0.5, config, as_bytes(answers[1]))
     assert count == number
@@ -352,7 +352,7 @@ def test_tiles_that_are_missing_hold_nothing_with_a_shape_field_either() -> None
     for tile in (first, third):
         decoder.add(tile, answers[:, tile.y.as_slice])
 
-    labels, count = decoder.finish().cut([second])
+    labels, count = decoder.finish().cut().finish([second])
 
     assert count == 2
     assert not np.asarray(labels)[8:16].any()

@@ -40,7 +40,7 @@ def test_cut_again_it_is_as_if_cut_so_at_first(
     plane = UncutPlane.of([foreground], shape, config, rows)
 
     for neck in necks:
-        labels, count = plane.cut(neck=neck)
+        labels, count = plane.cut(neck=neck).finish()
         expected, number = cut_objects(
             foreground, ObjectsConfig(min_size=smallest, neck=neck, fill_holes=fill_holes), field
         )
@@ -54,7 +54,7 @@ def test_the_same_setting_changes_nothing(*, has_field: bool) -> None:
     rows = as_bytes(answers[1]).__getitem__ if has_field else None
     plane = UncutPlane.of([answers[0] >= 0.5], (40, 50), ObjectsConfig(min_size=4), rows)
 
-    once, again = plane.cut(), plane.cut()
+    once, again = plane.cut().finish(), plane.cut().finish()
 
     assert once[1] == again[1] > 1
     np.testing.assert_array_equal(np.asarray(once[0]), np.asarray(again[0]))

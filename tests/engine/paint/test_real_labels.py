@@ -28,7 +28,7 @@ def ideal(truth: npt.NDArray[Any], tile: int, config: ObjectsConfig) -> npt.NDAr
     mask = separate(truth, 1) > 0
     for part in cut_plane(truth.shape, tile, 8):
         decoder.add(part, mask[np.newaxis, part.y.as_slice, part.x.as_slice].astype(np.float32))
-    return np.asarray(decoder.finish().cut()[0])
+    return np.asarray(decoder.finish().cut().finish()[0])
 
 
 def read(path: Path) -> npt.NDArray[np.int32]:

@@ -22,7 +22,7 @@ TWO = UncutPlane.of(
 def test_the_objects_of_a_plane_are_numbered_on() -> None:
     planes = ObjectPlanes(None, None, largest=40)
     for plane, numbers in ((3, [41, 42]), (1, [43, 44])):
-        (done,) = planes.take(plane, TWO)
+        (done,) = planes.take(plane, TWO.cut())
         assert (done.plane, done.objects, done.complete) == (plane, 2, True)
         assert np.asarray(done.labels)[0].tolist() == [numbers[0], 0, 0, 0, 0, numbers[1]]
     assert planes.largest == 44
@@ -31,14 +31,14 @@ def test_the_objects_of_a_plane_are_numbered_on() -> None:
 
 def test_tiles_that_are_missing_are_told_and_0() -> None:
     missing = Tile(Span(0, 1), Span(4, 6))
-    (done,) = ObjectPlanes(None, None, largest=0).take(0, TWO, [missing])
+    (done,) = ObjectPlanes(None, None, largest=0).take(0, TWO.cut(), [missing])
     assert done.missing == ((slice(0, 1), slice(4, 6)),)
     assert np.asarray(done.labels)[0].tolist() == [1, 0, 0, 0, 0, 0]
 
 
 def test_more_objects_than_int32_can_number_are_an_error() -> None:
     planes = ObjectPlanes(None, None, largest=MAX_OBJECTS - 2)
-    (done,) = planes.take(0, TWO)
+    (done,) = planes.take(0, TWO.cut())
     assert np.asarray(done.labels).max() == MAX_OBJECTS == np.iinfo(np.int32).max
     with pytest.raises(EngineError, match="raise the smallest object size"):
-        planes.take(1, TWO)
+        planes.take(1, TWO.cut())

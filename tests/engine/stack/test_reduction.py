@@ -238,7 +238,7 @@ def test_the_border_is_given_back_in_blocks() -> None:
         decoder.add(Tile(Span(0, 20), Span(0, 46)), probability)
         plane = decoder.finish()
         assert plane is not None
-        labels, count = plane.cut()
+        labels, count = plane.cut().finish()
         assert (count, (np.asarray(labels)[10] == 0).sum()) == (2, border)
 
 

@@ -177,7 +177,7 @@ def test_a_large_plane_of_objects_takes_little_memory(
     tracemalloc.start()
     for tile in cut_plane((height, width), 500, 1):
         decoder.add(tile, np.stack(cells).astype(np.float32))
-    found, count = decoder.finish().cut()
+    found, count = decoder.finish().cut().finish()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 80 * 80

@@ -57,7 +57,7 @@ def cut_objects(
     """
     shape = (foreground.shape[0], foreground.shape[1])
     rows = None if field is None else field.__getitem__
-    labels, count = UncutPlane.of([foreground], shape, config, rows).cut()
+    labels, count = UncutPlane.of([foreground], shape, config, rows).cut().finish()
     return np.asarray(labels), count
 
 
@@ -165,7 +165,7 @@ def _pieces(foreground: Mask, config: ObjectsConfig, field: Field | None) -> tup
     shape = (foreground.shape[0], foreground.shape[1])
     if field is not None:
         every = replace(config, min_size=0)
-        found, count = UncutPlane.of([foreground], shape, every, field.__getitem__).cut()
+        found, count = UncutPlane.of([foreground], shape, every, field.__getitem__).cut().finish()
     else:
         found, count = find_objects(
             [foreground],

@@ -68,31 +68,41 @@ class UncutPlane:
         )
         return UncutPlane(found, config)
 
-    def cut(
-        self, missing: Sequence[Tile] = (), *, neck: float | None = None
-    ) -> tuple[RunLabels, int]:
-        """Cut the plane into objects; it may be asked again.
+    def cut(self, *, neck: float | None = None) -> CutPlane:
+        """Cut the plane; it may be asked again.
 
         Parameters
         ----------
-        missing
-            Tiles that are 0 in the result.
         neck
             In place of that of the settings.
-
-        Returns
-        -------
-        labels, count
-            1 to `count`, 0 = background.
         """
         config = self.config if neck is None else replace(self.config, neck=neck)
-        smallest = smallest_object(config)
         if isinstance(self.parts, Basins):
-            labels, count = self.parts.cut(config.neck, smallest)
+            labels, count = self.parts.cut(config.neck, smallest_object(config))
+            return CutPlane(labels, count, config, by_shape=True)
+        return CutPlane(*self.parts, config, by_shape=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CutPlane:
+    """A plane that is cut by its field, or is about to be cut at necks.
+
+    It does not hold what it was cut from, which so can be let go of before it is finished.
+    """
+
+    labels: RunLabels
+    count: int
+    config: ObjectsConfig
+    by_shape: bool
+
+    def finish(self, missing: Sequence[Tile] = ()) -> tuple[RunLabels, int]:
+        """Return the objects, 1 to `count`, with tiles that are 0."""
+        labels, count, config = self.labels, self.count, self.config
+        if self.by_shape:
             if config.fill_holes:
                 labels = fill_enclosed(labels, count, config.largest_hole)
             return without(labels, missing), count
-        labels, count = self.parts
         if not missing and config.neck == 0 and (config.gap == 0 or count < 2):
             return labels, count
+        smallest = smallest_object(config)
         return finish_objects(labels, count, config, smallest=smallest, missing=missing)

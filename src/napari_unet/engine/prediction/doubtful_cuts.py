@@ -41,7 +41,7 @@ def doubtful_cuts(uncut: UncutPlane) -> list[DoubtfulCut]:
     for level in range(_LEVELS, 0, -1):  # what is more doubtful is written over what is less
         away = _WITHIN * level / _LEVELS
         fewer, more = (
-            np.asarray(plane.cut(neck=min(max(at, 0), _MOST))[0])
+            np.asarray(plane.cut(neck=min(max(at, 0), _MOST)).finish()[0])
             for at in (neck - away, neck + away)
         )
         doubt = np.zeros(more.shape, np.float32) if doubt is None else doubt

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unet.engine.events import PlaneDone, Uncut
+from napari_unet.engine.events import Cut, PlaneDone
 from napari_unet.engine.objects.decoder import check_count
 from napari_unet.engine.objects.linking import PlaneLinker
 from napari_unet.engine.objects.series_linking import SeriesLinker
@@ -25,24 +25,15 @@ class ObjectPlanes:
     linker: PlaneLinker | SeriesLinker | None  # None: no two planes share a number
     largest: int  # object number in use
 
-    def take(
-        self,
-        plane: int,
-        uncut: Uncut,
-        missing: Sequence[Tile] = (),
-        *,
-        neck: float | None = None,
-    ) -> list[PlaneDone]:
+    def take(self, plane: int, cut: Cut, missing: Sequence[Tile] = ()) -> list[PlaneDone]:
         """Take a plane; return the planes whose numbers are final now.
 
         Parameters
         ----------
-        plane, uncut
-            Its number, and what it is cut from.
+        plane, cut
+            Its number, and its objects.
         missing
             Tiles that are 0 in the result, which is then not painted over.
-        neck
-            In place of that of the settings.
 
         Raises
         ------
@@ -51,10 +42,10 @@ class ObjectPlanes:
         LabelsError
             If the paint is no labels.
         """
-        labels, count = uncut.cut(missing, neck=neck)
+        labels, count = cut.finish(missing)
         judged = None
         if self.painted is not None and not missing:
-            paint, smallest = PlanePaint(self.painted, plane), smallest_object(uncut.config)
+            paint, smallest = PlanePaint(self.painted, plane), smallest_object(cut.config)
             labels, count, judged = override_objects(labels, count, paint, smallest=smallest)
         check_count(self.largest + count)
         numbers = np.arange(self.largest, self.largest + count + 1)

@@ -205,7 +205,7 @@ def _find(
         if stop():
             return None
     uncut = decoder.finish()
-    return None if uncut is None else uncut.cut()[0]
+    return None if uncut is None else uncut.cut().finish()[0]
 
 
 def _judge(

@@ -77,7 +77,7 @@ def recut(
         if done and stop():
             reason = FinishReason.STOPPED
             break
-        finished = cutting.take(plane, uncut(plane), neck=neck)
+        finished = cutting.take(plane, uncut(plane).cut(neck=neck))
         yield from _renumbered(finished, numbers, resume)
         done.append(plane)
     yield from _renumbered(cutting.rest(), numbers, resume)

@@ -231,7 +231,9 @@ class _Run:
         if not missing:
             yield PlaneUncut(plane, uncut)
         with engine_errors(self.predictor.device):
-            final = self.cutting.take(plane, uncut, missing)
+            cut = uncut.cut()
+            del uncut  # and what only cutting needs
+            final = self.cutting.take(plane, cut, missing)
         yield from self._tell(final)
 
     def _decoder(self, plane: int) -> PlaneDecoder:
