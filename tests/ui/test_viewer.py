@@ -38,6 +38,7 @@ from napari_unet.engine.prediction.segmentation import segment, whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import paint_strokes, synthetic_cells
+from napari_unet.ui.correct.part import Part
 from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.export.step import ExportStep
@@ -199,8 +200,11 @@ def test_paint_train_paint_on_segment_correct_and_export(
     # Correct: take a plane of the prediction, and undo
     viewer.dims.set_current_step(0, 0)
     assert result.data[0].any()
+    correct = step(dock, CorrectStep)
+    correct.part.value = Part.PLANE  # else what is in view
     with qtbot.waitSignal(dock.controls.correcting.told, check_params_cb=bool, timeout=LONG):
-        click(step(dock, CorrectStep).take, qtbot)
+        click(correct.take, qtbot)
+    assert result.contour > 0  # it does not hide what is repaired
     np.testing.assert_array_equal(labels.data[0] > 1, result.data[0] > 0)
     np.testing.assert_array_equal(labels.data[1:], painted[1:])
     labels.undo()

@@ -11,7 +11,7 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_unet.engine.events import Place
 from napari_unet.ui.layers.added import Purpose, add_unselected, made_for
-from napari_unet.ui.layers.geometry import on_plane, place
+from napari_unet.ui.layers.geometry import camera, on_plane, place
 from napari_unet.ui.layers.in_view import in_view
 
 _COLOUR = "#ffd400"  # beside grey images, and the colours of most labels
@@ -58,8 +58,7 @@ class PlaceMark:
             self._viewer.layers.remove(layer)
 
     def _moves(self) -> tuple[Any, ...]:
-        camera = getattr(self._viewer, "scene", self._viewer).camera  # napari < 0.9: viewer.camera
-        return self._viewer.dims.events.point, camera.events.center
+        return self._viewer.dims.events.point, camera(self._viewer).events.center
 
     def _on_moved(self) -> None:
         """Take the frame away once nothing of the place is in view."""
