@@ -7,6 +7,7 @@ from enum import StrEnum
 
 MAX_CLASSES = 255
 MAX_REDUCTION = 8  # objects of 256 px would be 32 px wide
+ENLARGED = 2  # times that images of small objects are enlarged
 MAX_DIAMETER = 10_000  # of an object, pixels
 
 

@@ -146,6 +146,8 @@ def _describe(begun: TrainStarted) -> str:
         parts.append(f"objects are {begun.diameter.pixels:.0f} px wide ({begun.diameter.source})")
     if begun.reduction > 1:
         parts.append(f"{begun.reduction}×{begun.reduction} pixels seen as one")
+    if begun.enlargement > 1:
+        parts.append(f"each pixel seen as {begun.enlargement}×{begun.enlargement}")
     start = f"Training on {begun.device}: {labelled} on {word} {planes}"
     return "; ".join([start, *parts])
 
@@ -170,6 +172,7 @@ def _figures(path: Path, begun: TrainStarted, done: TrainDone) -> dict[str, Any]
         "task": done.model.task.value,
         "label_values": done.model.values,
         "reduction": done.model.reduction,
+        "enlargement": done.model.enlargement,
         **_diameter(record.diameter),
         "parameters": begun.parameters,
         "planes": begun.planes,

@@ -98,6 +98,7 @@ class TrainStarted:
     values: tuple[int, ...]  # label value of each output channel
     parameters: int
     reduction: int = 1  # side of the blocks that the network sees, pixels of the plane
+    enlargement: int = 1  # a pixel of the plane is seen as so many by so many
     whole_objects: int | None = None  # that are painted, not scribbled in; None: classes
     diameter: Diameter | None = None  # of the objects; None: classes, or unknown
 

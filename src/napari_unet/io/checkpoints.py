@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from napari_unet import __version__
-from napari_unet.config import MAX_REDUCTION, NetworkConfig, Task
+from napari_unet.config import ENLARGED, MAX_REDUCTION, NetworkConfig, Task
 from napari_unet.engine.errors import CheckpointError
 from napari_unet.engine.network import Model, TrainRecord, UNet
 from napari_unet.engine.paint import OBJECT_VALUES
@@ -46,6 +46,7 @@ class CheckpointHeader:
     pixel_size: tuple[float, float] | None = None  # (Y, X), µm/px
     record: TrainRecord = field(default_factory=TrainRecord)
     reduction: int | None = 1  # side of the blocks that the network sees, pixels; see `Model`
+    enlargement: int = 1  # a pixel is seen as so many by so many
 
     def __post_init__(self) -> None:
         network, low, high = self.network, self.normalization.low, self.normalization.high
@@ -63,6 +64,8 @@ class CheckpointHeader:
             raise ValueError(f"pixel_size is {self.pixel_size}")
         if self.reduction is not None and not 1 <= self.reduction <= MAX_REDUCTION:
             raise ValueError(f"reduction is {self.reduction}")
+        if self.enlargement not in (1, ENLARGED) or (self.enlargement > 1 and self.reduction != 1):
+            raise ValueError(f"enlargement is {self.enlargement}")
 
 
 def save_model(model: Model, path: str | Path, *, half: bool = False) -> Path:
@@ -99,6 +102,7 @@ def save_model(model: Model, path: str | Path, *, half: bool = False) -> Path:
         pixel_size=model.pixel_size,
         record=model.record,
         reduction=model.reduction,
+        enlargement=model.enlargement,
     )
     stored = torch.float16 if half else torch.float32
     weights = {name: _stored(tensor, stored) for name, tensor in model.weights.items()}
@@ -147,6 +151,7 @@ def load_model(path: str | Path) -> Model:
         header.pixel_size,
         header.record,
         header.reduction,
+        header.enlargement,
     )
 
 

@@ -11,6 +11,7 @@ from napari_unet.engine.prediction import backend
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.prediction.tile_side import choose_side, tile_limits
 from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.stack.reduction import Reduction
 from tests.engine.tiny import CPU, noise, tiny_model
 
 HUGE = 11 * 512 * 4, 8 * 704 * 4
@@ -23,9 +24,10 @@ def side_on_cpu(
     *,
     openvino: bool = False,
     reduction: int = 1,
+    enlargement: int = 1,
 ) -> int:
     limits = tile_limits(ON_CPU, openvino=openvino)
-    return choose_side(network, limits, shape, reduction=reduction)
+    return choose_side(network, limits, Reduction(reduction, shape, enlargement))
 
 
 @pytest.mark.parametrize("openvino", [False, True])
@@ -65,7 +67,7 @@ def test_tiles_fit_the_free_memory_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -
     def side(free: int, rotations: int = 1) -> int:
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 80 << 30))
         limits = tile_limits(torch.device("cuda"), openvino=False)
-        return choose_side(NETWORKS["2015"], limits, (10_000, 10_000), rotations)
+        return choose_side(NETWORKS["2015"], limits, Reduction(1, (10_000, 10_000)), rotations)
 
     assert 64 <= side(1 << 29) < side(4 << 30) < side(64 << 30) <= 2048 * 1.5
     assert side(4 << 30, rotations=7) < side(4 << 30)
@@ -77,3 +79,8 @@ def test_tiles_of_a_reduced_plane_are_as_many_times_larger() -> None:
     light = NETWORKS["light"]
     assert side_on_cpu(light, (4 * max(HUGE),) * 2, reduction=4) == 4 * side_on_cpu(light, HUGE)
     assert side_on_cpu(light, (600, 700), reduction=4) == 700
+
+
+def test_tiles_of_an_enlarged_plane_are_as_many_times_smaller() -> None:
+    light = NETWORKS["light"]
+    assert side_on_cpu(light, HUGE, enlargement=2) == side_on_cpu(light, HUGE) / 2

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from napari_unet.config import Task, TrainConfig, Unpainted
+from napari_unet.config import ENLARGED, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import (
     Corrected,
@@ -28,6 +28,7 @@ from napari_unet.engine.events import (
     Validated,
     View,
 )
+from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.scores.metrics import seg_score
 from napari_unet.engine.stack.planes import ArrayPlanes
@@ -216,3 +217,49 @@ def test_blocks_become_pixels_and_blocks_again(shape: tuple[int, int]) -> None:
     (back,) = known_in_blocks([PaintedPixels(4, origin, pixels)], reduction)
     assert (back.plane, back.origin) == (4, (1, 2))
     np.testing.assert_array_equal(back.classes, blocks)
+
+
+def test_a_run_on_an_enlarged_stack_reports_in_pixels_of_the_plane() -> None:
+    shaped = replace(TINY, shape_field=True)
+    first = only(TrainDone, run(IMAGE, strokes(TRUTH), SHORT, start=shaped)).model
+    bundled = replace(first, reduction=None, record=TrainRecord(steps=1))
+    small = replace(SHORT, diameter=8.0)
+    events = run(IMAGE, strokes(TRUTH), small, start=bundled)
+    plain = run(IMAGE, strokes(TRUTH), replace(SHORT, reduction=1), start=bundled)
+
+    started, expected = only(TrainStarted, events), only(TrainStarted, plain)
+    assert (started.reduction, started.enlargement) == (1, ENLARGED)
+    assert (expected.reduction, expected.enlargement) == (1, 1)
+    assert started.labelled_pixels == pytest.approx(expected.labelled_pixels, rel=0.3)
+    height, width = IMAGE.shape[1:]
+    for block in started.held_out:
+        assert 0 <= block.y[0] < block.y[1] <= height
+        assert 0 <= block.x[0] < block.x[1] <= width
+        assert 0 < block.pixels <= (block.y[1] - block.y[0]) * (block.x[1] - block.x[0])
+    done = only(TrainDone, events)
+    assert (done.model.reduction, done.model.enlargement) == (1, ENLARGED)
+    (painted,) = done.painted
+    far = np.add(painted.origin, painted.classes.shape)
+    assert (far <= (height, width)).all()
+    here = tuple(slice(a, b) for a, b in zip(painted.origin, far, strict=True))
+    np.testing.assert_array_equal(painted.classes != 255, strokes(TRUTH)[0][here] > 0)
+
+    again = run(IMAGE, strokes(TRUTH), SHORT, start=done.model, known=done.painted)
+    assert not [event for event in again if isinstance(event, Corrected)]
+    assert only(TrainDone, again).model.enlargement == ENLARGED
+
+
+@pytest.mark.parametrize("origin", [(0, 0), (1, 3), (4, 1)])
+@pytest.mark.parametrize("shape", [(9, 8), (6, 7)])
+def test_pixels_seen_as_several_come_back(origin: tuple[int, int], shape: tuple[int, int]) -> None:
+    plane = np.arange(12 * 10).reshape(12, 10)
+    seen = magnified(plane, 2)[origin[0] : origin[0] + shape[0], origin[1] : origin[1] + shape[1]]
+    reduction = Reduction(1, plane.shape, 2)
+    pixels, (top, left) = pixels_on_plane(seen, origin, reduction)
+    np.testing.assert_array_equal(
+        pixels, plane[top : top + pixels.shape[0], left : left + pixels.shape[1]]
+    )
+    assert pixels.size >= (shape[0] // 2 - 1) * (shape[1] // 2 - 1)
+    (known,) = known_in_blocks([PaintedPixels(0, (top, left), pixels)], reduction)
+    assert known.origin == (2 * top, 2 * left)
+    np.testing.assert_array_equal(known.classes, magnified(pixels, 2))

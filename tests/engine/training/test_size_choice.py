@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.config import ENLARGED, NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import TrainDone, TrainStarted
 from napari_unet.engine.network.model import Model, fresh_model
 from napari_unet.engine.network.record import Diameter, DiameterSource, TrainRecord
@@ -119,6 +119,29 @@ def test_a_given_reduction_holds_and_the_size_is_looked_for_with_it(asked: Asked
     assert asked == [{"known": None, "reductions": (5,)}]
     assert choose(scribbles(), pretrained(), reduction=5, diameter=70.0).reduction == 5
     assert len(asked) == 1
+
+
+def test_small_objects_are_enlarged_unless_the_image_is_to_be_seen_as_it_is(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(size_choice, "estimate_size", lambda *_, **__: SizeEstimate(1, 8.0))
+    assert choose(scribbles(), pretrained()).enlargement == ENLARGED
+    assert choose(squares(9), pretrained()).enlargement == ENLARGED
+    assert choose(scribbles(), pretrained(), diameter=11.0).enlargement == ENLARGED
+    assert choose(scribbles(), pretrained(), diameter=12.0).enlargement == 1
+    assert choose(scribbles(), pretrained(), reduction=1).enlargement == 1
+    assert choose(scribbles(), TINY, diameter=8.0).enlargement == 1
+    assert choose(scribbles(), pretrained(), Task.CLASSES).enlargement == 1
+
+
+def test_a_model_goes_on_with_its_enlargement(asked: Asked) -> None:
+    known = Diameter(8.0, ESTIMATED)
+    small = replace(pretrained(1, known), enlargement=ENLARGED)
+    assert choose(scribbles(), small).enlargement == ENLARGED
+    assert choose(scribbles(), small, reduction=1).enlargement == ENLARGED  # its own
+    assert choose(scribbles(), small, reduction=2) == SizeChoice(2, known, sizes_around(8.0))
+    assert choose(scribbles(), small, Task.CLASSES).enlargement == ENLARGED
+    assert asked == []
 
 
 def test_a_network_without_shapes_is_not_asked(asked: Asked) -> None:

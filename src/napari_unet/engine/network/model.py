@@ -14,6 +14,7 @@ from napari_unet.engine.errors import ImageError
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.network.unet import UNet, initialise
 from napari_unet.engine.stack.normalization import Normalization
+from napari_unet.engine.stack.reduction import Reduction
 
 _FIRST = "down.0.0.weight"  # of the convolution that sees the image
 
@@ -32,6 +33,11 @@ class Model:
     # Side of the blocks that are averaged before the network sees an image, pixels; None: as large
     # as objects need when it is trained, and 1 until then.
     reduction: int | None = 1
+    enlargement: int = 1  # a pixel is seen as so many by so many; above 1, reduction is 1
+
+    def seen(self, shape: tuple[int, int]) -> Reduction:
+        """Return how the network sees planes of this shape (Y, X)."""
+        return Reduction(self.reduction or 1, shape, self.enlargement)
 
     @property
     def is_trained(self) -> bool:
@@ -113,4 +119,5 @@ def adapt(
         pixel_size=model.pixel_size,
         record=model.record,
         reduction=model.reduction,
+        enlargement=model.enlargement,
     )

@@ -26,7 +26,7 @@ _PLANES = 16  # painted planes that are looked at
 _PERCENTILE = 10  # of the areas
 
 
-def measure_holes(stack: PaintedStack, *, pixels: int = 1) -> int | None:
+def measure_holes(stack: PaintedStack, *, pixels: float = 1) -> int | None:
     """Return the size of a small hole in the painted objects, pixels of the plane.
 
     Parameters
@@ -81,7 +81,7 @@ def as_painted(
     return replace(config, min_size=smallest_object(config, objects), largest_hole=largest)
 
 
-def _measure_plane(plane: PaintedPlane, smallest: int) -> tuple[npt.NDArray[np.int64], int]:
+def _measure_plane(plane: PaintedPlane, smallest: float) -> tuple[npt.NDArray[np.int64], int]:
     """Return the pixels of each hole on a plane, and how many objects there are."""
     foreground = plane.classes == OBJECT
     pieces, _ = ndimage.label(foreground)

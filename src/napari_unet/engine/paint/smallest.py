@@ -23,7 +23,7 @@ _OF_MEDIAN = 20  # and this many times smaller than half of the painted ones
 _PLANES = 16  # painted planes that are looked at
 
 
-def measure_objects(stack: PaintedStack, *, pixels: int = 1) -> ObjectSizes | None:
+def measure_objects(stack: PaintedStack, *, pixels: float = 1) -> ObjectSizes | None:
     """Measure the painted objects of task *objects*.
 
     Parameters

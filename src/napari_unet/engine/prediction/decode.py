@@ -14,7 +14,6 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.objects.decoder import ObjectDecoder
 from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.holes import as_painted
-from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.tiles import Tile
 
 Probabilities = npt.NDArray[np.float32]
@@ -104,6 +103,6 @@ def plane_decoder(
 
 def objects_on_plane(model: Model, objects: ObjectsConfig, shape: tuple[int, int]) -> ObjectsConfig:
     """Return how a model's foreground is cut on a plane (Y, X), by the sizes that it learned."""
-    on_plane = Reduction(model.reduction or 1, shape).objects(objects)
+    on_plane = model.seen(shape).objects(objects)
     record = model.record
     return as_painted(on_plane, record.painted_objects, record.smallest_hole)

@@ -24,7 +24,6 @@ from napari_unet.engine.prediction.rotation import rotations
 from napari_unet.engine.prediction.tile_side import choose_side
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import Planes
-from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.tiles import Tile, read_mirrored
 
 
@@ -62,7 +61,7 @@ class Predictor:
         self.planes = planes
         self.device = device
         self._fell_back = False
-        self._reduction = Reduction(model.reduction or 1, planes.shape)
+        self._reduction = model.seen(planes.shape)
         self._reduced = self._reduction.image(planes)
         self._normalization = measure(self._reduced, trained=model.normalization)
         self._rotations = rotations(self._reduced.shape, count)
@@ -110,9 +109,8 @@ class Predictor:
             return choose_side(
                 self.model.network,
                 backend.tile_limits(),
-                self.planes.shape,
+                self._reduction,
                 len(self._rotations),
-                self.model.reduction or 1,
             )
 
     @property
@@ -136,7 +134,7 @@ class Predictor:
         if largest is None and not self._fell_back:
             return None
         side = largest or backend.tile_limits().largest
-        return MemoryShort(str(self.device), side * (self.model.reduction or 1))
+        return MemoryShort(str(self.device), self._reduction.on_plane(side))
 
     def _predict(self, backend: Backend, plane: int, tile: Tile) -> Probabilities:
         def read(wanted: Tile) -> npt.NDArray[np.float32]:

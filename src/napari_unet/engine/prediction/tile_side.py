@@ -9,6 +9,7 @@ import torch
 
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.network.unet import margin
+from napari_unet.engine.stack.reduction import Reduction
 
 SMALLEST_SIDE = 64  # pixels; a smaller tile is mostly margin
 _CPU_MEMORY = 512 << 20  # bytes: small enough to show results and to stop soon
@@ -60,15 +61,16 @@ def fitting_side(network: NetworkConfig, limits: TileLimits, rotations: int = 1)
 def choose_side(
     network: NetworkConfig,
     limits: TileLimits,
-    shape: tuple[int, int],
+    seen: Reduction,
     rotations: int = 1,
-    reduction: int = 1,
 ) -> int:
     """Return the side of tiles that suit the limits, pixels.
 
     A plane that is a little larger than a tile becomes one tile instead of a tile and a sliver.
-    Where the image is reduced for the network, a tile of the plane is as many times larger.
+    Where the network sees the plane reduced, a tile of the plane is as many times larger; where it
+    sees it enlarged, smaller.
     """
-    side = min(fitting_side(network, limits, rotations), limits.largest) * reduction
-    longest = max(shape)
+    fitting = min(fitting_side(network, limits, rotations), limits.largest)
+    side = max(1, seen.on_plane(fitting))
+    longest = max(seen.plane_shape)
     return math.ceil(longest / max(1, round(longest / side)))

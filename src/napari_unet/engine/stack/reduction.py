@@ -1,8 +1,9 @@
-"""Large objects: the network sees the image averaged over blocks, everything else the plane.
+"""Large and small objects: the network sees the image at another scale, everything else the plane.
 
 Where objects are larger than the context of the network, each block of r x r pixels becomes one
 pixel of the *reduced* plane, on a grid whose first block begins at pixel (0, 0). Labels follow by
-majority vote, and probabilities come back by bilinear interpolation.
+majority vote, and probabilities come back by bilinear interpolation. Where objects are small, the
+plane is enlarged instead (`enlargement`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig, TrainConfig, Unpainted
+from napari_unet.engine.stack.enlargement import EnlargedLabels, EnlargedPlanes, shrink
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.tiles import Span, Tile, bands, read_mirrored
 
@@ -35,19 +37,42 @@ class Reduction:
 
     factor: int  # side of a block, pixels of the plane; 1: nothing is reduced
     plane_shape: tuple[int, int]  # pixels (Y, X)
+    enlargement: int = 1  # a pixel is seen as so many by so many; above 1, the factor is 1
+
+    def __post_init__(self) -> None:
+        assert self.factor == 1 or self.enlargement == 1
+
+    @property
+    def changes(self) -> bool:
+        """Whether the network sees another image than the plane."""
+        return self.factor != self.enlargement
+
+    @property
+    def area(self) -> float:
+        """Pixels of the plane that the network sees as one."""
+        return (self.factor / self.enlargement) ** 2
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Return the shape of a reduced plane, blocks (Y, X)."""
+        """Return the shape of the plane that the network sees, blocks (Y, X)."""
         height, width = self.plane_shape
-        return -(-height // self.factor), -(-width // self.factor)
+        rows, columns = -(-height // self.factor), -(-width // self.factor)
+        return rows * self.enlargement, columns * self.enlargement
+
+    def on_plane(self, blocks: int) -> int:
+        """Return how many whole pixels of the plane so many blocks in a row are."""
+        return blocks * self.factor // self.enlargement
 
     def image(self, planes: Planes) -> Planes:
         """Return the stack as the network sees it."""
+        if self.enlargement > 1:
+            return EnlargedPlanes(planes, self.enlargement)
         return planes if self.factor == 1 else ReducedPlanes(planes, self)
 
     def labels(self, labels: Planes, unpainted: Unpainted) -> Planes:
         """Return the labels of the stack as the network sees it."""
+        if self.enlargement > 1:
+            return EnlargedLabels(labels, self.enlargement)
         return labels if self.factor == 1 else ReducedLabels(labels, self, unpainted)
 
     def predict(self, predict: Callable[[Tile], Image], tile: Tile) -> Image:
@@ -64,8 +89,15 @@ class Reduction:
         -----
         A block's value stands in the middle of the block; between the middles of neighbouring
         blocks the values are interpolated linearly, along Y and then X. Beyond the outermost
-        middles they stay the same. A pixel gets the same value whatever tile it is part of.
+        middles they stay the same. A pixel gets the same value whatever tile it is part of. Of an
+        enlarged plane, it is the mean of those of the pixels as which it is seen.
         """
+        if self.enlargement > 1:
+            y, x = (
+                Span(side.start * self.enlargement, side.stop * self.enlargement)
+                for side in (tile.y, tile.x)
+            )
+            return shrink(predict(Tile(y, x)), self.enlargement)
         if self.factor == 1:
             return predict(tile)
         rows = _Between.of(tile.y, self.factor, self.shape[0])
@@ -75,11 +107,11 @@ class Reduction:
 
     def border(self, config: TrainConfig) -> TrainConfig:
         """Return how to weigh borders in blocks: their width is given in pixels of the plane."""
-        return replace(config, sigma=config.sigma / self.factor)
+        return replace(config, sigma=config.sigma * self.enlargement / self.factor)
 
     def objects(self, config: ObjectsConfig) -> ObjectsConfig:
         """Return how to cut objects on the plane: the border was trained in blocks."""
-        return replace(config, gap=config.gap * self.factor)
+        return replace(config, gap=self.on_plane(config.gap))
 
     def bands(self, y: slice, x: slice) -> list[slice]:
         """Cut rows of blocks into bands of about 2^22 pixels, and at least one row."""

@@ -33,24 +33,24 @@ def events_on_plane(events: Iterator[TrainEvent], reduction: Reduction) -> Itera
     than was painted. Previews are in pixels of the plane already.
     """
     for event in events:
-        yield event if reduction.factor == 1 else _event_on_plane(event, reduction)
+        yield _event_on_plane(event, reduction) if reduction.changes else event
 
 
 def _event_on_plane(event: TrainEvent, reduction: Reduction) -> TrainEvent:
-    area = reduction.factor**2
+    area = reduction.area
     match event:
         case TrainStarted() | LabelsTaken():
             return replace(
                 event,
-                labelled_pixels=event.labelled_pixels * area,
+                labelled_pixels=round(event.labelled_pixels * area),
                 held_out=held_out_on_plane(event.held_out, reduction),
             )
         case Corrected():
-            return replace(event, pixels=event.pixels * area)
+            return replace(event, pixels=round(event.pixels * area))
         case TrainDone():
             record = replace(
                 event.model.record,
-                labelled_pixels=event.model.record.labelled_pixels * area,
+                labelled_pixels=round(event.model.record.labelled_pixels * area),
                 held_out=held_out_on_plane(event.model.record.held_out, reduction),
             )
             return replace(
@@ -59,7 +59,7 @@ def _event_on_plane(event: TrainEvent, reduction: Reduction) -> TrainEvent:
                 painted=tuple(_painted_on_plane(painted, reduction) for painted in event.painted),
             )
         case MemoryShort():
-            return replace(event, side=event.side * reduction.factor)
+            return replace(event, side=reduction.on_plane(event.side))
         case _:
             return event
 
@@ -67,12 +67,11 @@ def _event_on_plane(event: TrainEvent, reduction: Reduction) -> TrainEvent:
 def held_out_on_plane(blocks: tuple[HeldOut, ...], reduction: Reduction) -> tuple[HeldOut, ...]:
     """Return what was held out on a reduced plane, in pixels of the plane."""
     height, width = reduction.plane_shape
-    factor = reduction.factor
     found = []
     for block in blocks:
-        y = block.y[0] * factor, min(block.y[1] * factor, height)
-        x = block.x[0] * factor, min(block.x[1] * factor, width)
-        pixels = min(block.pixels * factor**2, (y[1] - y[0]) * (x[1] - x[0]))
+        y = reduction.on_plane(block.y[0]), min(reduction.on_plane(block.y[1]), height)
+        x = reduction.on_plane(block.x[0]), min(reduction.on_plane(block.x[1]), width)
+        pixels = min(round(block.pixels * reduction.area), (y[1] - y[0]) * (x[1] - x[0]))
         found.append(replace(block, y=y, x=x, pixels=pixels))
     return tuple(found)
 
@@ -91,8 +90,24 @@ def pixels_on_plane(
     """
     top, left = (first * reduction.factor for first in origin)
     height, width = reduction.plane_shape
+    if reduction.enlargement > 1:
+        return _pixels_seen_as_several(blocks, origin, reduction.enlargement)
     pixels = blocks.repeat(reduction.factor, axis=0).repeat(reduction.factor, axis=1)
     return pixels[: height - top, : width - left], (top, left)
+
+
+def _pixels_seen_as_several(
+    seen: npt.NDArray[_Value], origin: tuple[int, int], enlargement: int
+) -> tuple[npt.NDArray[_Value], tuple[int, int]]:
+    """Return the values of the pixels of the plane that lie wholly in this part, and its origin."""
+    top, left = (-(-first // enlargement) for first in origin)
+    skipped = top * enlargement - origin[0], left * enlargement - origin[1]
+    rows, columns = (
+        max(0, length - skip) // enlargement
+        for length, skip in zip(seen.shape, skipped, strict=True)
+    )
+    pixels = seen[skipped[0] :: enlargement, skipped[1] :: enlargement]
+    return pixels[:rows, :columns], (top, left)
 
 
 def _painted_on_plane(painted: PaintedPixels, reduction: Reduction) -> PaintedPixels:
@@ -104,11 +119,12 @@ def known_in_blocks(
     known: Sequence[PaintedPixels], reduction: Reduction
 ) -> tuple[PaintedPixels, ...]:
     """Return what `events_on_plane` made of painted blocks as the blocks that they were."""
-    factor = reduction.factor
+    factor, enlargement = reduction.factor, reduction.enlargement
 
     def first_of_blocks(painted: PaintedPixels) -> PaintedPixels:
         classes: npt.NDArray[Any] = painted.classes[::factor, ::factor]
-        top, left = painted.origin
-        return PaintedPixels(painted.plane, (top // factor, left // factor), classes)
+        classes = classes.repeat(enlargement, axis=0).repeat(enlargement, axis=1)
+        top, left = (first * enlargement // factor for first in painted.origin)
+        return PaintedPixels(painted.plane, (top, left), classes)
 
     return tuple(map(first_of_blocks, known))

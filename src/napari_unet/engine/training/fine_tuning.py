@@ -103,12 +103,13 @@ def fit(
     """
     require_labels_of(planes, labels)
     remembered = labels if isinstance(labels, RememberedLabels) else RememberedLabels(labels)
-    own = None if plan.model is None else plan.model.reduction
+    model = plan.model
+    own = None if model is None else (model.reduction, model.enlargement)
     with remembered.remembering():
         size = choose_size(plan, planes, remembered)
-    factor = size.reduction
-    reduction = Reduction(factor, planes.shape)
-    known = known_in_blocks(plan.known, reduction) if own == factor else ()
+    reduction = Reduction(size.reduction, planes.shape, size.enlargement)
+    same = own == (size.reduction, size.enlargement)
+    known = known_in_blocks(plan.known, reduction) if same else ()
     events = _train(
         reduction.image(planes),
         remembered,
@@ -140,7 +141,7 @@ def _train(
         replace(plan, config=reduction.border(config)),
     )
     labels.forget()  # they may be painted on from now on
-    model = replace(model, reduction=reduction.factor)
+    model = replace(model, reduction=size.reduction, enlargement=size.enlargement)
     yield TrainStarted(
         device=str(plan.device),
         planes=lessons.stack.numbers,
@@ -148,7 +149,8 @@ def _train(
         held_out=lessons.held_out,
         values=model.values,
         parameters=sum(weight.numel() for weight in model.weights.values()),
-        reduction=reduction.factor,
+        reduction=size.reduction,
+        enlargement=size.enlargement,
         whole_objects=lessons.stack.whole_objects,
         diameter=size.diameter,
     )
@@ -167,7 +169,7 @@ def _train(
     def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
         return reduction.predict(partial(predict, plane), tile)
 
-    painted = _PaintedObjects(lessons, task, reduction.factor**2, size.strokes)
+    painted = _PaintedObjects(lessons, task, reduction.area, size.strokes)
     previewer = Previewer(
         predict_on_plane,
         shape=(planes.count, *reduction.plane_shape),
@@ -254,7 +256,7 @@ class _PaintedObjects:
     """
 
     def __init__(
-        self, lessons: Lessons, task: Task, pixels: int, estimated: ObjectSizes | None
+        self, lessons: Lessons, task: Task, pixels: float, estimated: ObjectSizes | None
     ) -> None:
         self._lessons = lessons
         self._task = task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_unet.config import Task
+from napari_unet.config import ENLARGED, Task
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import Diameter, DiameterSource, ObjectSizes
 from napari_unet.engine.paint.object_size import (
@@ -16,6 +16,9 @@ from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.size_estimate import TRIED, estimate_size, sizes_around
 
+SMALL_DIAMETER = 12.0
+"""Objects that are not as wide are enlarged, pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class SizeChoice:
@@ -24,10 +27,11 @@ class SizeChoice:
     reduction: int  # side of the blocks that the network sees, pixels of the plane
     diameter: Diameter | None = None  # None: classes, or unknown
     strokes: ObjectSizes | None = None  # of objects that are not painted whole; None: as painted
+    enlargement: int = 1  # a pixel is seen as so many by so many
 
 
 def choose_size(plan: TrainingPlan, planes: Planes, labels: Planes) -> SizeChoice:
-    """Return how large objects are, and by how much the image is reduced for them.
+    """Return how large objects are, and by how much the image is reduced or enlarged for them.
 
     Parameters
     ----------
@@ -45,12 +49,14 @@ def choose_size(plan: TrainingPlan, planes: Planes, labels: Planes) -> SizeChoic
     Notes
     -----
     If no diameter is given, it is that of the objects that are painted whole; if there are none,
-    that with which the model was trained, and at last what a network that knows shapes sees.
+    that with which the model was trained, and at last what a network that knows shapes sees. For
+    such a network alone, images of small objects are enlarged.
     """
     config, scheme, model = plan.config, plan.scheme, plan.model
     fixed = _fixed_reduction(plan)
     if scheme.task is Task.CLASSES:
-        return SizeChoice(choose_reduction(labels, scheme, config, fixed))
+        reduction = choose_reduction(labels, scheme, config, fixed)
+        return SizeChoice(reduction, enlargement=_enlargement(plan, fixed, None))
     are_whole = outlines_objects(labels, scheme)
     diameter = _known_diameter(plan, labels, are_whole=are_whole)
     if model is None or not _knows_shapes(model):
@@ -66,9 +72,9 @@ def choose_size(plan: TrainingPlan, planes: Planes, labels: Planes) -> SizeChoic
         reduction = size.reduction
         if diameter is None and size.diameter is not None:
             diameter = Diameter(size.diameter, DiameterSource.ESTIMATED)
-    if are_whole or diameter is None:
-        return SizeChoice(reduction, diameter)
-    return SizeChoice(reduction, diameter, sizes_around(diameter.pixels))
+    strokes = None if are_whole or diameter is None else sizes_around(diameter.pixels)
+    enlargement = _enlargement(plan, fixed, diameter) if reduction == 1 else 1
+    return SizeChoice(reduction, diameter, strokes, enlargement)
 
 
 def _fixed_reduction(plan: TrainingPlan) -> int | None:
@@ -82,6 +88,17 @@ def _fixed_reduction(plan: TrainingPlan) -> int | None:
     ):
         return None
     return model.reduction
+
+
+def _enlargement(plan: TrainingPlan, fixed: int | None, diameter: Diameter | None) -> int:
+    """Return as how many by how many pixels each is seen, of an image that is not reduced."""
+    model = plan.model
+    if model is None:
+        return 1
+    if fixed is not None:
+        return model.enlargement if fixed == model.reduction else 1
+    is_small = diameter is not None and diameter.pixels < SMALL_DIAMETER
+    return ENLARGED if is_small and _knows_shapes(model) else 1
 
 
 def _known_diameter(plan: TrainingPlan, labels: Planes, *, are_whole: bool) -> Diameter | None:

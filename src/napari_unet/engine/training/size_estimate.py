@@ -100,7 +100,7 @@ def estimate_size(
     image, painted = _window(planes, box, scheme)
     stack = ArrayPlanes(image[np.newaxis])
     looks = [
-        _look(replace(model, reduction=factor), stack, device, painted)
+        _look(replace(model, reduction=factor, enlargement=1), stack, device, painted)
         for factor in reductions
         if factor == reductions[0] or _SMALLEST_VIEW * factor <= min(image.shape)
     ]

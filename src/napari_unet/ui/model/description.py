@@ -54,6 +54,8 @@ def tell_story(model: Model | CheckpointHeader) -> str:
         story.append(f"Objects: {record.diameter.pixels:.0f} px wide, {record.diameter.source}")
     if model.reduction is not None and model.reduction > 1:
         story.append(f"Sees the image shrunk {model.reduction}×")
+    if model.enlargement > 1:
+        story.append(f"Sees the image enlarged {model.enlargement}×")
     if model.pixel_size is not None:
         y, x = model.pixel_size
         story.append(f"Pixel size: {y:.4g} × {x:.4g} µm")

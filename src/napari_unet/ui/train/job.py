@@ -255,6 +255,8 @@ def _started(event: TrainStarted) -> str:
     diameter = event.diameter
     size = f"; objects are {diameter.pixels:.0f} px wide ({diameter.source})" if diameter else ""
     shrunk = f"; the image is shrunk {event.reduction}×" if event.reduction > 1 else ""
+    if event.enlargement > 1:
+        shrunk = f"; the image is enlarged {event.enlargement}×"
     return (
         f"Training on {count(len(event.planes), 'painted plane')}, "
         f"{event.labelled_pixels:,} px{validation}{size}{shrunk}."
