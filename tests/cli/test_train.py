@@ -25,3 +25,8 @@ def test_it_is_told_how_wide_objects_are_and_who_says_so() -> None:
         "Training on CPU: 50 labelled pixels on plane 2; held out for validation: nothing; "
         "objects are 57 px wide (estimated from strokes); 2×2 pixels seen as one"
     )
+
+
+def test_it_is_told_that_the_image_is_enlarged() -> None:
+    begun = TrainStarted("CPU", (2,), 50, (), (0, 1), 1, enlargement=2)
+    assert _describe(begun).endswith("; each pixel seen as 2×2")

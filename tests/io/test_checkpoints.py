@@ -18,7 +18,13 @@ from napari_unet import __version__
 from napari_unet.config import NETWORKS, NetworkConfig, Task, TrainConfig
 from napari_unet.engine.errors import CheckpointError, FileError
 from napari_unet.engine.network.model import Model, fresh_model
-from napari_unet.engine.network.record import HeldOut, ObjectSizes, TrainRecord
+from napari_unet.engine.network.record import (
+    Diameter,
+    DiameterSource,
+    HeldOut,
+    ObjectSizes,
+    TrainRecord,
+)
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.io.checkpoints import load_model, read_header, save_model
 
@@ -34,6 +40,7 @@ RECORD = TrainRecord(
     finished="time is up",
     labelled_pixels=4321,
     painted_objects=ObjectSizes(120, 433.5),
+    diameter=Diameter(23.5, DiameterSource.ESTIMATED),
     smallest_hole=60,
     held_out=(HeldOut(3, (0, 32), (8, 40), 99), HeldOut(4, (1, 2), (3, 4), 1)),
     validation_loss=0.25,
@@ -69,6 +76,11 @@ def test_every_part_of_a_model_comes_back(model: Model, tmp_path: Path) -> None:
 def test_the_reduction_comes_back(model: Model, tmp_path: Path, reduction: int | None) -> None:
     path = save_model(replace(model, reduction=reduction), tmp_path / "m.safetensors")
     assert load_model(path).reduction == read_header(path).reduction == reduction
+
+
+def test_the_enlargement_comes_back(model: Model, tmp_path: Path) -> None:
+    path = save_model(replace(model, enlargement=2), tmp_path / "m.safetensors")
+    assert load_model(path).enlargement == read_header(path).enlargement == 2
 
 
 def test_a_loaded_model_predicts_the_same(model: Model, tmp_path: Path) -> None:
@@ -218,6 +230,9 @@ BAD: dict[str, tuple[Callable[[Tensors, Texts, dict[str, Any]], Any], str, str]]
     "reduction of 0": (changed(reduction=0), "reduction is 0", "train the model again"),
     "reduction of 9": (changed(reduction=9), "reduction is 9", "train the model again"),
     "reduction of 2.5": (changed(reduction=2.5), "reduction is 2.5", "train the model again"),
+    "enlargement": (changed(enlargement=3), "enlargement is 3", "train the model again"),
+    "both": (changed(enlargement=2, reduction=2), "enlargement is 2", "train the model again"),
+    "no width": (changed(record__diameter__pixels=0), "objects are 0", "train the model again"),
     "held out": (changed(record__held_out=[1]), "HeldOut is 1", "train the model again"),
     "missing tensor": (
         tensors_(lambda t: t.pop("head.weight")),
@@ -272,9 +287,10 @@ def test_a_model_from_before_there_was_a_reduction_sees_every_pixel(
     model: Model, tmp_path: Path
 ) -> None:
     tensors, texts, described = parts(replace(model, reduction=4), tmp_path)
-    changed(reduction=KeyError)(tensors, texts, described)
+    changed(reduction=KeyError, enlargement=KeyError)(tensors, texts, described)
     safetensors.torch.save_file(tensors, tmp_path / "m.safetensors", texts)
-    assert load_model(tmp_path / "m.safetensors").reduction == 1
+    loaded = load_model(tmp_path / "m.safetensors")
+    assert (loaded.reduction, loaded.enlargement) == (1, 1)
 
 
 def test_a_record_of_a_later_release_may_know_more(model: Model, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
 
 from napari_unet.config import NETWORKS, Task
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.network.record import HeldOut, TrainRecord
+from napari_unet.engine.network.record import Diameter, DiameterSource, HeldOut, TrainRecord
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.ui.model import job as model_job
@@ -179,6 +179,9 @@ def test_a_model_that_nobody_painted_for_is_called_pretrained(model: Model) -> N
     assert describe_model("mine", strokes) == "mine · objects · of strokes, not scored · 2026-11-20"
     assert "Validation IoU of strokes: 0.83, kept" in tell_story(strokes)
     assert "9,000 steps (CPU)" in tell_story(bundled)
+    small = replace(RECORD, diameter=Diameter(8.2, DiameterSource.ESTIMATED))
+    story = tell_story(replace(model, record=small, enlargement=2))
+    assert "Objects: 8 px wide, estimated from strokes\nSees the image enlarged 2×" in story
     assert "1,200 steps on 5,000 px" in tell_story(replace(model, record=RECORD))
 
 
