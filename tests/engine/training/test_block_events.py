@@ -249,6 +249,22 @@ def test_a_run_on_an_enlarged_stack_reports_in_pixels_of_the_plane() -> None:
     assert only(TrainDone, again).model.enlargement == ENLARGED
 
 
+def test_on_an_enlarged_stack_previews_and_corrections_are_in_pixels_of_the_plane() -> None:
+    shaped = replace(TINY, shape_field=True)
+    first = only(TrainDone, run(IMAGE, strokes(TRUTH), SHORT, start=shaped)).model
+    bundled = replace(first, reduction=None, record=TrainRecord(steps=1))
+    labels, new = strokes(TRUTH), np.where(TRUTH[1] > 0, TRUTH[1] + 1, 1)
+    wanted = View(0, slice(5, 42), slice(3, 60))
+    person = Person(labels, new, wanted)
+    events = run(IMAGE, labels, replace(SHORT, diameter=8.0), start=bundled, live=person)
+
+    preview = next(event for event in events if isinstance(event, Previewed))
+    assert preview.view == wanted
+    assert preview.values.shape == (37, 57)
+    assert only(Corrected, events).pixels == new.size
+    assert only(LabelsTaken, events).planes == (0, 1)
+
+
 @pytest.mark.parametrize("origin", [(0, 0), (1, 3), (4, 1)])
 @pytest.mark.parametrize("shape", [(9, 8), (6, 7)])
 def test_pixels_seen_as_several_come_back(origin: tuple[int, int], shape: tuple[int, int]) -> None:

@@ -11,8 +11,8 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QPointF, Qt
-from qtpy.QtGui import QEnterEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QEnterEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_unet.config import NETWORKS, NetworkConfig, Task, TrainConfig, Unpainted
@@ -219,6 +219,23 @@ def test_digits_take_the_place_of_the_word(part: SizePart, qtbot: QtBot) -> None
     line.setCursorPosition(3)
     qtbot.keyClicks(box, "64")  # type: ignore[no-untyped-call]
     assert (box.value(), box.text()) == (64, "64")
+
+
+def test_scrolling_past_it_changes_nothing(part: SizePart) -> None:
+    place = QPointF(5, 5)
+    event = QWheelEvent(
+        place,
+        place,
+        QPoint(0, 120),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(part.field.box, event)
+    assert part.field.box.value() == 0
+    assert not event.isAccepted()
 
 
 def test_the_circle_is_there_while_people_look_at_the_number(part: SizePart) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QEnterEvent, QFocusEvent, QKeyEvent
+from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QWheelEvent
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from napari_unet.config import MAX_DIAMETER
@@ -39,6 +39,7 @@ class DiameterBox(QSpinBox):
         self.found: float | None = None  # by the program, pixels
         self.is_hovered = False
         self.setRange(0, MAX_DIAMETER)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # not by the wheel
         self.setSpecialValueText("auto")  # the box is narrow
         self.setToolTip(_TOOLTIP)
 
@@ -59,6 +60,13 @@ class DiameterBox(QSpinBox):
         if self.value() == 0 and event is not None and event.text().isdigit():
             self.selectAll()
         super().keyPressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802 Qt
+        """Let the dock scroll, unless people are at the number."""
+        if event is not None and not self.hasFocus():
+            event.ignore()
+        else:
+            super().wheelEvent(event)
 
     def enterEvent(self, event: QEnterEvent | None) -> None:  # noqa: N802 Qt
         """Tell that the mouse is above it."""
