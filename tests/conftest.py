@@ -14,7 +14,6 @@ import numpy as np
 import platformdirs
 import pytest
 
-from napari_unet.engine.network import openvino_network
 from napari_unet.io.library import FOLDER_VARIABLE
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch: repeatable sums, and room beside Qt
@@ -52,7 +51,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(autouse=True)
 def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let PyTorch compute, as it does for most people; OpenVINO has tests of its own."""
-    monkeypatch.setattr(openvino_network, "find_spec", lambda _: None)
+    # By name: an import above would load torch before it is told how many threads it has.
+    name = "napari_unet.engine.network.openvino_network.find_spec"
+    monkeypatch.setattr(name, lambda _: None)
 
 
 @pytest.fixture(autouse=True)
