@@ -99,6 +99,14 @@ def test_only_the_surroundings_of_the_paint_are_predicted(ask: Any) -> None:
     assert answers.pixels < 0.2 * 2 * SHAPE[1] * SHAPE[2]
 
 
+def test_of_very_many_objects_some_are_looked_at(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(painted_review, "_PIXELS", 1000)
+    assert ask(Answers(CELLS > 0), CELLS).painted == 2  # those of the first window
+    answers = Answers(CELLS > 0)
+    monkeypatch.setattr(painted_review, "_PIXELS", 100_000 // 4)
+    assert ask(answers, CELLS, model=replace(answers.model, reduction=2)).painted == 4
+
+
 def test_of_scribbles_it_says_that_they_judge_nothing_and_what_would_help(ask: Any) -> None:
     answers = Answers(bridged(CELLS))
     strokes = np.zeros(SHAPE, np.int32)

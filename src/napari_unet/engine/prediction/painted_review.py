@@ -36,6 +36,7 @@ from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Span, Tile, cut_plane
 
 _PLANES = 16  # painted planes that are looked at
+_PIXELS = 1 << 22  # that the network sees in all: some seconds on a CPU
 _GRID = 512  # pixels: objects whose middles are in one square are looked at together
 _AROUND = 32, 128  # pixels around an object at least and at most; else as many as it is wide
 
@@ -60,7 +61,7 @@ def review(
         Just trained on these labels.
     planes, labels
         Image and labels: the same number of planes of the same shape. Up to 16 painted planes,
-        spread over the stack, are looked at.
+        spread over the stack, are looked at, and of very many objects some.
     scheme
         How the labels are read.
     device
@@ -86,7 +87,11 @@ def review(
     touching = False
     predictor = Predictor(model, planes, device)
     try:
+        left = _PIXELS
         for window in _windows(labels, scheme, planes.shape):
+            left -= window.painted.size // (model.reduction or 1) ** 2
+            if left < 0 and looked:
+                break
             found = _find(predictor, window, objects, stop)
             if found is None:
                 break
