@@ -472,6 +472,6 @@ def test_another_plane_is_numbered_from_one(clock: list[float]) -> None:
     previewer.advance(view(), 0.0)
     clock[0] = 1000.0
 
-    *_, (_, _, other) = finished(previewer, view(1), clock, until=1002.0)
+    *_, (_, _, other) = finished(previewer, view(1), clock, until=1006.0)
 
     assert np.unique(other).tolist() == [0, 1]

@@ -417,6 +417,24 @@ def test_a_result_that_is_segmented_anew_is_drawn_whole(
         step.workbench.stop()
 
 
+def test_under_a_preview_the_result_is_drawn_as_outlines(
+    step: CorrectStep, viewer: ViewerModel, labels: Labels, qtbot: QtBot
+) -> None:
+    result = add_own_result(step)
+    step.workbench.run("Training", endless_job("a step", last="the end"))
+    assert result.contour == 0
+    preview = Labels(labels.data, name="preview", metadata=made_for(Purpose.PREVIEW))
+    viewer.add_layer(preview)
+    assert result.contour > 0
+    viewer.dims.set_current_step(0, 2)  # the preview follows
+    assert result.contour > 0
+    with qtbot.waitSignal(step.workbench.ended):
+        step.workbench.stop()
+    assert result.contour > 0  # it stays
+    viewer.layers.remove(preview)
+    assert result.contour == 0
+
+
 def test_how_people_have_drawn_a_result_is_left_alone(step: CorrectStep, labels: Labels) -> None:
     result = add_own_result(step)
     result.contour = 1

@@ -25,7 +25,7 @@ _SMALLEST_TILE = 64  # pixels, on a slow device
 _SHARE = 0.05  # of the time that previews may take when nothing has changed
 _SHARE_MOVED = 0.065  # to show a view for the first time; the difference is saved up for it
 _SAVED = 1.0  # seconds of unused time that are kept, so that a late view does not stall training
-_LONGEST = 0.3  # seconds that a tile may cost
+_LONGEST = 0.1  # seconds that a tile may cost; smaller ones have more context to compute
 _ROUND = 0.15  # seconds of work between two previews of a view: about 3 s pass meanwhile
 _FIRST_SIDE = 512  # pixels of the first preview at most, before the speed is known
 

@@ -1,4 +1,4 @@
-"""A result as outlines while people correct it, so that they see what they paint on."""
+"""A result as outlines while people correct it or train, so that they see what is on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from napari.layers import Labels
 from qtpy.QtCore import QObject
 
-from napari_unet.ui.layers.added import is_result
+from napari_unet.ui.layers.added import Purpose, find_ours, is_result
 from napari_unet.ui.layers.geometry import spatial_shape
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Workbench
@@ -18,10 +18,11 @@ _LARGEST = 1 << 23  # pixels of a plane; on a larger one napari takes seconds to
 
 
 class Outlining(QObject):
-    """Draws the chosen result as outlines from the first stroke on a plane on.
+    """Draws the chosen result as outlines from the first stroke on a plane on, or under a preview.
 
-    It is as it was before when people go to another plane, when it is segmented anew, and when
-    the dock is closed. A result that people have drawn as outlines themselves is left alone.
+    It is as it was before when people go to another plane, unless training follows them there, when
+    it is segmented anew, when the preview goes, and when the dock is closed. A result that people
+    have drawn as outlines themselves is left alone.
     """
 
     def __init__(self, workbench: Workbench) -> None:
@@ -30,10 +31,13 @@ class Outlining(QObject):
         self._labels: Labels | None = None  # whose strokes are followed
         self._outlined: Labels | None = None
         self._position: tuple[int, ...] = ()  # of the plane on which it is outlined
+        self._was_previewed = self._has_preview()
         self._connections: list[tuple[Any, Any]] = [
             (workbench.changed, self._follow),
             (workbench.runner.state_changed, self._on_state_changed),
             (workbench.viewer.dims.events.point, self._on_moved),
+            (workbench.viewer.layers.events.inserted, self._on_layers_changed),
+            (workbench.viewer.layers.events.removed, self._on_layers_changed),
         ]
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -62,6 +66,20 @@ class Outlining(QObject):
             labels.events.paint.connect(self._on_painted)
 
     def _on_painted(self) -> None:
+        self._begin()
+
+    def _on_layers_changed(self, _event: Any) -> None:
+        previewed = self._has_preview()
+        if previewed and not self._was_previewed:
+            self._begin()
+        elif self._was_previewed and not previewed:
+            self._end()
+        self._was_previewed = previewed
+
+    def _has_preview(self) -> bool:
+        return find_ours(self._workbench.viewer, Purpose.PREVIEW) is not None
+
+    def _begin(self) -> None:
         result = self._workbench.choices.result
         if self._outlined is None and isinstance(result, Labels) and self._may_outline(result):
             self._outlined, self._position = result, self._shown_plane()
@@ -74,19 +92,22 @@ class Outlining(QObject):
             and result is not self._labels
             and result.contour == 0
             and math.prod(spatial_shape(result)[-2:]) <= _LARGEST
-            and not self._is_segmenting()
+            and not self._runs("Segmenting")
         )
 
-    def _is_segmenting(self) -> bool:
+    def _runs(self, name: str) -> bool:
         runner = self._workbench.runner
-        return runner.state is not JobState.IDLE and runner.job_name == "Segmenting"
+        return runner.state is not JobState.IDLE and runner.job_name == name
 
     def _on_state_changed(self, _state: JobState) -> None:
-        if self._is_segmenting():
+        if self._runs("Segmenting"):
             self._end()
+        elif self._runs("Training") and self._has_preview():  # of an earlier training
+            self._begin()
 
     def _on_moved(self, _event: Any) -> None:
-        if self._shown_plane() != self._position:
+        follows = self._runs("Training") and self._has_preview()
+        if self._shown_plane() != self._position and not follows:
             self._end()
 
     def _shown_plane(self) -> tuple[int, ...]:
