@@ -58,9 +58,8 @@ def describe_place(place: Place) -> str:
     """Return where it is, of what the network is unsure there, and what to paint."""
     if place.one_or_two:
         return (
-            f"Plane {place.plane}: one object or two? The network nearly decided otherwise here. "
-            "Paint each object with a number of its own, up to where they touch; one object with "
-            "one stroke through it."
+            f"Plane {place.plane}: one object or two? It is nearly undecided in the middle. Paint "
+            "two with two numbers, up to where they touch; one with a stroke through both parts."
         )
     return (
         f"Plane {place.plane}: the network is least sure here "
