@@ -31,7 +31,7 @@ FORMS: list[tuple[Any, dict[str, SettingWords]]] = [
     (ObjectsConfig(), OBJECTS),
 ]
 # In sight, in a form of its own, chosen with the network, and fixed by image and labels.
-ELSEWHERE = {"seconds", "augment", "name", "in_channels", "classes", "shape_field"}
+ELSEWHERE = {"seconds", "diameter", "augment", "name", "in_channels", "classes", "shape_field"}
 
 
 def name_of(value: Any) -> str:
