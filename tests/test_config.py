@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from napari_unet.config import NETWORKS, PRESETS, RECIPES, NetworkConfig, TrainConfig, preset_of
+from napari_unet.config import (
+    NETWORKS,
+    PRESETS,
+    RECIPES,
+    NetworkConfig,
+    ObjectsConfig,
+    TrainConfig,
+    preset_of,
+)
 
 PAPER = {
     "network": {
@@ -84,6 +92,15 @@ def test_networks_and_recipes_are_those_of_the_presets() -> None:
 
 def test_a_network_of_another_name_goes_with_the_settings_of_light() -> None:
     assert preset_of(NetworkConfig(name="custom")) is PRESETS["light"]
+
+
+def test_a_network_with_a_shape_field_is_cut_at_higher_passes_and_trained_the_same() -> None:
+    light = PRESETS["light"]
+    with_field = preset_of(replace(light.network, shape_field=True))
+
+    assert with_field.objects == ObjectsConfig(neck=0.7)
+    assert light.objects == ObjectsConfig(neck=0.6)
+    assert with_field.train is light.train
 
 
 @pytest.mark.parametrize(

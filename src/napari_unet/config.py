@@ -222,7 +222,7 @@ class ObjectsConfig:
     largest_hole: int | None = None  # larger ones stay, pixels; None: those like painted ones
     # Objects are cut where they narrow to this share of their width, or where the shape field of a
     # network that has one falls to this share of its height. Lower: fewer pieces; 0: never.
-    neck: float = 0.6
+    neck: float = 0.7
     gap: int = 1  # separation border given back to the objects, pixels (reduced) per side
     link: bool = False  # the same number for the same object on all planes (z, t, or both)
 
@@ -256,6 +256,7 @@ PRESETS: dict[str, Preset] = {
         # A patch is a quarter of the paper's, so the elastic grid is finer: a smaller sigma bends
         # it as much. Learning rate and network were chosen by benchmarks/network_size.py.
         TrainConfig(learning_rate=3e-3, augment=AugmentConfig(elastic_sigma=4.0)),
+        objects=ObjectsConfig(neck=0.6),
     ),
     # The paper; docs/method.md names what it does not say.
     "2015": Preset(
@@ -287,6 +288,12 @@ NETWORKS = {name: preset.network for name, preset in PRESETS.items()}
 RECIPES = {name: preset.train for name, preset in PRESETS.items()}
 
 
+_WITH_FIELD = replace(PRESETS["light"], objects=ObjectsConfig())
+
+
 def preset_of(network: NetworkConfig) -> Preset:
-    """Return what goes with a network, that of `light` for one of another name."""
-    return PRESETS.get(network.name, PRESETS["light"])
+    """Return what goes with a network, that of `light` for one of another name.
+
+    One with a shape field is cut at higher passes than the necks of one without.
+    """
+    return _WITH_FIELD if network.shape_field else PRESETS.get(network.name, PRESETS["light"])

@@ -214,7 +214,7 @@ def test_a_model_of_the_paper_is_segmented_as_in_the_paper(
     segment(command, folder, "out.tif", "--planes", 0)
     segment(command, folder, "out.tif", "--planes", 0, "--rotations", 2)
     assert asked == [
-        (TilingConfig(), ObjectsConfig()),
+        (TilingConfig(), PRESETS["light"].objects),
         (PRESETS["2015"].tiling, PRESETS["2015"].objects),
         (TilingConfig(rotations=2), PRESETS["2015"].objects),
     ]

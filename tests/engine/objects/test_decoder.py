@@ -19,7 +19,13 @@ from scipy.spatial import KDTree
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.objects.components import fill_enclosed
-from napari_unet.engine.objects.decoder import MAX_OBJECTS, ObjectDecoder, as_bytes, cut_objects
+from napari_unet.engine.objects.decoder import (
+    MAX_OBJECTS,
+    ObjectDecoder,
+    as_bytes,
+    cut_objects,
+    foreground_of,
+)
 from napari_unet.engine.paint.separation import separate
 from napari_unet.engine.stack import tiles
 from napari_unet.engine.stack.run_labels import RunLabels
@@ -326,7 +332,7 @@ def test_with_a_shape_field_tiles_give_the_labels_of_the_whole_plane(
 
     labels, count = decoder.finish().cut().finish()
 
-    expected, number = cut_objects(answers[0] >= 0.5, config, as_bytes(answers[1]))
+    expected, number = cut_objects(foreground_of(answers, 0.5), config, as_bytes(answers[1]))
     assert count == number
     np.testing.assert_array_equal(np.asarray(labels), expected)
 
@@ -417,3 +423,11 @@ def test_holes_of_single_objects_are_filled_whatever_the_bands_are(
         found = fill_enclosed(labels, 2, largest)
 
     np.testing.assert_array_equal(np.asarray(found), expected)
+
+
+def test_where_the_field_has_not_risen_there_is_no_foreground() -> None:
+    """Strokes alone say little about where an object ends."""
+    halo = np.array([[[0.9, 0.9, 0.9, 0.4]], [[0.0, 0.05, 0.2, 0.9]]], dtype=np.float32)
+
+    np.testing.assert_array_equal(foreground_of(halo, 0.5), [[False, False, True, False]])
+    np.testing.assert_array_equal(foreground_of(halo[:1], 0.5), [[True, True, True, False]])

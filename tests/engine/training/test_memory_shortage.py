@@ -223,7 +223,9 @@ def test_memory_is_let_go_before_each_retry_when_no_error_holds_it_any_more(
 def test_a_preview_has_no_holes_where_memory_was_short(monkeypatch: pytest.MonkeyPatch) -> None:
     options: dict[str, Any] = {
         "config": replace(QUICK, steps=1, patch=32),
-        "objects": ObjectsConfig(threshold=0.1),  # a network that knows nothing sees objects
+        "objects": lambda: ObjectsConfig(
+            threshold=0.1
+        ),  # a network that knows nothing sees objects
         "live": Watcher(),
     }
     expected = first_preview(trained(CPU, **options))

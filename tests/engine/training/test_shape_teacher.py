@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from napari_unet.engine.paint.painted_planes import PaintedPlane
 from napari_unet.engine.paint.shape_bounds import ShapeBounds
+from napari_unet.engine.paint.shape_field import shape_field
 from napari_unet.engine.training.shape_teacher import ShapeTeacher
 
 Field = npt.NDArray[np.float32]
@@ -14,7 +15,7 @@ Field = npt.NDArray[np.float32]
 
 def plane(number: int, low: float, high: float) -> PaintedPlane:
     ones = np.ones((4, 5), dtype=np.float32)
-    bounds = ShapeBounds(low * ones, high * ones)
+    bounds = ShapeBounds(low * ones, high * ones, np.zeros((4, 5), dtype=np.int32))
     none = np.zeros((4, 5), dtype=np.uint8)
     return PaintedPlane(number, (0, 0), ones[None] * number, none, none, ones, bounds)
 
@@ -59,3 +60,21 @@ def test_a_plane_is_asked_about_once_however_often_it_is_painted_on() -> None:
     teacher.targets([plane(3, 0.4, 0.4), plane(5, 0, 1)])
 
     assert network.asked == 2
+
+
+def test_where_scribbles_say_otherwise_than_the_answer_they_count_most() -> None:
+    y, x = np.ogrid[:40, :80]
+    clump = ((y - 20) ** 2 + (x - 20) ** 2 < 144) | ((y - 20) ** 2 + (x - 42) ** 2 < 144)
+    answer = shape_field(clump.astype(np.int32))
+    scribbles = np.zeros(answer.shape, dtype=np.int32)
+    scribbles[20, 15:25], scribbles[20, 38:48] = 1, 2
+    ones = np.ones(answer.shape, dtype=np.float32)
+    bounds = ShapeBounds(0 * ones, ones, scribbles)
+    none = np.zeros(answer.shape, dtype=np.uint8)
+    painted = PaintedPlane(0, (0, 0), answer[None], none, none, ones, bounds)
+
+    (target,) = ShapeTeacher(lambda image: image[0]).targets([painted])
+
+    between, in_the_middle = target[:, 20, 31], target[:, 20, 20]
+    assert between[0] < 0.2 < answer[20, 31]
+    assert between[1] > 1 > in_the_middle[1]

@@ -22,6 +22,8 @@ from napari_unet.engine.stack.tiles import Span, Tile, bands
 MAX_OBJECTS = 2**31 - 1
 """Largest object number: label images are int32."""
 
+_OUTLINE = 0.08  # of the field, which is 0 at the outline; predicted ones rise a little before
+
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.uint8]
@@ -59,6 +61,21 @@ def cut_objects(
     rows = None if field is None else field.__getitem__
     labels, count = UncutPlane.of([foreground], shape, config, rows).cut().finish()
     return np.asarray(labels), count
+
+
+def foreground_of(answers: npt.NDArray[np.float32], threshold: float) -> Mask:
+    """Return the foreground (y, x) of what the network answers.
+
+    Parameters
+    ----------
+    answers
+        (1 or 2, y, x): the foreground's probability, and the shape field of a network that has one.
+    threshold
+        Of the probability. The field must have risen above the outline as well: strokes alone say
+        little about where an object ends, and the probability reaches over its halo.
+    """
+    foreground: Mask = answers[0] >= threshold
+    return foreground & (answers[1] >= _OUTLINE) if len(answers) > 1 else foreground
 
 
 def as_bytes(field: npt.NDArray[np.float32]) -> Field:
@@ -104,7 +121,7 @@ class ObjectDecoder:
         EngineError
             If there are more than 2^31 - 1 objects.
         """
-        foreground = probabilities[0] >= self._config.threshold
+        foreground = foreground_of(probabilities, self._config.threshold)
         self._foreground.write(tile.y.as_slice, tile.x.as_slice, foreground)
         field = self._keep_field(tile, foreground, probabilities[1:])
         labels, count = _pieces(foreground, self._config, field)

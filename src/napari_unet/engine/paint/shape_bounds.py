@@ -36,6 +36,7 @@ class ShapeBounds:
 
     low: Field  # (Y, X)
     high: Field  # (Y, X)
+    scribbles: Labels  # (Y, X): number of the object that is scribbled in, not painted whole
     whole: int = 0  # objects that are painted whole
 
 
@@ -54,7 +55,7 @@ def shape_bounds(objects: Labels, background: Mask) -> ShapeBounds:
     high[background] = 0
     parts = _parts(objects)
     if not parts.any():
-        return ShapeBounds(low, high)
+        return ShapeBounds(low, high, np.zeros_like(objects))
     least = _depth_inside(parts)  # to the nearest pixel of no or of other paint
     deepest = _maxima(least, parts)
     whole = _are_whole(parts, background, deepest)
@@ -68,7 +69,7 @@ def shape_bounds(objects: Labels, background: Mask) -> ShapeBounds:
             depth_at_most = _LARGER * np.maximum(deepest, deepest[whole].max())[parts]
             low[scribbled] = _warmth(least / depth_at_most)[scribbled]
         high[scribbled] = _warmth(most / np.maximum(deepest, 1)[parts])[scribbled]
-    return ShapeBounds(low, high, int(whole.sum()))
+    return ShapeBounds(low, high, np.where(known, 0, objects), int(whole.sum()))
 
 
 def _warmth(depth: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_unet.config import ObjectsConfig, OutputKind, Task
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.objects.decoder import ObjectDecoder
+from napari_unet.engine.objects.decoder import ObjectDecoder, foreground_of
 from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.holes import as_painted
 from napari_unet.engine.stack.tiles import Tile
@@ -91,7 +91,7 @@ def plane_decoder(
     if is_objects and kind is OutputKind.LABELS:
         return ObjectDecoder(shape, objects_on_plane(model, objects, shape), offset=offset)
     if is_objects:
-        return PixelDecoder(lambda p: (p[0] >= objects.threshold).astype(np.uint8))
+        return PixelDecoder(lambda p: foreground_of(p, objects.threshold).astype(np.uint8))
     dtype = np.uint8 if kind is OutputKind.CLASSES else np.int32
     if max(model.values) > np.iinfo(dtype).max:
         raise SettingsError(

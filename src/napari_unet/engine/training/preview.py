@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig, Task
 from napari_unet.engine.events import View
-from napari_unet.engine.objects.decoder import as_bytes, cut_objects
+from napari_unet.engine.objects.decoder import as_bytes, cut_objects, foreground_of
 from napari_unet.engine.objects.label_overlaps import count_overlaps
 from napari_unet.engine.objects.linking import find_partners
 from napari_unet.engine.paint.smallest import smallest_object
@@ -163,7 +163,8 @@ class Previewer:
 
     def _decode(self, probabilities: npt.NDArray[np.float32]) -> Labels:
         if self._objects is not None:
-            foreground: npt.NDArray[np.bool_] = probabilities[1] >= self._objects().threshold
+            answers = probabilities[1 : 2 + self._has_field]
+            foreground = foreground_of(answers, self._objects().threshold)
             if self._has_field:
                 return np.where(foreground, 1 + as_bytes(probabilities[-1]).astype(np.int32), 0)
             return foreground.astype(np.int32)

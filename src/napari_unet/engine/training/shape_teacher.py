@@ -2,22 +2,36 @@
 
 A few scribbles say little about shapes, and a network that learns them forgets what shapes are. So
 wherever paint leaves it open, the field is held to the first answer, brought within the bounds
-that the paint sets.
+that the paint sets, and parted and joined as the scribbles say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_unet.engine.paint.painted_planes import PaintedPlane
+from napari_unet.engine.paint.shape_bounds import ShapeBounds
+from napari_unet.engine.training.parted_field import part_field
 
-_OPEN = 0.5  # weight of a pixel whose field is the first answer's; that of a known one is 1
+# Weights of a pixel; that of one whose field is known is 1.
+_OPEN = 0.5  # it is the first answer's
+_PARTED = 15.0  # scribbles say otherwise than the first answer: few pixels, on which much depends
+_OTHERWISE = 0.02  # of the field
 
 ShapeTarget = npt.NDArray[np.float32]
 """(2, y, x): what the field is to be, and the weight of each pixel."""
+Field = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taught:
+    answer: Field  # (y, x) of the network, before it learned
+    bounds: ShapeBounds
+    target: ShapeTarget
 
 
 class ShapeTeacher:
@@ -29,25 +43,30 @@ class ShapeTeacher:
         The field (y, x) that the network gives before it learns, of an image (C, y, x).
     """
 
-    def __init__(
-        self, first_answer: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-    ) -> None:
+    def __init__(self, first_answer: Callable[[Field], Field]) -> None:
         self._first_answer = first_answer
-        self._answers: dict[tuple[int, tuple[int, int], tuple[int, ...]], ShapeTarget] = {}
+        self._taught: dict[tuple[int, tuple[int, int], tuple[int, ...]], _Taught] = {}
 
     def targets(self, planes: Sequence[PaintedPlane]) -> list[ShapeTarget]:
         """Return what the field is to be on each plane."""
         keys = [(plane.number, plane.origin, plane.image.shape) for plane in planes]
-        kept = {key: self._answers[key] for key in keys if key in self._answers}
-        for key, plane in zip(keys, planes, strict=True):
-            if key not in kept:
-                kept[key] = self._first_answer(plane.image)
-        self._answers = kept
-        return [_target(plane, kept[key]) for key, plane in zip(keys, planes, strict=True)]
+        taught = [
+            self._teach(plane, self._taught.get(key))
+            for key, plane in zip(keys, planes, strict=True)
+        ]
+        self._taught = dict(zip(keys, taught, strict=True))
+        return [one.target for one in taught]
+
+    def _teach(self, plane: PaintedPlane, before: _Taught | None) -> _Taught:
+        assert plane.bounds is not None
+        if before is not None and before.bounds is plane.bounds:
+            return before
+        answer = self._first_answer(plane.image) if before is None else before.answer
+        return _Taught(answer, plane.bounds, _target(plane.bounds, answer))
 
 
-def _target(plane: PaintedPlane, answer: npt.NDArray[np.float32]) -> ShapeTarget:
-    assert plane.bounds is not None
-    low, high = plane.bounds.low, plane.bounds.high
-    weights = np.where(low == high, 1, _OPEN)
-    return np.stack([np.clip(answer, low, high), weights]).astype(np.float32)
+def _target(bounds: ShapeBounds, answer: Field) -> ShapeTarget:
+    parted = part_field(answer, bounds.scribbles)
+    weights = np.where(np.abs(parted - answer) > _OTHERWISE, _PARTED, _OPEN)
+    weights[bounds.low == bounds.high] = 1
+    return np.stack([np.clip(parted, bounds.low, bounds.high), weights]).astype(np.float32)

@@ -20,7 +20,7 @@ from napari_unet.config import ObjectsConfig
 from napari_unet.engine.network.device import DeviceChoice
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import ObjectSizes
-from napari_unet.engine.objects.decoder import as_bytes, cut_objects
+from napari_unet.engine.objects.decoder import as_bytes, cut_objects, foreground_of
 from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT, OBJECT_VALUES, LabelScheme
 from napari_unet.engine.paint.object_size import OBJECT_DIAMETER
 from napari_unet.engine.paint.painted_box import PaintedBox, painted_boxes
@@ -154,13 +154,14 @@ def _look(
     height, width = painted.shape
     predictor = Predictor(model, stack, device)
     try:
-        foreground, field = predictor.predict(0, Tile(Span(0, height), Span(0, width)))
+        answers = predictor.predict(0, Tile(Span(0, height), Span(0, width)))
     finally:
         predictor.release()
     inside, outside = painted == OBJECT, painted == OBJECT_VALUES[0]
-    apart = _mean(foreground[inside]) - _mean(foreground[outside])
+    apart = _mean(answers[0][inside]) - _mean(answers[0][outside])
     config = ObjectsConfig()
-    labels, count = cut_objects(foreground >= config.threshold, config, as_bytes(field))
+    foreground = foreground_of(answers, config.threshold)
+    labels, count = cut_objects(foreground, config, as_bytes(answers[1]))
     found = np.unique(labels[inside & (labels > 0)])
     factor = model.reduction or 1
     if not len(found):
