@@ -24,8 +24,8 @@ _Kept = TypeVar("_Kept")
 class KeptPlanes(Generic[_Kept]):
     """Something of each plane, whose arrays are in a file: a frozen dataclass, nested or not.
 
-    A file takes at most 2 GB, and what does not fit is not kept. Nothing fails for want of room. Any
-    thread may ask.
+    A file takes at most 2 GB, and what does not fit is not kept: nothing fails for want of room.
+    Any thread may ask.
     """
 
     def __init__(self) -> None:
