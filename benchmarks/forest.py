@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from scipy import ndimage
 from skimage.feature import multiscale_basic_features
 from sklearn.ensemble import RandomForestClassifier
 
-from napari_unet.config import ObjectsConfig, Task, TrainConfig, Unpainted
+from napari_unet.config import PRESETS, ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.network import ObjectSizes
 from napari_unet.engine.objects import cut_objects
 from napari_unet.engine.paint import IGNORED, OBJECT, SMALLEST_OBJECT, LabelScheme, smallest_object
@@ -70,7 +70,7 @@ class Forest:
             best = self.trees.classes_[found.argmax(axis=1)]
             classes: npt.NDArray[np.int32] = np.array(self.values, np.int32)[best].reshape(shape)
             return classes
-        objects = ObjectsConfig(min_size=self.smallest)
+        objects = replace(PRESETS["light"].objects, min_size=self.smallest)
         foreground = found[:, 1].reshape(shape) >= objects.threshold
         return cut_objects(foreground, objects)[0]
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.speed import round_objects
-from napari_unet.config import ObjectsConfig, TilingConfig
+from napari_unet.config import PRESETS, TilingConfig
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.objects import cut_objects
 from napari_unet.engine.paint import border_weights
@@ -108,7 +108,7 @@ def measure(repeats: int) -> Iterator[Curve]:
     title, axis = f"Objects on a plane of {OBJECTS_SIDE}×{OBJECTS_SIDE}", "objects"
     works = [partial(border_weights, scene) for scene in scenes]
     yield curve(title, axis, "weight map", numbers, works)
-    works = [partial(cut_objects, scene > 0, ObjectsConfig()) for scene in scenes]
+    works = [partial(cut_objects, scene > 0, PRESETS["light"].objects) for scene in scenes]
     yield curve(title, axis, "mask to objects", numbers, works)
     works = [partial(border_weights, round_objects(side // 64, side)) for side in SIDES]
     yield curve("Weight map", "pixels", "", [side**2 for side in SIDES], works)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from napari_unet.config import ObjectsConfig
+from napari_unet.config import PRESETS, ObjectsConfig
 from napari_unet.engine.network import ObjectSizes
 from napari_unet.engine.objects import count_overlaps, cut_objects
 from napari_unet.engine.paint import separate, smallest_object
@@ -33,10 +33,11 @@ FOLDERS = {
     "DIC-HeLa": "ctc_dic_c2dh_hela/01_GT/SEG",
     "PhC-U373": "ctc_phc_c2dh_u373/01_GT/SEG",
 }
+_USUAL = PRESETS["light"].objects  # of networks without a shape field
 VARIANTS = {
-    "as built": ObjectsConfig(),
-    "necks not cut": ObjectsConfig(neck=0),
-    "border not given back": ObjectsConfig(gap=0),
+    "as built": _USUAL,
+    "necks not cut": replace(_USUAL, neck=0),
+    "border not given back": replace(_USUAL, gap=0),
 }
 
 Labels = npt.NDArray[np.int32]

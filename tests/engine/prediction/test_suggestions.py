@@ -341,13 +341,13 @@ def test_where_two_objects_may_be_one_is_suggested_before_pixels_that_are_clear(
 
 
 def test_a_cut_that_is_painted_is_not_suggested() -> None:
-    image = hills(120)
+    image = hills(40, 120)
     field = field_of(image).astype(float)
-    objects = ObjectsConfig(min_size=0, neck=field[64, 64] / field[64, 32] + 0.01)
+    objects = ObjectsConfig(min_size=0, neck=field[64, 128] / field[64, 32] + 0.01)
     labels = np.zeros(image.shape, np.uint8)
     found = places(image, labels, model=shape_model(), objects=objects)
     assert [place.one_or_two for place in found] == [1]
-    labels[60:70, 50:80] = 2
+    labels[60:70, 114:144] = 2
     assert not any(
         place.one_or_two
         for place in places(image, labels, model=shape_model(), objects=objects, count=4)

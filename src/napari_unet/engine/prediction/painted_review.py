@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet.config import ObjectsConfig, OutputKind, Task
+from napari_unet.config import ObjectsConfig, OutputKind, Task, preset_of
 from napari_unet.engine.events import Reviewed, Stop, never
 from napari_unet.engine.network.device import DeviceChoice, engine_errors
 from napari_unet.engine.network.model import Model
@@ -50,7 +50,7 @@ def review(
     scheme: LabelScheme,
     *,
     device: DeviceChoice,
-    objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
+    objects: ObjectsConfig | None = None,
     stop: Stop = never,
 ) -> Reviewed | None:
     """Return how the network has found the painted objects.
@@ -67,7 +67,7 @@ def review(
     device
         Where to compute.
     objects
-        How foreground is cut into objects.
+        How foreground is cut into objects; None: as is usual for the network.
     stop
         Asked after each tile; True ends the work, and what was looked at until then counts.
 
@@ -83,6 +83,7 @@ def review(
     """
     if scheme.task is not Task.OBJECTS or model.task is not Task.OBJECTS or stop():
         return None
+    objects = objects or preset_of(model.network).objects
     looked: list[tuple[int, PaintedObject]] = []
     touching = False
     predictor = Predictor(model, planes, device)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig, preset_of
 from napari_unet.engine.errors import SettingsError, UnetPaintError
 from napari_unet.engine.events import (
     FinishReason,
@@ -47,7 +47,7 @@ def segment(
     *,
     device: DeviceChoice,
     tiling: TilingConfig = TilingConfig(),  # noqa: B008 frozen
-    objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
+    objects: ObjectsConfig | None = None,
     kind: OutputKind = OutputKind.LABELS,
     numbers: Sequence[int] | None = None,
     focus: tuple[int, int, int] | None = None,
@@ -69,7 +69,8 @@ def segment(
     tiling
         Side of the tiles and rotated averaging; the result does not depend on the side.
     objects
-        How foreground is cut into objects, and whether they are linked from plane to plane.
+        How foreground is cut into objects, and whether they are linked from plane to plane; None:
+        as is usual for the network.
     kind
         Labels, classes or probabilities.
     numbers
@@ -122,7 +123,7 @@ def segment(
     renumbered, so both stay.
     """
     started = time.monotonic()
-    resume = resume or Resume()
+    resume, objects = resume or Resume(), objects or preset_of(model.network).objects
     order = tuple(
         number
         for number in _plane_order(planes.count, numbers, 0 if focus is None else focus[0])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from napari_unet.config import ObjectsConfig, Task, Unpainted
+from napari_unet.config import ObjectsConfig, Task, Unpainted, preset_of
 from napari_unet.engine.events import (
     Place,
     PlaceLookedAt,
@@ -23,7 +23,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network.device import DeviceChoice, engine_errors
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
-from napari_unet.engine.objects.decoder import as_bytes
+from napari_unet.engine.objects.decoder import as_bytes, foreground_of
 from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.painted_planes import require_labels_of
 from napari_unet.engine.prediction.decode import Probabilities, objects_on_plane
@@ -50,7 +50,7 @@ def suggest(
     focus: tuple[int, int, int] | None,
     count: int = 1,
     unpainted: Unpainted = Unpainted.IGNORED,
-    objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
+    objects: ObjectsConfig | None = None,
     stop: Stop = never,
 ) -> Iterator[SuggestEvent]:
     """Look for the places where a model is least sure and nothing is painted yet.
@@ -71,7 +71,7 @@ def suggest(
     unpainted
         What label 0 means: with `Unpainted.BACKGROUND` a plane with any paint is painted wholly.
     objects
-        How foreground is cut into objects.
+        How foreground is cut into objects; None: as is usual for the network.
     stop
         Asked after each tile; True ends the search with the best places so far.
 
@@ -114,7 +114,10 @@ def suggest(
     total, done = sum(map(len, tiles)), 0
     best: list[Place] = []  # by uncertainty
     cuts: list[Place] = []  # by doubt whether they are one object
-    config = objects_on_plane(model, objects, planes.shape) if model.network.shape_field else None
+    config = None
+    if model.network.shape_field:
+        wanted = objects or preset_of(model.network).objects
+        config = objects_on_plane(model, wanted, planes.shape)
     stopped = False
     try:
         for region, parts in zip(regions, tiles, strict=True):
@@ -184,7 +187,7 @@ class _LookedAt:
         self._values[inside] = uncertainty(likely)
         self._unseen[inside] = False
         if self._objects is not None:
-            self._foreground[inside] = probabilities[0] >= self._objects.threshold
+            self._foreground[inside] = foreground_of(probabilities, self._objects.threshold)
             self._field[inside] = as_bytes(probabilities[1])
 
     def places(self, window: tuple[int, int], count: int) -> list[Place]:
