@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,23 @@ from napari_unet.io.lazy import Index, LazyArray
 from napari_unet.io.names import natural_key
 from napari_unet.io.stack import Channel, ImageStack, fitting_channels, hex_colour, limits_of
 from napari_unet.io.units import is_printed, positive, to_micrometres, to_seconds
+from napari_unet.io.zarr_checks import (
+    CheckedStore,
+    check_array,
+    check_axes,
+    check_size,
+    largest_chunk,
+)
 
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
 _NO_IMAGES = ("OME", "labels")  # metadata of bioformats2raw, and what was segmented
-_DAMAGED = (LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+_MOST_NODES = 5_000  # groups and arrays that are looked through for an image
+_DEEPEST = 8  # groups in groups; a plate has three, and one may lie in itself, by a link
+_DAMAGED = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError),
+    *(EOFError, RuntimeError, TypeError, ValueError, lzma.LZMAError, zlib.error),
+)
+"""What zarr and its codecs raise on metadata and chunks that are damaged."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -44,20 +59,28 @@ def open_zarr(path: Path) -> ImageStack:
     Raises
     ------
     FileError
-        If there is no image in it, or several, or it is damaged.
+        If there is no image in it, or several, it is damaged, announces a size that no image has,
+        or holds anything but numbers in codecs that are known.
     ImageError
         If it has no axes Y and X.
     """
     with _reading(path):
-        node = _one_image(zarr.open(str(path), mode="r"), path)
+        store = CheckedStore(path)
+        node = _one_image(zarr.open(store, mode="r"), path)
         attributes: Mapping[str, Any] = {}
         if isinstance(node, zarr.Array):
-            array, axes, spacing = node, _array_axes(node), dict[str, float]()
+            array, spacing = node, dict[str, float]()
+            check_axes(array, path)
+            axes = _array_axes(array)
         else:
             attributes = _ome(node)
             multiscale = attributes["multiscales"][0]
             array = _full_resolution(node, multiscale)
+            check_axes(array, path)
             axes, spacing = _axes_and_spacing(multiscale, array.ndim)
+        check_array(array, path)
+        check_size(array, axes, path)
+        store.largest_chunk = largest_chunk(array)
         channels = _channels(node, array.shape[axes.index("C")] if "C" in axes else 1)
     if not {"Y", "X"} <= set(axes):
         raise ImageError(
@@ -92,7 +115,7 @@ def _fetcher(array: Any, path: Path) -> Any:
 
 def _one_image(node: Any, path: Path) -> Any:
     """Return the array or multiscale image that a folder is, or the only one inside it."""
-    found = list(islice(_images(node), 2))
+    found = list(islice(_images(node, count()), 2))
     if len(found) == 1:
         return found[0]
     if not found:
@@ -103,8 +126,10 @@ def _one_image(node: Any, path: Path) -> Any:
     )
 
 
-def _images(node: Any) -> Iterator[Any]:
+def _images(node: Any, seen: Iterator[int]) -> Iterator[Any]:
     """Yield the images in a group, in their natural order: itself, series, fields of wells."""
+    if next(seen) >= _MOST_NODES:
+        raise ValueError(f"it holds more than {_MOST_NODES:,} groups and no image")
     if isinstance(node, zarr.Array):
         if node.ndim >= 2:
             yield node
@@ -112,10 +137,12 @@ def _images(node: Any) -> Iterator[Any]:
     if _ome(node).get("multiscales"):
         yield node
         return
+    if node.path.count("/") >= _DEEPEST:
+        return
     members = dict(node.members())
     for name in sorted(members, key=lambda name: natural_key(Path(name))):
         if name not in _NO_IMAGES:
-            yield from _images(members[name])
+            yield from _images(members[name], seen)
 
 
 def _ome(group: Any) -> Mapping[str, Any]:
