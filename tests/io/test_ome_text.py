@@ -70,6 +70,85 @@ def test_files_elsewhere_are_not_looked_for(place: str, tmp_path: Path, grey: Gr
         open_tiff(folder / "a.ome.tif")
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of the folders and files that tifffile opens."""
+    seen: set[str] = set()
+    plain_open = tifffile.FileHandle.open
+
+    def note(self: tifffile.FileHandle) -> None:
+        seen.add(str(self._file))
+        plain_open(self)
+
+    monkeypatch.setattr(tifffile.FileHandle, "open", note)
+    return seen
+
+
+@pytest.mark.parametrize("tag", ["UUID", "otherUUID"])
+@pytest.mark.parametrize("place", ["../secret", "{absolute}", "beside", "sub/secret"])
+def test_a_file_that_is_not_of_the_set_is_never_opened_for_its_pixels(
+    place: str, tag: str, tmp_path: Path, grey: Grey, opened: set[str]
+) -> None:
+    folder = tmp_path / "cells"
+    (folder / "sub").mkdir(parents=True)
+    for path in (tmp_path / "secret", folder / "beside", folder / "sub" / "secret"):
+        tifffile.imwrite(path, grey[1], compression="zlib")
+    name = place.format(absolute=tmp_path / "secret")
+    write_images(folder, grey[:1], [["a.ome.tif"], [name]])
+    data = (folder / "a.ome.tif").read_bytes()
+    if tag != "UUID":
+        with tifffile.TiffFile(folder / "a.ome.tif") as tif:
+            xml = str(tif.ome_metadata)
+        start = xml.index(f'<UUID FileName="{name}"')
+        block = xml[start : xml.index("</UUID>", start) + 7]
+        xml = xml.replace(block, block.replace("UUID", tag))
+        tifffile.imwrite(
+            folder / "a.ome.tif", grey[0], description=xml, metadata=None, compression="zlib"
+        )
+        data = (folder / "a.ome.tif").read_bytes()
+    opened.clear()
+    stack = open_tiff(folder / "a.ome.tif")
+    np.testing.assert_array_equal(np.asarray(stack.array).squeeze(), grey[0])
+    assert (folder / "a.ome.tif").read_bytes() == data
+    looked_at = {str(folder / "beside")} if place == "beside" else set()  # at its first words
+    assert opened <= {str(folder / "a.ome.tif")} | looked_at
+
+
+def test_planes_in_a_file_that_knows_nothing_of_the_set_are_not_taken(
+    tmp_path: Path, grey: Grey
+) -> None:
+    write_images(tmp_path, grey[:1], [["a.ome.tif", "b.ome.tif"]])
+    tifffile.imwrite(tmp_path / "b.ome.tif", grey[1], compression="zlib")
+    with pytest.raises(FileError, match=r"'b.ome.tif' is missing beside it"):
+        open_tiff(tmp_path / "a.ome.tif")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('SizeT="1"', 'SizeT="2000000000"'),
+        ('PlaneCount="1"', 'PlaneCount="2000000000"'),
+        ('SizeT="1"', 'SizeT="many"'),
+        (
+            "</OME>",
+            '<StructuredAnnotations><X ID="a" Namespace="x/modulo"><V><M><ModuloAlongT Start="0" '
+            'End="1e15" Step="1"/></M></V></X></StructuredAnnotations></OME>',
+        ),
+    ],
+)
+def test_more_planes_than_any_image_has_are_not_believed(
+    old: str, new: str, tmp_path: Path, grey: Grey
+) -> None:
+    write_images(tmp_path, grey[:1], [["a.ome.tif"]])
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffFile(path) as tif:
+        xml = str(tif.ome_metadata).replace(old, new)
+    tifffile.imwrite(path, grey[0], description=xml, metadata=None, compression="zlib")
+    with pytest.warns(FileWarning, match="The OME-XML of .* is of no use"):
+        stack = open_tiff(path)
+    np.testing.assert_array_equal(np.asarray(stack.array), grey[0])
+
+
 def test_a_position_in_a_file_of_its_own_opens_with_or_without_the_others(
     tmp_path: Path, grey: Grey
 ) -> None:

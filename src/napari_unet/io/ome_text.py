@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from xml.etree import ElementTree as ET
+
+import tifffile
 
 from napari_unet.engine.errors import FileError
 from napari_unet.io.stack import Channel, hex_colour
 from napari_unet.io.units import MICROMETRE, to_micrometres, to_seconds
 
+_MOST_PLANES = 1_000_000
+_ALONG = ("AlongZ", "AlongC", "AlongT")
 _WHITE = -1  # the default colour of a channel: red, green, blue, alpha in 32 signed bits
 
 
@@ -30,8 +35,19 @@ class OmeImage:
     channels: tuple[Channel, ...]
 
 
-def read_ome(text: str, path: Path) -> list[OmeImage]:
+@dataclass(frozen=True, slots=True)
+class OmeText:
+    """The images that can be read, and the OME-XML of these alone."""
+
+    images: list[OmeImage]
+    text: str
+
+
+def read_ome(text: str, path: Path) -> OmeText:
     """Return the images that can be read: with planes in this file, or in files beside it.
+
+    An image that names a file elsewhere, or one beside it that is not of its own set, is left out
+    of the text, so that nobody opens that file.
 
     Parameters
     ----------
@@ -43,42 +59,121 @@ def read_ome(text: str, path: Path) -> list[OmeImage]:
     Raises
     ------
     FileError
-        If some planes of an image are there and others lie in files that are missing.
+        If some planes of an image are there and others lie in files that are missing, elsewhere
+        or of another set.
+    ValueError
+        If it announces more planes than any image has.
     xml.etree.ElementTree.ParseError
         If the text is not well-formed.
     """
     root = ET.fromstring(text)  # noqa: S314 tifffile has parsed it with the same
-    return [
-        OmeImage(_spacing(pixels), tuple(map(_channel, pixels.iterfind("{*}Channel"))))
-        for pixels in root.iterfind("{*}Image/{*}Pixels")
-        if _is_there(pixels, root.get("UUID"), path)
-    ]
+    _check_counts(root)
+    own = root.get("UUID")
+    files = _Files(path, own)
+    images: list[OmeImage] = []
+    is_whole = True
+    for element in list(root):
+        found = list(element.iterfind("{*}Pixels"))
+        are_there = [_is_there(pixels, files) for pixels in found]
+        if files.strangers(element):
+            root.remove(element)
+            is_whole = False
+        elif element.tag.endswith("Image"):
+            images += [_image(p) for p, there in zip(found, are_there, strict=True) if there]
+    return OmeText(images, text if is_whole else ET.tostring(root, encoding="unicode"))
 
 
-def _is_there(pixels: ET.Element, own: str | None, path: Path) -> bool:
+def _image(pixels: ET.Element) -> OmeImage:
+    return OmeImage(_spacing(pixels), tuple(map(_channel, pixels.iterfind("{*}Channel"))))
+
+
+def _check_counts(root: ET.Element) -> None:
+    """Raise `ValueError` if more planes are announced than tifffile can count in a second."""
+    for element in root.iter():
+        lengths = [int(element.get(f"Size{axis}", 1)) for axis in "ZCT"]
+        counts = [int(element.get(key, 0)) for key in ("PlaneCount", "NumPlanes")]
+        if max(math.prod(lengths), *counts) > _MOST_PLANES:
+            raise ValueError("it announces more planes than any image has")
+        if element.tag.endswith(_ALONG) and element.get("Start") is not None:
+            start, end, step = (float(element.get(key, 1)) for key in ("Start", "End", "Step"))
+            if not abs(end - start) <= abs(step) * _MOST_PLANES:
+                raise ValueError("it announces more planes than any image has")
+
+
+class _Files:
+    """Which files OME-XML may name: those beside it that are of its own set."""
+
+    def __init__(self, path: Path, own: str | None) -> None:
+        self.path = path
+        self._own = own
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def is_own(self, told: ET.Element) -> bool:
+        """Return whether a UUID element means the file itself."""
+        by_name = told.get("FileName", "").lower() == self.path.name.lower()
+        return by_name or (self._own is not None and told.text == self._own)
+
+    def is_beside(self, told: ET.Element) -> bool:
+        """Return whether the file lies beside it and is of its set."""
+        name = told.get("FileName", "")
+        return is_plain(name) and (self.path.parent / name).is_file() and not self._is_other(told)
+
+    def strangers(self, element: ET.Element) -> list[str]:
+        """Return the names below an element that tifffile must not open; missing ones are none."""
+        named = [told for told in element.iter() if told.get("FileName") is not None]
+        return [
+            told.get("FileName", "")
+            for told in named
+            if not self.is_own(told)
+            and (not is_plain(told.get("FileName", "")) or self._is_other(told))
+        ]
+
+    def _is_other(self, told: ET.Element) -> bool:
+        """Return whether there is something beside that does not know of this file."""
+        key = (told.get("FileName", ""), (told.text or "").strip())
+        if key not in self._known:
+            beside = self.path.parent / key[0]
+            self._known[key] = beside.exists() and not self._knows_us(beside, key[1])
+        return self._known[key]
+
+    def _knows_us(self, beside: Path, uuid: str) -> bool:
+        if not beside.is_file():
+            return False
+        try:
+            with tifffile.TiffFile(beside) as tif:
+                text = str(tif.pages.first.description)
+        except (tifffile.TiffFileError, LookupError, OSError, TypeError, ValueError):
+            return False
+        return (bool(uuid) and uuid in text) or self.path.name in text
+
+
+def is_plain(name: str) -> bool:
+    """Return whether a name leads into no other folder, on any system."""
+    return (
+        name not in ("", ".", "..")
+        and PureWindowsPath(name).name == name == PurePosixPath(name).name
+    )
+
+
+def _is_there(pixels: ET.Element, files: _Files) -> bool:
     """Return whether planes of an image can be read; raise if this file has some of them only."""
-    files = set(_files(pixels, own, path))
-    missing = sorted(name for name in files if name and not _is_beside(name, path))
-    if missing and "" in files:
+    told = list(_told(pixels, files))
+    others = {t.get("FileName", ""): t for t in told if t is not None}
+    missing = sorted(name for name, t in others.items() if not files.is_beside(t))
+    count = len(others) + (None in told)
+    if missing and None in told:
         raise FileError(
-            f"'{path}' is one of {len(files)} files of an image, and '{missing[0]}' is missing "
-            "beside it; copy all of them into one folder."
+            f"'{files.path}' is one of {count} files of an image, and '{missing[0]:.100}' is "
+            "missing beside it; copy all of them into one folder."
         )
-    return len(missing) < max(1, len(files))
+    return len(missing) < max(1, count)
 
 
-def _files(pixels: ET.Element, own: str | None, path: Path) -> Iterator[str]:
-    """Yield the name of the file of each block of planes; "" is the file itself."""
+def _told(pixels: ET.Element, files: _Files) -> Iterator[ET.Element | None]:
+    """Yield what names the file of each block of planes; None is the file itself."""
     for block in pixels.iterfind("{*}TiffData"):
         told = block.find("{*}UUID")
-        name = "" if told is None else told.get("FileName", "")
-        is_own = told is None or told.text == own or name.lower() == path.name.lower()
-        yield "" if is_own else name
-
-
-def _is_beside(name: str, path: Path) -> bool:
-    """Return whether a file lies in the folder of `path`; nothing is looked for elsewhere."""
-    return PureWindowsPath(name).name == name and (path.parent / name).is_file()
+        yield None if told is None or files.is_own(told) or not told.get("FileName") else told
 
 
 def _spacing(pixels: ET.Element) -> dict[str, float]:

@@ -81,10 +81,12 @@ def _read_ome(tif: tifffile.TiffFile, path: Path) -> list[OmeImage]:
     if not tif.is_ome:
         return []
     try:
-        images = read_ome(tif.ome_metadata or "", path)
-    except ParseError as error:
+        ome = read_ome(tif.ome_metadata or "", path)
+    except (ParseError, TypeError, ValueError) as error:
         _pass_over_ome(tif, path, str(error))
         return []
+    tif.pages.first.description = ome.text  # the words that tifffile goes by
+    images = ome.images
     if not images:  # a part of a larger set, or the file was renamed
         _pass_over_ome(tif, path, "it tells of other files")
     return images

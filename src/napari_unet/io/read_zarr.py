@@ -33,7 +33,7 @@ from napari_unet.io.zarr_checks import (
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
 _NO_IMAGES = ("OME", "labels")  # metadata of bioformats2raw, and what was segmented
 _MOST_NODES = 5_000  # groups and arrays that are looked through for an image
-_DEEPEST = 8  # groups in groups; a plate has three, and one may lie in itself, by a link
+_DEEPEST = 5  # groups in groups; a plate has three, and one may lie in itself, by a link
 _DAMAGED = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError),
     *(EOFError, RuntimeError, TypeError, ValueError, lzma.LZMAError, zlib.error),
