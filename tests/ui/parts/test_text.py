@@ -52,6 +52,12 @@ def test_numbers_stay_beside_their_units(text: Text) -> None:
     assert (text.shown_text, shown_tooltip(text)) == (shown, "")
 
 
+def test_a_pixel_size_is_not_broken_at_its_slash(text: Text) -> None:
+    text.setText("10 planes · 256×256 · uint16 · 0.5 µm/px")
+    shown = "10 planes · 256×256 · uint16 · 0.5\N{NO-BREAK SPACE}µm/\N{WORD JOINER}px"
+    assert (text.shown_text, shown_tooltip(text)) == (shown, "")
+
+
 def test_the_tooltip_has_the_whole_text_first(text: Text) -> None:
     text.setText(NAME)
     assert shown_tooltip(text) == f"<qt>{NAME}</qt>"

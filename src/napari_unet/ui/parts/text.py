@@ -13,6 +13,7 @@ _LONGEST = 17  # of a word, in widths of the letter M
 _TAG = re.compile(r"</[a-z]+>")
 _WORD = re.compile(r"[^\s/\\]+")  # Qt breaks paths at their folders
 _BOUND = re.compile(r"(?<=\d) (?=(?:px|s|min|h|ms|µm)\b)|(?<=\d,) (?=[\d…])")
+_PER = re.compile(r"(?<=[mµ]m/)(?=px\b)")  # Qt would break after the slash
 _CUT = "\N{WORD JOINER}…\N{WORD JOINER}"  # where a line does not end
 
 
@@ -54,7 +55,8 @@ class Text(QLabel):
 
     def _laid_out(self) -> str:
         """Return the text with long words cut, and numbers that stay beside their units."""
-        return _BOUND.sub("\N{NO-BREAK SPACE}", _WORD.sub(self._fitting, self._text))
+        fitting = _WORD.sub(self._fitting, self._text)
+        return _PER.sub("\N{WORD JOINER}", _BOUND.sub("\N{NO-BREAK SPACE}", fitting))
 
     def _fitting(self, word: re.Match[str]) -> str:
         metrics = self.fontMetrics()
