@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from napari_unet.config import ENLARGED, NetworkConfig, Task, TrainConfig, Unpainted
-from napari_unet.engine.events import TrainDone, TrainStarted
+from napari_unet.engine.events import Stop, TrainDone, TrainStarted
 from napari_unet.engine.network.model import Model, fresh_model
 from napari_unet.engine.network.record import Diameter, DiameterSource, TrainRecord
 from napari_unet.engine.paint.label_scheme import LabelScheme
@@ -59,7 +59,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """How the network is asked for its estimate."""
     calls: Asked = []
 
-    def estimate(*_: object, known: float | None, reductions: tuple[int, ...]) -> SizeEstimate:
+    def estimate(
+        *_: object, known: float | None, reductions: tuple[int, ...], stop: Stop
+    ) -> SizeEstimate:
+        assert not stop()
         calls.append({"known": known, "reductions": reductions})
         return SEEN
 

@@ -78,6 +78,11 @@ def test_only_the_wanted_reductions_are_tried() -> None:
     assert estimate(25, reductions=(6,)) == SizeEstimate(6, None)  # where it sees nothing
 
 
+def test_a_stop_is_heeded_between_two_looks() -> None:
+    assert estimate(25, reductions=(1, 2), stop=lambda: True).reduction == 2  # the quicker one
+    assert estimate(25, reductions=(2,), stop=lambda: True).diameter == pytest.approx(50, rel=0.05)
+
+
 def test_without_paint_in_objects_nothing_is_known() -> None:
     assert estimate(painted=False) == SizeEstimate(1, None)
 

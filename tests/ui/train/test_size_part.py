@@ -29,7 +29,7 @@ from napari_unet.ui.train.size_part import SizePart
 from napari_unet.ui.train.sizing import SizeFound, find_size
 from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
-from tests.ui.conftest import CPU, job_of
+from tests.ui.conftest import CPU, endless_job, job_of
 
 ESTIMATED = Diameter(57.4, DiameterSource.ESTIMATED)
 STARTED = TrainStarted("CPU", (1,), 1200, (), (0, 1), 99, reduction=2, diameter=ESTIMATED)
@@ -195,6 +195,23 @@ def test_that_nothing_was_found_is_said(
     assert step.object_size.field.box.text() == "auto"
 
 
+def test_an_estimate_that_is_stopped_says_so_and_finds_nothing(
+    step: TrainStep,
+    workbench: Workbench,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    nothing = SizeFound(None)
+    monkeypatch.setattr(sizing, "find_size", lambda *_: endless_job(nothing, last=nothing))
+    told: list[str] = []
+    workbench.progressed.connect(lambda progress: told.append(progress.text))
+    qtbot.mouseClick(step.object_size.field.estimate, Qt.MouseButton.LeftButton)  # type: ignore[no-untyped-call]
+    with qtbot.waitSignal(workbench.ended):
+        workbench.runner.stop()
+    assert told[-1] == "Stopped before the size was found."
+    assert step.object_size.field.box.found is None
+
+
 def test_it_says_why_nothing_can_be_estimated(step: TrainStep, workbench: Workbench) -> None:
     button = step.object_size.field.estimate
     assert button.isEnabled()
@@ -270,6 +287,7 @@ def test_the_size_is_that_with_which_training_would_begin(labels: Labels, image:
     network = NetworkConfig(base_channels=2, levels=2)
     plan = TrainingPlan(start=network, scheme=scheme, config=TrainConfig(), device=CPU)
     job = find_size(image_planes([image]), lesson_planes(labels), plan)
+    assert list(job(lambda: True)) == []  # it was stopped
     (event,) = job(lambda: False)
     assert isinstance(event, SizeFound)
     assert event.diameter == Diameter(2 * math.sqrt(20 * 20 / math.pi), DiameterSource.PAINTED)

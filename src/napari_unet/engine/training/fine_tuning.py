@@ -106,7 +106,7 @@ def fit(
     model = plan.model
     own = None if model is None else (model.reduction, model.enlargement)
     with remembered.remembering():
-        size = choose_size(plan, planes, remembered)
+        size = choose_size(plan, planes, remembered, stop=stop)
     reduction = Reduction(size.reduction, planes.shape, size.enlargement)
     same = own == (size.reduction, size.enlargement)
     known = known_in_blocks(plan.known, reduction) if same else ()

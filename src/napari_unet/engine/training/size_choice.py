@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_unet.config import ENLARGED, Task
+from napari_unet.engine.events import Stop, never
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import Diameter, DiameterSource, ObjectSizes
 from napari_unet.engine.paint.object_size import (
@@ -30,7 +31,9 @@ class SizeChoice:
     enlargement: int = 1  # a pixel is seen as so many by so many
 
 
-def choose_size(plan: TrainingPlan, planes: Planes, labels: Planes) -> SizeChoice:
+def choose_size(
+    plan: TrainingPlan, planes: Planes, labels: Planes, *, stop: Stop = never
+) -> SizeChoice:
     """Return how large objects are, and by how much the image is reduced or enlarged for them.
 
     Parameters
@@ -40,6 +43,8 @@ def choose_size(plan: TrainingPlan, planes: Planes, labels: Planes) -> SizeChoic
         model that goes on, unless another diameter is given.
     planes, labels
         Image and labels.
+    stop
+        Asked now and then; what was found out so far is then returned.
 
     Raises
     ------
@@ -67,7 +72,7 @@ def choose_size(plan: TrainingPlan, planes: Planes, labels: Planes) -> SizeChoic
         tried = TRIED if fixed is None else (fixed,)
         known = None if diameter is None else diameter.pixels
         size = estimate_size(
-            model, planes, labels, scheme, plan.device, known=known, reductions=tried
+            model, planes, labels, scheme, plan.device, known=known, reductions=tried, stop=stop
         )
         reduction = size.reduction
         if diameter is None and size.diameter is not None:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig
+from napari_unet.engine.events import Stop, never
 from napari_unet.engine.network.device import DeviceChoice
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import ObjectSizes
@@ -64,6 +65,7 @@ def estimate_size(
     *,
     known: float | None,
     reductions: Sequence[int] = TRIED,
+    stop: Stop = never,
 ) -> SizeEstimate:
     """Return how large objects are, and how large the network should see them.
 
@@ -82,6 +84,8 @@ def estimate_size(
     reductions
         Those that are tried, the smallest first; those at which the image would be too small are
         left out.
+    stop
+        Asked before each look but the first, which takes least; the looks so far then count.
 
     Returns
     -------
@@ -99,11 +103,14 @@ def estimate_size(
         return SizeEstimate(reductions[0], None)
     image, painted = _window(planes, box, scheme)
     stack = ArrayPlanes(image[np.newaxis])
-    looks = [
-        _look(replace(model, reduction=factor, enlargement=1), stack, device, painted)
-        for factor in reductions
-        if factor == reductions[0] or _SMALLEST_VIEW * factor <= min(image.shape)
-    ]
+    looks: list[_Look] = []
+    for factor in reversed(reductions):  # the quickest first
+        if factor > reductions[0] and _SMALLEST_VIEW * factor > min(image.shape):
+            continue
+        if looks and stop():
+            break
+        reduced = replace(model, reduction=factor, enlargement=1)
+        looks.insert(0, _look(reduced, stack, device, painted))
     best = max(look.apart for look in looks)
     good = [look for look in looks if look.apart >= best - _AS_GOOD]
     found = [look.diameter for look in good if look.diameter is not None]

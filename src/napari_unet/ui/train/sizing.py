@@ -19,6 +19,7 @@ from napari_unet.engine.stack import Planes
 from napari_unet.engine.training import TrainingPlan
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.progress import Progress
+from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from napari_unet.ui.worker import Job
 
@@ -76,7 +77,9 @@ class Sizing(QObject):
             device=device,
         )
         job = find_size(planes, painted, plan)
-        self._workbench.run("Looking for the size of objects", job, partial(self._take, image))
+        self._workbench.run(
+            "Looking for the size of objects", job, partial(self._take, image), self._on_end
+        )
 
     def _take(self, image: Image, event: SizeFound) -> None:
         if event.diameter is not None:
@@ -84,17 +87,23 @@ class Sizing(QObject):
             self.found.emit()
         self._workbench.progressed.emit(Progress(_in_words(event.diameter), 1))
 
+    def _on_end(self, end: JobEnd) -> None:
+        if end is JobEnd.STOPPED:
+            self._workbench.progressed.emit(Progress("Stopped before the size was found."))
+
 
 def find_size(planes: Planes, labels: Planes, plan: TrainingPlan) -> Job:
-    """Look how wide objects are, as training would; the event is `SizeFound`."""
+    """Look how wide objects are, as training would; unless stopped, the event is `SizeFound`."""
 
-    def run(_stop: Stop) -> Iterator[SizeFound]:
+    def run(stop: Stop) -> Iterator[SizeFound]:
         from napari_unet.engine.paint import RememberedLabels  # noqa: PLC0415
         from napari_unet.engine.training import choose_size  # noqa: PLC0415
 
         remembered = RememberedLabels(labels)
         with remembered.remembering():
-            yield SizeFound(choose_size(plan, planes, remembered).diameter)
+            found = choose_size(plan, planes, remembered, stop=stop)
+        if not stop():
+            yield SizeFound(found.diameter)
 
     return run
 
