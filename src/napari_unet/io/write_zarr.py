@@ -123,6 +123,33 @@ def ome_metadata(
     return {"version": "0.5", "multiscales": [multiscale], **labels}
 
 
+def create_planes(
+    path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, layout: Layout | None
+) -> zarr.Array[Any]:
+    """Make a folder with an array of zeros; what is written into it is stored at once.
+
+    Parameters
+    ----------
+    path
+        It must not be there yet.
+    shape
+        The last two axes are Y and X; a chunk is one plane or a part of it, and takes no space
+        while it is empty.
+    layout
+        Axes and spacing of labels: the folder is then an OME-Zarr, and opens as labels in napari.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made.
+    """
+    chunks = (*(1 for _ in shape[:-2]), *(min(side, _CHUNK) for side in shape[-2:]))
+    group = zarr.open_group(str(path), mode="w-", zarr_format=3)
+    if layout is not None and set(layout.axes) <= set(_ORDER):
+        group.attrs["ome"] = ome_metadata(layout.axes, layout.spacing, path.stem, is_labels=True)
+    return group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
+
+
 @contextmanager
 def plane_zarr(path: Path, layout: Layout, *, is_labels: bool) -> Iterator[PlaneZarr]:
     """Open an OME-Zarr for writing; it appears under its name when the block ends.

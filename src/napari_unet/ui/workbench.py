@@ -77,6 +77,7 @@ class Workbench(QObject):
     progressed = Signal(object)  # Progress
     failed = Signal(str)  # what is wrong and what to do
     ended = Signal(object)  # JobEnd
+    exported = Signal(object, float)  # a layer, which is in a file as it was at `time.monotonic()`
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()

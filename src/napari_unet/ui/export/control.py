@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import count as numbers
 from pathlib import Path
@@ -86,7 +87,8 @@ class Exporting(QObject):
         ]
         self._written = []
         self.told.emit("")
-        end = partial(self._on_end, len(exports))
+        layers = {path: result[0] for result, path in zip(results, paths, strict=True)}
+        end = partial(self._on_end, layers, time.monotonic())
         self.workbench.run("Exporting", job.export_files(exports), self._on_event, end)
 
     def export_into(self, results: Sequence[ResultLayers], folder: Path) -> None:
@@ -114,9 +116,11 @@ class Exporting(QObject):
         else:
             self._written.append(event)
 
-    def _on_end(self, asked: int, end: JobEnd) -> None:
+    def _on_end(self, asked: Mapping[Path, Layer], began: float, end: JobEnd) -> None:
         """Tell which of the files that were asked for there are."""
-        line = job.describe_end(self._written, asked)
+        for file in self._written:
+            self.workbench.exported.emit(asked[file.path], began)
+        line = job.describe_end(self._written, len(asked))
         if end is JobEnd.COMPLETED:
             self.workbench.progressed.emit(Progress(line, 1))
         self.told.emit(line)

@@ -11,8 +11,10 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count as several
 from napari_unet.engine.paint import LabelScheme
+from napari_unet.ui.labels.autosave import Autosave
 from napari_unet.ui.labels.control import Painting
 from napari_unet.ui.labels.legend import Legend, entries
+from napari_unet.ui.labels.recovery import Recovery, RecoveryLine
 from napari_unet.ui.layers.added import purpose
 from napari_unet.ui.layers.arrays import stored_in
 from napari_unet.ui.layers.follower import Follower
@@ -40,6 +42,8 @@ class LabelsStep(Step):
     def __init__(self, workbench: Workbench) -> None:
         super().__init__(workbench, "Labels")
         self.painting = Painting(workbench)
+        self.autosave = Autosave(workbench)
+        self.recovery = Recovery(workbench, self.autosave)
         self.picker = LayerPicker(
             workbench.viewer, Labels, "The layer that you paint on.", self._is_offered
         )
@@ -79,6 +83,8 @@ class LabelsStep(Step):
         """Let go of the viewer, its keys and layers."""
         self._keys.release()
         self._follower.release()
+        self.recovery.release()
+        self.autosave.release()
         self.legend.release()
         self.picker.release()
         self.painting.release()
@@ -99,6 +105,7 @@ class LabelsStep(Step):
         rows = narrow_form()
         rows.addRow("Task", self.task)
         rows.addRow("Unpainted", self.unpainted)
+        self.body.addWidget(RecoveryLine(self.recovery))
         self.body.addLayout(layers)
         self.body.addLayout(rows)
         self.body.addWidget(self.legend)

@@ -17,11 +17,10 @@ import zarr
 from napari_unet.engine.errors import FileError
 from napari_unet.io.names import file_stem
 from napari_unet.io.stack import Layout
-from napari_unet.io.write_zarr import ome_metadata
+from napari_unet.io.write_zarr import create_planes
 
 _LARGE = 1 << 29  # bytes
 _SHARE = 8  # of the free memory, one part
-_OME_AXES = set("TCZYX")
 _CHUNK = 1024  # longest side, pixels: small enough that the brush is quick
 
 
@@ -59,22 +58,12 @@ def new_array(
         return np.zeros(shape, dtype=dtype)
     path = _new_path(name)
     try:
-        return _on_disk(path, shape, dtype, layout)
+        return create_planes(path, shape, dtype, layout)
     except OSError as error:
         raise FileError(
             f"There is too little memory for '{name}', and its folder {path} cannot be made "
             f"({error.strerror}). Free some memory or disk space, then try again."
         ) from error
-
-
-def _on_disk(
-    path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, layout: Layout | None
-) -> zarr.Array[Any]:
-    chunks = (*(1 for _ in shape[:-2]), *(min(side, _CHUNK) for side in shape[-2:]))
-    group = zarr.open_group(str(path), mode="w-", zarr_format=3)
-    if layout is not None and set(layout.axes) <= _OME_AXES:
-        group.attrs["ome"] = ome_metadata(layout.axes, layout.spacing, path.stem, is_labels=True)
-    return group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
 
 
 def pieces(height: int) -> Iterator[slice]:

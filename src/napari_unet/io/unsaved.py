@@ -1,0 +1,247 @@
+"""Painted labels that no file holds yet: kept on disk while one paints, and found after a crash.
+
+Each layer has a folder of its own among the user's data: an OME-Zarr of its planes, which napari
+opens as well, with a record of what they were painted on, and in which process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+import psutil  # type: ignore[import-untyped]  # napari brings it
+import zarr
+
+from napari_unet.io.axes import name_axes
+from napari_unet.io.failures import cannot_read
+from napari_unet.io.plain import from_plain, to_plain
+from napari_unet.io.replacing import replacing
+from napari_unet.io.stack import Layout
+from napari_unet.io.write_zarr import create_planes
+
+DAYS_KEPT = 30
+"""Days for which strokes wait to be brought back."""
+
+_MOST = 20  # folders that wait; older ones go
+_RECORD = "unsaved.json"
+_DAY = 24 * 3600  # seconds
+_SAME = 60  # seconds by which the start of a process may seem to move when the clock is set
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running program; its number alone may be another's by now."""
+
+    host: str = field(default_factory=platform.node)
+    number: int = field(default_factory=os.getpid)
+    started: float = field(default_factory=lambda: float(psutil.Process().create_time()))
+
+    def is_running(self) -> bool | None:
+        """Return whether it still runs, None if it is another computer's."""
+        if self.host != platform.node():
+            return None
+        try:
+            started = psutil.Process(self.number).create_time()
+        except psutil.NoSuchProcess:
+            return False
+        return bool(abs(started - self.started) < _SAME)
+
+
+@dataclass(frozen=True, slots=True)
+class UnsavedRecord:
+    """What is known of painted labels beside their pixels."""
+
+    name: str  # of the layer
+    image: str = ""  # name of the image that they lie on; empty: of none
+    fingerprint: int | None = None  # of that image
+    unfinished: tuple[int, ...] = ()  # planes of a result that are not segmented to their end
+    process: Process = field(default_factory=Process)
+    dismissed: bool = False  # they are not offered any more
+
+
+class UnsavedLabels:
+    """The labels of one layer on disk; nothing is there until `begin`.
+
+    Any thread may call. After `remove` nothing is written, whoever still tries to.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        dtype: npt.DTypeLike,
+        path: Path | None = None,
+        array: zarr.Array[Any] | None = None,
+    ) -> None:
+        self.layout = layout
+        self.dtype = np.dtype(dtype)
+        self.path = path
+        self._array: Any = array  # of zarr, None: not there yet
+        self._lock = Lock()
+        self._removed = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the folder was made."""
+        return self._array is not None
+
+    def begin(self, record: UnsavedRecord) -> None:
+        """Make the folder; the record comes last, so what has one is whole.
+
+        Raises
+        ------
+        OSError, FileError
+            If it cannot be written.
+        """
+        with self._lock:
+            if self._removed or self._array is not None:
+                return
+            self.path = _new_path()
+            self._array = create_planes(self.path, self.layout.shape, self.dtype, self.layout)
+            _write_record(self.path, record)
+
+    def write(self, plane: int, row: int, rows: npt.NDArray[Any]) -> None:
+        """Write rows (y, X) of a plane, from `row` on.
+
+        Raises
+        ------
+        OSError
+            If the disk is full, or the folder has gone.
+        """
+        leading = self.layout.leading_shape
+        at = tuple(int(i) for i in np.unravel_index(plane, leading)) if leading else ()
+        with self._lock:
+            if self._array is not None and not self._removed:
+                self._array[(*at, slice(row, row + len(rows)))] = rows
+
+    def note_time(self) -> None:
+        """Note that everything painted until now is on disk."""
+        with self._lock:
+            if self.path is not None and not self._removed:
+                os.utime(self.path / _RECORD)
+
+    def remove(self) -> None:
+        """Remove the folder: the labels are in a file, or people have closed them."""
+        with self._lock:
+            self._removed = True
+            if self.path is not None:
+                shutil.rmtree(self.path, ignore_errors=True)
+
+    def read(self) -> npt.NDArray[Any]:
+        """Return all planes; one that cannot be read is empty.
+
+        Raises
+        ------
+        FileError
+            If none can be read.
+        """
+        labels = np.zeros(self.layout.shape, self.dtype)
+        failure: Exception | None = None
+        read = 0
+        for at in np.ndindex(self.layout.leading_shape):
+            try:
+                labels[at] = self._array[at]
+                read += 1
+            except (OSError, RuntimeError, ValueError) as error:  # as zarr's codecs raise
+                failure = error
+        if failure is not None and not read:
+            raise cannot_read(self.path or Path(), failure)
+        return labels
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Labels of a program that has ended without a word."""
+
+    path: Path
+    record: UnsavedRecord
+    shape: tuple[int, ...]
+    saved: float  # seconds since the epoch
+
+    def take(self) -> UnsavedLabels:
+        """Take the folder over: it is this process's from now on, and goes as its own do.
+
+        Raises
+        ------
+        FileError
+            If it is no longer there, since another window was quicker, or cannot be read.
+        """
+        path = _new_path()
+        try:
+            self.path.rename(path)  # of two processes one succeeds
+            _write_record(path, replace(self.record, process=Process()))
+            array = _open_array(path, mode="r+")
+        except (OSError, ValueError, KeyError) as error:
+            raise cannot_read(self.path, error) from error
+        layout = Layout(tuple(array.shape), name_axes("?" * (array.ndim - 2) + "YX"))
+        return UnsavedLabels(layout, array.dtype, path, array)
+
+    def dismiss(self) -> None:
+        """Offer it no more; the folder stays for its 30 days."""
+        _write_record(self.path, replace(self.record, dismissed=True))
+
+
+def find_leftovers() -> list[Leftover]:
+    """Return what crashed programs have left, the newest first; what is too old is removed."""
+    if not _folder().is_dir():
+        return []
+    found = [left for path in _folder().iterdir() if (left := _look_into(path)) is not None]
+    found.sort(key=lambda left: left.saved, reverse=True)
+    oldest = time.time() - DAYS_KEPT * _DAY
+    kept = [left for left in found[:_MOST] if left.saved > oldest]
+    for left in found[len(kept) :]:
+        shutil.rmtree(left.path, ignore_errors=True)
+    return [left for left in kept if not left.record.dismissed]
+
+
+def _look_into(path: Path) -> Leftover | None:
+    """Return what is in a folder, None if it is nobody's, or of a program that still runs."""
+    try:
+        saved = (path / _RECORD).stat().st_mtime
+        record = from_plain(UnsavedRecord, json.loads((path / _RECORD).read_text("utf-8")))
+        running = record.process.is_running()
+        if running or (running is None and time.time() - saved < _DAY):
+            return None
+        return Leftover(path, record, tuple(_open_array(path, mode="r").shape), saved)
+    except (OSError, ValueError, TypeError, KeyError):
+        _sweep_begun(path)
+        return None
+
+
+def _sweep_begun(path: Path) -> None:
+    """Remove a folder without a record: its program has ended while it was made."""
+    record = path / _RECORD
+    with suppress(OSError):
+        if not record.exists() and time.time() - path.stat().st_mtime > _DAY:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _open_array(path: Path, *, mode: Any) -> zarr.Array[Any]:
+    array = zarr.open_array(str(path / "0"), mode=mode)
+    if array.ndim < 2 or array.dtype.kind not in "bui":
+        raise ValueError("no labels")
+    return array
+
+
+def _write_record(path: Path, record: UnsavedRecord) -> None:
+    with replacing(path / _RECORD) as temporary:
+        temporary.write_text(json.dumps(to_plain(record)), "utf-8")
+
+
+def _folder() -> Path:
+    return platformdirs.user_data_path("napari-unet-paint") / "unsaved"
+
+
+def _new_path() -> Path:
+    return _folder() / f"{time.strftime('%Y-%m-%d %H-%M-%S')} {secrets.token_hex(4)}.zarr"

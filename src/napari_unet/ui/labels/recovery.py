@@ -1,0 +1,204 @@
+"""Offers the strokes that a crash has left on disk, once their image is open."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy.typing as npt
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from superqt.utils import create_worker
+
+from napari_unet.engine.errors import FileError, UnetPaintError
+from napari_unet.io.unfinished import UNFINISHED
+from napari_unet.io.unsaved import DAYS_KEPT, Leftover, UnsavedLabels, find_leftovers
+from napari_unet.ui.labels.autosave import Autosave, fingerprint
+from napari_unet.ui.layers.geometry import long_shape, placement, spatial_shape
+from napari_unet.ui.parts.text import Text
+from napari_unet.ui.workbench import Workbench
+
+_BRING_BACK = "Adds them as a labels layer, as they were a few seconds before the end at most."
+_DISMISS = f"Offers them no more. For {DAYS_KEPT} days they stay in the folder\n{{}}"
+
+_Taken = tuple[Leftover, UnsavedLabels, npt.NDArray[Any]]
+
+
+class Recovery(QObject):
+    """Knows which strokes a crash has left, and brings those of the chosen image back."""
+
+    changed = Signal()  # what is offered
+
+    def __init__(self, workbench: Workbench, autosave: Autosave) -> None:
+        super().__init__()
+        self._workbench = workbench
+        self._autosave = autosave
+        self._left = find_leftovers()
+        self._image: Image | None = None  # that was compared
+        self._worker: Any = None
+        self._heard: dict[str, Any] = {}  # by which of our methods
+        self.offered: list[Leftover] = []
+        workbench.changed.connect(self._compare)
+        self._compare()
+
+    @property
+    def line(self) -> str:
+        """What can be brought back, or which image to open for it; empty: nothing."""
+        if self.offered:
+            names = " and ".join(f"'{left.record.name}'" for left in self.offered)
+            return f"Strokes of {_when(self.offered[0])} were not saved: {names}."
+        if self._left and not self._workbench.choices.images and self._left[0].record.image:
+            return (
+                f"Strokes on '{self._left[0].record.image}' of {_when(self._left[0])} were not "
+                "saved; to bring them back, open that image."
+            )
+        return ""
+
+    def bring_back(self) -> None:
+        """Add what is offered as layers."""
+        if self.offered and self._worker is None:
+            self._start(_take, list(self.offered), returned=self._on_taken)
+
+    def dismiss(self) -> None:
+        """Offer what is offered no more."""
+        for left in self.offered:
+            try:
+                left.dismiss()
+            except FileError as error:
+                self._workbench.fail(error)
+        self._drop(self.offered)
+
+    def release(self) -> None:
+        """Let go of the workbench."""
+        self._workbench.changed.disconnect(self._compare)
+        self._let_go()
+
+    def _compare(self) -> None:
+        """See what belongs to the chosen image, when it is another one."""
+        image = self._workbench.choices.image
+        if not self._left or image is self._image or self._worker is not None:
+            return
+        self._image, self.offered = image, []
+        fitting = [] if image is None else [x for x in self._left if _fits(x, image)]
+        if fitting:
+            self._start(_of_image, fitting, image, returned=self._on_compared)
+        self.changed.emit()
+
+    def _start(self, work: Any, *arguments: Any, returned: Any) -> None:
+        self._heard = {"returned": returned, "errored": self._on_errored, "finished": self._end}
+        self._worker = create_worker(work, *arguments, _connect=self._heard)
+
+    def _on_compared(self, offered: list[Leftover]) -> None:
+        if self._image is self._workbench.choices.image:
+            self.offered = offered
+        self.changed.emit()
+
+    def _on_taken(self, taken: list[_Taken]) -> None:
+        for left, kept, data in taken:
+            labels = _layer(left, data, self._image)
+            self._autosave.adopt(labels, kept)
+            self._workbench.viewer.add_layer(labels)
+            self._workbench.choose(labels=labels)
+        gone = [left for left in self.offered if left not in [took[0] for took in taken]]
+        if gone:
+            names = " and ".join(f"'{left.record.name}'" for left in gone)
+            self._workbench.fail(
+                FileError(
+                    f"The strokes of {names} cannot be read any more; another window may have "
+                    "brought them back."
+                )
+            )
+        self._drop(self.offered)
+
+    def _on_errored(self, error: Exception) -> None:
+        self._workbench.fail(
+            error if isinstance(error, UnetPaintError) else FileError(f"{error}; try it again.")
+        )
+
+    def _drop(self, done: list[Leftover]) -> None:
+        self._left = [left for left in self._left if left not in done]
+        self.offered = []
+        self.changed.emit()
+
+    def _end(self) -> None:
+        self._let_go()
+        self._compare()  # another image may have been chosen meanwhile
+
+    def _let_go(self) -> None:
+        if self._worker is not None:
+            for signal, method in self._heard.items():
+                getattr(self._worker, signal).disconnect(method)
+            self._worker = None
+
+
+class RecoveryLine(QWidget):
+    """One line above two buttons; hidden while there is nothing to tell."""
+
+    def __init__(self, recovery: Recovery) -> None:
+        super().__init__()
+        self._recovery = recovery
+        self.text = Text()
+        self.bring_back = QPushButton("Bring them back")
+        self.dismiss = QPushButton("Dismiss")
+        self.bring_back.setToolTip(_BRING_BACK)
+        row = QHBoxLayout()
+        row.addWidget(self.bring_back)
+        row.addWidget(self.dismiss)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.text)
+        column.addLayout(row)
+        self.bring_back.clicked.connect(recovery.bring_back)
+        self.dismiss.clicked.connect(recovery.dismiss)
+        recovery.changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what is offered."""
+        line, offered = self._recovery.line, self._recovery.offered
+        self.setVisible(bool(line))
+        self.text.setText(line)
+        self.bring_back.setVisible(bool(offered))
+        self.dismiss.setVisible(bool(offered))
+        if offered:
+            self.dismiss.setToolTip(_DISMISS.format(offered[0].path.parent))
+
+
+def _when(left: Leftover) -> str:
+    return time.strftime("%d %b, %H:%M", time.localtime(left.saved)).lstrip("0")
+
+
+def _fits(left: Leftover, image: Image) -> bool:
+    wanted = long_shape(image)
+    return left.shape[-len(wanted) :] == wanted and all(
+        length == 1 for length in left.shape[: -len(wanted)]
+    )
+
+
+def _of_image(fitting: list[Leftover], image: Image) -> list[Leftover]:
+    """Return those that were painted on this image, or on none that is known."""
+    seen = fingerprint(image)
+    return [left for left in fitting if left.record.fingerprint in (None, seen)]
+
+
+def _take(offered: list[Leftover]) -> list[_Taken]:
+    """Take the folders over and read them; what cannot be read is left out."""
+    taken: list[_Taken] = []
+    for left in offered:
+        try:
+            kept = left.take()
+            taken.append((left, kept, kept.read()))
+        except FileError:
+            continue
+    return taken
+
+
+def _layer(left: Leftover, data: npt.NDArray[Any], image: Image | None) -> Labels:
+    placed: dict[str, Any] = {}
+    if image is not None:
+        data = data.reshape(spatial_shape(image))
+        placed = placement(image)
+    metadata = {UNFINISHED: left.record.unfinished} if left.record.unfinished else {}
+    return Labels(data, name=left.record.name, multiscale=False, metadata=metadata, **placed)

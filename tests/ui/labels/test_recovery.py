@@ -1,0 +1,220 @@
+"""A program that is killed loses no stroke that is older than a few seconds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from pytestqt.qtbot import QtBot
+
+from napari_unet.io import unsaved
+from napari_unet.io.unsaved import Process, find_leftovers
+from napari_unet.ui.labels import autosave as autosave_module
+from napari_unet.ui.labels.autosave import Autosave
+from napari_unet.ui.labels.recovery import Recovery, RecoveryLine
+from napari_unet.ui.workbench import Workbench
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autosave_module, "_WAIT_MS", 5)
+
+
+@pytest.fixture
+def workbench(viewer: ViewerModel, image: Image) -> Iterator[Workbench]:
+    workbench = Workbench(viewer)
+    workbench.choose(images=(image,))
+    yield workbench
+    workbench.close()
+
+
+@pytest.fixture
+def autosave(workbench: Workbench) -> Iterator[Autosave]:
+    autosave = Autosave(workbench)
+    yield autosave
+    autosave.release()
+
+
+@pytest.fixture
+def recovery(workbench: Workbench, autosave: Autosave, qtbot: QtBot) -> Iterator[Recovery]:
+    recovery = Recovery(workbench, autosave)
+    yield recovery
+    recovery.release()
+
+
+def folders() -> list[Path]:
+    folder = unsaved._folder()
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def saved(value: int) -> bool:
+    """Return whether a folder holds this label."""
+    arrays = [unsaved._open_array(path, mode="r") for path in folders() if (path / "0").exists()]
+    return any((np.asarray(array) == value).any() for array in arrays)
+
+
+def crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is on disk be that of a process that has ended."""
+    monkeypatch.setattr(Process, "is_running", lambda _: False)
+
+
+def test_strokes_are_on_disk_soon_and_so_is_what_an_undo_takes_back(
+    autosave: Autosave, labels: Labels, qtbot: QtBot
+) -> None:
+    labels.data[2, 5, 5] = 9  # was there before
+    labels.paint((1, 20, 20), 7)
+    qtbot.waitUntil(lambda: saved(7) and saved(9))
+    labels.paint((0, 20, 20), 8)
+    qtbot.waitUntil(lambda: saved(8))
+    labels.undo()
+    qtbot.waitUntil(lambda: not saved(8))
+    assert saved(7)
+    assert len(folders()) == 1
+
+
+def test_nothing_is_kept_of_what_nobody_paints_on(
+    autosave: Autosave, labels: Labels, viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    labels.data[1] = 3
+    labels.refresh()
+    qtbot.wait(50)
+    assert folders() == []
+
+
+@pytest.mark.parametrize("how", ["close", "remove", "export"])
+def test_what_is_closed_removed_or_exported_leaves_nothing(
+    how: str, workbench: Workbench, labels: Labels, qtbot: QtBot
+) -> None:
+    autosave = Autosave(workbench)
+    labels.paint((1, 20, 20), 7)
+    qtbot.waitUntil(lambda: saved(7))
+    if how == "remove":
+        workbench.viewer.layers.remove(labels)
+    elif how == "export":
+        workbench.exported.emit(labels, 0.0)  # read before the stroke
+        assert saved(7)
+        workbench.exported.emit(labels, float("inf"))
+    else:
+        autosave.release()
+    assert folders() == []
+    if how == "export":
+        labels.paint((0, 20, 20), 6)
+        qtbot.waitUntil(lambda: saved(6) and saved(7))
+    if how != "close":
+        autosave.release()
+    assert folders() == []
+
+
+def test_labels_of_another_type_are_kept_anew(
+    autosave: Autosave, labels: Labels, qtbot: QtBot
+) -> None:
+    labels.paint((1, 20, 20), 7)
+    qtbot.waitUntil(lambda: saved(7))
+    labels.data = labels.data.astype(np.uint32)
+    labels.paint((1, 40, 20), 70000)
+    qtbot.waitUntil(lambda: saved(70000) and len(folders()) == 1)
+    assert saved(7)
+
+
+def test_a_press_brings_the_strokes_back_where_they_were(
+    workbench: Workbench, viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    killed = Autosave(workbench)
+    labels.paint((1, 20, 20), 7)
+    painted = labels.data.copy()
+    qtbot.waitUntil(lambda: saved(7))
+    killed.setParent(None)
+    with monkeypatch.context() as patch:
+        crash(patch)
+        autosave = Autosave(workbench)
+        recovery = Recovery(workbench, autosave)
+        line = RecoveryLine(recovery)
+        qtbot.addWidget(line)
+        qtbot.waitUntil(lambda: bool(recovery.offered))
+        assert line.text.text().endswith("were not saved: 'strokes'.")
+        assert not line.isHidden()
+        line.bring_back.click()
+        qtbot.waitUntil(line.isHidden)
+    back = workbench.choices.labels
+    assert back is not None
+    assert back is not labels
+    np.testing.assert_array_equal(back.data, painted)
+    np.testing.assert_array_equal(back.scale, image.scale)
+    assert find_leftovers() == []
+    assert saved(7)  # a second crash takes nothing either
+    recovery.release()
+    autosave.release()
+    assert folders() == []
+
+
+def test_strokes_are_offered_for_their_own_image_only(
+    workbench: Workbench, viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    autosave = Autosave(workbench)
+    labels.paint((1, 20, 20), 7)
+    qtbot.waitUntil(lambda: saved(7))
+    other = viewer.add_image(255 - image.data, name="cells")
+    workbench.choose(images=())
+    crash(monkeypatch)
+    recovery = Recovery(workbench, autosave)
+    assert "Strokes on 'cells' of " in recovery.line
+    assert recovery.line.endswith("open that image.")
+    workbench.choose(images=(other,))
+    qtbot.waitUntil(lambda: recovery._worker is None)
+    assert recovery.offered == []
+    assert recovery.line == ""
+    workbench.choose(images=(image,))
+    qtbot.waitUntil(lambda: bool(recovery.offered))
+    recovery.dismiss()
+    assert recovery.line == ""
+    assert find_leftovers() == []
+    recovery.release()
+    autosave.release()
+
+
+def test_a_dock_without_leftovers_offers_nothing(recovery: Recovery, qtbot: QtBot) -> None:
+    line = RecoveryLine(recovery)
+    qtbot.addWidget(line)
+    assert line.isHidden()
+    assert recovery.line == ""
+
+
+def test_a_killed_process_leaves_its_strokes(user_data: Path, tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+import numpy as np
+import platformdirs
+platformdirs.user_data_path = lambda app, *_: Path(sys.argv[1]) / app
+from napari.components import ViewerModel
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+from napari_unet.ui.labels.autosave import Autosave
+from napari_unet.ui.workbench import Workbench
+app = QApplication([])
+viewer = ViewerModel()
+image = viewer.add_image(np.eye(64, dtype=np.uint8), name="cells")
+labels = viewer.add_labels(np.zeros((64, 64), np.uint16), name="strokes")
+workbench = Workbench(viewer)
+workbench.choose(images=(image,))
+autosave = Autosave(workbench)
+QTimer.singleShot(0, lambda: labels.paint((20, 20), 7))
+app.exec()
+"""
+    with subprocess.Popen([sys.executable, "-c", script, str(user_data)]) as process:
+        deadline = time.monotonic() + 60
+        while not saved(7) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.kill()
+    (left,) = find_leftovers()
+    assert (left.record.name, left.record.image) == ("strokes", "cells")
+    assert (left.take().read() == 7).sum() > 50
