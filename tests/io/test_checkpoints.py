@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -315,6 +317,65 @@ def test_a_truncated_checkpoint_is_told(share: float, model: Model, tmp_path: Pa
 def test_a_missing_checkpoint_is_told(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"does not exist; .* 'napari-unet models list'"):
         load_model(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reduction": 10**400},
+        {"pixel_size": [10**400, 1]},
+        {"record": {"steps": 10**400}},
+        {"record": {"seconds": 10**400}},
+        {"record": 5},
+        {"values": list(range(500_000))},
+        {"version": 7},
+    ],
+)
+def test_a_header_that_no_model_has_gets_one_short_sentence(
+    change: dict[str, Any], model: Model, tmp_path: Path
+) -> None:
+    tensors, texts, described = parts(model, tmp_path)
+    texts["model"] = json.dumps({**described, **change})
+    path = tmp_path / "bad.safetensors"
+    safetensors.torch.save_file(tensors, path, texts)
+    with pytest.raises(CheckpointError, match=r"bad.safetensors'") as raised:
+        read_header(path)
+    assert len(str(raised.value)) < 500 + len(str(path))
+
+
+def test_a_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    with path.open("wb") as file:
+        file.write((2**24).to_bytes(8, "little") + b"{}")
+        file.truncate(2**25)
+    with pytest.raises(CheckpointError, match=r"is no safetensors file; give a model that"):
+        read_header(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes among files")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to itself", "long name"])
+def test_what_is_no_file_keeps_nobody_waiting(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link to itself":
+        path.symlink_to(path)
+    else:
+        path = tmp_path / f"{'m' * 300}.safetensors"
+    with pytest.raises(CheckpointError, match=r"m.safetensors' .*\.$"):
+        read_header(path)
+
+
+def test_words_of_a_file_do_not_control_a_terminal(model: Model, tmp_path: Path) -> None:
+    tensors, texts, _ = parts(model, tmp_path)
+    tensors[f"a\x1b[2J{'a' * 9000}"] = torch.zeros(1)
+    path = tmp_path / "bad.safetensors"
+    safetensors.torch.save_file(tensors, path, texts)
+    with pytest.raises(CheckpointError, match=r"a�.2J.* belongs to no part") as raised:
+        read_header(path)
+    assert len(str(raised.value)) < 500 + len(str(path))
 
 
 def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:

@@ -80,6 +80,29 @@ def test_a_name_cannot_leave_the_folder(name: str) -> None:
         model_path(name)
 
 
+@pytest.mark.parametrize("name", ["con", "NUL", "com1", "lpt9.old", "cells.", "cells "])
+def test_a_name_is_one_for_every_system(name: str) -> None:
+    with pytest.raises(SettingsError, match="cannot name a model, for Windows has no files"):
+        model_path(name)
+    assert look_up_model(name) is None
+
+
+def test_names_that_only_some_systems_tell_apart_are_one(folder: Path, file: Path) -> None:
+    add_model(file)
+    with pytest.raises(FileError, match="exists already"):
+        add_model(file, "Cells")
+    other = add_model(file, "nuclei")
+    with pytest.raises(FileError, match="exists already"):
+        rename_model(other, "CELLS")
+    assert rename_model(folder / "cells.safetensors", "Cells").name == "Cells.safetensors"
+
+
+@pytest.mark.parametrize("wish", [f"{'a' * 300}/b", f"b/{'a' * 300}", "a\0b"])
+def test_a_name_that_no_file_can_have_is_no_model(wish: str) -> None:
+    with pytest.raises(FileError, match="is neither a file nor one of your models"):
+        find_model(wish)
+
+
 def test_nothing_is_overwritten(folder: Path, file: Path) -> None:
     add_model(file)
     file.write_bytes(b"others")

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from napari_unet.engine.errors import printable
 from napari_unet.io.failures import FileWarning
 
 _SIGNAL_STATUS = 128  # exit status of a program that a signal ended: this plus its number
@@ -26,7 +27,7 @@ Update = Callable[[float, str], None]
 
 def say(text: str) -> None:
     """Print a line on standard error."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def show(figures: Mapping[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(_plain(figures), indent=2, allow_nan=False))
         return
     for line in _lines(figures):
-        typer.echo(line)
+        typer.echo(printable(line))
 
 
 def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -60,7 +61,7 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     cells = [[name.replace("_", " ") for name in rows[0]]]
-    cells += [[_readable(value) for value in row.values()] for row in rows]
+    cells += [[printable(_readable(value)) for value in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         typer.echo("  ".join(f"{c:<{w}}" for c, w in zip(line, widths, strict=True)).rstrip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 
 LIBRARY_FAILURES = (
     *(ImportError, OSError, AttributeError, LookupError, NameError),
@@ -11,8 +12,36 @@ LIBRARY_FAILURES = (
 """What a library raises that is broken, or made for other versions of those that it needs."""
 
 
+_LONGEST = 2000  # characters of a sentence; paths can have 1000 on some systems
+_LONGEST_REASON = 200
+# Control characters but tab and new line, those that turn the direction of a text, and halves of
+# characters, which names of files may hold and no terminal can print.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str, longest: int = _LONGEST) -> str:
+    """Return a text, which may come from a file, shortened and without what controls a terminal.
+
+    Examples
+    --------
+    >>> printable("cells" + chr(27) + "[2J")
+    'cells�[2J'
+    """
+    short = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return _CONTROLS.sub("�", short)
+
+
+def reason_of(error: BaseException | str) -> str:
+    """Return what a library says of a file, in one short line; the name of the error if nothing."""
+    text = str(error)[: 4 * _LONGEST_REASON]
+    return printable(" ".join(text.split()), _LONGEST_REASON) or type(error).__name__
+
+
 class UnetPaintError(Exception):
     """Base of every failure that is shown to the user; its text names the cure."""
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(printable(sentence))
 
 
 class ImageError(UnetPaintError):

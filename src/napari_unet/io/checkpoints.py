@@ -7,6 +7,7 @@ of the format, and the description of the model as JSON. Nothing in it can run.
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from napari_unet import __version__
 from napari_unet.config import ENLARGED, MAX_REDUCTION, NetworkConfig, Task
-from napari_unet.engine.errors import CheckpointError
+from napari_unet.engine.errors import CheckpointError, reason_of
 from napari_unet.engine.network import Model, TrainRecord, UNet
 from napari_unet.engine.paint import OBJECT_VALUES
 from napari_unet.engine.stack import Normalization
@@ -31,7 +32,11 @@ FORMAT = "napari-unet-paint"
 FORMAT_VERSION = 1  # raised when older versions of the package would misread a file
 
 _WIDEST = 1024  # channels; nobody trains wider networks, and a damaged header may ask for any
+_LARGEST_HEADER = 2**23  # bytes; those of trained models have some thousands
 _STORED = ("F16", "F32")  # weights on disk
+
+_DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a description raises that is not as it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,9 @@ class CheckpointHeader:
         if any(not a < b for a, b in zip(low, high, strict=True)):
             raise ValueError("the normalisation is empty")
         if len(set(self.values)) != network.classes or min(self.values) < 0:
-            raise ValueError(f"values {self.values} for {network.classes} classes")
+            raise ValueError(f"values {self.values!r:.40} for {network.classes} classes")
         if self.task is Task.OBJECTS and self.values != OBJECT_VALUES:
-            raise ValueError(f"values {self.values} for objects")
+            raise ValueError(f"values {self.values!r:.40} for objects")
         if self.pixel_size is not None and min(self.pixel_size) <= 0:
             raise ValueError(f"pixel_size is {self.pixel_size}")
         if self.reduction is not None and not 1 <= self.reduction <= MAX_REDUCTION:
@@ -171,19 +176,41 @@ def read_header(path: str | Path) -> CheckpointHeader:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a safetensors file; what is wrong with it becomes a `CheckpointError`."""
-    if not path.exists():
-        raise CheckpointError(
-            f"'{path}' does not exist; check the path, or list the models there are with "
-            "'napari-unet models list'."
-        )
+    _check_file(path)
     try:
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"'{path}' is truncated or no safetensors file ({error}); copy it from its source once "
-            "more, or train the model again."
+            f"'{path}' is truncated or no safetensors file ({reason_of(error)}); copy it from its "
+            "source once more, or train the model again."
         ) from error
+
+
+def _check_file(path: Path) -> None:
+    """Raise `CheckpointError` unless there is a plain file, with a header of a sane length.
+
+    A pipe would keep whoever opens it waiting, and libraries read a header whole.
+    """
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+        header = _first_bytes(path, 8) if is_file else b""
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CheckpointError(
+            f"'{path}' does not exist; check the path, or list the models there are with "
+            "'napari-unet models list'."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"'{path}' cannot be read ({reason_of(error)}).") from error
+    if not is_file or int.from_bytes(header, "little") > _LARGEST_HEADER:
+        raise CheckpointError(
+            f"'{path}' is no safetensors file; give a model that napari-unet trained."
+        )
+
+
+def _first_bytes(path: Path, count: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(count)
 
 
 def _parse_header(file: Any, path: Path) -> CheckpointHeader:
@@ -202,8 +229,8 @@ def _parse_header(file: Any, path: Path) -> CheckpointHeader:
             )
         described = json.loads(texts.get("model", ""))
         header = _build_header(described)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
+    except _DAMAGED as error:
+        raise _damaged(path, reason_of(error)) from error
     names = file.keys()
     slices = {name: file.get_slice(name) for name in names}
     problem = _misfit(header.network, {name: tuple(s.get_shape()) for name, s in slices.items()})
@@ -228,11 +255,11 @@ def _misfit(network: NetworkConfig, shapes: dict[str, tuple[int, ...]]) -> str |
         expected = {name: tuple(t.shape) for name, t in UNet(network).state_dict().items()}
     for name in sorted(expected.keys() | shapes.keys()):
         if name not in shapes:
-            return f"the tensor '{name}' is missing"
+            return f"the tensor '{name:.60}' is missing"
         if name not in expected:
-            return f"the tensor '{name}' belongs to no part of the network"
+            return f"the tensor '{name:.60}' belongs to no part of the network"
         if shapes[name] != expected[name]:
-            return f"the tensor '{name}' is {shapes[name]}, not {expected[name]}"
+            return f"the tensor '{name:.60}' is {shapes[name]}, not {expected[name]}"
     return None
 
 

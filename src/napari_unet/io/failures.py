@@ -5,14 +5,18 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from napari_unet.engine.errors import FileError
+from napari_unet.engine.errors import FileError, printable, reason_of
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NAMES = {errno.ENAMETOOLONG, errno.ELOOP}  # a name that is too long, a link to itself
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class FileWarning(UserWarning):
     """Something in a file is not as it should be, but it can be read."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
 
 
 def cannot_read(path: Path, error: BaseException) -> FileError:
@@ -21,9 +25,16 @@ def cannot_read(path: Path, error: BaseException) -> FileError:
         return FileError(f"'{path}' does not exist; check the path.")
     if isinstance(error, PermissionError):
         return FileError(f"'{path}' may not be read; ask its owner for permission, or copy it.")
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    reason = " ".join(reason.split()) or type(error).__name__
-    return FileError(f"'{path}' cannot be read ({reason}); copy it from its source once more.")
+    if isinstance(error, MemoryError):
+        return FileError(
+            f"'{path}' needs more memory than there is ({reason_of(error)}); save a part of it."
+        )
+    if isinstance(error, OSError) and error.errno in _NAMES:
+        return FileError(f"'{path}' cannot be read ({error.strerror}); check the path.")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return FileError(
+        f"'{path}' cannot be read ({reason_of(reason)}); copy it from its source once more."
+    )
 
 
 def cannot_write(path: Path, error: OSError) -> FileError:

@@ -32,6 +32,7 @@ _WEIGHTS = Path(__file__).parents[1] / "weights"  # of the package
 _SUFFIX = ".safetensors"
 _NAME = re.compile(r"\w[\w .+-]*")
 _NOT_IN_NAMES = re.compile(r"[^\w .+-]+")
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
 _LONGEST = 255  # bytes of a file's name
 _PROPOSED = 60  # letters at most, of up to four bytes each
 
@@ -70,7 +71,13 @@ def model_path(name: str) -> Path:
         raise SettingsError(
             f"'{name}' cannot name a model; use letters, digits, spaces and . + - _ only."
         )
-    file = f"{name.removesuffix(_SUFFIX)}{_SUFFIX}"
+    stem = name.removesuffix(_SUFFIX)
+    if _DEVICES.fullmatch(stem) or stem.endswith((".", " ")):
+        raise SettingsError(
+            f"'{name}' cannot name a model, for Windows has no files of such a name; choose one "
+            "that is no device (con, nul, com1) and ends in a letter or digit."
+        )
+    file = f"{stem}{_SUFFIX}"
     if len(file.encode()) > _LONGEST:
         raise SettingsError(f"'{name}' cannot name a model, it is too long; use a shorter name.")
     return models_folder() / file
@@ -89,8 +96,7 @@ def new_model_path(name: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(path, error) from error
-    if path.exists():
-        raise _taken(path)
+    _refuse_taken(path)
     return path
 
 
@@ -118,11 +124,20 @@ def look_up_model(wish: str) -> Path | None:
     """
     if len(Path(wish).name.encode()) > _LONGEST:
         return None  # even to ask for such a file is an error
-    if Path(wish).is_file():
+    if _is_file(Path(wish)):
         return Path(wish)
-    if _NAME.fullmatch(wish) and model_path(wish).is_file():
-        return model_path(wish)
+    if _NAME.fullmatch(wish):
+        own = models_folder() / f"{wish.removesuffix(_SUFFIX)}{_SUFFIX}"
+        if _is_file(own):
+            return own
     return find_bundled(wish)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def find_model(wish: str) -> Path:
@@ -179,7 +194,9 @@ def rename_model(path: Path, name: str) -> Path:
         cannot be moved.
     """
     _refuse_bundled(path)
-    return _move(path, model_path(name))
+    target = model_path(name)
+    _refuse_taken(target, but=path)
+    return _move(path, target)
 
 
 def delete_model(path: Path) -> Path:
@@ -260,6 +277,14 @@ def _move(source: Path, target: Path) -> Path:
     except OSError as error:
         raise cannot_write(target, error) from error
     return target
+
+
+def _refuse_taken(path: Path, *, but: Path | None = None) -> None:
+    """Raise `FileError` if a model has this name, even one that only some systems tell apart."""
+    for other in (path, *list_models()):
+        is_same = other.name.casefold() == path.name.casefold()
+        if is_same and other != but and os.path.lexists(other):
+            raise _taken(other)
 
 
 def _taken(path: Path) -> FileError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 T = TypeVar("T")
+_TOO_LARGE = 10**100  # for a whole number; JSON knows no limit
 
 
 def to_plain(value: Any) -> Any:
@@ -88,7 +90,9 @@ def _fits(hint: Any, value: Any) -> bool:
     if hint is bool or isinstance(value, bool):
         return hint is bool and isinstance(value, bool)
     if hint is float:
-        return isinstance(value, int | float) and math.isfinite(value)
-    if hint in (int, str):
-        return isinstance(value, hint)
+        return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    if hint is int:
+        return isinstance(value, int) and abs(value) < _TOO_LARGE
+    if hint is str:
+        return isinstance(value, str)
     return typing.get_origin(hint) in (Mapping, dict) and isinstance(value, dict)

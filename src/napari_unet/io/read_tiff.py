@@ -14,7 +14,7 @@ from xml.etree.ElementTree import ParseError
 import tifffile
 
 from napari_unet.engine.counts import shape_text
-from napari_unet.engine.errors import FileError, ImageError
+from napari_unet.engine.errors import FileError, ImageError, reason_of
 from napari_unet.io.axes import in_reading_order, name_axes
 from napari_unet.io.failures import FileWarning
 from napari_unet.io.imagej_text import imagej_channels
@@ -96,7 +96,7 @@ def _pass_over_ome(tif: tifffile.TiffFile, path: Path, reason: str) -> None:
     tif.is_ome = False
     warnings.warn(
         FileWarning(
-            f"The OME-XML of '{path}' is of no use ({' '.join(reason.split())}); its pixels are "
+            f"The OME-XML of '{path}' is of no use ({reason_of(reason)}); its pixels are "
             "read without it, and its pixel size and the names of its axes are not known."
         ),
         stacklevel=2,

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from napari_unet.engine.errors import FileError
+from napari_unet.engine.errors import FileError, reason_of
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.lazy import Spans, page_array
 from napari_unet.io.tiff_axes import leading_shape
@@ -49,8 +49,8 @@ def reading_tiff(path: Path) -> Iterator[None]:
         yield
     except tifffile.TiffFileError as error:
         raise FileError(
-            f"'{path}' is no TIFF file, or a damaged one ({error}); open it in the program that "
-            "wrote it and save it as TIFF once more."
+            f"'{path}' is no TIFF file, or a damaged one ({reason_of(error)}); open it in "
+            "the program that wrote it and save it as TIFF once more."
         ) from error
     except _DAMAGED as error:
         raise cannot_read(path, error) from error
