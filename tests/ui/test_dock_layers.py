@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QScrollArea
 
-from napari_unet.config import ObjectsConfig
+from napari_unet.config import PRESETS
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Previewed, StepDone, TrainDone, View
 from napari_unet.engine.network.model import Model
@@ -241,7 +242,8 @@ def test_previews_are_cut_by_the_slider_while_training_runs(
 
     monkeypatch.setattr(train_job, "train_on_labels", train)
     begin(dock, "train", qtbot)
-    assert plans[0].objects() == ObjectsConfig()
+    usual = PRESETS["light"].objects
+    assert plans[0].objects() == usual
     step(dock, SegmentStep).objects._widgets["neck"].value = 0.25
-    assert plans[0].objects() == ObjectsConfig(neck=0.25)
+    assert plans[0].objects() == replace(usual, neck=0.25)
     press(dock, "stop", qtbot)

@@ -15,7 +15,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
-from napari_unet.config import NETWORKS, PRESETS, ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.config import NETWORKS, PRESETS, OutputKind, TilingConfig
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import (
     FinishReason,
@@ -199,7 +199,8 @@ def test_every_setting_reaches_the_job(
         step.start.click()
     asked = getattr(engine.turns[-1], form)
     assert getattr(asked, setting) == expected
-    assert (asked == type(asked)()) is (expected is None)  # else it is another than without it
+    usual = getattr(PRESETS["light"], form)
+    assert (asked == usual) is (expected is None)  # else it is another than without it
 
 
 @pytest.mark.parametrize("overrides", [True, False])
@@ -281,7 +282,10 @@ def test_a_model_of_the_paper_is_averaged_over_seven_rotations_and_no_neck_is_cu
     step.workbench.choose(start=CurrentModel("another", replace(paper, pixel_size=None)))
     assert step.tiling.value().rotations == 3  # chosen by hand
     step.workbench.choose(start=CurrentModel("mine", model))
-    assert (step.tiling.value(), step.objects.value()) == (TilingConfig(), ObjectsConfig())
+    assert (step.tiling.value(), step.objects.value()) == (
+        TilingConfig(),
+        PRESETS["light"].objects,
+    )
 
 
 def test_a_new_network_of_the_paper_is_previewed_without_cutting_necks(step: SegmentStep) -> None:
