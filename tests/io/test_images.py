@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +17,37 @@ import tifffile
 import zarr
 from PIL import Image
 
+from napari_unet.engine.errors import FileError
 from napari_unet.io.images import open_image
+from napari_unet.io.napari_hooks import get_reader
+from napari_unet.io.pairing import fit_to_labels, open_labels_for
 from napari_unet.io.stack import ImageStack
 
 Grey = npt.NDArray[np.uint16]
+
+
+@pytest.mark.parametrize("name", [f"{'x' * 300}{e}" for e in ("", ".tif", ".png", ".zarr")])
+def test_a_name_that_no_file_can_have_gets_a_sentence(name: str, tmp_path: Path) -> None:
+    image = ImageStack(np.zeros((4, 4)), "YX", {}, "a")
+    opening: list[Callable[[], object]] = [
+        lambda: open_image(tmp_path / name),
+        lambda: open_labels_for(image, tmp_path / name),
+        lambda: fit_to_labels(replace(image, array=np.zeros((2, 4, 4)), axes="CYX"), name),
+    ]
+    for open_it in opening:
+        with pytest.raises(FileError, match=r"cannot be read \(File name too long\); check the"):
+            open_it()
+    assert (get_reader(str(tmp_path / name)) is None) == (not name.endswith((".tif", ".zarr")))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipes and links as POSIX does")
+def test_a_pipe_and_a_link_to_itself_get_a_sentence(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.tif")
+    with pytest.raises(FileError, match=r"a.tif' is neither a file nor a folder; choose"):
+        open_image(tmp_path / "a.tif")
+    (tmp_path / "b.tif").symlink_to(tmp_path / "b.tif")
+    with pytest.raises(FileError, match=r"b.tif' cannot be read \(.*\); check the path"):
+        open_image(tmp_path / "b.tif")
 
 
 def test_a_tiff_of_any_suffix(tmp_path: Path, grey: Grey) -> None:

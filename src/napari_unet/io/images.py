@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_unet.engine.errors import FileError
+from napari_unet.io.paths import check_readable
 from napari_unet.io.read_folder import open_folder, open_png
 from napari_unet.io.read_tiff import open_tiff
 from napari_unet.io.read_zarr import is_zarr, open_zarr
@@ -37,8 +38,7 @@ def open_image(path: str | Path) -> ImageStack:
     >>> stack.array[3, :100, :100]  # reads these pixels only  # doctest: +SKIP
     """
     path = Path(path)
-    if not path.exists():
-        raise FileError(f"'{path}' does not exist; check the path.")
+    check_readable(path)
     if path.is_dir():
         return open_zarr(path) if is_zarr(path) else open_folder(path)
     if path.stat().st_size == 0:

@@ -17,6 +17,7 @@ import platformdirs
 
 from napari_unet.engine.errors import FileError, SettingsError
 from napari_unet.io.failures import cannot_write
+from napari_unet.io.paths import is_file
 from napari_unet.io.replacing import replacing
 
 DEFAULT = "light"
@@ -122,22 +123,13 @@ def look_up_model(wish: str) -> Path | None:
 
     None if there is none; see also `find_model`.
     """
-    if len(Path(wish).name.encode()) > _LONGEST:
-        return None  # even to ask for such a file is an error
-    if _is_file(Path(wish)):
+    if is_file(Path(wish)):
         return Path(wish)
     if _NAME.fullmatch(wish):
         own = models_folder() / f"{wish.removesuffix(_SUFFIX)}{_SUFFIX}"
-        if _is_file(own):
+        if is_file(own):
             return own
     return find_bundled(wish)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long
-        return False
 
 
 def find_model(wish: str) -> Path:

@@ -16,6 +16,7 @@ from napari_unet.io.folder_names import is_label_name
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import open_label_writer
 from napari_unet.io.names import natural_key
+from napari_unet.io.paths import is_file, is_folder
 from napari_unet.io.read_folder import list_planes, open_planes
 from napari_unet.io.read_zarr import is_zarr
 from napari_unet.io.stack import Channel, ImageStack, Layout
@@ -35,8 +36,8 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
         None if something else should read this path.
     """
     if isinstance(path, list):
-        return read_layers if all(Path(p).is_file() for p in path) else None
-    if Path(path).is_dir():
+        return read_layers if all(is_file(Path(p)) for p in path) else None
+    if is_folder(Path(path)):
         readable = is_zarr(Path(path)) or bool(list_planes(Path(path), required=False))
     else:
         readable = Path(path).suffix.lower() in _SUFFIXES

@@ -14,6 +14,7 @@ from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.io.images import open_image
 from napari_unet.io.names import pair_names, pair_numbers, plane_number
+from napari_unet.io.paths import is_folder
 from napari_unet.io.plane_order import plane_order
 from napari_unet.io.read_folder import list_labels, open_plane
 from napari_unet.io.read_zarr import is_zarr
@@ -141,7 +142,7 @@ def open_labels_for(
         wanted planes has labels.
     """
     path = Path(path)
-    if path.is_dir() and not is_zarr(path):
+    if is_folder(path) and not is_zarr(path):
         labels = _from_files(image, list_labels(path), path, planes)
     else:
         labels = _from_file(image, path, planes)
@@ -185,7 +186,7 @@ def fit_to_labels(image: ImageStack, path: str | Path) -> ImageStack:
     path = Path(path)
     if image.layout().count > 1 or planes.layout().count == 1:
         return image
-    if path.is_dir() and not is_zarr(path):
+    if is_folder(path) and not is_zarr(path):
         return planes if len(list_labels(path)) == planes.layout().count else image
     labels = _open(open_image, path)
     found = Layout(labels.array.shape, labels.axes)

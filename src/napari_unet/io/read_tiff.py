@@ -15,6 +15,7 @@ import tifffile
 
 from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError, ImageError, reason_of
+from napari_unet.io.announced import check_planes
 from napari_unet.io.axes import in_reading_order, name_axes
 from napari_unet.io.failures import FileWarning
 from napari_unet.io.imagej_text import imagej_channels
@@ -23,7 +24,7 @@ from napari_unet.io.stack import BLACK, SOFTWARE, Channel, ImageStack, fitting_c
 from napari_unet.io.tiff_axes import read_axes
 from napari_unet.io.tiff_pages import TiffPages, reading_tiff
 from napari_unet.io.tiff_spacing import read_spacing
-from napari_unet.io.tiff_whole import COMMON_KINDS, check_whole, tell_unwritten
+from napari_unet.io.tiff_whole import COMMON_KINDS, check_announced, check_whole, tell_unwritten
 
 _WORDLESS_KINDS = {"shaped", "uniform", "generic"}  # whose images may be parts of one
 _WHITE_IS_ZERO = 0  # PhotometricInterpretation
@@ -48,12 +49,14 @@ def open_tiff(path: Path) -> ImageStack:
         found = _all_series(tif, path)
         ome = ome if tif.is_ome else []
         alike = _only_image(found, tif, path)
+        check_announced(alike[0], path)
         check_whole(tif, alike, path)
         tell_unwritten(alike, path)
         page = alike[0].keyframe
         array, axes = in_reading_order(
             TiffPages(path, alike).array, name_axes(read_axes(tif, alike))
         )
+        check_planes(array.shape, axes, path)
         count = array.shape[axes.index("C")] if "C" in axes else 1
         described = _describing(ome, found.index(alike[0]))
         channels = _channels(tif, described, count)

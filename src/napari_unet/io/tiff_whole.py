@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 
 import tifffile
 
+from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError
+from napari_unet.io.announced import check_piece
 from napari_unet.io.failures import FileWarning
 from napari_unet.io.units import positive
 
+_LARGE = 2**28  # bytes of a plane; smaller ones cost nothing
+_PACKED = 50_000  # times smaller than its pixels no file is
 COMMON_KINDS = {"shaped", "ome", "imagej", "uniform", "generic"}
 """Kinds of tifffile's series that are not those of one scanner or microscope."""
 
@@ -30,6 +35,36 @@ def check_whole(tif: tifffile.TiffFile, alike: list[tifffile.TiffPageSeries], pa
         raise FileError(
             f"'{path}' is truncated: its end is missing; copy or export it from its source once "
             "more."
+        )
+
+
+def check_announced(series: tifffile.TiffPageSeries, path: Path) -> None:
+    """Raise `FileError` if pages announce more than a file can hold, before memory is asked for.
+
+    Parameters
+    ----------
+    series
+        That stands for all of the image.
+    """
+    page = series.keyframe
+    if page.dtype is None:
+        raise FileError(
+            f"'{path}' holds values of a kind that is no number; save it as a grey-value TIFF."
+        )
+    if series.dataoffset is not None:
+        return  # held against the size of the file by `check_whole`
+    if page.is_final:
+        too_much = page.dataoffsets[0] + page.nbytes > page.parent.filehandle.size
+    else:
+        check_piece(page.chunks, page.dtype.itemsize, path)
+        stored = sum(page.databytecounts)
+        is_sparse = stored and 0 in page.databytecounts  # some pieces are not written: they are 0
+        is_empty = page.nbytes > max(_LARGE, stored * _PACKED) and not is_sparse
+        too_much = is_empty or math.prod(page.chunked) > len(page.dataoffsets)
+    if too_much:
+        raise FileError(
+            f"'{path}' announces planes of {shape_text(page.shape)} pixels, more than it stores; "
+            "copy or export it from its source once more."
         )
 
 
