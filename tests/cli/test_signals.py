@@ -21,6 +21,7 @@ from napari_unet.cli.console import Interruption
 from napari_unet.cli.segment import segment_stack
 from napari_unet.cli.settings import SegmentWishes
 from napari_unet.config import OutputKind
+from napari_unet.engine.errors import FileError
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import open_image
 from napari_unet.io.unfinished import UNFINISHED
@@ -171,3 +172,34 @@ def test_nothing_is_written_when_nothing_is_finished(folder: Path) -> None:
         _segment(folder, _After(tiles=2))
     assert ended.value.exit_code == 130
     assert (folder / "out.tif").read_bytes() == b"of yesterday"
+
+
+@pytest.mark.parametrize("output", ["out.tif", "out.ome.tif", "out.zarr"])
+def test_an_older_result_stays_until_the_new_one_is_whole(
+    folder: Path, output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _segment(folder, Interruption(), output=output)
+    whole = np.asarray(open_image(folder / output).array)
+
+    figures = _segment(folder, _After(tiles=6), output=output)
+
+    partial = Path(figures["output"])
+    assert partial.name == output.replace("out.", "out.unfinished.")
+    said = capsys.readouterr().err
+    assert f"0 in '{partial.name}'; segment them with --planes. '{output}' is as it was." in said
+    np.testing.assert_array_equal(np.asarray(open_image(folder / output).array), whole)
+    np.testing.assert_array_equal(np.asarray(open_image(partial).array)[0], whole[0])
+
+    assert _segment(folder, Interruption(), output=output)["output"] == str(folder / output)
+    assert {path.name for path in folder.glob("*out*")} == {output, partial.name}
+    if output == "out.zarr":
+        ome: Any = zarr.open_group(str(folder / output), mode="r").attrs["ome"]
+        assert ome["multiscales"][0]["name"] == "out"
+
+
+def test_a_folder_of_other_files_is_refused_before_the_work(folder: Path) -> None:
+    (folder / "out.zarr").mkdir()
+    (folder / "out.zarr" / "thesis.txt").write_text("years")
+    with pytest.raises(FileError, match="other files in it"):
+        _segment(folder, Interruption(), output="out.zarr")
+    assert (folder / "out.zarr" / "thesis.txt").read_text() == "years"

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import asdict
+from pathlib import Path
 
+import pytest
+
+from napari_unet.cli import train
+from napari_unet.cli.settings import TrainWishes
 from napari_unet.cli.train import _describe, for_people
+from napari_unet.config import TrainConfig
+from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import TrainStarted
 from napari_unet.engine.network.record import Diameter, DiameterSource, HeldOut
+from napari_unet.io.checkpoints import load_model
 
 
 def test_one_plane_and_one_block_are_told_as_one() -> None:
@@ -30,3 +39,26 @@ def test_it_is_told_how_wide_objects_are_and_who_says_so() -> None:
 def test_it_is_told_that_the_image_is_enlarged() -> None:
     begun = TrainStarted("CPU", (2,), 50, (), (0, 1), 1, enlargement=2)
     assert _describe(begun).endswith("; each pixel seen as 2×2")
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", f"{'long ' * 60}.safetensors"])
+def test_what_cannot_be_written_is_told_before_the_training(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(self: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    if name == "m.safetensors":
+        monkeypatch.setattr(Path, "touch", forbid)  # root may write anywhere
+    monkeypatch.setattr(train, "fit", lambda *_, **__: pytest.fail("the training began"))
+    model = load_model(folder / "tiny.safetensors")
+    wishes = TrainWishes(model, TrainConfig(steps=1), device="cpu")
+    with pytest.raises(FileError, match="choose another folder or"):
+        train.train_model(
+            folder / "cells.tif",
+            folder / "strokes.tif",
+            wishes,
+            output=folder / name,
+            selection=None,
+            stop=lambda: False,
+        )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -109,6 +111,44 @@ def test_nothing_is_overwritten(folder: Path, file: Path) -> None:
     with pytest.raises(FileError, match="exists already"):
         add_model(file)
     assert (folder / "cells.safetensors").read_bytes() == b"weights"
+
+
+def test_of_two_imports_of_one_name_at_once_none_vanishes(
+    folder: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"others")
+    copy = shutil.copyfile
+
+    def copy_while_another_imports(source: Path, target: Path) -> None:
+        monkeypatch.setattr(shutil, "copyfile", copy)
+        add_model(other, "cells")
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copy_while_another_imports)
+    with pytest.raises(FileError, match="exists already"):
+        add_model(file)
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"others"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_name_that_is_taken_meanwhile_stays_taken(
+    folder: Path,
+    file: Path,
+    links: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links on this disk")
+
+    if not links:
+        monkeypatch.setattr(os, "link", fail)
+    one, two = add_model(file, "one"), add_model(file, "two")
+    monkeypatch.setattr(library, "_refuse_taken", lambda *_, **__: None)  # both looked before
+    rename_model(one, "both")
+    with pytest.raises(FileError, match="exists already"):
+        rename_model(two, "both")
+    assert list_models() == [folder / "both.safetensors", two]
 
 
 def test_a_missing_folder_is_said_and_nothing_is_left(tmp_path: Path, file: Path) -> None:

@@ -35,7 +35,9 @@ from napari_unet.io.labels import (
     open_probability_writer,
 )
 from napari_unet.io.library import find_model
-from napari_unet.io.unfinished import tell_unfinished
+from napari_unet.io.replacing import put_in_place
+from napari_unet.io.unfinished import tell_unfinished, unfinished_path
+from napari_unet.io.write_zarr import check_no_other_folder
 
 
 def segment_stack(
@@ -52,7 +54,8 @@ def segment_stack(
     """Segment, write what is finished, and return the figures.
 
     The file has the image's planes, axes and pixel size; planes that are not selected, or not
-    reached when the work is stopped, are 0 in it.
+    reached when the work is stopped, are 0 in it. If it is stopped, a file that was there before
+    stays, and the new one is called "….unfinished" beside it.
 
     Raises
     ------
@@ -60,6 +63,7 @@ def segment_stack(
         Whatever is wrong with the input, the device or the output; the text says what to do.
     """
     require_folder(output, suffixes=(".tif", ".tiff", ".zarr"), inputs=(image,))
+    check_no_other_folder(output)
     choice = pick_device(device)
     trained = load_model(find_model(model))
     numbered = kind is OutputKind.LABELS and trained.task is Task.OBJECTS
@@ -81,7 +85,9 @@ def segment_stack(
         numbers=numbers,
         stop=stop,
     )
-    with _open_writer(output, stack, trained, kind) as filling:
+    # What is there stays until all of this is done.
+    written = unfinished_path(output) if output.exists() else output
+    with _open_writer(written, stack, trained, kind) as filling:
         begun, done, found = _follow(events, filling, numbered=numbered)
         if not done.planes:
             say("Stopped before the first plane was finished; nothing is written.")
@@ -89,10 +95,15 @@ def segment_stack(
         filling.fill(planes.count)
         left = set(begun.planes).difference(done.planes)
         filling.note_unfinished(left)
+    if not left and written != output:
+        written = put_in_place(written, output)
     if left:
-        say(f"{tell_unfinished(left)} and 0 in '{output.name}'; segment them with --planes.")
+        stays = "" if written == output else f" '{output.name}' is as it was."
+        say(
+            f"{tell_unfinished(left)} and 0 in '{written.name}'; segment them with --planes.{stays}"
+        )
     return {
-        "output": str(output),
+        "output": str(written),
         "kind": kind.value,
         "device": begun.device,
         "planes": len(done.planes),

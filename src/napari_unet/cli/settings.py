@@ -22,10 +22,11 @@ from napari_unet.config import (
     Unpainted,
     preset_of,
 )
-from napari_unet.engine.errors import FileError, SettingsError
+from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.network import Model
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import DEFAULT, find_bundled, find_model, look_up_model
+from napari_unet.io.replacing import check_writable
 
 _SCRATCH = "scratch"
 
@@ -163,14 +164,10 @@ def require_folder(path: Path, *, suffixes: tuple[str, ...], inputs: tuple[Path,
     SettingsError
         If the name ends otherwise, or is that of an input.
     FileError
-        If the folder does not exist.
+        If the folder does not exist or is read-only, or the name is too long.
     """
     if path.suffix.lower() not in suffixes:
         raise SettingsError(f"'{path}' must end in {' or '.join(suffixes)}; rename the output.")
     if any(path.resolve() == other.resolve() for other in inputs):
         raise SettingsError(f"'{path}' is the input itself; give the output another name.")
-    if not path.absolute().parent.is_dir():
-        raise FileError(
-            f"The folder '{path.absolute().parent}' does not exist, so '{path.name}' cannot be "
-            "written; create it or choose another one."
-        )
+    check_writable(path)

@@ -73,7 +73,9 @@ class CheckpointHeader:
             raise ValueError(f"enlargement is {self.enlargement}")
 
 
-def save_model(model: Model, path: str | Path, *, half: bool = False) -> Path:
+def save_model(
+    model: Model, path: str | Path, *, half: bool = False, overwrite: bool = True
+) -> Path:
     """Write a model to one safetensors file, which appears when it is whole.
 
     Parameters
@@ -81,9 +83,12 @@ def save_model(model: Model, path: str | Path, *, half: bool = False) -> Path:
     model
         The model to keep.
     path
-        The file; an existing one is replaced.
+        The file.
     half
         Store the weights as float16: half the size, and differences of about 0.05 % per weight.
+
+    overwrite
+        Replace an existing file.
 
     Returns
     -------
@@ -93,7 +98,7 @@ def save_model(model: Model, path: str | Path, *, half: bool = False) -> Path:
     Raises
     ------
     FileError
-        If it cannot be written.
+        If it cannot be written, or exists and is not to be replaced.
     CheckpointError
         If weights are NaN or infinite (also: too large for float16).
     """
@@ -126,7 +131,7 @@ def save_model(model: Model, path: str | Path, *, half: bool = False) -> Path:
         "format_version": str(FORMAT_VERSION),
         "model": json.dumps(to_plain(header), allow_nan=False),
     }
-    with replacing(path) as temporary:
+    with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(safetensors.torch.save(weights, texts))
     return path
 

@@ -51,3 +51,8 @@ def cannot_write(path: Path, error: OSError) -> FileError:
         )
     reason = error.strerror or str(error)
     return FileError(f"'{path}' cannot be written ({reason}); choose another folder or name.")
+
+
+def exists_already(path: Path) -> FileError:
+    """Return the error for a name that is taken."""
+    return FileError(f"'{path}' exists already; choose another name or remove it first.")

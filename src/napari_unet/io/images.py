@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from napari_unet.engine.errors import FileError
@@ -9,6 +10,7 @@ from napari_unet.io.paths import check_readable
 from napari_unet.io.read_folder import open_folder, open_png
 from napari_unet.io.read_tiff import open_tiff
 from napari_unet.io.read_zarr import is_zarr, open_zarr
+from napari_unet.io.replacing import restore_replaced
 from napari_unet.io.stack import ImageStack
 
 __all__ = ["ImageStack", "open_image"]
@@ -38,6 +40,8 @@ def open_image(path: str | Path) -> ImageStack:
     >>> stack.array[3, :100, :100]  # reads these pixels only  # doctest: +SKIP
     """
     path = Path(path)
+    if not os.path.lexists(path):
+        restore_replaced(path)
     check_readable(path)
     if path.is_dir():
         return open_zarr(path) if is_zarr(path) else open_folder(path)

@@ -16,9 +16,9 @@ from pathlib import Path
 import platformdirs
 
 from napari_unet.engine.errors import FileError, SettingsError
-from napari_unet.io.failures import cannot_write
+from napari_unet.io.failures import cannot_write, exists_already
 from napari_unet.io.paths import is_file
-from napari_unet.io.replacing import replacing
+from napari_unet.io.replacing import move_beside, replacing
 
 DEFAULT = "light"
 """Name of the bundled model that training starts from if nobody chooses another."""
@@ -170,8 +170,8 @@ def copy_file(source: Path, target: Path, *, overwrite: bool = False) -> Path:
         If the target exists already, or cannot be written.
     """
     if target.exists() and not overwrite:
-        raise _taken(target)
-    with replacing(target) as partial:
+        raise exists_already(target)
+    with replacing(target, overwrite=overwrite) as partial:
         shutil.copyfile(source, partial)
     return target
 
@@ -259,9 +259,12 @@ def _refuse_bundled(path: Path) -> None:
 def _move(source: Path, target: Path) -> Path:
     """Rename a file on one disk; nothing is overwritten."""
     try:
-        if target.exists() and not target.samefile(source):  # "cells" may become "Cells"
-            raise _taken(target)
-        source.rename(target)
+        if target.exists() and target.samefile(source):  # "cells" may become "Cells"
+            source.rename(target)
+        else:
+            move_beside(source, target)
+    except FileExistsError as error:
+        raise exists_already(target) from error
     except FileNotFoundError as error:
         raise FileError(
             f"The model '{source.stem}' is no longer there; another window may have moved it."
@@ -276,8 +279,4 @@ def _refuse_taken(path: Path, *, but: Path | None = None) -> None:
     for other in (path, *list_models()):
         is_same = other.name.casefold() == path.name.casefold()
         if is_same and other != but and os.path.lexists(other):
-            raise _taken(other)
-
-
-def _taken(path: Path) -> FileError:
-    return FileError(f"'{path}' exists already; choose another name or remove it first.")
+            raise exists_already(other)

@@ -3,45 +3,184 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]  # napari brings it
+
 from napari_unet.engine.errors import FileError
-from napari_unet.io.failures import cannot_write
+from napari_unet.io.failures import cannot_write, exists_already
+
+_LEFT = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.(part|old|narrow)")  # after the name
+_SHOWN = 40  # letters of the name that a temporary one begins with
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename what was written there when the block ends.
 
     If the block fails, is interrupted or closed, the temporary file or folder is removed and
-    an existing `path` stays as it was.
+    an existing `path` stays as it was. What killed processes have left beside it is cleared up.
+
+    Parameters
+    ----------
+    overwrite
+        False: what has appeared under the name until the end stays, also if another process has
+        just put it there. Of files only.
 
     Raises
     ------
     FileError
         If the folder does not exist or cannot be written to, or the disk is full; also when
-        the block itself raises `OSError`.
+        the block itself raises `OSError`, and when `path` exists and may not be overwritten.
     """
     given = Path(path)
     target = Path(os.path.realpath(given))  # a link stays a link
-    _check_folder(given)
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
+    temporary = _begin(given, target)
     try:
-        # Learn now, not after an hour, that nothing can be written, or not under this name.
-        with suppress(FileNotFoundError):
-            target.lstat()
-        temporary.touch(exist_ok=False)
-        temporary.unlink()
         yield temporary
-        _rename(temporary, target)
+        if overwrite:
+            move_over(temporary, target)
+        else:
+            _sync(temporary)
+            move_beside(temporary, target)
+    except FileExistsError as error:
+        raise exists_already(given) from error
     except OSError as error:
         raise cannot_write(given, error) from error
     finally:
         _remove(temporary)
+
+
+def check_writable(path: Path) -> None:
+    """Learn now, not after an hour, whether a file or folder can be written under this name.
+
+    Raises
+    ------
+    FileError
+        As of `replacing`.
+    """
+    _begin(path, Path(os.path.realpath(path)))
+
+
+def restore_replaced(path: Path) -> None:
+    """Bring back what a killed process has put aside to replace it, and clear up what it left.
+
+    Nothing is done while that process lives, nor for one of another computer.
+    """
+    place = path.absolute()
+    with suppress(OSError, ValueError):  # a path that none can have
+        left = [p for p in place.parent.iterdir() if _is_left(p.name, place.name)]
+        for old in sorted(p for p in left if p.suffix == ".old"):
+            if not os.path.lexists(place):
+                old.rename(place)
+        for leftover in left:
+            _remove(leftover)
+
+
+def put_in_place(source: Path, path: Path) -> Path:
+    """Rename a whole file or folder, in place of what `path` is; a link stays a link.
+
+    Raises
+    ------
+    FileError
+        If it cannot be done; both are then as they were.
+    """
+    try:
+        move_over(source, Path(os.path.realpath(path)))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path
+
+
+def move_over(source: Path, target: Path) -> None:
+    """Rename a file or folder, in place of what has its new name.
+
+    Raises
+    ------
+    OSError
+        If it cannot be done; both are then as they were.
+    """
+    if not source.is_dir():
+        _sync(source)
+        source.replace(target)
+        return
+    # A folder replaces no folder in one step; the old one steps aside and comes back on failure,
+    # or, if the process is killed between, with the next `restore_replaced`.
+    aside = _temporary(target).with_suffix(".old")
+    if target.exists():
+        target.rename(aside)
+    try:
+        source.rename(target)
+    except OSError:
+        if aside.exists():
+            aside.rename(target)
+        raise
+    _remove(aside)
+
+
+def move_beside(source: Path, target: Path) -> None:
+    """Rename a file; of several processes that want a name at once, one gets it.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something of that name.
+    OSError
+        If it cannot be done.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without links, or no source
+        source.lstat()
+        target.touch(exist_ok=False)  # the name is ours
+        source.replace(target)
+    else:
+        source.unlink()
+
+
+def _begin(given: Path, target: Path) -> Path:
+    """Return a temporary path beside the target, once it has proved to be one for writing."""
+    _check_folder(given)
+    restore_replaced(target)
+    temporary = _temporary(target)
+    try:
+        with suppress(FileNotFoundError):
+            target.lstat()
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+    except OSError as error:
+        raise cannot_write(given, error) from error
+    return temporary
+
+
+def _temporary(target: Path) -> Path:
+    owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return target.with_name(f".{target.name[:_SHOWN]}.{owner}.part")
+
+
+def _is_left(name: str, target: str) -> bool:
+    """Return whether a file was made to write `target`, in a process that has ended."""
+    begin = f".{target[:_SHOWN]}"
+    found = _LEFT.fullmatch(name[len(begin) :]) if name.startswith(begin) else None
+    return (
+        found is not None
+        and found[1] == _host()
+        and int(found[2]) != os.getpid()
+        and not psutil.pid_exists(int(found[2]))
+    )
+
+
+def _host() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _check_folder(path: Path) -> None:
@@ -58,23 +197,9 @@ def _check_folder(path: Path) -> None:
         )
 
 
-def _rename(temporary: Path, target: Path) -> None:
-    if not temporary.is_dir():
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())  # network disks tell only now that they are full
-        temporary.replace(target)
-        return
-    # A folder replaces no folder in one step; the old one steps aside and comes back on failure.
-    aside = temporary.with_suffix(".old")
-    if target.exists():
-        target.rename(aside)
-    try:
-        temporary.rename(target)
-    except OSError:
-        if aside.exists():
-            aside.rename(target)
-        raise
-    _remove(aside)
+def _sync(file: Path) -> None:
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())  # network disks tell only now that they are full
 
 
 def _remove(path: Path) -> None:

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 UNFINISHED = "napari-unet-paint unfinished planes"
 """Key in the metadata of a layer or file: the numbers of these planes."""
 
+_ENDING = re.compile(r"(\.ome)?\.[^.]+$", re.IGNORECASE)
+_MARK = re.compile(r"\.unfinished( \d+)?$")
 _MOST = 4  # runs of planes that are named
 
 
 def unfinished_in(metadata: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the numbers of the planes that are not finished, as the metadata say."""
     return tuple(metadata.get(UNFINISHED, ()))
+
+
+def unfinished_path(path: Path) -> Path:
+    """Return a name that nothing has and that says so, for what must not replace `path`.
+
+    Examples
+    --------
+    >>> unfinished_path(Path("cells.ome.tif")).name
+    'cells.unfinished.ome.tif'
+    """
+    found = _ENDING.search(path.name)
+    stem, ending = (path.name[: found.start()], found[0]) if found else (path.name, "")
+    names = (f"{stem}.unfinished{n}{ending}" for n in ("", *(f" {n}" for n in range(2, 1000))))
+    return next(p for p in map(path.with_name, names) if not p.exists())
+
+
+def image_name(path: Path) -> str:
+    """Return what the image in a file is called: its name without ending and mark."""
+    return _MARK.sub("", path.stem)
 
 
 def tell_unfinished(planes: Iterable[int]) -> str:

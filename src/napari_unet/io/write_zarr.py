@@ -16,7 +16,7 @@ from napari_unet.io.checks import check_labels, check_rows
 from napari_unet.io.read_zarr import has_zarr_marks
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
-from napari_unet.io.unfinished import UNFINISHED
+from napari_unet.io.unfinished import UNFINISHED, image_name
 
 _ORDER = "TCZYX"  # that OME-Zarr prescribes
 _CHUNK = 1024  # pixels per side at most; one plane never shares a chunk with another
@@ -150,6 +150,12 @@ def create_planes(
     return group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
 
 
+def check_no_other_folder(path: Path) -> None:
+    """Raise `FileError` if this is a folder of something else, which is not to be replaced."""
+    if path.is_dir() and any(path.iterdir()) and not has_zarr_marks(path):
+        raise FileError(f"'{path}' is a folder with other files in it; choose another name.")
+
+
 @contextmanager
 def plane_zarr(path: Path, layout: Layout, *, is_labels: bool) -> Iterator[PlaneZarr]:
     """Open an OME-Zarr for writing; it appears under its name when the block ends.
@@ -159,13 +165,12 @@ def plane_zarr(path: Path, layout: Layout, *, is_labels: bool) -> Iterator[Plane
     FileError
         If `path` is a folder of something else, or OME-Zarr has no such axis.
     """
-    if path.is_dir() and any(path.iterdir()) and not has_zarr_marks(path):
-        raise FileError(f"'{path}' is a folder with other files in it; choose another name.")
+    check_no_other_folder(path)
     if not set(layout.axes) <= set(_ORDER):
         raise FileError(
             f"OME-Zarr has no room for the axes {layout.axes}; save '{path.stem}' as .tif instead."
         )
     with replacing(path) as temporary:
-        writer = PlaneZarr(temporary, layout, name=path.stem, is_labels=is_labels)
+        writer = PlaneZarr(temporary, layout, name=image_name(path), is_labels=is_labels)
         yield writer
         writer.finish()

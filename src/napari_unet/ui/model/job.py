@@ -121,7 +121,8 @@ def keep_model(model: Model, name: str) -> Job:
     def run(_stop: Stop) -> Iterator[object]:
         from napari_unet.io.checkpoints import save_model  # noqa: PLC0415
 
-        yield ModelKept(save_model(model, library.new_model_path(name)), model)
+        path = library.new_model_path(name)
+        yield ModelKept(save_model(model, path, overwrite=False), model)
         yield _listed()
 
     return run
