@@ -506,7 +506,7 @@ def test_the_place_is_framed_until_one_leaves_it(
     (mark,) = marks(viewer)
     np.testing.assert_allclose(mark.data_to_world((0, 1, 1)), image.data_to_world((0, 0, 0)))
     viewer.dims.set_current_step(0, 1)
-    assert marks(viewer) == []
+    qtbot.waitUntil(lambda: marks(viewer) == [])
 
 
 def test_the_frame_goes_when_the_place_is_out_of_view_or_painted(
@@ -521,7 +521,7 @@ def test_the_frame_goes_when_the_place_is_out_of_view_or_painted(
     assert len(marks(viewer)) == 1
     image.corner_pixels = np.array([[0, 0, 0], [0, 31, 47]])  # as drawn, just beside the place
     camera.center = (0, 12, 25)
-    assert marks(viewer) == []
+    qtbot.waitUntil(lambda: marks(viewer) == [])
     step.suggest.click()
     assert len(marks(viewer)) == 1
     _paint(labels, 0, 8, 8)
@@ -535,6 +535,15 @@ def test_a_frame_that_is_deleted_is_no_trouble(
     viewer.layers.remove(marks(viewer)[0])
     viewer.dims.set_current_step(0, 1)
     assert marks(viewer) == []
+
+
+def test_the_frame_stays_while_napari_deletes_its_image_and_perhaps_all_layers(
+    step: CorrectStep, viewer: ViewerModel, image: Image, qtbot: QtBot, asked: list[Any]
+) -> None:
+    suggest(step, qtbot)
+    viewer.layers.remove(image)
+    assert len(marks(viewer)) == 1  # perhaps the next to be deleted
+    qtbot.waitUntil(lambda: marks(viewer) == [])
 
 
 def test_the_search_asks_for_what_is_chosen(

@@ -8,6 +8,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import QTimer
 
 from napari_unet.engine.events import Place
 from napari_unet.ui.layers.added import Purpose, add_unselected, made_for
@@ -26,6 +27,9 @@ class PlaceMark:
         self._layer: Labels | None = None
         self._image: Layer | None = None
         self._place: Place | None = None
+        self._soon = QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self.hide)
 
     def show(self, image: Layer, wanted: Place) -> None:
         """Frame a place of an image that is in view."""
@@ -49,6 +53,7 @@ class PlaceMark:
 
     def hide(self) -> None:
         """Take the frame away."""
+        self._soon.stop()
         if self._layer is None:
             return
         for event in self._moves():
@@ -56,6 +61,11 @@ class PlaceMark:
         layer, self._layer, self._image, self._place = self._layer, None, None, None
         if layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
+
+    def hide_soon(self) -> None:
+        """Take the frame away once napari is ready: it may be in the midst of removing layers."""
+        if self._layer is not None:
+            self._soon.start(0)
 
     def _moves(self) -> tuple[Any, ...]:
         return self._viewer.dims.events.point, camera(self._viewer).events.center
@@ -69,4 +79,4 @@ class PlaceMark:
         for seen, side in ((view.y, wanted.y), (view.x, wanted.x)) if view is not None else ():
             is_seen &= seen.start < side.stop and side.start < seen.stop
         if not is_seen:
-            self.hide()
+            self.hide_soon()

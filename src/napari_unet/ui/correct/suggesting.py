@@ -121,7 +121,7 @@ class Suggesting(QObject):
         self._basis = now
         if _what_counts(now) != _what_counts(before):
             self._places = []
-            self._mark.hide()
+            self._mark.hide_soon()
         if now.labels is not self._followed:
             self._follow(now.labels)
 
