@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,19 @@ def test_any_labels_can_be_exported(
     assert Path(asked["proposal"]).name == "strokes.tif"
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), labels.data)
     assert step.status.text() == f"Saved out.tif in {tmp_path}."
+
+
+def test_a_layer_is_told_to_be_in_a_file_as_it_was_when_the_export_began(
+    step: ExportStep, labels: Labels, qtbot: QtBot, asked: dict[str, Any], tmp_path: Path
+) -> None:
+    told: list[tuple[Any, float]] = []
+    step.workbench.exported.connect(lambda layer, when: told.append((layer, when)))
+    asked["answer"] = tmp_path / "out"
+    before = time.monotonic()
+    press(step, qtbot)
+    ((layer, when),) = told
+    assert layer is labels
+    assert before <= when <= time.monotonic()
 
 
 @pytest.mark.parametrize("word", ["labels", "probabilities"])
