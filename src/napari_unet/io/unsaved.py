@@ -108,8 +108,13 @@ class UnsavedLabels:
             if self._removed or self._array is not None:
                 return
             self.path = _new_path()
-            self._array = create_planes(self.path, self.layout.shape, self.dtype, self.layout)
-            _write_record(self.path, record)
+            try:
+                array = create_planes(self.path, self.layout.shape, self.dtype, self.layout)
+                _write_record(self.path, record)
+                self._array = array
+            finally:
+                if self._array is None:
+                    shutil.rmtree(self.path, ignore_errors=True)
 
     def write(self, plane: int, row: int, rows: npt.NDArray[Any]) -> None:
         """Write rows (y, X) of a plane, from `row` on.

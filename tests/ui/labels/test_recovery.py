@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import time
@@ -86,6 +87,26 @@ def test_nothing_is_kept_of_what_nobody_paints_on(
     labels.refresh()
     qtbot.wait(50)
     assert folders() == []
+
+
+@pytest.mark.parametrize("fails", ["_write_record", "UnsavedLabels.write"])
+def test_what_could_not_be_saved_is_saved_with_the_next_stroke(
+    fails: str, autosave: Autosave, labels: Labels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[bool] = []
+
+    def full(*_: object) -> None:
+        failed.append(True)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"napari_unet.io.unsaved.{fails}", full)
+        labels.paint((1, 20, 20), 7)
+        qtbot.waitUntil(lambda: bool(failed) and autosave._keepers[labels]._failed)
+        assert len(folders()) == (fails == "UnsavedLabels.write")
+    labels.paint((0, 20, 20), 8)
+    qtbot.waitUntil(lambda: saved(7) and saved(8))
+    assert len(folders()) == 1
 
 
 @pytest.mark.parametrize("how", ["close", "remove", "export"])

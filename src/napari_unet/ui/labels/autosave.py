@@ -91,6 +91,7 @@ class _Keeper(QObject):
         self._tracker: PaintedPlanesTracker | None = None
         self._changed = 0.0  # when, monotonic seconds
         self._worker: Any = None
+        self._failed = False  # the last saving: what it was to write is not known to be there
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
@@ -151,7 +152,9 @@ class _Keeper(QObject):
             None if before is self._kept else before,
             self._record(),
             self._image(),
+            everything=self._failed,
         )
+        self._failed = False
         self._worker = create_worker(
             saving.run, _connect={"errored": self._on_errored, "finished": self._on_finished}
         )
@@ -171,6 +174,7 @@ class _Keeper(QObject):
         return image if fits else None
 
     def _on_errored(self, error: Exception) -> None:
+        self._failed = True
         _log.warning("The strokes on '%s' are not kept on disk", self._layer.name, exc_info=error)
 
     def _on_finished(self) -> None:
@@ -203,13 +207,16 @@ class _Saving:
     before: UnsavedLabels | None  # of another shape or type; it goes when all is in `kept`
     record: UnsavedRecord  # without the fingerprint
     image: Image | None
+    everything: bool = False  # not only what has changed
 
     def run(self) -> None:
         """Write the planes that have changed; into a new folder, all of them."""
         changed = sorted(self.tracker.take_changed())
-        if not self.kept.has_begun:
+        is_new = not self.kept.has_begun
+        if is_new:
             seen = None if self.image is None else fingerprint(self.image)
             self.kept.begin(replace(self.record, fingerprint=seen))
+        if self.everything or is_new:
             changed = list(range(self.planes.count))
         for plane in changed:
             if plane < self.planes.count:
