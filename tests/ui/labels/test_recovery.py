@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,12 @@ def folders() -> list[Path]:
 
 def saved(value: int) -> bool:
     """Return whether a folder holds this label."""
-    arrays = [unsaved._open_array(path, mode="r") for path in folders() if (path / "0").exists()]
-    return any((np.asarray(array) == value).any() for array in arrays)
+    for path in folders():
+        with suppress(OSError, ValueError):  # it is being made or removed
+            whole = (path / unsaved._RECORD).exists()
+            if whole and (np.asarray(unsaved._open_array(path, mode="r")) == value).any():
+                return True
+    return False
 
 
 def crash(monkeypatch: pytest.MonkeyPatch) -> None:
