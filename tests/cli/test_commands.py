@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import safetensors.torch
 import tifffile
 import zarr
 
@@ -413,6 +415,27 @@ def test_models_are_imported_listed_shown_used_and_exported(
     assert segmented["planes"] == 4
     assert command("models", "export", "mine", folder / "copy.safetensors").exit_code == 0
     assert (folder / "copy.safetensors").read_bytes() == (folder / "tiny.safetensors").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipes and links as POSIX does")
+def test_what_is_no_model_is_named_and_the_others_stay(
+    command: Command, folder: Path, library: Path
+) -> None:
+    assert command("models", "import", folder / "tiny.safetensors").exit_code == 0
+    os.mkfifo(library / "pipe.safetensors")
+    (library / "folder.safetensors").mkdir()
+    (library / "link.safetensors").symlink_to(library / "link.safetensors")
+    tensors = safetensors.torch.load_file(folder / "tiny.safetensors")
+    with safetensors.safe_open(folder / "tiny.safetensors", framework="pt") as file:
+        texts = file.metadata()
+    described = {**json.loads(texts["model"]), "pixel_size": [10**400, 1]}
+    odd = {**texts, "model": json.dumps(described)}
+    safetensors.torch.save_file(tensors, library / "odd.safetensors", odd)
+    outcome = command("models", "list")
+    assert outcome.exit_code == 0
+    assert "tiny" in outcome.stdout
+    for name in ("pipe", "folder", "link", "odd"):
+        assert f"{name}.safetensors" in outcome.stderr
 
 
 def test_models_do_not_overwrite_one_another(command: Command, folder: Path) -> None:
