@@ -322,6 +322,15 @@ def test_after_a_failure_it_can_be_tried_again(
     assert step.status.text().startswith("Trained 300 steps")
 
 
+def test_a_failure_is_not_told_of_another_image(
+    step: TrainStep, asked: Install, workbench: Workbench, viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    asked(failing_job(EngineError("There is not enough memory."), STARTED, STEP))
+    train(step, qtbot)
+    workbench.choose(images=(viewer.add_image(np.zeros((8, 8), np.uint8)),))
+    assert step.status.text() == "Not trained yet"
+
+
 def test_another_job_disables_it_without_a_word_about_strokes(
     step: TrainStep, workbench: Workbench, qtbot: QtBot
 ) -> None:

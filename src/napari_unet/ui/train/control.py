@@ -104,7 +104,7 @@ class Training(QObject):
         """Return in one line where the user stands: "Training: step 120 · IoU 0.81"."""
         if self._run is not None:
             return f"{_DOING[self._workbench.runner.state]}: {self._words.where()}"
-        if self._end is JobEnd.FAILED:
+        if self._end is JobEnd.FAILED and self._image is self._workbench.choices.image:
             kept = f" {self._words.where()}" if self._words.has_ended else ""
             return f"Training failed.{kept}"
         if self._words.has_ended:
