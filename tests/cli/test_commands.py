@@ -448,7 +448,9 @@ def test_models_do_not_overwrite_one_another(command: Command, folder: Path) -> 
 
 def test_only_models_are_imported(command: Command, folder: Path) -> None:
     (folder / "other.safetensors").write_bytes(b"no model")
-    assert "truncated" in sentence(command("models", "import", folder / "other.safetensors"))
+    assert "is no safetensors file" in sentence(
+        command("models", "import", folder / "other.safetensors")
+    )
     assert "cannot name" in sentence(
         command("models", "import", folder / "tiny.safetensors", "--name", "../../up")
     )
