@@ -19,20 +19,13 @@ import numpy.typing as npt
 from benchmarks.annotator import paint_classes
 from benchmarks.forest import grow_forests, segment_planes
 from benchmarks.microscopy_sets import SETS
+from benchmarks.scribbles import Scores, scores_after
 from benchmarks.stroke_budgets import cached_set, score
-from napari_unet.cli.settings import train_config
-from napari_unet.config import Task, Unpainted
-from napari_unet.engine.events import TrainDone
-from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.paint import LabelScheme
-from napari_unet.engine.prediction import segment, whole_planes
-from napari_unet.engine.stack import ArrayPlanes
-from napari_unet.engine.training import TrainingPlan, fit
+from napari_unet.config import Task
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import DEFAULT, find_model
 
 Labels = npt.NDArray[np.int32]
-Scores = dict[str, float]
 
 
 def paint(name: str, strokes: int, seed: int) -> Labels:
@@ -42,21 +35,6 @@ def paint(name: str, strokes: int, seed: int) -> Labels:
     plane = chosen.painted[0]
     labels[plane] = paint_classes(chosen.truth[plane], per_class=strokes, seed=seed)
     return labels
-
-
-def of_network(name: str, labels: Labels, start: Model, *, steps: int, seed: int) -> Scores:
-    """Train on the labels, and score the tested planes."""
-    chosen, device = cached_set(name), pick_device("cpu")
-    plan = TrainingPlan(
-        start=start,
-        scheme=LabelScheme(chosen.task, Unpainted.IGNORED),
-        config=train_config(start, seconds=None, steps=steps, seed=seed),
-        device=device,
-    )
-    *_, done = fit(chosen.planes, ArrayPlanes(labels), plan)
-    assert isinstance(done, TrainDone)
-    events = segment(done.model, chosen.planes, device=device, numbers=chosen.tested)
-    return score(chosen, [values for _, values in whole_planes(events)], chosen.tested)
 
 
 def of_forest(name: str, labels: Labels, *, seed: int) -> Scores:
@@ -96,7 +74,7 @@ def main() -> None:
             print(_row(name, f"{strokes} strokes, forest", forests), flush=True)
             for steps in wish.steps:
                 networks = [
-                    of_network(name, one, start, steps=steps, seed=seed) for seed, one in painted
+                    scores_after(name, one, start, steps=steps, seed=seed) for seed, one in painted
                 ]
                 print(_row(name, f"{strokes} strokes, {steps} steps", networks), flush=True)
 

@@ -36,6 +36,7 @@ _ACTIONS = 20
 _SCORES = ("iou", "seg", "ap50")
 
 Labels = npt.NDArray[np.int32]
+Scores = dict[str, float]
 
 
 def scribbler(name: str, seed: int) -> Labels:
@@ -55,8 +56,8 @@ def filler(name: str, seed: int) -> Labels:
 PERSONS = {"scribbler": scribbler, "filler": filler}
 
 
-def measure(name: str, labels: Labels, start: Model, *, steps: int, seed: int) -> list[float]:
-    """Return IoU, SEG and AP at 0.5 on the tested planes, after training on the labels."""
+def scores_after(name: str, labels: Labels, start: Model, *, steps: int, seed: int) -> Scores:
+    """Train on the labels, and score the tested planes."""
     chosen, device = cached_set(name), pick_device("cpu")
     plan = TrainingPlan(
         start=start,
@@ -67,7 +68,12 @@ def measure(name: str, labels: Labels, start: Model, *, steps: int, seed: int) -
     *_, done = fit(chosen.planes, ArrayPlanes(labels), plan)
     assert isinstance(done, TrainDone)
     events = segment(done.model, chosen.planes, device=device, numbers=chosen.tested)
-    scores = score(chosen, [values for _, values in whole_planes(events)], chosen.tested)
+    return score(chosen, [values for _, values in whole_planes(events)], chosen.tested)
+
+
+def measure(name: str, labels: Labels, start: Model, *, steps: int, seed: int) -> list[float]:
+    """Return IoU, SEG and AP at 0.5 on the tested planes, after training on the labels."""
+    scores = scores_after(name, labels, start, steps=steps, seed=seed)
     return [scores[key] for key in _SCORES]
 
 

@@ -34,6 +34,8 @@ def part_field(field: Field, scribbles: Labels) -> Field:
     scribbles
         (y, x): the number that an object was painted with; 0 = none.
     """
+    if not scribbles.any():  # objects painted whole have their field already
+        return field
     changed = field.copy()
     hills, _ = cut_objects(field > _OUTLINE, ObjectsConfig(), as_bytes(np.clip(field, 0, 1)))
     _join(changed, hills, scribbles)
