@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.engine.errors import LabelsError
-from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.planes import DerivedPlanes, Planes
 from napari_unet.engine.stack.tiles import bands
 
 _MAX_LABEL = 2**31 - 1
@@ -29,7 +29,7 @@ class PaintedBox:
     found: frozenset[int]  # labels of the plane, 0 among them if anything is 0
 
 
-class RememberedLabels:
+class RememberedLabels(DerivedPlanes):
     """Labels of a stack, of which what was looked at before is not read again.
 
     Parameters
@@ -39,15 +39,10 @@ class RememberedLabels:
     """
 
     def __init__(self, labels: Planes) -> None:
+        super().__init__(labels)
         self._labels = labels
         self._boxes: dict[int, PaintedBox | None] = {}
         self._remembers = False
-        self.count = labels.count
-        self.run = labels.run
-        self.runs = labels.runs
-        self.channels = labels.channels
-        self.shape = labels.shape
-        self.dtype = labels.dtype
 
     @contextmanager
     def remembering(self) -> Iterator[None]:

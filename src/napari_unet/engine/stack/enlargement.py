@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.planes import DerivedPlanes, Planes
 from napari_unet.engine.stack.tiles import Span, Tile, read_mirrored
 
 Image = npt.NDArray[Any]
 """(C, Y, X)"""
 
 
-class EnlargedPlanes:
+class EnlargedPlanes(DerivedPlanes):
     """A stack with so many pixels along Y and X for each of its own, interpolated linearly.
 
     Parameters
@@ -27,14 +27,13 @@ class EnlargedPlanes:
     """
 
     def __init__(self, planes: Planes, factor: int) -> None:
+        super().__init__(
+            planes,
+            shape=_enlarged(planes.shape, factor),
+            dtype=np.result_type(planes.dtype, np.float32),
+        )
         self._planes = planes
         self._factor = factor
-        self.count = planes.count
-        self.run = planes.run
-        self.runs = planes.runs
-        self.channels = planes.channels
-        self.shape = planes.shape[0] * factor, planes.shape[1] * factor
-        self.dtype: np.dtype[Any] = np.result_type(planes.dtype, np.float32)
 
     def read(self, plane: int, y: slice, x: slice) -> Image:
         """Return the interpolated grey values as (C, y, x); NaN and infinite values stay such."""
@@ -45,7 +44,7 @@ class EnlargedPlanes:
             return _between(tall, x, columns.start, self._factor, axis=2)
 
 
-class EnlargedLabels:
+class EnlargedLabels(DerivedPlanes):
     """Labels with so many pixels along Y and X for each of their own, which have its label.
 
     Parameters
@@ -57,14 +56,9 @@ class EnlargedLabels:
     """
 
     def __init__(self, labels: Planes, factor: int) -> None:
+        super().__init__(labels, shape=_enlarged(labels.shape, factor))
         self._labels = labels
         self._factor = factor
-        self.count = labels.count
-        self.run = labels.run
-        self.runs = labels.runs
-        self.channels = labels.channels
-        self.shape = labels.shape[0] * factor, labels.shape[1] * factor
-        self.dtype = labels.dtype
 
     def read(self, plane: int, y: slice, x: slice) -> Image:
         """Return the labels as (1, y, x), in the stored type."""
@@ -85,6 +79,10 @@ def shrink(values: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.float
     total = reduce(np.add, (rows[:, :, start::factor] for start in range(factor)))
     means: npt.NDArray[np.float32] = total / np.float32(factor**2)
     return means
+
+
+def _enlarged(shape: tuple[int, int], factor: int) -> tuple[int, int]:
+    return shape[0] * factor, shape[1] * factor
 
 
 def _covered(side: slice, factor: int) -> Span:

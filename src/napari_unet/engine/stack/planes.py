@@ -203,7 +203,33 @@ class ColourPlanes(ArrayPlanes):
         return super().read(plane, y, x)[:_COLOURS]
 
 
-class ChannelPlanes:
+class DerivedPlanes:
+    """What a stack that is made from another one, plane by plane, says about itself.
+
+    Parameters
+    ----------
+    planes
+        The other one: number, order and channels of the planes are as there.
+    shape, dtype
+        Of a plane, where they differ from the other one's.
+    """
+
+    def __init__(
+        self,
+        planes: Planes,
+        *,
+        shape: tuple[int, int] | None = None,
+        dtype: np.dtype[Any] | None = None,
+    ) -> None:
+        self.count = planes.count
+        self.run = planes.run
+        self.runs = planes.runs
+        self.channels = planes.channels
+        self.shape = shape or planes.shape
+        self.dtype: np.dtype[Any] = planes.dtype if dtype is None else dtype
+
+
+class ChannelPlanes(DerivedPlanes):
     """Several stacks as the channels of one, in the order given.
 
     Parameters
@@ -228,13 +254,9 @@ class ChannelPlanes:
                     f"Channel {number} has {_size(part)}, but the first channel has "
                     f"{_size(first)}; choose images of one size as channels."
                 )
-        self._parts = tuple(parts)
-        self.count = first.count
-        self.run = first.run
-        self.runs = first.runs
-        self.shape = first.shape
+        super().__init__(first, dtype=np.result_type(*(part.dtype for part in parts)))
         self.channels = sum(part.channels for part in parts)
-        self.dtype: np.dtype[Any] = np.result_type(*(part.dtype for part in parts))
+        self._parts = tuple(parts)
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the region as (C, y, x), in the common type; slices inside the plane."""

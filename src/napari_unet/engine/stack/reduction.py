@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from napari_unet.config import ObjectsConfig, TrainConfig, Unpainted
 from napari_unet.engine.stack.enlargement import EnlargedLabels, EnlargedPlanes, shrink
-from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.planes import DerivedPlanes, Planes
 from napari_unet.engine.stack.tiles import Span, Tile, bands, read_mirrored
 
 _BAND = 1 << 22  # pixels of the plane in memory at once
@@ -125,7 +125,7 @@ class Reduction:
         )
 
 
-class ReducedPlanes:
+class ReducedPlanes(DerivedPlanes):
     """The means of the blocks of a stack.
 
     Parameters
@@ -138,14 +138,11 @@ class ReducedPlanes:
     """
 
     def __init__(self, planes: Planes, reduction: Reduction) -> None:
+        super().__init__(
+            planes, shape=reduction.shape, dtype=np.result_type(planes.dtype, np.float32)
+        )
         self._planes = planes
         self._reduction = reduction
-        self.count = planes.count
-        self.run = planes.run
-        self.runs = planes.runs
-        self.channels = planes.channels
-        self.shape = reduction.shape
-        self.dtype: np.dtype[Any] = np.result_type(planes.dtype, np.float32)
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the means of the blocks as (C, y, x); NaN and infinite values stay such."""
@@ -162,7 +159,7 @@ class ReducedPlanes:
             return np.asarray(total / self.dtype.type(factor**2))
 
 
-class ReducedLabels:
+class ReducedLabels(DerivedPlanes):
     """The labels that most pixels of each block have; of equally many, the lowest.
 
     Parameters
@@ -177,15 +174,10 @@ class ReducedLabels:
     """
 
     def __init__(self, labels: Planes, reduction: Reduction, unpainted: Unpainted) -> None:
+        super().__init__(labels, shape=reduction.shape)
         self._labels = labels
         self._reduction = reduction
         self._zero_votes = unpainted is Unpainted.BACKGROUND
-        self.count = labels.count
-        self.run = labels.run
-        self.runs = labels.runs
-        self.channels = labels.channels
-        self.shape = reduction.shape
-        self.dtype = labels.dtype
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the labels of the blocks as (1, y, x), in the stored type."""
