@@ -16,7 +16,7 @@ import napari
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtCore import QEventLoop, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QScrollArea, QWidget
@@ -176,11 +176,10 @@ def wait_until(done: Callable[[], bool], why_not: Callable[[], str] = str) -> No
 
 
 def pause(seconds: float) -> None:
-    """Let the window live for so long."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.003)
+    """Let the window live for so long: in a loop, as only that deletes what was let go of."""
+    loop = QEventLoop()
+    QTimer.singleShot(round(1000 * seconds), loop.quit)
+    loop.exec()
 
 
 def rows(cell: Mask, brush: int = 6) -> list[Stroke]:
