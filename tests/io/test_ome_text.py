@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -119,8 +120,31 @@ def test_planes_in_a_file_that_knows_nothing_of_the_set_are_not_taken(
 ) -> None:
     write_images(tmp_path, grey[:1], [["a.ome.tif", "b.ome.tif"]])
     tifffile.imwrite(tmp_path / "b.ome.tif", grey[1], compression="zlib")
-    with pytest.raises(FileError, match=r"'b.ome.tif' is missing beside it"):
+    with pytest.raises(FileError, match=r"'b.ome.tif' beside it says nothing of this image"):
         open_tiff(tmp_path / "a.ome.tif")
+
+
+@pytest.mark.parametrize("others", ["binary only", "without a word", "of their own"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["cells_t0.ome.tif", "cells_t1.ome.tif", "cells_t2.ome.tif"],
+        ["cells.ome.tif", "cells_1.tif", "cells_2.tif"],
+        ["0 cells.ome.tif", "1 cells.ome.tif", "2 cells.ome.tif"],
+    ],
+)
+def test_the_first_file_alone_may_tell_of_the_others(
+    names: list[str], others: str, tmp_path: Path, grey: Grey
+) -> None:
+    write_images(tmp_path, grey, [names])
+    for name, plane in zip(names[1:], grey[1:], strict=False):
+        text = {
+            "binary only": f'<OME><BinaryOnly MetadataFile="{names[0]}" UUID="urn:uuid:0"/></OME>',
+            "without a word": "",
+            "of their own": tifffile.OmeXml().tostring(),
+        }[others]
+        tifffile.imwrite(tmp_path / name, plane, description=text, metadata=None)
+    np.testing.assert_array_equal(np.asarray(open_tiff(tmp_path / names[0]).array), grey[:3])
 
 
 @pytest.mark.parametrize(
@@ -177,12 +201,30 @@ def test_a_part_of_a_set_that_another_file_tells_of_opens_with_a_word(
     np.testing.assert_array_equal(np.asarray(stack.array), grey[0])
 
 
+ENTITIES = '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;"><!ENTITY c "&b;&b;&b;">'
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"description": f"<!DOCTYPE scan [{ENTITIES}]><scan>&c;</scan>"},
+        {"extratags": [(700, 7, None, f"<!DOCTYPE x [{ENTITIES}]><iScan>&c;</iScan>".encode())]},
+        {"extratags": [(700, 7, None, f"<!DOCTYPE x [{ENTITIES}]><x/>".encode("utf-16"))]},
+    ],
+)
+def test_xml_with_entities_is_not_opened(tags: dict[str, Any], tmp_path: Path, grey: Grey) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", grey[0], metadata=None, **tags)
+    with pytest.raises(FileError, match=r"a.tif' carries XML that declares a type of document"):
+        open_tiff(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         '<?xml version="1.0"?><OME><Experimenter UserName="A & B"/></OME>',
         '<OME><Image><Pixels DimensionOrder="XYZCT" SizeX="52"/></Image></OME>',
         '<OME><Image><Pixels DimensionOrder="XYZCT" SizeX="many"/></Image></OME>',
+        f'<!DOCTYPE OME [{ENTITIES}]><OME Creator="&c;"><Image/></OME>',
     ],
 )
 def test_pixels_open_without_damaged_xml(text: str, tmp_path: Path, grey: Grey) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -16,6 +17,7 @@ from napari_unet.io.units import MICROMETRE, to_micrometres, to_seconds
 
 _MOST_PLANES = 1_000_000
 _ALONG = ("AlongZ", "AlongC", "AlongT")
+_WORDS = re.compile(r"\d+|[^\W\d_]+")
 _WHITE = -1  # the default colour of a channel: red, green, blue, alpha in 32 signed bits
 
 
@@ -62,11 +64,14 @@ def read_ome(text: str, path: Path) -> OmeText:
         If some planes of an image are there and others lie in files that are missing, elsewhere
         or of another set.
     ValueError
-        If it announces more planes than any image has.
+        If it announces more planes than any image has, or declares a type of document, which may
+        hold entities that grow without end when they are read.
     xml.etree.ElementTree.ParseError
         If the text is not well-formed.
     """
-    root = ET.fromstring(text)  # noqa: S314 tifffile has parsed it with the same
+    if declares_type(text):
+        raise ValueError("it declares a type of document")
+    root = ET.fromstring(text)  # noqa: S314 without such a type there are no entities
     _check_counts(root)
     own = root.get("UUID")
     files = _Files(path, own)
@@ -81,6 +86,11 @@ def read_ome(text: str, path: Path) -> OmeText:
         elif element.tag.endswith("Image"):
             images += [_image(p) for p, there in zip(found, are_there, strict=True) if there]
     return OmeText(images, text if is_whole else ET.tostring(root, encoding="unicode"))
+
+
+def declares_type(text: str) -> bool:
+    """Return whether XML declares its own type of document; only there entities are declared."""
+    return "<!DOCTYPE" in text
 
 
 def _image(pixels: ET.Element) -> OmeImage:
@@ -118,6 +128,12 @@ class _Files:
         name = told.get("FileName", "")
         return is_plain(name) and (self.path.parent / name).is_file() and not self._is_other(told)
 
+    def why_not(self, name: str) -> str:
+        """Return what is wrong with a file of the set that cannot be taken, and the cure."""
+        if is_plain(name) and (self.path.parent / name).is_file():
+            return "beside it says nothing of this image; save the image as one file."
+        return "is missing beside it; copy all of them into one folder."
+
     def strangers(self, element: ET.Element) -> list[str]:
         """Return the names below an element that tifffile must not open; missing ones are none."""
         named = [told for told in element.iter() if told.get("FileName") is not None]
@@ -144,7 +160,10 @@ class _Files:
                 text = str(tif.pages.first.description)
         except (tifffile.TiffFileError, LookupError, OSError, TypeError, ValueError):
             return False
-        return (bool(uuid) and uuid in text) or self.path.name in text
+        if (bool(uuid) and uuid in text) or self.path.name in text:
+            return True
+        # Some writers put the OME-XML of all files into the first one only.
+        return are_alike(self.path.name, beside.name)
 
 
 def is_plain(name: str) -> bool:
@@ -155,6 +174,19 @@ def is_plain(name: str) -> bool:
     )
 
 
+def are_alike(name: str, other: str) -> bool:
+    """Return whether names are those of one image: they differ in numbers only, or begin alike.
+
+    Examples
+    --------
+    >>> are_alike("01_cells.tif", "02_cells.tif"), are_alike("cells.ome.tif", "secret.tif")
+    (True, False)
+    """
+    words, others = (_WORDS.findall(text.casefold()) for text in (name, other))
+    numberless = [[word for word in found if not word.isdecimal()] for found in (words, others)]
+    return numberless[0] == numberless[1] or words[:1] == others[:1]
+
+
 def _is_there(pixels: ET.Element, files: _Files) -> bool:
     """Return whether planes of an image can be read; raise if this file has some of them only."""
     told = list(_told(pixels, files))
@@ -163,8 +195,8 @@ def _is_there(pixels: ET.Element, files: _Files) -> bool:
     count = len(others) + (None in told)
     if missing and None in told:
         raise FileError(
-            f"'{files.path}' is one of {count} files of an image, and '{missing[0]:.100}' is "
-            "missing beside it; copy all of them into one folder."
+            f"'{files.path}' is one of {count} files of an image, and '{missing[0]:.100}' "
+            + files.why_not(missing[0])
         )
     return len(missing) < max(1, count)
 

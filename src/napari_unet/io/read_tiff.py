@@ -19,7 +19,7 @@ from napari_unet.io.announced import check_planes
 from napari_unet.io.axes import in_reading_order, name_axes
 from napari_unet.io.failures import FileWarning
 from napari_unet.io.imagej_text import imagej_channels
-from napari_unet.io.ome_text import OmeImage, read_ome
+from napari_unet.io.ome_text import OmeImage, declares_type, read_ome
 from napari_unet.io.stack import BLACK, SOFTWARE, Channel, ImageStack, fitting_channels
 from napari_unet.io.tiff_axes import read_axes
 from napari_unet.io.tiff_pages import TiffPages, reading_tiff
@@ -27,6 +27,7 @@ from napari_unet.io.tiff_spacing import read_spacing
 from napari_unet.io.tiff_whole import COMMON_KINDS, check_announced, check_whole, tell_unwritten
 
 _WORDLESS_KINDS = {"shaped", "uniform", "generic"}  # whose images may be parts of one
+_XMP = 700  # the tag of XML that some scanners write
 _WHITE_IS_ZERO = 0  # PhotometricInterpretation
 _log_lock = threading.Lock()
 
@@ -45,6 +46,7 @@ def open_tiff(path: Path) -> ImageStack:
         If it holds several images of different kinds, or no plane.
     """
     with reading_tiff(path), _quiet(), tifffile.TiffFile(path) as tif:
+        _refuse_entities(tif, path)
         ome = _read_ome(tif, path)
         found = _all_series(tif, path)
         ome = ome if tif.is_ome else []
@@ -77,6 +79,24 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             log.setLevel(level)
+
+
+def _refuse_entities(tif: tifffile.TiffFile, path: Path) -> None:
+    """Raise `FileError` if XML that tifffile parses on its own account may hold entities.
+
+    Some scanners write XML into the description or the XMP tag of the first page; `read_ome` sees
+    to OME-XML.
+    """
+    page = tif.pages.first
+    xmp = page.tags.valueof(_XMP, b"")
+    texts = [page.description if not tif.is_ome else ""]
+    plain = xmp.replace(b"\0", b"").decode("latin-1") if isinstance(xmp, bytes) else str(xmp)
+    texts.append(plain)  # of UTF-16, too
+    if any(map(declares_type, texts)):
+        raise FileError(
+            f"'{path}' carries XML that declares a type of document, which is not opened for "
+            "safety's sake; save it as a plain TIFF."
+        )
 
 
 def _read_ome(tif: tifffile.TiffFile, path: Path) -> list[OmeImage]:
