@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import re
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import zarr
 
 from napari_unet.engine.errors import FileError, ImageError
 from napari_unet.io.axes import axis_letters, in_reading_order
+from napari_unet.io.bounded_codecs import bound_codecs
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.lazy import Index, LazyArray
 from napari_unet.io.names import natural_key
@@ -66,7 +68,8 @@ def open_zarr(path: Path) -> ImageStack:
     """
     with _reading(path):
         store = CheckedStore(path)
-        node = _one_image(zarr.open(store, mode="r"), path)
+        with warnings.catch_warnings(action="ignore"):  # of codecs that few others have
+            node = _one_image(zarr.open(store, mode="r"), path)
         attributes: Mapping[str, Any] = {}
         if isinstance(node, zarr.Array):
             array, spacing = node, dict[str, float]()
@@ -80,6 +83,8 @@ def open_zarr(path: Path) -> ImageStack:
             axes, spacing = _axes_and_spacing(multiscale, array.ndim)
         check_array(array, path)
         check_size(array, axes, path)
+        with warnings.catch_warnings(action="ignore"):
+            array = bound_codecs(array)
         store.largest_chunk = largest_chunk(array)
         channels = _channels(node, array.shape[axes.index("C")] if "C" in axes else 1)
     if not {"Y", "X"} <= set(axes):

@@ -18,6 +18,7 @@ from zarr.storage import LocalStore, WrapperStore
 from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError
 from napari_unet.io.announced import check_piece, check_planes
+from napari_unet.io.bounded_codecs import most_bytes
 
 _NUMBERS = "buif"  # kinds of dtypes
 _PLAIN_CODECS = {
@@ -28,13 +29,14 @@ _PLAIN_CODECS = {
 _FORMAT_3_CODECS = {
     *("bytes", "endian", "transpose", "sharding_indexed", "gzip", "zstd", "blosc", "crc32c"),
 }
+_INDEX_CODECS = {"bytes", "endian", "crc32c"}
 _DTYPES = ("dtype", "astype")  # settings of codecs that name a kind of number
 _MOST_AXES = 12
 _SMALL_CHUNK = 256  # pixels of a plane
 _MOST_SMALL_CHUNKS = 10_000  # in a plane: some seconds
 _METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 _LARGEST_METADATA = 64 * 2**20  # bytes; those of a whole plate have a few million
-_OVERHEAD = 4096  # bytes that a codec may add to a chunk that it cannot pack
+_MOST_IN_SHARD = 2**24  # chunks of a shard, each of which takes 16 bytes of its index
 
 
 class CheckedStore(WrapperStore[LocalStore]):
@@ -99,6 +101,7 @@ def check_size(array: Any, axes: str, path: Path) -> None:
     """Raise `FileError` if an array announces a size, or pieces, that no image has."""
     check_planes(array.shape, axes, path)
     check_piece(array.chunks, array.dtype.itemsize, path)
+    _check_shards(array, path)
     plane = [axes.index(axis) for axis in "YX" if axis in axes]
     chunk = tuple(array.chunks[i] for i in plane)
     count = math.prod(-(-array.shape[i] // array.chunks[i]) for i in plane)
@@ -106,6 +109,17 @@ def check_size(array: Any, axes: str, path: Path) -> None:
         raise FileError(
             f"'{path}' stores each plane in {count:,} chunks of {shape_text(chunk)} pixels, which "
             "takes far too long to read; save it in chunks of 512×512 pixels."
+        )
+
+
+def _check_shards(array: Any, path: Path) -> None:
+    """Raise `FileError` if shards are cut into more chunks than their index can tell of."""
+    shards = getattr(array, "shards", None) or array.chunks
+    inside = math.prod(-(-s // c) for s, c in zip(shards, array.chunks, strict=True))
+    if inside > _MOST_IN_SHARD:
+        raise FileError(
+            f"'{path}' cuts each shard into {inside:,} chunks of {shape_text(array.chunks)}, which "
+            "takes far too much memory; save it in chunks of 512×512 pixels."
         )
 
 
@@ -123,7 +137,7 @@ def largest_chunk(array: Any) -> int:
     shape = getattr(array, "shards", None) or array.chunks
     raw = math.prod(shape) * array.dtype.itemsize
     chunks = math.prod(-(-s // c) for s, c in zip(shape, array.chunks, strict=True))
-    return int(raw + raw // 8 + chunks * 16 + _OVERHEAD)  # 16 bytes in the index of a shard
+    return int(most_bytes(raw) + chunks * 16)  # 16 bytes in the index of a shard
 
 
 def _codecs(metadata: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -137,11 +151,14 @@ def _codecs(metadata: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
     for told in metadata["codecs"]:
         settings = told.get("configuration") or {}
         yield str(told["name"]), settings
-        for inner in ("codecs", "index_codecs"):
-            yield from _codecs({"codecs": settings.get(inner, ())})
+        yield from _codecs({"codecs": settings.get("codecs", ())})
 
 
 def _is_known(name: str, settings: Mapping[str, Any]) -> bool:
+    """Return whether a codec is one of numbers; those of the index of a shard pack nothing."""
+    index = settings.get("index_codecs", ())
+    if any(told["name"] not in _INDEX_CODECS for told in index):
+        return False
     is_known = name in _FORMAT_3_CODECS or name.removeprefix("numcodecs.") in _PLAIN_CODECS
     told = [settings[key] for key in _DTYPES if settings.get(key) is not None]
     return is_known and all(np.dtype(dtype).kind in _NUMBERS for dtype in told)
