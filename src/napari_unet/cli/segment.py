@@ -35,6 +35,9 @@ from napari_unet.io.labels import (
     open_probability_writer,
 )
 from napari_unet.io.library import find_model
+from napari_unet.io.making import Making, PlaneHashed, hashing
+from napari_unet.io.provenance import Source, UsedModel, to_text
+from napari_unet.io.provenance_files import write_beside
 from napari_unet.io.replacing import put_in_place
 from napari_unet.io.unfinished import tell_unfinished, unfinished_path
 from napari_unet.io.write_zarr import check_no_other_folder
@@ -65,7 +68,8 @@ def segment_stack(
     require_folder(output, suffixes=(".tif", ".tiff", ".zarr"), inputs=(image,))
     check_no_other_folder(output)
     choice = pick_device(device)
-    trained = load_model(find_model(model))
+    path = find_model(model)
+    trained = load_model(path)
     numbered = kind is OutputKind.LABELS and trained.task is Task.OBJECTS
     if wishes.link and not numbered:
         raise SettingsError(
@@ -75,28 +79,41 @@ def segment_stack(
     stack = _for_model(open_image(image), trained)
     planes = stack.planes()
     numbers = range(planes.count) if selection is None else selection.numbers(planes.count)
+    tiling, objects = wishes.tiling(trained.network), wishes.objects(trained.network)
     events = segment(
         trained,
         planes,
         device=choice,
-        tiling=wishes.tiling(trained.network),
-        objects=wishes.objects(trained.network),
+        tiling=tiling,
+        objects=objects,
         kind=kind,
         numbers=numbers,
         stop=stop,
     )
+    making = Making()
     # What is there stays until all of this is done.
     written = unfinished_path(output) if output.exists() else output
     with _open_writer(written, stack, trained, kind) as filling:
-        begun, done, found = _follow(events, filling, numbered=numbered)
+        told = hashing(events, planes)
+        begun, done, found = _follow(told, filling, making, numbered=numbered)
         if not done.planes:
             say("Stopped before the first plane was finished; nothing is written.")
             stop.exit_if_requested()
         filling.fill(planes.count)
         left = set(begun.planes).difference(done.planes)
         filling.note_unfinished(left)
+        provenance = making.provenance(
+            planes,
+            Source.of(stack, image),
+            UsedModel.of(trained, path.stem, path),
+            kind=kind,
+            tiling=tiling,
+            objects=objects,
+        )
+        filling.note_provenance(to_text(provenance, output.absolute().parent))
     if not left and written != output:
         written = put_in_place(written, output)
+    record = write_beside(written, provenance)
     if left:
         stays = "" if written == output else f" '{output.name}' is as it was."
         say(
@@ -104,6 +121,7 @@ def segment_stack(
         )
     return {
         "output": str(written),
+        "record": None if record is None else str(record),
         "kind": kind.value,
         "device": begun.device,
         "planes": len(done.planes),
@@ -171,6 +189,10 @@ class _Filling:
         """Let the file say which of the planes that were asked for it lacks."""
         self._writer.note_unfinished(planes)
 
+    def note_provenance(self, text: str) -> None:
+        """Let the file say what made it, in a line of JSON."""
+        self._writer.note_provenance(text)
+
     def fill(self, count: int) -> None:
         """Write empty planes until there are `count`."""
         for _ in range(self._written, count):
@@ -199,7 +221,11 @@ def _open_writer(
 
 
 def _follow(
-    events: Iterator[SegmentEvent], filling: _Filling, *, numbered: bool
+    events: Iterator[SegmentEvent | PlaneHashed],
+    filling: _Filling,
+    making: Making,
+    *,
+    numbered: bool,
 ) -> tuple[SegmentStarted, SegmentDone, int]:
     """Write what is final as it comes; return the first event, the last, and the objects.
 
@@ -209,6 +235,7 @@ def _follow(
     objects = 0
     with progress_bar("Segmenting") as update:
         for event in events:
+            making.note(event)
             match event:
                 case SegmentStarted():
                     begun = event

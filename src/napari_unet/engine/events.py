@@ -191,6 +191,7 @@ class SegmentStarted:
     planes: tuple[int, ...]  # still to do, in the order in which they are done
     tiles: int  # of these planes
     tile: int  # side, pixels
+    backend: str = "PyTorch"  # what computes on the device
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -46,8 +46,28 @@ def plane_hash(planes: Planes, plane: int) -> str:
     >>> plane_hash(ArrayPlanes(np.zeros((2, 2), np.uint8)), 0)
     'blake2b:db251c06f6b71949e2c816dab84b258b'
     """
-    digest = _begin("plane", dtype=planes.dtype.name, channels=planes.channels, shape=planes.shape)
-    stored = planes.dtype.newbyteorder("<")
+    return _hash_plane(planes, plane, planes.dtype)
+
+
+def paint_hash(labels: Planes, plane: int) -> str | None:
+    """Return the hash of what is painted on a plane, whatever the type of the numbers.
+
+    None: nothing is.
+
+    Raises
+    ------
+    FileError
+        If the plane cannot be read.
+    """
+    columns = slice(0, labels.shape[1])
+    if not any(labels.read(plane, rows, columns).any() for rows in bands(labels.shape)):
+        return None
+    return _hash_plane(labels, plane, np.dtype(np.uint32))
+
+
+def _hash_plane(planes: Planes, plane: int, dtype: np.dtype[Any]) -> str:
+    digest = _begin("plane", dtype=dtype.name, channels=planes.channels, shape=planes.shape)
+    stored = dtype.newbyteorder("<")
     columns = slice(0, planes.shape[1])
     for rows in bands(planes.shape, max(1, _AT_ONCE // planes.channels)):
         region = planes.read(plane, rows, columns).astype(stored, copy=False)  # (C, y, X)

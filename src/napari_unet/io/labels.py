@@ -44,6 +44,10 @@ class PlaneWriter(Protocol):
         """Let the file say which planes are not segmented to their end."""
         ...
 
+    def note_provenance(self, text: str) -> None:
+        """Let the file say what made it: `provenance.to_text` in one line."""
+        ...
+
 
 def open_label_writer(
     path: str | Path, layout: Layout, *, largest: int | None = None

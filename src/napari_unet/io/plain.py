@@ -45,7 +45,7 @@ def from_plain(kind: type[T], value: Any, *, ignore_unknown: bool = False) -> T:
     value
         A mapping with its fields; those that have a default may be missing.
     ignore_unknown
-        Pass over keys that the dataclass does not have.
+        Pass over keys that the dataclass, or one inside it, does not have.
 
     Raises
     ------
@@ -59,26 +59,32 @@ def from_plain(kind: type[T], value: Any, *, ignore_unknown: bool = False) -> T:
     unknown = value.keys() - names.keys()
     if unknown and not ignore_unknown:
         raise ValueError(f"{kind.__name__} has no field {min(unknown)!r}")
-    given = {name: _convert(hints[name], value[name], name) for name in names if name in value}
+    given = {
+        name: _convert(hints[name], value[name], name, ignore_unknown)
+        for name in names
+        if name in value
+    }
     for name, f in names.items():
         if name not in given and f.default is MISSING and f.default_factory is MISSING:
             raise ValueError(f"{kind.__name__} lacks {name!r}")
     return kind(**given)
 
 
-def _convert(hint: Any, value: Any, name: str) -> Any:
+def _convert(hint: Any, value: Any, name: str, ignore_unknown: bool) -> Any:  # noqa: FBT001
     """Return the value as its annotation wants it."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in arguments:
             return None
-        return _convert(next(a for a in arguments if a is not type(None)), value, name)
+        given = next(a for a in arguments if a is not type(None))
+        return _convert(given, value, name, ignore_unknown)
     if origin is tuple and isinstance(value, list):
         inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
         if len(inner) == len(value):
-            return tuple(_convert(h, v, name) for h, v in zip(inner, value, strict=True))
+            pairs = zip(inner, value, strict=True)
+            return tuple(_convert(h, v, name, ignore_unknown) for h, v in pairs)
     elif isinstance(hint, type) and is_dataclass(hint):
-        return from_plain(hint, value)
+        return from_plain(hint, value, ignore_unknown=ignore_unknown)
     elif isinstance(hint, type) and issubclass(hint, Enum):
         return hint(value)
     elif _fits(hint, value):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import uuid
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
+from xml.sax.saxutils import escape
 
 import numpy as np
 import tifffile
@@ -17,6 +19,9 @@ from napari_unet.engine.errors import FileError
 from napari_unet.io.stack import SOFTWARE, Layout
 from napari_unet.io.unfinished import tell_unfinished
 from napari_unet.io.units import MICROMETRE
+
+PROVENANCE = "napari-unet-paint/provenance"
+"""Namespace of the annotation of OME-XML that holds it."""
 
 _CLASSIC_LIMIT = 2**32 - 2**25  # bytes; offsets of a classic TIFF have 32 bits
 _PAGE_OVERHEAD = 1024  # bytes of tags per page
@@ -41,6 +46,7 @@ class TiffText:
     language: Language
     is_big: bool  # BigTIFF: 64-bit offsets
     unfinished: tuple[int, ...] = ()  # planes that a segmentation has not done, or only in part
+    provenance: str = ""  # what made the labels; ImageJ is told in a place of its own
 
     @property
     def is_imagej(self) -> bool:
@@ -58,6 +64,14 @@ class TiffText:
         if self.is_imagej:
             return self._imagej(highest).encode("ascii")
         return (self._ome() if self.language is Language.OME else self._json()).encode("utf-8")
+
+    def info(self) -> list[Any]:
+        """Return the tags with what ImageJ shows as the info of an image, for `extratags`."""
+        if not self.is_imagej:
+            return []
+        lines = [f"Written by {SOFTWARE} {__version__}", self.provenance]
+        order: Literal["<", ">"] = "<" if sys.byteorder == "little" else ">"
+        return list(tifffile.imagej_metadata_tag({"Info": "\n".join(filter(None, lines))}, order))
 
     def resolution(self) -> dict[str, Any]:
         """Return the resolution tags as arguments of `tifffile.TiffWriter.write`."""
@@ -91,9 +105,11 @@ class TiffText:
         return "\n".join([*lines, ""])
 
     def _json(self) -> str:
-        told = {"shape": self.layout.shape, "axes": self.layout.axes}
+        told: dict[str, Any] = {"shape": self.layout.shape, "axes": self.layout.axes}
         if self.unfinished:
             told["unfinished"] = f"{tell_unfinished(self.unfinished)}."
+        if self.provenance:
+            told["provenance"] = json.loads(self.provenance)
         return json.dumps(told)
 
     def _ome(self) -> str:
@@ -112,6 +128,12 @@ class TiffText:
         xml = tifffile.OmeXml(Creator=creator, UUID=str(uuid.uuid4()))
         stored = (self.layout.count, 1, 1, height, width, 1)
         xml.addimage(self.dtype, self.layout.shape, stored, axes=self.layout.axes, **keys)
+        if self.provenance:
+            identity = f"Annotation:{len(xml.annotations)}"
+            xml.annotations.append(
+                f'<CommentAnnotation ID="{identity}" Namespace="{PROVENANCE}">'
+                f"<Value>{escape(self.provenance)}</Value></CommentAnnotation>"
+            )
         return str(xml.tostring(declaration=True))
 
 

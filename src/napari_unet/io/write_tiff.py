@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -109,6 +109,7 @@ class _Pages:
             first = {
                 "software": f"{SOFTWARE} {__version__}",
                 "description": self.text.describe(highest=self._highest),
+                "extratags": self.text.info(),
             }
         self._tiff.write(
             page.strips(),
@@ -133,10 +134,28 @@ class _Pages:
         """Close the file; errors of the disk surface here at the latest."""
         self._file.close()
 
-    def describe_anew(self, unfinished: tuple[int, ...], *, highest: float) -> None:
+    def describe_anew(self, text: TiffText, *, highest: float) -> None:
         """Write the description of the closed file once more, with what is known at the end."""
-        text = replace(self.text, unfinished=unfinished)
-        tifffile.tiffcomment(self.path, text.describe(highest=highest))
+        with tifffile.TiffFile(self.path, mode="r+") as tif:
+            tags = tif.pages.first.tags
+            tags["ImageDescription"].overwrite(text.describe(highest=highest))
+            for code, kind, _, value, _ in text.info():
+                tags[code].overwrite(value, dtype=kind)
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What a file is to say that is known only when its planes are there."""
+
+    unfinished: tuple[int, ...] = ()  # planes that are not segmented to their end
+    provenance: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.unfinished or self.provenance)
+
+    def added_to(self, text: TiffText) -> TiffText:
+        """Return a text that says it."""
+        return replace(text, unfinished=self.unfinished, provenance=self.provenance)
 
 
 class LabelTiff:
@@ -147,7 +166,7 @@ class LabelTiff:
         self._layout = layout
         self._ome = ome
         self._largest = 0
-        self._unfinished: tuple[int, ...] = ()
+        self._notes = _Notes()
         fits = largest is None or largest <= np.iinfo(_UINT16).max
         self._pages = self._start(_UINT16 if fits else _UINT32)
         self._page = self._pages.new_page()
@@ -176,14 +195,19 @@ class LabelTiff:
 
     def note_unfinished(self, planes: Iterable[int]) -> None:
         """Let the file say which planes are not segmented to their end."""
-        self._unfinished = tuple(sorted(planes))
+        self._notes.unfinished = tuple(sorted(planes))
+
+    def note_provenance(self, text: str) -> None:
+        """Let the file say what made it, in a line of JSON."""
+        self._notes.provenance = text
 
     def finish(self) -> None:
         """Close the file and tell ImageJ the largest label, so that every plane looks alike."""
         self._pages.check_complete()
         self.close()
-        if self._pages.text.is_imagej or self._unfinished:
-            self._pages.describe_anew(self._unfinished, highest=max(1, self._largest))
+        if self._pages.text.is_imagej or self._notes:
+            text = self._notes.added_to(self._pages.text)
+            self._pages.describe_anew(text, highest=max(1, self._largest))
 
     def close(self) -> None:
         """Close the file as it is."""
@@ -227,7 +251,7 @@ class ProbabilityTiff:
 
     def __init__(self, path: Path, layout: Layout, *, ome: bool) -> None:
         self._channels = layout.shape[-3]
-        self._unfinished: tuple[int, ...] = ()
+        self._notes = _Notes()
         text = choose_text(layout, np.dtype(np.float32), ome=ome)
         self._pages = _Pages(path, text, highest=1.0)
         self._begun = [self._pages.new_page() for _ in range(self._channels)]
@@ -251,14 +275,18 @@ class ProbabilityTiff:
 
     def note_unfinished(self, planes: Iterable[int]) -> None:
         """Let the file say which planes are not segmented to their end."""
-        self._unfinished = tuple(sorted(planes))
+        self._notes.unfinished = tuple(sorted(planes))
+
+    def note_provenance(self, text: str) -> None:
+        """Let the file say what made it, in a line of JSON."""
+        self._notes.provenance = text
 
     def finish(self) -> None:
         """Close the file."""
         self._pages.check_complete()
         self.close()
-        if self._unfinished:
-            self._pages.describe_anew(self._unfinished, highest=1.0)
+        if self._notes:
+            self._pages.describe_anew(self._notes.added_to(self._pages.text), highest=1.0)
 
     def close(self) -> None:
         """Close the file as it is."""

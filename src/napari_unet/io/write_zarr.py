@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import zarr
 
 from napari_unet.engine.errors import FileError
 from napari_unet.io.checks import check_labels, check_rows
+from napari_unet.io.provenance import FORMAT
 from napari_unet.io.read_zarr import has_zarr_marks
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
@@ -81,6 +83,10 @@ class PlaneZarr:
         unfinished = sorted(planes)
         if unfinished:
             self._group.attrs[UNFINISHED] = unfinished
+
+    def note_provenance(self, text: str) -> None:
+        """Let the attributes say what made it, given as a line of JSON."""
+        self._group.attrs[FORMAT] = json.loads(text)
 
     def _region(self, rows: slice) -> tuple[int | slice, ...]:
         """Return where these rows of the plane that is being written are."""

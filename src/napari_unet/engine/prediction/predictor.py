@@ -114,6 +114,12 @@ class Predictor:
             )
 
     @property
+    def backend_name(self) -> str:
+        """What computes on the device, as people know it."""
+        backend = self._backend
+        return "OpenVINO" if backend is not None and backend.openvino else "PyTorch"
+
+    @property
     def at_once(self) -> int:
         """How many tiles are predicted at the same time, so that the device need not wait.
 

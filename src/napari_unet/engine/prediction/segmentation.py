@@ -143,7 +143,8 @@ def segment(
         tiles = cut_plane(planes.shape, side, step)
         if focus is not None:
             tiles = nearest_first(tiles, *focus[1:])
-        yield SegmentStarted(str(device), order, len(order) * len(tiles), side)
+        count, backend = len(order) * len(tiles), predictor.backend_name
+        yield SegmentStarted(str(device), order, count, side, backend)
         run = _Run(predictor, kind, objects, order, tiles, cutting, pixels, stop)
         reason = yield from run.segment_planes()
         yield SegmentDone(reason, tuple(run.finished), time.monotonic() - started)

@@ -1,0 +1,126 @@
+"""Where records of segmentations lie: beside a result, and in its TIFF or OME-Zarr."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import tifffile
+
+from napari_unet.engine.errors import FileError
+from napari_unet.io.failures import cannot_read
+from napari_unet.io.paths import check_readable
+from napari_unet.io.provenance import FORMAT, Provenance, from_text, to_text
+from napari_unet.io.replacing import replacing
+from napari_unet.io.tiff_pages import reading_tiff
+from napari_unet.io.tiff_text import PROVENANCE
+
+_SUFFIX = ".json"
+_LARGEST = 1 << 24  # bytes; that of a million planes has half of it
+_INFO = 50839  # IJMetadata
+_ANNOTATION = re.compile(rf'Namespace="{PROVENANCE}"><Value>([^<]*)</Value>')
+
+
+def path_beside(result: Path) -> Path:
+    """Return where the record of a result lies.
+
+    Examples
+    --------
+    >>> path_beside(Path("cells.tif")).name
+    'cells.tif.json'
+    """
+    return result.with_name(f"{result.name}{_SUFFIX}")
+
+
+def write_beside(result: Path, provenance: Provenance) -> Path | None:
+    """Write the record of a result beside it; an earlier record is replaced, no other file is.
+
+    Returns
+    -------
+    Path or None
+        The file; None: another file has its name.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    path = path_beside(result)
+    if path.exists():
+        try:
+            read_provenance(path)
+        except FileError:
+            return None
+    with replacing(path) as temporary:
+        temporary.write_text(f"{to_text(provenance, path.parent, indent=1)}\n", "ascii")
+    return path
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Return the record in a file: one that lies beside a result, or a result itself.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or holds no such record.
+    """
+    check_readable(path)
+    try:
+        if path.is_dir():
+            text = _in_zarr(path)
+        elif path.suffix.lower() == _SUFFIX:
+            text = _in_json(path)
+        else:
+            text = _in_tiff(path)
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    if not text:
+        raise FileError(
+            f"'{path}' does not say what made it; give the .json file that was written beside a "
+            "result, or a result of this version."
+        )
+    return from_text(text, str(path))
+
+
+def _in_json(path: Path) -> str:
+    with path.open("rb") as file:
+        found = file.read(_LARGEST + 1)
+    if len(found) > _LARGEST:
+        raise FileError(f"'{path}' is too large for the record of a segmentation.")
+    return found.decode("utf-8", "replace")
+
+
+def _in_zarr(path: Path) -> str:
+    return _part(_in_json(path / "zarr.json"), "attributes", FORMAT)
+
+
+def _in_tiff(path: Path) -> str:
+    with reading_tiff(path), tifffile.TiffFile(path) as tif:
+        page = tif.pages.first
+        for code in (_INFO, "ImageDescription"):
+            tag = page.tags.get(code)
+            if tag is not None and tag.count > _LARGEST:
+                raise FileError(f"The texts in '{path}' are too large to be read.")
+        info = (tif.imagej_metadata or {}).get("Info")
+        if isinstance(info, str):
+            return info.partition("\n")[2]
+        return _described(str(page.description))
+
+
+def _described(text: str) -> str:
+    """Return the record in OME-XML or in tifffile's JSON."""
+    found = _ANNOTATION.search(text)
+    return _part(text, "provenance") if found is None else html.unescape(found[1])
+
+
+def _part(text: str, *keys: str) -> str:
+    """Return a part of some JSON as JSON; empty if it is none, or has no such part."""
+    try:
+        told = json.loads(text)
+        for key in keys:
+            told = told[key]
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return ""
+    return json.dumps(told)
