@@ -1,0 +1,217 @@
+"""Kills the commands and the window's export, and looks at their files; then lets them end.
+
+python -m benchmarks.kill_commands FOLDER     # exports again and again, until it is killed
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from benchmarks.killing import Killed, Victim
+from benchmarks.memory import make_tiny_model
+from napari_unet.config import NetworkConfig, Task
+from napari_unet.engine.errors import UnetPaintError
+from napari_unet.engine.network import fresh_model
+from napari_unet.engine.stack import Normalization
+from napari_unet.io.checkpoints import load_model, save_model
+from napari_unet.io.images import open_image
+from napari_unet.io.samples import paint_strokes, synthetic_cells
+from napari_unet.io.stack import Layout
+from napari_unet.ui.export.job import Export, export_files
+
+COMMAND = ["-c", "from napari_unet.cli.app import main; main()"]
+CONTINUED = 0.5  # share of the kills after which it is started again and killed once more
+SOONEST = 0.2  # seconds after the start that a kill comes
+EXPORTED = (4, 256, 256)
+FILES = ("labels.tif", "labels.zarr")
+PLANES, SIDE = 30, 256
+STEPS = 80
+
+Array = npt.NDArray[Any]
+Same = Callable[[Path], bool]
+
+
+def exporting(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[Killed]:
+    """Yield what each kill of an export has left: files of one version each."""
+    at_least = dict.fromkeys(FILES, 0)
+    for number in range(kills):
+        with Victim(["-m", "benchmarks.kill_commands", str(folder)], folder / "said.txt") as victim:
+            victim.wait_until((folder / "begun").exists)
+            victim.live(victim.age + rng.uniform(0, 1.5))
+            after = victim.age
+            trouble = "" if victim.kill() else victim.last_words()
+        broken = []
+        for name in FILES:
+            version = _version(folder / name)
+            if version is None or version < at_least[name]:
+                broken.append(f"{name}: {version} after {at_least[name]}")
+            noted = folder / f"{name}.version"
+            at_least[name] = int(noted.read_text()) if noted.exists() else 0
+            if version is not None and version < at_least[name]:
+                broken.append(f"{name}: {version}, but {at_least[name]} was told to be whole")
+        (folder / "begun").unlink()
+        if number == kills - 1:
+            trouble = trouble or _swept(folder)
+        yield Killed("exporting", after, broken, trouble=trouble)
+
+
+def export_for_ever(folder: Path) -> None:
+    """Export one version after the other over the last, and note which is said to be whole."""
+    first = max(_version(folder / name) or 0 for name in FILES) + 1
+    for version in count(first):
+        _export(folder, version)
+        (folder / "begun").touch()
+
+
+def _export(folder: Path, version: int) -> None:
+    labels = np.full(EXPORTED, version, np.uint16)
+    for name in FILES:
+        export = Export(folder / name, (labels,), Layout(EXPORTED, "ZYX", {}))
+        for _ in export_files([export])(lambda: False):
+            pass
+        noted = folder / f"{name}.part"
+        noted.write_text(str(version))
+        noted.replace(folder / f"{name}.version")
+
+
+def _version(path: Path) -> int | None:
+    """Return the version that a file is whole of, 0 if there is none; None: it is mixed or cut."""
+    try:
+        stack = open_image(path).planes()
+    except UnetPaintError:
+        return None if path.exists() else 0
+    try:
+        whole = [stack.read(n, slice(0, EXPORTED[1]), slice(0, EXPORTED[2])) for n in range(4)]
+    except UnetPaintError:
+        return None
+    values = np.unique(whole)
+    return int(values[0]) if len(values) == 1 and stack.count == EXPORTED[0] else None
+
+
+def _swept(folder: Path) -> str:
+    """Export once more, and tell what is left beside the files."""
+    _export(folder, 1 + max(_version(folder / name) or 0 for name in FILES))
+    left = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    return f"left behind: {', '.join(left)}" if left else ""
+
+
+def segmenting(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[Killed]:
+    """Yield what each kill of `napari-unet segment` has left, and whether it ends as it should."""
+    image = folder / "image.tif"
+    tifffile.imwrite(image, synthetic_cells(1, PLANES, (SIDE, SIDE)).image)
+    model = make_tiny_model(folder)
+    command = [*COMMAND, "segment", str(image), "--model", model, "--device", "cpu", "--output"]
+    for name, share in (("result.tif", kills - kills // 2), ("result.zarr", kills // 2)):
+        wanted = folder / f"undisturbed {name}"
+        seconds = _let_end([*command, str(wanted)], folder)
+        right = _labels(wanted)
+        same = _same_as(right, _labels)
+        yield from _kill(
+            "segmenting", [*command, str(folder / name)], folder / name, share, seconds, same, rng
+        )
+
+
+def training(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[Killed]:
+    """Yield what each kill of `napari-unet train` has left, and whether it ends as it should."""
+    sample = synthetic_cells(1, 2, (128, 128))
+    tifffile.imwrite(folder / "image.tif", sample.image)
+    tifffile.imwrite(folder / "labels.tif", paint_strokes(sample.truth))
+    network = NetworkConfig(name="tiny", base_channels=4, levels=2)
+    start = save_model(
+        fresh_model(network, Normalization((0.0,), (1.0,)), Task.OBJECTS, (0, 1), seed=0),
+        folder / "start.safetensors",
+    )
+    command = [*COMMAND, "train", str(folder / "image.tif"), str(folder / "labels.tif")]
+    command += ["--from", str(start), "--steps", str(STEPS), "--device", "cpu", "--model"]
+    wanted = folder / "undisturbed.safetensors"
+    seconds = _let_end([*command, str(wanted)], folder)
+    output = folder / "model.safetensors"
+    same = _same_as(_weights(wanted), _weights)
+    yield from _kill("training", [*command, str(output)], output, kills, seconds, same, rng)
+
+
+def _kill(
+    kind: str,
+    command: list[str],
+    output: Path,
+    kills: int,
+    seconds: float,
+    same: Same,
+    rng: np.random.Generator,
+) -> Iterator[Killed]:
+    """Kill a command so often, at moments within the seconds that it takes; at times let it end.
+
+    Parameters
+    ----------
+    same
+        Whether the output is what a run that was left alone gives.
+    """
+    done = 0
+    while done < kills:
+        with Victim(command, output.with_name("said.txt")) as victim:
+            victim.live(rng.uniform(SOONEST, seconds))
+            after, was_alive = victim.age, victim.kill()
+        broken = [output.name] if output.exists() and not same(output) else []
+        equal = None
+        if was_alive and (done + 1 == kills or rng.random() > CONTINUED):
+            _let_end(command, output.parent)
+            equal = same(output)
+        if was_alive:
+            done += 1
+            yield Killed(kind, after, broken, equal=equal)
+        _remove(output)
+
+
+def _let_end(command: list[str], folder: Path) -> float:
+    """Run a command to its end; return the seconds that it took."""
+    with Victim(command, folder / "said.txt") as victim:
+        if victim.end():
+            raise RuntimeError(victim.last_words())
+        return victim.age
+
+
+def _same_as(right: Array | None, read: Callable[[Path], Array | None]) -> Same:
+    assert right is not None
+
+    def is_same(path: Path) -> bool:
+        found = read(path)
+        return found is not None and np.array_equal(found, right)
+
+    return is_same
+
+
+def _labels(path: Path) -> Array | None:
+    try:
+        planes = open_image(path).planes()
+        whole = slice(0, SIDE), slice(0, SIDE)
+        return np.stack([planes.read(number, *whole) for number in range(planes.count)])
+    except UnetPaintError:
+        return None
+
+
+def _weights(path: Path) -> Array | None:
+    try:
+        weights = load_model(path).weights
+    except UnetPaintError:
+        return None
+    return np.concatenate([weights[name].numpy().ravel() for name in sorted(weights)])
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    export_for_ever(Path(sys.argv[1]))
