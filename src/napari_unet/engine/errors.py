@@ -18,17 +18,23 @@ _LONGEST_REASON = 200
 # characters, which names of files may hold and no terminal can print.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
 
 def printable(text: str, longest: int = _LONGEST) -> str:
-    """Return a text, which may come from a file, shortened and without what controls a terminal.
+    """Return a text, which may come from a file, as terminals and windows show it letter by letter.
+
+    It is shortened, and without what controls a terminal; Qt takes no tag in it at its word.
 
     Examples
     --------
     >>> printable("cells" + chr(27) + "[2J")
     'cells�[2J'
+    >>> printable("1 < 2 <b>") == "1 < 2 <\N{WORD JOINER}b>"
+    True
     """
     short = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return _CONTROLS.sub("�", short)
+    return _TAG.sub("<\N{WORD JOINER}", _CONTROLS.sub("�", short))
 
 
 def reason_of(error: BaseException | str) -> str:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QCloseEvent, QEnterEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from napari_unet.engine.errors import printable
 from napari_unet.ui.canvas import CanvasContext
 from napari_unet.ui.compare.control import Comparing
 from napari_unet.ui.compare.step import CompareStep
@@ -191,13 +192,17 @@ class UNetPaint(QWidget):
         workbench.changed.connect(self._refresh)
         workbench.progressed.connect(self.progress.show_progress)
         workbench.failed.connect(self.progress.show_failure)
-        workbench.failed.connect(show_error)
+        workbench.failed.connect(_show_error)
         workbench.ended.connect(self.progress.show_end)
         self.progress.stop_clicked.connect(workbench.stop)
         self.destroyed.connect(self._let_go)  # the viewer's window is closed
 
     def _refresh(self) -> None:
         self.progress.show_readiness(_WHY_NOT_STOP.get(self.workbench.runner.state))
+
+
+def _show_error(sentence: str) -> None:
+    show_error(printable(sentence))  # napari would take tags in it at their word
 
 
 def _steps(workbench: Workbench, controls: Controls) -> list[Step]:

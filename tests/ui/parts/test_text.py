@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QPoint
-from qtpy.QtGui import QHelpEvent
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtGui import QHelpEvent, QTextDocument
 
-from napari_unet.ui.parts.text import Text
+import napari_unet
+from napari_unet.engine.errors import printable
+from napari_unet.ui.parts.text import PlainLabel, Text, rich_tooltip
 
 NAME = "20261130_experiment_7_well_B03_" * 4
 
@@ -71,5 +75,44 @@ def test_the_tooltip_has_the_whole_text_first(text: Text) -> None:
 
 def test_rich_text_stays_whole(text: Text) -> None:
     rich = f'<font color="#d55e00">■</font>&nbsp;{"3&nbsp;misses&nbsp;·&nbsp;" * 9}'
-    text.setText(rich)
-    assert text.shown_text == rich
+    text.set_html(rich)
+    assert (text.shown_text, text.textFormat()) == (rich, Qt.TextFormat.RichText)
+    text.setText("no tags")
+    assert (text.shown_text, text.textFormat()) == ("no tags", Qt.TextFormat.PlainText)
+
+
+EVIL = [
+    "<b>bold</b>",
+    '<img src="pixel.png">',
+    '<a href="file:///etc">model</a>',
+    "<qt><h1>hi</h1>",
+]
+
+
+@pytest.mark.parametrize("words", EVIL)
+def test_tags_in_words_of_others_are_shown_as_they_are(words: str, qtbot: QtBot) -> None:
+    plain_words, tags = PlainLabel(words), PlainLabel("a" * len(words))
+    text = Text(words)
+    for label in (plain_words, tags, text):
+        qtbot.addWidget(label)
+    assert text.textFormat() == plain_words.textFormat() == Qt.TextFormat.PlainText
+    assert plain_words.sizeHint().height() == tags.sizeHint().height()
+    text.setText(f"{words} {NAME}")
+    assert not Qt.mightBeRichText(printable(words))  # type: ignore[attr-defined]
+    assert printable(words).replace("\N{WORD JOINER}", "") == words
+    for tooltip in (rich_tooltip(words), shown_tooltip(text)):
+        document = QTextDocument()
+        document.setHtml(tooltip)
+        assert document.toPlainText().startswith(words)
+
+
+def test_no_label_of_the_window_takes_tags_at_their_word() -> None:
+    package = Path(napari_unet.__file__).parent / "ui"
+    made = {
+        (path.name, ast.unparse(node.func))
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("Label", "Text"))
+    }
+    assert ("step.py", "PlainLabel") in made
+    assert {name for name in made if name[1] == "QLabel"} == set()

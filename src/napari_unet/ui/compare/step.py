@@ -128,7 +128,8 @@ class CompareStep(Step):
 
     def _on_compared(self, event: CompareDone) -> None:
         words = tell_mistakes(event.mistakes, event.task)
-        self.tell(" · ".join(_legend(kind, words[kind]) for kind in words))
+        self.status.set_html(" · ".join(_legend(kind, words[kind]) for kind in words))
+        self.status.show()
         self.table.show_figures(figures(event))
         self.table.show()
 

@@ -8,7 +8,6 @@ from qtpy.QtCore import QRectF, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -16,11 +15,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unet.engine.errors import printable
 from napari_unet.ui.device.control import AUTO, Devices
 from napari_unet.ui.parts.pickers import Picker
+from napari_unet.ui.parts.text import PlainLabel
 
 _NAMES = {AUTO: "Fastest", "cuda": "NVIDIA GPU", "mps": "Apple GPU", "cpu": "CPU"}
 _DIM = 128  # lightness, of 255, below which a background is dark
+_WHERE = "Where to compute. Fastest: a GPU before the CPU."
 
 
 class Light(Enum):
@@ -80,9 +82,9 @@ class DeviceBadge(QWidget):
     def __init__(self, devices: Devices) -> None:
         super().__init__()
         self.dot = Dot()
-        self.name = QLabel()
+        self.name = PlainLabel()
         self.picker = Picker("Where to compute.")
-        self.cure = QLabel()
+        self.cure = PlainLabel()
         self.mend = QToolButton()
         self.copy = QPushButton("Copy")
         self._help = QWidget()
@@ -100,8 +102,8 @@ class DeviceBadge(QWidget):
         light, name, why, self._command = self._facts()
         self.dot.show_light(light)
         self.name.setText(name)
-        self.name.setToolTip(why)
-        self.dot.setToolTip(why)
+        self.name.setToolTip(printable(why))
+        self.dot.setToolTip(printable(why))
         self.cure.setText(
             f"{why} Run this in a terminal, then start napari again:\n{self._command}"
         )
@@ -137,7 +139,7 @@ class DeviceBadge(QWidget):
             self.picker.value = self._devices.wish
         reason = self._devices.why_not_find()
         self.picker.setEnabled(reason is None)
-        self.picker.setToolTip(reason or "Where to compute. Fastest: a GPU before the CPU.")
+        self.picker.setToolTip(printable(reason or _WHERE))
         self.picker.setVisible(len(available) > 1)
 
     def _on_picked(self) -> None:

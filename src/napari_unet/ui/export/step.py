@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.layers import Labels, Layer
-from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_unet.io.names import file_stem
 from napari_unet.ui.export.control import Exporting, can_be_exported
@@ -14,6 +14,7 @@ from napari_unet.ui.parts.action import Action
 from napari_unet.ui.parts.pickers import LayerPicker
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
+from napari_unet.ui.parts.text import PlainLabel
 from napari_unet.ui.workbench import Workbench
 
 _EXPORTS = "TIFF, for Fiji and napari (*.tif *.tiff);;OME-Zarr, for large stacks (*.zarr)"
@@ -65,7 +66,7 @@ class ExportStep(Step):
 
     def _build(self) -> None:
         rows = narrow_form()
-        label = QLabel("Result")
+        label = PlainLabel("Result")
         label.setBuddy(self.result)
         label.setToolTip(self.result.toolTip())
         self.result.setAccessibleName("Result to export")

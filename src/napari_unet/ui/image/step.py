@@ -8,7 +8,7 @@ from typing import Any
 
 from napari.layers import Image, Layer
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from superqt.utils import create_worker
 
 from napari_unet.config import Task, Unpainted
@@ -22,6 +22,7 @@ from napari_unet.ui.layers.inputs import image_planes, why_no_image, why_not_cha
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.pickers import LayerPicker
 from napari_unet.ui.parts.step import Step
+from napari_unet.ui.parts.text import PlainLabel
 from napari_unet.ui.workbench import Workbench
 
 _SHOW_ME = "Open a small stack of touching cells with strokes painted on it, ready to train on."
@@ -156,7 +157,7 @@ def _can_join(image: Image, other: Image) -> bool:
 def _with_note(channels: ChannelList) -> QWidget:
     """Return the list below a line that says what it is for."""
     content = QWidget()
-    note = QLabel("Tick images that the network is to see as further channels:")
+    note = PlainLabel("Tick images that the network is to see as further channels:")
     note.setWordWrap(True)
     column = QVBoxLayout(content)
     column.setContentsMargins(0, 0, 0, 0)

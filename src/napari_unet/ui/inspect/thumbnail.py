@@ -10,6 +10,8 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_unet.engine.errors import printable
+
 _SIDE = 84  # pixels
 _GAP = 2
 _FRAME = "#ff9d1e"  # stands out from grey values, whatever the theme
@@ -29,7 +31,7 @@ class Thumbnail(QWidget):
         self._name = name
         self._picture: QImage | None = None
         self._frame = 0.0  # distance of the frame from the edge, share of the side; 0: none
-        self.setToolTip(tooltip)
+        self.setToolTip(printable(tooltip))
         self.setAccessibleName(name)
         self.setAccessibleDescription(tooltip)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

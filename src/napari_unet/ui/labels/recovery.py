@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import create_worker
 
-from napari_unet.engine.errors import FileError, UnetPaintError
+from napari_unet.engine.errors import FileError, UnetPaintError, printable
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.io.unsaved import DAYS_KEPT, Leftover, UnsavedLabels, find_leftovers
 from napari_unet.ui.labels.autosave import Autosave, fingerprint
@@ -163,7 +163,7 @@ class RecoveryLine(QWidget):
         self.bring_back.setVisible(bool(offered))
         self.dismiss.setVisible(bool(offered))
         if offered:
-            self.dismiss.setToolTip(_DISMISS.format(offered[0].path.parent))
+            self.dismiss.setToolTip(printable(_DISMISS.format(offered[0].path.parent)))
 
 
 def _when(left: Leftover) -> str:

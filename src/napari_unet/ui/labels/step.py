@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count as several
@@ -25,7 +25,7 @@ from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.parts.text import rich_tooltip
+from napari_unet.ui.parts.text import PlainLabel, rich_tooltip
 from napari_unet.ui.workbench import Choices, Workbench
 
 _TASKS = {"Objects": Task.OBJECTS, "Classes": Task.CLASSES}
@@ -51,7 +51,7 @@ class LabelsStep(Step):
         self.task = Picker(_TASK)
         self.unpainted = Picker(_WHAT_0_MEANS)
         self.legend = Legend()
-        self.caption = QLabel()
+        self.caption = PlainLabel()
         self._keys = keys.ViewerKeys(workbench.viewer, _actions(self.painting))
         self._follower = Follower(
             self._on_layer_changed,

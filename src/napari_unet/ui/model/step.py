@@ -6,9 +6,10 @@ from datetime import date
 from pathlib import Path
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QLabel, QPushButton
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QPushButton
 
 from napari_unet.config import NETWORKS
+from napari_unet.engine.errors import printable
 from napari_unet.io.library import free_name
 from napari_unet.ui.model.control import Models
 from napari_unet.ui.model.description import describe_model, tell_story
@@ -18,12 +19,13 @@ from napari_unet.ui.model.your_models import YourModels
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.parts.text import rich_tooltip
+from napari_unet.ui.parts.text import PlainLabel, rich_tooltip
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 _NEW = {name: f"New: {name}" for name in NETWORKS}
 _TRAINED = "Trained, not kept"
 _MODEL = "U-Net Paint model (*.safetensors)"
+_START = "What training starts from; a model also segments."
 
 
 class ModelStep(Step):
@@ -46,7 +48,7 @@ class ModelStep(Step):
         self.picker.offer(self._groups(), self._chosen())
         reason = models.why_not_choose()
         self.picker.setEnabled(reason is None)
-        self.picker.setToolTip(reason or "What training starts from; a model also segments.")
+        self.picker.setToolTip(printable(reason or _START))
         set_ready(self.keep, reason, "Give it a name, to use it another day.")
         self.keep.setVisible(models.trained is not None)
         self.yours.show_readiness(reason)
@@ -62,7 +64,7 @@ class ModelStep(Step):
         self._models.changed.disconnect(self._on_models_changed)
 
     def _build(self) -> None:
-        label = QLabel("Start &from")
+        label = PlainLabel("Start &from")
         label.setBuddy(self.picker)
         row = QHBoxLayout()
         row.addWidget(label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from napari_unet.engine.errors import printable
 from napari_unet.ui.parts.text import Text
 
 
@@ -34,4 +35,4 @@ class Action(QWidget):
 def set_ready(button: QPushButton, reason: str | None, tooltip: str) -> None:
     """Enable a button, or disable it and say in its tooltip why."""
     button.setEnabled(reason is None)
-    button.setToolTip(reason or tooltip)
+    button.setToolTip(printable(reason or tooltip))

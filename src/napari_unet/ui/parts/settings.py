@@ -10,9 +10,10 @@ from enum import Enum
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from magicgui.widgets import FloatSpinBox, create_widget
-from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_unet.ui.parts.step_slider import StepSlider
+from napari_unet.ui.parts.text import PlainLabel
 
 Config = TypeVar("Config")
 
@@ -89,7 +90,7 @@ class SettingsForm(Generic[Config]):
     def add_to(self, layout: QFormLayout) -> None:
         """Add the rows to a form; their labels then line up with its others."""
         for name, widget in self._widgets.items():
-            label = QLabel(self._words[name].label)
+            label = PlainLabel(self._words[name].label)
             label.setToolTip(self._words[name].tooltip)
             label.setBuddy(widget.native)
             if isinstance(widget, StepSlider):  # wants all of the width

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_unet.ui.parts.text import Text
+from napari_unet.ui.parts.text import PlainLabel, Text
 from napari_unet.ui.workbench import Workbench
 
 
@@ -19,7 +19,7 @@ class Step(QWidget):
     def __init__(self, workbench: Workbench, title: str) -> None:
         super().__init__()
         self.workbench = workbench
-        self.title = QLabel(title)
+        self.title = PlainLabel(title)
         self.status = Text()
         self.body = QVBoxLayout()
         font = self.title.font()

@@ -7,6 +7,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
 
+from napari_unet.ui.parts.text import PlainLabel
+
 
 class StepSlider:
     """Holds a number, as the widgets of magicgui do.
@@ -47,9 +49,9 @@ class StepSlider:
         self.native.setFocusProxy(self._slider)
         self._row = QHBoxLayout(self.native)
         self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.addWidget(QLabel(ends[0]))
+        self._row.addWidget(PlainLabel(ends[0]))
         self._row.addWidget(self._slider, stretch=1)
-        self._row.addWidget(QLabel(ends[1]))
+        self._row.addWidget(PlainLabel(ends[1]))
 
     def put_before(self, label: QLabel) -> None:
         """Put its label into its row."""

@@ -10,24 +10,36 @@ from qtpy.QtGui import QHelpEvent
 from qtpy.QtWidgets import QLabel, QToolTip, QWidget
 
 _LONGEST = 17  # of a word, in widths of the letter M
-_TAG = re.compile(r"</[a-z]+>")
 _WORD = re.compile(r"[^\s/\\]+")  # Qt breaks paths at their folders
 _BOUND = re.compile(r"(?<=\d) (?=(?:px|s|min|h|ms|µm)\b)|(?<=\d,) (?=[\d…])")
 _PER = re.compile(r"(?<=[mµ]m/)(?=px\b)")  # Qt would break after the slash
 _CUT = "\N{WORD JOINER}…\N{WORD JOINER}"  # where a line does not end
 
 
-class Text(QLabel):
-    """Text that is broken into lines.
+class PlainLabel(QLabel):
+    """A label that shows its text letter by letter.
 
-    A word that is too long for a line, as names of files and layers are, is cut in its middle,
-    since their ends tell them apart; the tooltip then has the text as it is. Numbers stay beside
-    their units. Rich text is left alone.
+    Names of layers and words of models come from files, and Qt's own labels would take tags in
+    them at their word: load a picture, or offer a link.
     """
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
+
+
+class Text(PlainLabel):
+    """Text that is broken into lines.
+
+    A word that is too long for a line, as names of files and layers are, is cut in its middle,
+    since their ends tell them apart; the tooltip then has the text as it is. Numbers stay beside
+    their units.
+    """
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         self._text = ""
+        super().__init__(parent=parent)
         self.setWordWrap(True)
         self.setText(text)
 
@@ -41,12 +53,18 @@ class Text(QLabel):
         return self._text
 
     def setText(self, text: str | None) -> None:  # noqa: N802 Qt
-        """Show this."""
+        """Show this, letter by letter."""
         if text == self._text:
             return
         self._text = text or ""
-        is_rich = _TAG.search(self._text) is not None
-        super().setText(self._text if is_rich else self._laid_out())
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        super().setText(self._laid_out())
+
+    def set_html(self, html: str) -> None:
+        """Show this with its tags; nothing in it may come from a file."""
+        self._text = html
+        self.setTextFormat(Qt.TextFormat.RichText)
+        super().setText(html)
 
     def event(self, event: QEvent | None) -> bool:
         """Tell the whole text in the tooltip if it is cut."""
@@ -68,12 +86,8 @@ class Text(QLabel):
 
 
 def rich_tooltip(*texts: str) -> str:
-    """Return texts, each on lines of its own, as a tooltip; empty ones are left out.
-
-    A text that is such a tooltip already, as napari makes of all plain ones, stays as it is.
-    """
-    parts = [text if text.startswith("<qt>") else _escaped(text) for text in texts if text]
-    inner = "<br>".join(part.removeprefix("<qt>").removesuffix("</qt>") for part in parts)
+    """Return texts, each on lines of its own, as a tooltip; empty ones are left out."""
+    inner = "<br>".join(_escaped(text) for text in texts if text)
     return f"<qt>{inner}</qt>" if inner else ""
 
 
@@ -81,7 +95,11 @@ def show_above(text: str, widget: QWidget, event: QEvent | None) -> bool:
     """Show a text above the widget's own tooltip, if the event asks for one; False: no text."""
     if not text or not isinstance(event, QHelpEvent) or event.type() != QEvent.Type.ToolTip:
         return False
-    QToolTip.showText(event.globalPos(), rich_tooltip(text, widget.toolTip()), widget)
+    above, own = rich_tooltip(text), widget.toolTip()
+    if own and not own.startswith("<qt>"):  # napari makes such of all plain ones
+        own = rich_tooltip(own)
+    both = f"{above.removesuffix('</qt>')}<br>{own.removeprefix('<qt>')}" if own else above
+    QToolTip.showText(event.globalPos(), both, widget)
     return True
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_unet.config import PRESETS, NetworkConfig, OutputKind, preset_of
 from napari_unet.engine.counts import count
@@ -19,7 +19,7 @@ from napari_unet.ui.parts.pickers import Picker
 from napari_unet.ui.parts.settings import SettingsForm, narrow_form
 from napari_unet.ui.parts.settings import SettingWords as Words
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.parts.text import Text
+from napari_unet.ui.parts.text import PlainLabel, Text
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -160,7 +160,7 @@ class SegmentStep(Step):
         self.kind.offer(_KINDS)
         rows = narrow_form()
         for text, picker in (("What", self.scope), ("Output", self.kind)):
-            label = QLabel(text)
+            label = PlainLabel(text)
             label.setBuddy(picker)
             label.setToolTip(picker.toolTip())
             picker.setAccessibleName(text)

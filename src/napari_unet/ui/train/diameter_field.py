@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QWheelEvent
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
 
 from napari_unet.config import MAX_DIAMETER
 from napari_unet.engine.network import DiameterSource
-from napari_unet.ui.parts.text import Text
+from napari_unet.ui.parts.text import PlainLabel, Text
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Diameter
@@ -93,7 +93,7 @@ class DiameterField:
         self.box = DiameterBox()
         self.estimate = QPushButton("Estimate")
         self.caption = Text()
-        self._label = QLabel("Diameter, px")
+        self._label = PlainLabel("Diameter, px")
         self._row = QWidget()
         self._found: Diameter | None = None
         self._pixel: float | None = None  # side, µm

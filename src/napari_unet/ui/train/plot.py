@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
-from qtpy.QtWidgets import QLabel, QSizePolicy, QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
 from napari_unet.engine.events import Corrected, LabelsTaken, StepDone, Validated
 from napari_unet.engine.paint import tell_of_objects
+from napari_unet.ui.parts.text import PlainLabel
 from napari_unet.ui.progress import duration
 from napari_unet.ui.train.curves import Scale, Series, round_limit, ticks
 from napari_unet.ui.train.job import describe_correction
@@ -145,7 +146,7 @@ class CorrectionsCurve(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._series = Series()
-        self.text = QLabel()
+        self.text = PlainLabel()
         self._sketch = _Sketch(self._series)
         self.text.setWordWrap(True)
         self.setToolTip(
