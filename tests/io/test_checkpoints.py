@@ -158,6 +158,22 @@ def test_nothing_is_ever_unpickled(tmp_path: Path) -> None:
         load_model(path)
 
 
+@pytest.mark.parametrize("name", ["m.pt", "m.pth", "m.pkl", "m.ckpt", "m.safetensors"])
+@pytest.mark.parametrize("kind", ["torch", "old torch", "pickle", "text"])
+def test_pickled_models_are_refused_with_the_reason(kind: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if kind.endswith("torch"):
+        is_zip = kind == "torch"
+        torch.save({"a": torch.zeros(3)}, path, _use_new_zipfile_serialization=is_zip)
+    else:
+        path.write_bytes(pickle.dumps({"a": 1}, protocol=0 if kind == "text" else 4))
+    sentence = r"' holds Python objects, which may run any code .*; ask for the model as .safeten"
+    if (kind, name) == ("text", "m.safetensors"):  # nothing tells that it is one
+        sentence = "is no safetensors file; give a model"
+    with pytest.raises(CheckpointError, match=sentence):
+        load_model(path)
+
+
 # Bad checkpoints
 
 Texts = dict[str, str]

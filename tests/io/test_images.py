@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +87,22 @@ def test_a_png_with_colours_transparency_or_palette(mode: str, axes: str, tmp_pa
     assert stack.axes == axes
     found = np.asarray(stack.array)
     np.testing.assert_array_equal(found[..., 0] if "S" in axes else found, numbers)
+
+
+def png_of(width: int, height: int) -> bytes:
+    """Return the begin of a PNG of 8-bit grey values that announces this size."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    checked = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    return b"\x89PNG\r\n\x1a\n" + checked + b"\0\0\0\0IDAT"
+
+
+@pytest.mark.parametrize("side", [10_000, 20_000, 2**31 - 1])
+def test_a_png_of_more_pixels_than_pillow_unpacks_gets_a_sentence(
+    side: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(png_of(side, side))
+    with pytest.raises(FileError, match=rf"a.png' announces {side:,}×{side:,} pixels, .* as TIFF"):
+        open_image(tmp_path / "a.png")
 
 
 # Folders

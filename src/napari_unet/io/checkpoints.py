@@ -33,6 +33,14 @@ FORMAT_VERSION = 1  # raised when older versions of the package would misread a 
 
 _WIDEST = 1024  # channels; nobody trains wider networks, and a damaged header may ask for any
 _LARGEST_HEADER = 2**23  # bytes; those of trained models have some thousands
+_PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}
+_PICKLED = (
+    b"PK\x03\x04",
+    b"\x80\x02",
+    b"\x80\x03",
+    b"\x80\x04",
+    b"\x80\x05",
+)  # torch's zip, pickle
 _STORED = ("F16", "F32")  # weights on disk
 
 _DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -207,10 +215,16 @@ def _check_file(path: Path) -> None:
         ) from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"'{path}' cannot be read ({reason_of(error)}).") from error
-    if not is_file or int.from_bytes(header, "little") > _LARGEST_HEADER:
+    if is_file and int.from_bytes(header, "little") <= _LARGEST_HEADER:
+        return
+    if is_file and (path.suffix.lower() in _PICKLES or header.startswith(_PICKLED)):
         raise CheckpointError(
-            f"'{path}' is no safetensors file; give a model that napari-unet trained."
+            f"'{path}' holds Python objects, which may run any code when they are opened, and is "
+            "not; ask for the model as .safetensors, or train one with napari-unet."
         )
+    raise CheckpointError(
+        f"'{path}' is no safetensors file; give a model that napari-unet trained."
+    )
 
 
 def _first_bytes(path: Path, count: int) -> bytes:

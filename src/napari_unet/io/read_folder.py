@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError, ImageError
@@ -141,8 +143,10 @@ def open_png(path: Path) -> ImageStack:
         If it is missing, no PNG or damaged.
     """
     with _reading(path):
+        head = _read_head(path)
+        _check_size(head, path)
         properties = iio.improps(path, plugin="pillow")
-        mode = _MODES.get(_colour_type(path))
+        mode = _MODES.get(head.colour_type)
         shape = properties.shape if mode is None else properties.shape[:2]
 
     @lru_cache(maxsize=1)
@@ -154,13 +158,31 @@ def open_png(path: Path) -> ImageStack:
     return ImageStack(array, "YX" if len(shape) == 2 else "YXS", {}, path.stem)
 
 
-def _colour_type(path: Path) -> int:
-    """Return the colour type of a PNG: 0 grey, 2 RGB, 3 palette, 4 and 6 with transparency."""
+class _Head(NamedTuple):
+    """What a PNG announces."""
+
+    width: int
+    height: int
+    depth: int  # bits
+    colour_type: int  # 0 grey, 2 RGB, 3 palette, 4 and 6 with transparency
+
+
+def _read_head(path: Path) -> _Head:
     with path.open("rb") as file:
         header = file.read(26)
-    if not header.startswith(b"\x89PNG"):
+    if not header.startswith(b"\x89PNG") or len(header) < 26:
         raise ValueError("it is no PNG")
-    return header[25]
+    return _Head(*struct.unpack(">IIBB", header[16:]))
+
+
+def _check_size(head: _Head, path: Path) -> None:
+    """Raise `FileError` if a picture has more pixels than Pillow unpacks without a warning."""
+    pixels = head.width * head.height
+    if Image.MAX_IMAGE_PIXELS is not None and pixels > Image.MAX_IMAGE_PIXELS:
+        raise FileError(
+            f"'{path}' announces {head.height:,}×{head.width:,} pixels, and a PNG is opened up to "
+            f"{Image.MAX_IMAGE_PIXELS:,} of them; save it as TIFF, in tiles of 512×512 pixels."
+        )
 
 
 @contextmanager
