@@ -106,6 +106,26 @@ def test_sigterm_ends_training_and_saves_the_best_weights(folder: Path) -> None:
     assert record.best_step <= record.steps == figures["steps"]
 
 
+@real_signals
+@pytest.mark.parametrize("module", ["typer", "torch"])
+def test_ctrl_c_while_libraries_are_imported_ends_without_a_traceback(
+    module: str, folder: Path
+) -> None:
+    words = ("segment", str(folder / "cells.tif"), "--model", "light", "--output", "out.tif")
+    code = "from napari_unet.cli import main; main()"
+    program = [sys.executable, "-X", "importtime", "-c", code, *words]
+    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, cwd=folder) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if f" {module}." in line:
+                break
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == -signal.SIGINT
+    assert "Traceback" not in said
+    assert not (folder / "out.tif").exists()
+
+
 class _After(Interruption):
     """Asks to stop after so many tiles."""
 

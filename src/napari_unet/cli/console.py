@@ -153,6 +153,8 @@ def stop_on_signal(what_stays: str) -> Iterator[Interruption]:
 
     def ask_to_stop(number: int, _frame: FrameType | None) -> None:
         restore()
+        if before[signal.SIGINT] is signal.SIG_DFL:  # a second one still removes what is half done
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         interruption.request(number)
         sys.stderr.write(f"\nStopping: {what_stays} Once more to end at once.\n")
 
