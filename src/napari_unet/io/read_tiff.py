@@ -87,7 +87,10 @@ def _refuse_entities(tif: tifffile.TiffFile, path: Path) -> None:
     Some scanners write XML into the description or the XMP tag of the first page; `read_ome` sees
     to OME-XML.
     """
-    page = tif.pages.first
+    try:
+        page = tif.pages.first
+    except LookupError:  # it has none, which is said later
+        return
     xmp = page.tags.valueof(_XMP, b"")
     texts = [page.description if not tif.is_ome else ""]
     plain = xmp.replace(b"\0", b"").decode("latin-1") if isinstance(xmp, bytes) else str(xmp)
