@@ -170,7 +170,7 @@ def test_a_plane_that_is_half_done_counts_as_not_done(
 ) -> None:
     figures = _segment(folder, _After(tiles=tiles), kind, output)
     told = capsys.readouterr().err
-    assert f"Planes 1–3 are not segmented to their end and 0 in '{output}'" in told
+    assert f"Planes 1–3 are not segmented to their end and 0 in '{output}'." in told
     assert (figures["planes"], figures["empty_planes"]) == (1, 3)
     written = np.asarray(open_image(folder / output).array)
     assert written[0].any()
@@ -214,7 +214,7 @@ def test_an_older_result_stays_until_the_new_one_is_whole(
     partial = Path(figures["output"])
     assert partial.name == output.replace("out.", "out.unfinished.")
     said = capsys.readouterr().err
-    assert f"0 in '{partial.name}'; segment them with --planes. '{output}' is as it was." in said
+    assert f"0 in '{partial.name}'. '{output}' is as it was. To go on, run the same" in said
     np.testing.assert_array_equal(np.asarray(open_image(folder / output).array), whole)
     np.testing.assert_array_equal(np.asarray(open_image(partial).array)[0], whole[0])
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from napari_unet.engine.errors import FileError
+from napari_unet.io.process import Process
 from napari_unet.io.stack import Layout
 from napari_unet.io.unsaved import (
     DAYS_KEPT,
-    Process,
     UnsavedLabels,
     UnsavedRecord,
     find_leftovers,

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from napari_unet.cli.console import say, saying_warnings, show, stop_on_signal
 from napari_unet.cli.options import (
     STACK,
+    AnewWish,
     AsJson,
     DeviceName,
     DeviceWish,
@@ -204,12 +205,14 @@ def segment(
     min_size: SmallestWish = None,
     link: LinkWish = False,
     device: DeviceWish = DeviceName.AUTO,
+    anew: AnewWish = False,
     json: AsJson = False,
 ) -> None:
     """Segment a stack with a trained model.
 
     The output has the planes, axes and pixel size of the image; planes that are left out are 0.
-    Ctrl-C ends it early and keeps finished planes.
+    Ctrl-C ends it early and keeps finished planes. Stopped or killed, it goes on where it was when
+    the same command is run again.
     """
     from napari_unet.cli.segment import segment_stack
     from napari_unet.cli.settings import SegmentWishes
@@ -225,6 +228,7 @@ def segment(
             kind=output_kind,
             device=device,
             stop=stop,
+            anew=anew,
         )
     show(figures, as_json=json)
     stop.exit_if_requested()

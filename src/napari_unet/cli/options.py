@@ -179,6 +179,12 @@ DiameterWish = Annotated[
     ),
 ]
 DeviceWish = Annotated[DeviceName, typer.Option(help="Where to compute.")]
+AnewWish = Annotated[
+    bool,
+    typer.Option(
+        "--anew", help="Begin from the start, although an earlier run was stopped or killed."
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the figures as one JSON object, nothing else.")
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.cli.console import Interruption, progress_bar, say
+from napari_unet.cli.going_on import Wanted, take_up
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.settings import SegmentWishes, require_folder
 from napari_unet.config import OutputKind, Task
@@ -29,6 +30,7 @@ from napari_unet.engine.prediction import segment
 from napari_unet.engine.stack import bands
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import ImageStack, open_image
+from napari_unet.io.kept_segmentation import KeptSegmentation
 from napari_unet.io.labels import (
     PlaneWriter,
     open_label_writer,
@@ -42,6 +44,8 @@ from napari_unet.io.replacing import put_in_place
 from napari_unet.io.unfinished import tell_unfinished, unfinished_path
 from napari_unet.io.write_zarr import check_no_other_folder
 
+_GO_ON = "To go on, run the same command again."
+
 
 def segment_stack(
     image: Path,
@@ -53,12 +57,14 @@ def segment_stack(
     kind: OutputKind,
     device: str,
     stop: Interruption,
+    anew: bool = False,
 ) -> dict[str, Any]:
     """Segment, write what is finished, and return the figures.
 
     The file has the image's planes, axes and pixel size; planes that are not selected, or not
     reached when the work is stopped, are 0 in it. If it is stopped, a file that was there before
-    stays, and the new one is called "….unfinished" beside it.
+    stays, and the new one is called "….unfinished" beside it. Asked for again, the work goes on
+    where it was stopped or killed, unless it is to begin `anew`.
 
     Raises
     ------
@@ -79,46 +85,60 @@ def segment_stack(
     stack = _for_model(open_image(image), trained)
     planes = stack.planes()
     numbers = range(planes.count) if selection is None else selection.numbers(planes.count)
-    tiling, objects = wishes.tiling(trained.network), wishes.objects(trained.network)
+    wanted = Wanted(
+        name=stack.name,
+        planes=planes,
+        numbers=numbers,
+        model_name=path.stem,
+        model=trained,
+        device=choice,
+        tiling=wishes.tiling(trained.network),
+        objects=wishes.objects(trained.network),
+        kind=kind,
+        output=output,
+    )
+    kept, tiling = take_up(wanted, anew=anew)
     events = segment(
         trained,
         planes,
         device=choice,
         tiling=tiling,
-        objects=objects,
+        objects=wanted.objects,
         kind=kind,
         numbers=numbers,
+        kept=kept,
         stop=stop,
     )
     making = Making()
     # What is there stays until all of this is done.
     written = unfinished_path(output) if output.exists() else output
-    with _open_writer(written, stack, trained, kind) as filling:
-        told = hashing(events, planes)
-        begun, done, found = _follow(told, filling, making, numbered=numbered)
-        if not done.planes:
-            say("Stopped before the first plane was finished; nothing is written.")
-            stop.exit_if_requested()
-        filling.fill(planes.count)
-        left = set(begun.planes).difference(done.planes)
-        filling.note_unfinished(left)
-        provenance = making.provenance(
-            planes,
-            Source.of(stack, image),
-            UsedModel.of(trained, path.stem, path),
-            kind=kind,
-            tiling=tiling,
-            objects=objects,
-        )
-        filling.note_provenance(to_text(provenance, output.absolute().parent))
-    if not left and written != output:
-        written = put_in_place(written, output)
-    record = write_beside(written, provenance)
-    if left:
-        stays = "" if written == output else f" '{output.name}' is as it was."
-        say(
-            f"{tell_unfinished(left)} and 0 in '{written.name}'; segment them with --planes.{stays}"
-        )
+    with closing(kept):
+        with _open_writer(written, stack, trained, kind) as filling:
+            told = hashing(events, planes)
+            begun, done, found = _follow(told, kept, filling, making, numbered=numbered)
+            if not done.planes:
+                say(f"Stopped before the first plane was finished; nothing is written. {_GO_ON}")
+                stop.exit_if_requested()
+            filling.fill(planes.count)
+            left = set(begun.planes).difference(done.planes)
+            filling.note_unfinished(left)
+            provenance = making.provenance(
+                planes,
+                Source.of(stack, image),
+                UsedModel.of(trained, path.stem, path),
+                kind=kind,
+                tiling=wanted.tiling,
+                objects=wanted.objects,
+            )
+            filling.note_provenance(to_text(provenance, output.absolute().parent))
+        if not left and written != output:
+            written = put_in_place(written, output)
+        record = write_beside(written, provenance)
+        if left:
+            stays = "" if written == output else f" '{output.name}' is as it was."
+            say(f"{tell_unfinished(left)} and 0 in '{written.name}'.{stays} {_GO_ON}")
+        else:
+            kept.remove()
     return {
         "output": str(written),
         "record": None if record is None else str(record),
@@ -222,6 +242,7 @@ def _open_writer(
 
 def _follow(
     events: Iterator[SegmentEvent | PlaneHashed],
+    kept: KeptSegmentation,
     filling: _Filling,
     making: Making,
     *,
@@ -239,6 +260,7 @@ def _follow(
             match event:
                 case SegmentStarted():
                     begun = event
+                    kept.begin(event)
                     say(f"Segmenting {count(len(event.planes), 'plane')} on {event.device}")
                 case TileDone():
                     update(event.done / event.total, f"plane {event.plane}")

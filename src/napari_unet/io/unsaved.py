@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import secrets
 import shutil
 import time
@@ -21,12 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import platformdirs
-import psutil  # type: ignore[import-untyped]  # napari brings it
 import zarr
 
 from napari_unet.io.axes import name_axes
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.plain import from_plain, to_plain
+from napari_unet.io.process import Process
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
 from napari_unet.io.write_zarr import create_planes
@@ -37,26 +36,6 @@ DAYS_KEPT = 30
 _MOST = 20  # folders that wait; older ones go
 _RECORD = "unsaved.json"
 _DAY = 24 * 3600  # seconds
-_SAME = 60  # seconds by which the start of a process may seem to move when the clock is set
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A running program; its number alone may be another's by now."""
-
-    host: str = field(default_factory=platform.node)
-    number: int = field(default_factory=os.getpid)
-    started: float = field(default_factory=lambda: float(psutil.Process().create_time()))
-
-    def is_running(self) -> bool | None:
-        """Return whether it still runs, None if it is another computer's."""
-        if self.host != platform.node():
-            return None
-        try:
-            started = psutil.Process(self.number).create_time()
-        except psutil.NoSuchProcess:
-            return False
-        return bool(abs(started - self.started) < _SAME)
 
 
 @dataclass(frozen=True, slots=True)

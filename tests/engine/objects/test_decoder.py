@@ -25,6 +25,7 @@ from napari_unet.engine.objects.decoder import (
     as_bytes,
     cut_objects,
     foreground_of,
+    settle_objects,
 )
 from napari_unet.engine.paint.separation import separate
 from napari_unet.engine.stack import tiles
@@ -222,7 +223,8 @@ def decode(mask: Mask, tile: int, config: ObjectsConfig, seed: int) -> Any:
     tiles = cut_plane(mask.shape, tile, 1)
     for at in np.random.default_rng(seed).permutation(len(tiles)):
         part = mask[tiles[at].y.as_slice, tiles[at].x.as_slice]
-        decoder.add(tiles[at], np.where(part, 0.9, 0.1).astype(np.float32)[np.newaxis])
+        answers = np.where(part, 0.9, 0.1).astype(np.float32)[np.newaxis]
+        decoder.add(tiles[at], settle_objects(answers, config.threshold))
     labels, count = decoder.finish().cut().finish()
     return np.asarray(labels), count
 
@@ -251,7 +253,7 @@ def shown(mask: Mask, tile: int, config: ObjectsConfig, offset: int = 0) -> Labe
     result = np.zeros(mask.shape, np.int32)
     for part in cut_plane(mask.shape, tile, 1):
         at = part.y.as_slice, part.x.as_slice
-        result[at] = decoder.add(part, mask[at].astype(np.float32)[np.newaxis])
+        result[at] = decoder.add(part, mask[np.newaxis, *at].astype(np.uint8))
     return result
 
 
@@ -283,10 +285,8 @@ def test_specks_inside_a_tile_are_not_shown_but_pieces_at_its_border_are() -> No
 
 
 def test_foreground_begins_at_the_threshold() -> None:
-    decoder = ObjectDecoder((1, 3), ObjectsConfig(threshold=0.25, min_size=0))
-    (tile,) = cut_plane((1, 3), 3, 1)
-    values = decoder.add(tile, np.array([[[0.2, 0.25, 0.6]]], np.float32))
-    np.testing.assert_array_equal(values, [[0, 1, 1]])
+    settled = settle_objects(np.array([[[0.2, 0.25, 0.6]]], np.float32), 0.25)
+    np.testing.assert_array_equal(settled, [[[0, 1, 1]]])
 
 
 def test_more_objects_than_int32_can_number_are_an_error() -> None:
@@ -298,7 +298,7 @@ def test_more_objects_than_int32_can_number_are_an_error() -> None:
 
 def test_a_tile_costs_the_same_in_a_large_plane() -> None:
     decoder = ObjectDecoder((8_000, 8_000), ObjectsConfig())
-    part = np.ones((1, 32, 32), np.float32)
+    part = np.ones((1, 32, 32), np.uint8)
     started = time.process_time()
     for left in range(0, 8_000, 80):
         decoder.add(Tile(Span(64, 96), Span(left, left + 32)), part)
@@ -328,7 +328,8 @@ def test_with_a_shape_field_tiles_give_the_labels_of_the_whole_plane(
     decoder = ObjectDecoder(shape, config)
     for index in np.random.default_rng(seed).permutation(len(cut_plane(shape, side, 8))):
         tile = cut_plane(shape, side, 8)[index]
-        decoder.add(tile, answers[:, tile.y.as_slice, tile.x.as_slice])
+        part = answers[:, tile.y.as_slice, tile.x.as_slice]
+        decoder.add(tile, settle_objects(part, config.threshold))
 
     labels, count = decoder.finish().cut().finish()
 
@@ -356,7 +357,7 @@ def test_tiles_that_are_missing_hold_nothing_with_a_shape_field_either() -> None
     first, second, third = (Tile(Span(top, top + 8), Span(0, 16)) for top in (0, 8, 16))
     decoder = ObjectDecoder((24, 16), ObjectsConfig(min_size=0))
     for tile in (first, third):
-        decoder.add(tile, answers[:, tile.y.as_slice])
+        decoder.add(tile, settle_objects(answers[:, tile.y.as_slice], 0.5))
 
     labels, count = decoder.finish().cut().finish([second])
 

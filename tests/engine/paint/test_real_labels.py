@@ -27,7 +27,7 @@ def ideal(truth: npt.NDArray[Any], tile: int, config: ObjectsConfig) -> npt.NDAr
     decoder = ObjectDecoder(truth.shape, config)
     mask = separate(truth, 1) > 0
     for part in cut_plane(truth.shape, tile, 8):
-        decoder.add(part, mask[np.newaxis, part.y.as_slice, part.x.as_slice].astype(np.float32))
+        decoder.add(part, mask[np.newaxis, part.y.as_slice, part.x.as_slice].astype(np.uint8))
     return np.asarray(decoder.finish().cut().finish()[0])
 
 

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig, Unpainted
 from napari_unet.engine.errors import ImageError
+from napari_unet.engine.objects.decoder import settle_objects
 from napari_unet.engine.prediction.decode import plane_decoder
 from napari_unet.engine.stack import reduction
 from napari_unet.engine.stack.normalization import measure
@@ -235,7 +236,7 @@ def test_the_border_is_given_back_in_blocks() -> None:
     for factor, border in [(None, 7), (1, 7), (2, 7), (3, 0)]:
         model = replace(tiny_model(), reduction=factor)
         decoder = plane_decoder(model, OutputKind.LABELS, ObjectsConfig(), (20, 46), offset=0)
-        decoder.add(Tile(Span(0, 20), Span(0, 46)), probability)
+        decoder.add(Tile(Span(0, 20), Span(0, 46)), settle_objects(probability, 0.5))
         plane = decoder.finish()
         assert plane is not None
         labels, count = plane.cut().finish()

@@ -18,7 +18,7 @@ from scipy import ndimage
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.objects import basins, finishing
 from napari_unet.engine.objects.components import find_objects
-from napari_unet.engine.objects.decoder import ObjectDecoder, cut_objects
+from napari_unet.engine.objects.decoder import ObjectDecoder, cut_objects, settle_objects
 from napari_unet.engine.objects.label_overlaps import count_overlaps, count_run_overlaps
 from napari_unet.engine.stack import run_labels, tiles
 from napari_unet.engine.stack.bitmap import Bitmap
@@ -176,7 +176,7 @@ def test_a_large_plane_of_objects_takes_little_memory(
     cells = [away < 20, np.clip(1 - away / 20, 0, 1)][: 1 + has_field]
     tracemalloc.start()
     for tile in cut_plane((height, width), 500, 1):
-        decoder.add(tile, np.stack(cells).astype(np.float32))
+        decoder.add(tile, settle_objects(np.stack(cells).astype(np.float32), 0.5))
     found, count = decoder.finish().cut().finish()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

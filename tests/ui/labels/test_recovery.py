@@ -17,7 +17,8 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.io import unsaved
-from napari_unet.io.unsaved import Process, find_leftovers
+from napari_unet.io.process import Process
+from napari_unet.io.unsaved import find_leftovers
 from napari_unet.ui.labels import autosave as autosave_module
 from napari_unet.ui.labels.autosave import Autosave
 from napari_unet.ui.labels.recovery import Recovery, RecoveryLine

@@ -78,6 +78,27 @@ def foreground_of(answers: npt.NDArray[np.float32], threshold: float) -> Mask:
     return foreground & (answers[1] >= _OUTLINE) if len(answers) > 1 else foreground
 
 
+def settle_objects(answers: npt.NDArray[np.float32], threshold: float) -> Field:
+    """Return what of a tile's answers decides its objects, in little room.
+
+    Parameters
+    ----------
+    answers, threshold
+        As of `foreground_of`.
+
+    Returns
+    -------
+    Field
+        (1 or 2, y, x): the foreground, 0 or 1, and the shape field there, `as_bytes`.
+    """
+    foreground = foreground_of(answers, threshold)
+    settled = np.empty(answers.shape, np.uint8)
+    settled[0] = foreground
+    for field, channel in zip(settled[1:], answers[1:], strict=True):
+        np.multiply(as_bytes(channel), foreground, out=field)
+    return settled
+
+
 def as_bytes(field: npt.NDArray[np.float32]) -> Field:
     """Return a field from 0 to 1 in 255ths."""
     values: Field = np.rint(field * np.float32(255)).astype(np.uint8)
@@ -92,7 +113,7 @@ class ObjectDecoder:
     shape
         Of the plane, pixels (Y, X).
     config
-        Threshold, and everything that `cut_objects` needs.
+        Everything that `cut_objects` needs.
     offset
         The largest number that other planes use; provisional numbers begin above it.
     """
@@ -107,11 +128,8 @@ class ObjectDecoder:
         self._rows: defaultdict[int, Labels] = defaultdict(lambda: np.zeros(width, np.int32))
         self._columns: defaultdict[int, Labels] = defaultdict(lambda: np.zeros(height, np.int32))
 
-    def add(self, tile: Tile, probabilities: npt.NDArray[np.float32]) -> Labels:
-        """Take a tile's answers; return provisional numbers (y, x).
-
-        The answers are (1 or 2, y, x): the foreground's probability, and the shape field of a
-        network that has one.
+    def add(self, tile: Tile, settled: Field) -> Labels:
+        """Take a tile as `settle_objects` returns it; return provisional numbers (y, x).
 
         An object that touches one in a finished neighbour tile goes on with its number. The
         work is in proportion to the tile.
@@ -121,9 +139,9 @@ class ObjectDecoder:
         EngineError
             If there are more than 2^31 - 1 objects.
         """
-        foreground = foreground_of(probabilities, self._config.threshold)
+        foreground = settled[0].view(np.bool_)
         self._foreground.write(tile.y.as_slice, tile.x.as_slice, foreground)
-        field = self._keep_field(tile, foreground, probabilities[1:])
+        field = self._keep_field(tile, settled[1:])
         labels, count = _pieces(foreground, self._config, field)
         numbers = self._neighbour_numbers(tile, labels, count)
         new = np.flatnonzero(numbers[1:] == 0) + 1
@@ -136,15 +154,13 @@ class ObjectDecoder:
             lines[span.stop - 1][across] = sides[1]
         return shown
 
-    def _keep_field(
-        self, tile: Tile, foreground: Mask, channel: npt.NDArray[np.float32]
-    ) -> Field | None:
+    def _keep_field(self, tile: Tile, channel: Field) -> Field | None:
         """Keep the field of the foreground, in the little memory that its zeros around it leave."""
         if not len(channel):
             return None
         if self._field is None:
             self._field = BytePlane(self._foreground.shape)
-        field = as_bytes(channel[0]) * foreground
+        field: Field = channel[0]
         self._field.write(tile.y.as_slice, tile.x.as_slice, field)
         return field
 

@@ -1,4 +1,7 @@
-"""Probabilities → what is written: labels, classes or the probabilities themselves."""
+"""Probabilities → what is written: labels, classes or the probabilities themselves.
+
+First each tile by itself is settled, which is all that is kept of it; then it joins its plane.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy.typing as npt
 from napari_unet.config import ObjectsConfig, OutputKind, Task
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.objects.decoder import ObjectDecoder, foreground_of
+from napari_unet.engine.objects.decoder import ObjectDecoder, foreground_of, settle_objects
 from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.holes import as_painted
 from napari_unet.engine.stack.tiles import Tile
@@ -19,12 +22,18 @@ from napari_unet.engine.stack.tiles import Tile
 Probabilities = npt.NDArray[np.float32]
 """(K, y, x); of objects the foreground, and after it the shape field of a network with one"""
 
+Settled = npt.NDArray[Any]
+"""What of a tile's probabilities decides the result.
+
+Of numbered objects (1 or 2, y, x) uint8, as `settle_objects` says; else the values themselves.
+"""
+
 
 class PlaneDecoder(Protocol):
     """Decodes one plane tile by tile; used once."""
 
-    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
-        """Take a tile's probabilities (K, y, x); return the values to show now."""
+    def add(self, tile: Tile, settled: Settled) -> npt.NDArray[Any]:
+        """Take a tile, settled; return the values to show now."""
         ...
 
     def finish(self) -> UncutPlane | None:
@@ -33,20 +42,11 @@ class PlaneDecoder(Protocol):
 
 
 class PixelDecoder:
-    """Decodes each pixel by itself.
+    """Decodes each pixel by itself: its values are settled."""
 
-    Parameters
-    ----------
-    decode
-        Probabilities (K, y, x) → values (..., y, x).
-    """
-
-    def __init__(self, decode: Callable[[Probabilities], npt.NDArray[Any]]) -> None:
-        self._decode = decode
-
-    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:  # noqa: ARG002
-        """Take a tile's probabilities (K, y, x); return its final values."""
-        return self._decode(probabilities)
+    def add(self, tile: Tile, settled: Settled) -> npt.NDArray[Any]:  # noqa: ARG002
+        """Take a tile; return its final values, (..., y, x)."""
+        return settled
 
     def finish(self) -> None:
         """Return that nothing is left to do; pixels are no objects."""
@@ -79,6 +79,16 @@ def plane_decoder(
         Of the plane, pixels (Y, X).
     offset
         The largest object number that other planes use.
+    """
+    if model.task is Task.OBJECTS and kind is OutputKind.LABELS:
+        return ObjectDecoder(shape, objects_on_plane(model, objects, shape), offset=offset)
+    return PixelDecoder()
+
+
+def settler(
+    model: Model, kind: OutputKind, objects: ObjectsConfig
+) -> Callable[[Probabilities], Settled]:
+    """Return what settles the tiles of any plane; the parameters are those of `plane_decoder`.
 
     Raises
     ------
@@ -87,18 +97,18 @@ def plane_decoder(
     """
     is_objects = model.task is Task.OBJECTS
     if kind is OutputKind.PROBABILITIES:
-        return PixelDecoder(lambda p: p[: 1 if is_objects else None].copy())
+        return lambda p: p[: 1 if is_objects else None].copy()
     if is_objects and kind is OutputKind.LABELS:
-        return ObjectDecoder(shape, objects_on_plane(model, objects, shape), offset=offset)
+        return lambda p: settle_objects(p, objects.threshold)
     if is_objects:
-        return PixelDecoder(lambda p: foreground_of(p, objects.threshold).astype(np.uint8))
+        return lambda p: foreground_of(p, objects.threshold).astype(np.uint8)
     dtype = np.uint8 if kind is OutputKind.CLASSES else np.int32
     if max(model.values) > np.iinfo(dtype).max:
         raise SettingsError(
             f"Class {max(model.values)} does not fit into 8 bit; choose the output 'labels'."
         )
     values = np.array(model.values, dtype)
-    return PixelDecoder(lambda p: values[p.argmax(axis=0)])
+    return lambda p: values[p.argmax(axis=0)]
 
 
 def objects_on_plane(model: Model, objects: ObjectsConfig, shape: tuple[int, int]) -> ObjectsConfig:

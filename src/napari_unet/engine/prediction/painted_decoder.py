@@ -15,7 +15,7 @@ from napari_unet.engine.objects.paint_over import paint_over
 from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.label_scheme import PAINTED_BACKGROUND
 from napari_unet.engine.paint.painted_box import as_labels
-from napari_unet.engine.prediction.decode import PlaneDecoder, Probabilities
+from napari_unet.engine.prediction.decode import PlaneDecoder, Settled
 from napari_unet.engine.scores.painted_objects import judge
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
@@ -70,15 +70,15 @@ class _PaintedPixels:
         self._painted = painted
         self._task = task
 
-    def add(self, tile: Tile, probabilities: Probabilities) -> npt.NDArray[Any]:
-        """Take a tile's probabilities (K, y, x); return its final values.
+    def add(self, tile: Tile, settled: Settled) -> npt.NDArray[Any]:
+        """Take a tile; return its final values.
 
         Raises
         ------
         SettingsError
             If a class is painted that does not fit into the values.
         """
-        values = self._decoder.add(tile, probabilities)
+        values = self._decoder.add(tile, settled)
         painted = self._painted.read(tile.y.as_slice, tile.x.as_slice)
         new = painted > PAINTED_BACKGROUND if self._task is Task.OBJECTS else painted
         if new.max(initial=0) > np.iinfo(values.dtype).max:

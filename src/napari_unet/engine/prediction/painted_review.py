@@ -23,7 +23,7 @@ from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT_VALUES, LabelS
 from napari_unet.engine.paint.painted_box import PaintedBox, painted_boxes
 from napari_unet.engine.paint.shape_bounds import tell_of_objects
 from napari_unet.engine.paint.smallest import smallest_object
-from napari_unet.engine.prediction.decode import objects_on_plane, plane_decoder
+from napari_unet.engine.prediction.decode import objects_on_plane, plane_decoder, settler
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.scores.painted_objects import (
     PaintedObject,
@@ -204,10 +204,11 @@ def _find(
     """Return the objects that the network finds in a window; None: it was stopped."""
     model, shape = predictor.model, (window.painted.shape[0], window.painted.shape[1])
     decoder = plane_decoder(model, OutputKind.LABELS, objects, shape, offset=0)
+    settle = settler(model, OutputKind.LABELS, objects)
     for tile, on_plane in window.tiles(predictor.tile_side, stride(model.network.levels)):
         probabilities = predictor.predict(window.plane, on_plane)
         with engine_errors(predictor.device):
-            decoder.add(tile, probabilities)
+            decoder.add(tile, settle(probabilities))
         if stop():
             return None
     uncut = decoder.finish()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import product
@@ -32,7 +32,14 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.objects.series_linking import linker_for
 from napari_unet.engine.paint.painted_planes import require_labels_of
-from napari_unet.engine.prediction.decode import PlaneDecoder, Probabilities, plane_decoder
+from napari_unet.engine.prediction.decode import (
+    PlaneDecoder,
+    Probabilities,
+    Settled,
+    plane_decoder,
+    settler,
+)
+from napari_unet.engine.prediction.kept_work import KeptWork, NothingKept, resumed
 from napari_unet.engine.prediction.object_planes import ObjectPlanes
 from napari_unet.engine.prediction.painted_decoder import PlanePaint, override
 from napari_unet.engine.prediction.predictor import Predictor
@@ -53,6 +60,7 @@ def segment(
     focus: tuple[int, int, int] | None = None,
     resume: Resume | None = None,
     painted: Planes | None = None,
+    kept: KeptWork = NothingKept(),  # noqa: B008 it has no state
     stop: Stop = never,
 ) -> Iterator[SegmentEvent]:
     """Segment a stack with a trained model.
@@ -84,6 +92,10 @@ def segment(
         painted overrides what is predicted, but for probabilities: background is 0, a class is
         that class, and objects are whole and apart as `objects.paint_over` says. Each plane is
         read when it is done. None: nothing is painted.
+    kept
+        Takes the tiles and planes that are finished, and has those of an earlier run that was the
+        same (model, image, settings and order): they are not predicted again, and the result is
+        as if it had never ended.
     stop
         Asked after each tile; True ends the work, and finished tiles stay.
 
@@ -91,6 +103,7 @@ def segment(
     ------
     SegmentEvent
         `SegmentStarted`, then per plane its `TileDone` and `PlaneDone`, and `SegmentDone` at last.
+        Planes of objects that were kept come first, without their tiles.
         Before the `PlaneDone` of a whole plane of objects comes `PlaneUncut`, for `recut`.
         Values are labels as int32, classes as uint8, probabilities as (K, Y, X) float32; for
         objects K is 1, the foreground. Object numbers are final with `PlaneDone`, and consecutive
@@ -133,7 +146,11 @@ def segment(
         require_labels_of(planes, painted)
     predictor = Predictor(model, planes, device, tiling.rotations)
     is_numbered = kind is OutputKind.LABELS and model.task is Task.OBJECTS
-    linker = linker_for(planes, order, resume) if is_numbered and objects.link else None
+    resume = resumed(resume, kept, order, planes)
+    again = [plane for plane in order if plane in resume.finished]
+    left = [plane for plane in order if plane not in resume.finished]
+    settle = settler(model, kind, objects)
+    linker = linker_for(planes, left, resume) if is_numbered and objects.link else None
     cutting = ObjectPlanes(painted if is_numbered else None, linker, resume.largest)
     is_overridden = painted is not None and not is_numbered and kind is not OutputKind.PROBABILITIES
     pixels = painted if is_overridden else None
@@ -143,9 +160,10 @@ def segment(
         tiles = cut_plane(planes.shape, side, step)
         if focus is not None:
             tiles = nearest_first(tiles, *focus[1:])
-        count, backend = len(order) * len(tiles), predictor.backend_name
+        count, backend = len(left) * len(tiles), predictor.backend_name
         yield SegmentStarted(str(device), order, count, side, backend)
-        run = _Run(predictor, kind, objects, order, tiles, cutting, pixels, stop)
+        run = _Run(predictor, kind, objects, left, tiles, cutting, pixels, kept, settle, stop)
+        yield from run.tell_kept(again)
         reason = yield from run.segment_planes()
         yield SegmentDone(reason, tuple(run.finished), time.monotonic() - started)
     finally:
@@ -174,10 +192,12 @@ class _Run:
     predictor: Predictor
     kind: OutputKind
     objects: ObjectsConfig
-    order: tuple[int, ...]
+    order: Sequence[int]
     tiles: list[Tile]
     cutting: ObjectPlanes
     painted: Planes | None  # overrides classes and masks pixel by pixel; objects: in `cutting`
+    kept: KeptWork
+    settle: Callable[[Probabilities], Settled]
     stop: Stop
     finished: list[int] = field(default_factory=list)  # planes
     tiles_done: int = 0
@@ -188,12 +208,16 @@ class _Run:
     def tiles_in_all(self) -> int:
         return len(self.order) * len(self.tiles)
 
+    def tell_kept(self, planes: Iterable[int]) -> Iterator[PlaneDone]:
+        for plane in planes:
+            yield from self._tell([self.kept.plane(plane)])
+
     def segment_planes(self) -> Generator[SegmentEvent, None, FinishReason]:
-        work = ahead(self._predict, product(self.order, self.tiles), self.predictor.at_once)
-        with closing(work) as predicted:
+        work = ahead(self._find, product(self.order, self.tiles), self.predictor.at_once)
+        with closing(work) as found:
             for plane in self.order:
                 try:
-                    yield from self._segment_plane(plane, predicted)
+                    yield from self._segment_plane(plane, found)
                 except UnetPaintError:
                     yield from self._tell_rest()
                     raise
@@ -202,18 +226,23 @@ class _Run:
                     return FinishReason.STOPPED
         return FinishReason.COMPLETED
 
-    def _predict(self, place: tuple[int, Tile]) -> Probabilities:
-        return self.predictor.predict(*place)
+    def _find(self, place: tuple[int, Tile]) -> Settled:
+        """Return a tile that was kept, or predict it."""
+        settled = self.kept.tile(*place)
+        if settled is None:
+            settled = self.settle(self.predictor.predict(*place))
+            self.kept.keep_tile(*place, settled)
+        return settled
 
     def _segment_plane(
-        self, plane: int, predicted: Iterator[tuple[tuple[int, Tile], Probabilities]]
+        self, plane: int, found: Iterator[tuple[tuple[int, Tile], Settled]]
     ) -> Iterator[SegmentEvent]:
         decoder = self._decoder(plane)
         tiles = iter(self.tiles)
-        for tile, (_, probabilities) in zip(tiles, predicted, strict=False):
+        for tile, (_, settled) in zip(tiles, found, strict=False):
             yield from self._shortage()
             with engine_errors(self.predictor.device):
-                values = decoder.add(tile, probabilities)
+                values = decoder.add(tile, settled)
             self.tiles_done += 1
             y, x = tile.y.as_slice, tile.x.as_slice
             yield TileDone(plane, y, x, values, self.tiles_done, self.tiles_in_all)
@@ -236,6 +265,9 @@ class _Run:
             cut = uncut.cut()
             del uncut  # and what only cutting needs
             final = self.cutting.take(plane, cut, missing)
+        for done in final:
+            if done.complete:
+                self.kept.keep_plane(done)
         yield from self._tell(final)
 
     def _decoder(self, plane: int) -> PlaneDecoder:
@@ -247,7 +279,7 @@ class _Run:
         return override(decoder, PlanePaint(self.painted, plane), model.task)
 
     def _tell_rest(self) -> Iterator[PlaneDone]:
-        """Tell the planes that waited for others of their series."""
+        """Tell the planes that waited for others of their series; with these they may change."""
         with engine_errors(self.predictor.device):
             final = self.cutting.rest()
         yield from self._tell(final)

@@ -1,0 +1,101 @@
+"""A segmentation that was killed or stopped goes on where it was, if nothing has changed since."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from napari_unet.cli.console import say
+from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.engine.counts import count
+from napari_unet.engine.events import SegmentStarted
+from napari_unet.engine.network import DeviceChoice, Model
+from napari_unet.engine.stack import ArrayPlanes
+from napari_unet.io.kept_folders import KeptRun, find_kept, new_kept
+from napari_unet.io.kept_record import Basis, KeptRecord
+from napari_unet.io.kept_segmentation import KeptSegmentation
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One segmentation, as it was asked for."""
+
+    name: str  # of the image
+    planes: ArrayPlanes
+    numbers: Sequence[int]
+    model_name: str
+    model: Model
+    device: DeviceChoice
+    tiling: TilingConfig
+    objects: ObjectsConfig
+    kind: OutputKind
+    output: Path
+
+    @cached_property
+    def basis(self) -> Basis:
+        """What decides the result; all of the image is read."""
+        return Basis.of(
+            self.model,
+            self.planes,
+            device=self.device,
+            tiling=self.tiling,
+            objects=self.objects,
+            kind=self.kind,
+        )
+
+    def record(self, started: SegmentStarted) -> KeptRecord:
+        """Return what is noted of it where it is kept."""
+        return KeptRecord(
+            self.name,
+            self.model_name,
+            self.basis,
+            self.planes.count,
+            order=started.planes,
+            side=started.tile,
+            output=str(self.output.resolve()),
+        )
+
+
+def take_up(wanted: Wanted, *, anew: bool) -> tuple[KeptSegmentation, TilingConfig]:
+    """Return what keeps the work, with what an earlier run has left, and how it is cut into tiles.
+
+    It says whether it goes on, and if not, what has changed. What was made otherwise stays, for a
+    run that is as that one was.
+
+    Parameters
+    ----------
+    anew
+        Whether what was left is removed and nothing gone on with.
+    """
+    runs = [run for run in find_kept() if run.record.output == str(wanted.output.resolve())]
+    for run in runs if anew else ():
+        run.remove()
+    if anew or not runs:
+        return new_kept(wanted.record), wanted.tiling
+    changes = [_changed(wanted, run.record) for run in runs]
+    if "" not in changes:
+        say(f"Of {_tell(runs[0])}, but {changes[0]} not as then: this begins anew.")
+        return new_kept(wanted.record), wanted.tiling
+    run = runs[changes.index("")]
+    say(f"Going on: of {_tell(run)}; --anew begins from the start.")
+    return run.take(), replace(wanted.tiling, tile=run.record.side)
+
+
+def _changed(wanted: Wanted, record: KeptRecord) -> str:
+    """Return what has changed, with its verb; empty: nothing."""
+    words = wanted.basis.changed(record.basis)
+    if not words and tuple(wanted.numbers) != record.order:
+        words = "the planes that are asked for"
+        return f"{words} are"
+    return words and f"{words} {'are' if ' and ' in words else 'is'}"
+
+
+def _tell(run: KeptRun) -> str:
+    when = time.strftime("%d %b, %H:%M", time.localtime(run.saved)).lstrip("0")
+    return (
+        f"'{Path(run.record.output).name}', {run.finished:,} of "
+        f"{count(len(run.record.order), 'plane')} were finished on {when}"
+    )

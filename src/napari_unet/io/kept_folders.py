@@ -1,0 +1,129 @@
+"""Where segmentations are kept that have not come to their end: found, taken over, and swept."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import platformdirs
+
+from napari_unet.io.failures import cannot_read
+from napari_unet.io.kept_record import KeptRecord
+from napari_unet.io.kept_segmentation import (
+    PLANES,
+    RECORD,
+    Describe,
+    KeptSegmentation,
+    write_record,
+)
+from napari_unet.io.plain import from_plain
+from napari_unet.io.process import Process
+from napari_unet.io.record_log import RecordLog
+
+DAYS_KEPT = 14
+"""Days for which what was segmented waits to be gone on with."""
+
+_MOST = 20 << 30  # bytes that wait in all; older ones go
+_DAY = 24 * 3600  # seconds
+_AT_WORK = 120  # seconds without a tile, after which another computer's run is taken to have ended
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """What is kept of a run that has ended before its work did."""
+
+    folder: Path
+    record: KeptRecord
+    saved: float  # seconds since the epoch
+    size: int  # bytes
+
+    @property
+    def finished(self) -> int:
+        """Number of finished planes; of classes and probabilities, of those that were begun."""
+        try:
+            planes = len(RecordLog(self.folder / PLANES).entries())
+        except OSError:
+            return 0
+        return planes or len(list(self.folder.glob("tiles-*")))
+
+    def take(self) -> KeptSegmentation:
+        """Take it over: it is this process's from now on.
+
+        Raises
+        ------
+        FileError
+            If it is no longer there, since another process was quicker, or cannot be read.
+        """
+        folder = _new_folder()
+        try:
+            self.folder.rename(folder)  # of two processes one succeeds
+            write_record(folder, replace(self.record, process=Process()))
+            return KeptSegmentation(folder)
+        except OSError as error:
+            raise cannot_read(self.folder, error) from error
+
+    def remove(self) -> None:
+        """Remove it: nobody wants it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def new_kept(describe: Describe) -> KeptSegmentation:
+    """Return what keeps a run that begins; its folder is made after a few seconds."""
+    return KeptSegmentation(_new_folder(), describe)
+
+
+def find_kept() -> list[KeptRun]:
+    """Return what ended programs have left, the newest first; what is too old or much is removed.
+
+    What a program that still runs keeps is not among them.
+    """
+    if not _folder().is_dir():
+        return []
+    found = sorted(_look_around(), key=lambda run: run.saved, reverse=True)
+    oldest = time.time() - DAYS_KEPT * _DAY
+    kept, size = [], 0
+    for run in found:
+        size += run.size
+        if run.saved < oldest or size > _MOST:
+            run.remove()
+        else:
+            kept.append(run)
+    return kept
+
+
+def _look_around() -> Iterator[KeptRun]:
+    for folder in _folder().iterdir():
+        with suppress(FileNotFoundError):  # gone meanwhile
+            run = _look_into(folder)
+            if run is not None:
+                yield run
+
+
+def _look_into(folder: Path) -> KeptRun | None:
+    """Return what is in a folder, None if it is nobody's, or of a program that still runs."""
+    try:
+        record = from_plain(KeptRecord, json.loads((folder / RECORD).read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
+        if time.time() - folder.stat().st_mtime > _DAY:  # it ended while the folder was made
+            shutil.rmtree(folder, ignore_errors=True)
+        return None
+    stats = [file.stat() for file in folder.iterdir()]
+    saved = max(stat.st_mtime for stat in stats)
+    running = record.process.is_running()
+    if running or (running is None and time.time() - saved < _AT_WORK):
+        return None
+    return KeptRun(folder, record, saved, sum(stat.st_size for stat in stats))
+
+
+def _folder() -> Path:
+    return platformdirs.user_data_path("napari-unet-paint") / "segmenting"
+
+
+def _new_folder() -> Path:
+    return _folder() / f"{time.strftime('%Y-%m-%d %H-%M-%S')} {secrets.token_hex(4)}"

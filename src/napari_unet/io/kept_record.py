@@ -1,0 +1,90 @@
+"""What a segmentation that is kept on disk is of, how it is made, and what has changed since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.engine.stack import Planes
+from napari_unet.io.fingerprint import model_hash, stack_hash
+from napari_unet.io.process import Process
+from napari_unet.io.provenance import versions
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network import DeviceChoice, Model
+
+_WORDS = {
+    "image": "the image",
+    "model": "the model",
+    "kind": "what is written",
+    "tiling": "how it is predicted",
+    "objects": "how objects are cut",
+    "series": "the axes of the image",
+    "device": "the device",
+    "program": "the version of this program or of what it computes with",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Everything that decides what a segmentation looks like."""
+
+    image: str  # hash
+    model: str  # hash
+    kind: OutputKind
+    tiling: TilingConfig
+    objects: ObjectsConfig
+    series: tuple[int, int]  # planes that follow one another, and series that do
+    device: str
+    program: str
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        planes: Planes,
+        *,
+        device: DeviceChoice,
+        tiling: TilingConfig,
+        objects: ObjectsConfig,
+        kind: OutputKind,
+    ) -> Basis:
+        """Return how `engine.prediction.segment` makes it of these; all of the image is read.
+
+        Raises
+        ------
+        FileError
+            If the image cannot be read.
+        """
+        return cls(
+            image=stack_hash(planes),
+            model=model_hash(model),
+            kind=kind,
+            tiling=tiling,
+            objects=objects,
+            series=(planes.run, planes.runs),
+            device=f"{device.device} {device.name}",
+            program=" ".join(f"{name} {number}" for name, number in versions().items()),
+        )
+
+    def changed(self, before: Basis) -> str:
+        """Return in words what is another one than before, empty: nothing."""
+        names = (part.name for part in fields(self))
+        words = [_WORDS[name] for name in names if getattr(self, name) != getattr(before, name)]
+        return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """What is known of a segmentation beside its tiles."""
+
+    name: str  # of the image
+    model_name: str
+    basis: Basis
+    planes: int  # of the whole image
+    order: tuple[int, ...]  # in which they are done
+    side: int  # of the tiles, pixels
+    output: str = ""  # file that it is written to; empty: a layer
+    largest: int = 0  # object number in use when it began
+    process: Process = field(default_factory=Process)

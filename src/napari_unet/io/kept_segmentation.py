@@ -1,0 +1,232 @@
+"""A segmentation on its way, kept on disk tile by tile, so that what ends the program ends no work.
+
+Each has a folder among the user's data: `kept.json`, what it is a segmentation of and how it is
+made; `planes`, the labels of finished planes; and `tiles-…`, what was predicted of a plane that is
+not finished. It goes when the work is done.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from napari_unet.engine.errors import FileError, UnetPaintError
+from napari_unet.engine.events import PlaneDone, SegmentStarted
+from napari_unet.io.kept_arrays import pack, pack_plane, unpack, unpack_plane
+from napari_unet.io.kept_record import KeptRecord
+from napari_unet.io.plain import to_plain
+from napari_unet.io.record_log import Entry, RecordLog
+from napari_unet.io.replacing import replacing
+
+if TYPE_CHECKING:
+    from napari_unet.engine.stack import Tile
+
+RECORD = "kept.json"
+"""The file that makes a folder one of these: it comes last."""
+
+PLANES = "planes"
+"""The file of the finished ones."""
+
+_WAIT = 5.0  # seconds of work that are not worth a folder
+_SYNC = 30.0  # seconds between two waits for the disk
+_MOST = 8 << 30  # bytes of a folder
+_SPARE = 1 << 30  # bytes that the disk has left at least
+
+_log = logging.getLogger(__name__)
+
+Describe = Callable[[SegmentStarted], KeptRecord]
+
+
+class KeptSegmentation:
+    """The finished tiles and planes of one run, and of those that it goes on from.
+
+    Any thread may call. Nothing is written in the first five seconds, so that a short run leaves
+    the disk alone; what was finished by then is written after them. Where the disk is full, or more
+    than 8 GB would be kept, no more is, and nothing fails for it.
+
+    Parameters
+    ----------
+    folder
+        Where it is kept; it is made when it is needed.
+    describe
+        Called then; None: the folder is there, of an earlier run, and this process's now.
+    """
+
+    def __init__(self, folder: Path, describe: Describe | None = None) -> None:
+        self.folder = folder
+        self._describe = describe
+        self._started: SegmentStarted | None = None
+        self._began = 0.0  # monotonic seconds
+        self._synced = 0.0
+        self._made = describe is None
+        self._ended = False
+        self._failed = False
+        self._size = 0  # bytes
+        self._waiting: list[Callable[[], None]] = []  # what is written when the folder is made
+        self._unsynced: set[Path] = set()
+        self._planes: dict[int, Entry] = {}
+        self._tiles: dict[int, dict[tuple[int, ...], Entry]] = {}  # of an earlier run
+        self._lock = Lock()
+        if describe is None:
+            self._planes = {e.about["plane"]: e for e in self._plane_log.entries()}
+            self._size = sum(file.stat().st_size for file in folder.iterdir())
+
+    @property
+    def finished(self) -> frozenset[int]:
+        """Planes whose objects are final."""
+        return frozenset(self._planes)
+
+    def begin(self, started: SegmentStarted) -> None:
+        """Take note that the work begins or goes on; before this, nothing is kept."""
+        self._started = started
+        self._ended = self._failed
+        self._began = self._synced = time.monotonic()
+
+    def plane(self, number: int) -> PlaneDone:
+        """Return a finished plane.
+
+        Raises
+        ------
+        FileError
+            If it cannot be read.
+        """
+        entry = self._planes[number]
+        try:
+            return unpack_plane(entry.about, self._plane_log.read(entry))
+        except OSError as error:
+            raise FileError(
+                f"What was kept of plane {number} cannot be read ({error.strerror}); begin anew."
+            ) from error
+
+    def tile(self, plane: int, tile: Tile) -> npt.NDArray[Any] | None:
+        """Return a tile that an earlier run has kept, None if none has."""
+        if self._describe is not None:
+            return None
+        with self._lock:
+            try:
+                log = self._tile_log(plane)
+                if plane not in self._tiles:
+                    self._tiles = {plane: {tuple(e.about["at"]): e for e in log.entries()}}
+                entry = self._tiles[plane].get(_place(tile))
+                return None if entry is None else unpack(entry.about, log.read(entry))
+            except OSError:
+                return None
+
+    def keep_tile(self, plane: int, tile: Tile, settled: npt.NDArray[Any]) -> None:
+        """Keep a tile as it was settled."""
+        about, data = pack(settled)
+        self._keep(lambda: self._append(self._tile_log(plane), {"at": _place(tile), **about}, data))
+
+    def keep_plane(self, done: PlaneDone) -> None:
+        """Keep a whole plane; of objects its tiles are not needed any more."""
+        if done.labels is None:
+            return
+        about, data = pack_plane(done)
+
+        def write() -> None:
+            self._append(self._plane_log, about, data)
+            tiles = self._tile_log(done.plane).path
+            self._unsynced.discard(tiles)
+            with suppress(FileNotFoundError):
+                self._size -= tiles.stat().st_size
+                tiles.unlink()
+
+        self._keep(write)
+
+    def close(self) -> None:
+        """Keep no more; what is kept stays, for a run that goes on from it."""
+        with self._lock:
+            if self._waiting:
+                self._try(self._make_folder)
+            self._ended = True
+            self._try(self._sync)
+
+    def remove(self) -> None:
+        """Keep no more, and remove what was kept: the work is done."""
+        with self._lock:
+            self._ended = self._failed = True
+            self._waiting = []
+            self._unsynced.clear()
+            if self._made:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Write this, now or when the folder is made."""
+        with self._lock:
+            if self._started is None or self._ended:
+                return
+            if not self._made:
+                self._waiting.append(write)
+                if time.monotonic() - self._began >= _WAIT:
+                    self._try(self._make_folder)
+                return
+            self._try(write)
+            if time.monotonic() - self._synced >= _SYNC:
+                self._try(self._sync)
+
+    def _try(self, write: Callable[[], None]) -> None:
+        """Write; where that fails, keep no more, and leave what is there."""
+        try:
+            write()
+        except (OSError, UnetPaintError) as error:
+            self._ended = self._failed = True
+            self._waiting = []
+            _log.warning("Finished tiles are kept no more in %s", self.folder, exc_info=error)
+
+    def _make_folder(self) -> None:
+        assert self._describe is not None
+        assert self._started is not None
+        record = self._describe(self._started)
+        self.folder.mkdir(parents=True)
+        self._made = True
+        waiting, self._waiting = self._waiting, []
+        for write in waiting:
+            write()
+        write_record(self.folder, record)
+
+    def _append(self, log: RecordLog, about: dict[str, Any], data: bytes) -> None:
+        if self._size + len(data) > _MOST:
+            raise OSError(f"more than {_MOST} bytes")
+        log.append(about, data)
+        self._size += len(data)
+        self._unsynced.add(log.path)
+
+    def _sync(self) -> None:
+        """Wait until the disk has everything, in case the power fails."""
+        while self._unsynced:
+            RecordLog(self._unsynced.pop()).sync()
+        self._synced = time.monotonic()
+        if self.folder.exists() and shutil.disk_usage(self.folder).free < _SPARE:
+            raise OSError("the disk is almost full")
+
+    @property
+    def _plane_log(self) -> RecordLog:
+        return RecordLog(self.folder / PLANES)
+
+    def _tile_log(self, plane: int) -> RecordLog:
+        return RecordLog(self.folder / f"tiles-{plane:06}")
+
+
+def write_record(folder: Path, record: KeptRecord) -> None:
+    """Write the record into a folder that is there.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    with replacing(folder / RECORD) as temporary:
+        temporary.write_text(json.dumps(to_plain(record)), "utf-8")
+
+
+def _place(tile: Tile) -> tuple[int, int, int, int]:
+    return tile.y.start, tile.y.stop, tile.x.start, tile.x.stop

@@ -1,0 +1,237 @@
+"""A segmentation that ends before its work does goes on from disk as if it had never ended."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import time
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.engine.errors import FileError
+from napari_unet.engine.events import PlaneDone, SegmentStarted
+from napari_unet.engine.prediction.predictor import Predictor
+from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.io import kept_folders, kept_segmentation
+from napari_unet.io.kept_folders import DAYS_KEPT, find_kept, new_kept
+from napari_unet.io.kept_record import Basis, KeptRecord
+from napari_unet.io.kept_segmentation import KeptSegmentation, write_record
+from napari_unet.io.process import Process
+from tests.engine.tiny import CPU, noise, tiny_model
+
+MODEL = tiny_model()
+STACK = noise(2, 3, 40, 50)
+TILING = TilingConfig(tile=16)  # 3 x 4 per plane
+GONE = Process(number=2**22 + 1, started=0.0)  # no system has so many
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_segmentation, "_WAIT", 0)
+
+
+def record(started: SegmentStarted) -> KeptRecord:
+    basis = Basis.of(
+        MODEL,
+        ArrayPlanes(STACK),
+        device=CPU,
+        tiling=TILING,
+        objects=ObjectsConfig(),
+        kind=OutputKind.LABELS,
+    )
+    return KeptRecord("cells", "tiny", basis, 6, started.planes, started.tile, process=GONE)
+
+
+def run(kept: KeptSegmentation | None = None, **settings: Any) -> Any:
+    """Yield the events, kept as they come."""
+    stack = ArrayPlanes(STACK, followed=2)
+    options: dict[str, Any] = {} if kept is None else {"kept": kept}
+    for event in segment(MODEL, stack, device=CPU, tiling=TILING, **options, **settings):
+        if kept is not None and isinstance(event, SegmentStarted):
+            kept.begin(event)
+        yield event
+
+
+def result(events: Any) -> tuple[dict[int, npt.NDArray[Any]], dict[int, int]]:
+    """Return the values of each plane, and its new objects."""
+    objects: dict[int, int] = {}
+
+    def noted() -> Any:
+        for event in events:
+            if isinstance(event, PlaneDone):
+                objects[event.plane] = event.objects
+            yield event
+
+    return dict(whole_planes(noted())), objects
+
+
+@functools.cache
+def undisturbed(link: bool = False, kind: OutputKind = OutputKind.LABELS) -> Any:
+    return result(run(objects=ObjectsConfig(link=link), kind=kind))
+
+
+def killed_after(number: int, **settings: Any) -> Path:
+    """Run until so many events have come; return the folder that is left."""
+    kept = new_kept(record)
+    events = run(kept, **settings)
+    for _ in islice(events, number):
+        pass
+    events.close()
+    return kept.folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "link"),
+    [
+        (OutputKind.LABELS, False),
+        (OutputKind.LABELS, True),
+        (OutputKind.CLASSES, False),
+        (OutputKind.PROBABILITIES, False),
+    ],
+)
+@pytest.mark.parametrize("events", [3, 20, 50])
+def test_what_goes_on_equals_what_never_ended(
+    kind: OutputKind, events: int, monkeypatch: pytest.MonkeyPatch, *, link: bool
+) -> None:
+    expected, objects = undisturbed(link, kind)
+    settings: dict[str, Any] = {"kind": kind, "objects": ObjectsConfig(link=link)}
+    kept = KeptSegmentation(killed_after(events, **settings))
+    predicted: list[int] = []
+    predict = Predictor.predict
+
+    def counted(self: Predictor, *place: Any) -> Any:
+        predicted.append(1)
+        return predict(self, *place)
+
+    monkeypatch.setattr(Predictor, "predict", counted)
+    found, numbers = result(run(kept, **settings))
+
+    assert found.keys() == expected.keys()
+    for plane, values in expected.items():
+        np.testing.assert_array_equal(found[plane], values)
+    assert numbers == objects
+    assert len(predicted) <= 6 * 12 - events * 12 // 14 + 1
+    kept.remove()
+    assert not kept.folder.exists()
+
+
+def test_paint_on_what_is_left_overrides_tiles_that_were_kept() -> None:
+    paint = np.zeros(STACK.shape, np.int32)
+    paint[..., 10:20, 10:20] = 1
+    settings: dict[str, Any] = {"kind": OutputKind.CLASSES}
+    kept = KeptSegmentation(killed_after(9, **settings))
+    found, _ = result(run(kept, painted=ArrayPlanes(paint), **settings))
+    assert (found[0][10:20, 10:20] == 0).all()
+
+
+def test_a_torn_or_damaged_record_counts_as_not_there() -> None:
+    expected, objects = undisturbed()
+    folder = killed_after(40)  # two planes, and tiles of the third
+    for name, cut in (("planes", 7), ("tiles-000002", 90)):
+        file = folder / name
+        file.write_bytes(file.read_bytes()[:-cut])
+    (tiles,) = folder.glob("tiles-000002")
+    whole = tiles.read_bytes()
+    tiles.write_bytes(whole[:300] + bytes([whole[300] ^ 1]) + whole[301:])
+
+    kept = KeptSegmentation(folder)
+    assert kept.finished == {0}
+    found, numbers = result(run(kept))
+    for plane, values in expected.items():
+        np.testing.assert_array_equal(found[plane], values)
+    assert numbers == objects
+
+
+def test_a_short_run_leaves_the_disk_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_segmentation, "_WAIT", 1e9)
+    kept = new_kept(record)
+    list(run(kept))
+    assert not kept.folder.exists()
+    kept.remove()
+    assert find_kept() == []
+
+
+def test_what_a_short_run_has_finished_is_kept_when_it_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept_segmentation, "_WAIT", 1e9)
+    kept = new_kept(record)
+    list(islice(run(kept), 20))
+    kept.close()
+    (found,) = find_kept()
+    assert (found.finished, found.record.order) == (1, tuple(range(6)))
+
+
+def test_a_disk_that_is_full_stops_the_keeping_and_not_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected, _ = undisturbed()
+    monkeypatch.setattr(kept_segmentation, "_MOST", 3000)
+    kept = new_kept(record)
+    found, _ = result(run(kept))
+    for plane, values in expected.items():
+        np.testing.assert_array_equal(found[plane], values)
+    assert 0 < sum(file.stat().st_size for file in kept.folder.iterdir()) < 5000
+
+
+def test_of_two_that_want_to_go_on_one_does() -> None:
+    killed_after(20)
+    (found,) = find_kept()
+    assert found.take().finished == {0}
+    with pytest.raises(FileError):
+        found.take()
+    assert find_kept() == []  # this process works on it
+
+
+def test_the_work_of_a_running_program_is_not_offered() -> None:
+    kept = new_kept(lambda started: replace(record(started), process=Process()))
+    list(islice(run(kept), 20))
+    assert find_kept() == []
+    elsewhere = replace(record(SegmentStarted("", (0,), 1, 16)), process=replace(GONE, host="far"))
+    write_record(kept.folder, elsewhere)
+    assert find_kept() == []  # another computer's, a moment ago
+    for file in kept.folder.iterdir():
+        os.utime(file, (time.time() - 600,) * 2)
+    assert len(find_kept()) == 1
+
+
+def test_what_is_old_or_too_much_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [killed_after(20) for _ in range(3)]
+    for days, folder in zip((0, 3, DAYS_KEPT + 1), folders, strict=True):
+        for file in folder.iterdir():
+            os.utime(file, (time.time() - days * 24 * 3600,) * 2)
+    begun = folders[0].with_name("begun")
+    shutil.copytree(folders[0], begun)
+    (begun / "kept.json").unlink()
+    os.utime(begun, (time.time() - 2 * 24 * 3600,) * 2)
+
+    assert [run.folder for run in find_kept()] == folders[:2]
+    assert sorted(begun.parent.iterdir()) == sorted(folders[:2])
+    monkeypatch.setattr(kept_folders, "_MOST", find_kept()[0].size + 1)
+    assert [run.folder for run in find_kept()] == folders[:1]
+    assert list(begun.parent.iterdir()) == folders[:1]
+
+
+def test_what_has_changed_is_told_in_words() -> None:
+    before = record(SegmentStarted("", (0,), 1, 16)).basis
+    assert before.changed(before) == ""
+    other = replace(before, image="other")
+    assert other.changed(before) == "the image"
+    other = replace(other, tiling=TilingConfig(tile=32), device="cuda")
+    assert other.changed(before) == "the image, how it is predicted and the device"
+
+
+def test_the_task_decides_what_is_kept_of_a_tile() -> None:
+    folder = killed_after(6)
+    size = (folder / "tiles-000000").stat().st_size
+    assert MODEL.task is Task.OBJECTS
+    assert size < 5 * 16 * 16  # bytes; of probabilities it would be four times as many
