@@ -54,8 +54,10 @@ def record(started: SegmentStarted) -> KeptRecord:
 def run(kept: KeptSegmentation | None = None, **settings: Any) -> Any:
     """Yield the events, kept as they come."""
     stack = ArrayPlanes(STACK, followed=2)
-    options: dict[str, Any] = {} if kept is None else {"kept": kept}
-    for event in segment(MODEL, stack, device=CPU, tiling=TILING, **options, **settings):
+    options: dict[str, Any] = {"objects": ObjectsConfig(), **settings}
+    if kept is not None:
+        options["kept"] = kept
+    for event in segment(MODEL, stack, device=CPU, tiling=TILING, **options):
         if kept is not None and isinstance(event, SegmentStarted):
             kept.begin(event)
         yield event
