@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_unet.io.replacing import replacing
+
 __all__ = ["put_into"]
 
 
@@ -20,4 +22,5 @@ def put_into(document: Path, name: str, text: str) -> None:
     _, closed, after = rest.partition(end)
     if not (opened and closed):
         raise ValueError(f"{document} has no lines '{begin}' and '{end}'; write them first")
-    document.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}", "utf-8")
+    with replacing(document) as temporary:
+        temporary.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}", "utf-8")

@@ -44,6 +44,7 @@ from benchmarks.live_window import (
 from napari_unet.config import NETWORKS, RECIPES, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import Previewed, StepDone, TileDone, TrainDone
 from napari_unet.io.library import FOLDER_VARIABLE
+from napari_unet.io.replacing import replacing
 from napari_unet.io.samples import paint_strokes
 from napari_unet.ui.workbench import CurrentModel
 
@@ -270,7 +271,8 @@ def main() -> None:
         results = {wish.part: measure(wish.part, wish.seconds)}
     show(results)
     if wish.json:
-        wish.json.write_text(json.dumps(results, indent=2) + "\n")
+        with replacing(wish.json) as temporary:
+            temporary.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

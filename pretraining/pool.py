@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from napari_unet.engine.paint import shape_field
 from napari_unet.engine.stack import Normalization
+from napari_unet.io.replacing import replacing
 from pretraining.real import REAL, RealImage, list_real, real_scene
 from pretraining.shapes_of_objects import relative_depth, single_parts
 from pretraining.synthetic import electron, fluorescence, transmitted
@@ -146,10 +147,9 @@ def _make_file(data: Path, side: int, seed: int, file: _File) -> None:
         make_example(file.modality, data, (side, side), [seed, kind, number])
         for number in file.numbers
     ]
-    unfinished = file.path.with_suffix(".part.npz")
     arrays = {name: np.stack([getattr(one, name) for one in examples]) for name in _ARRAYS}
-    np.savez(unfinished, allow_pickle=False, **arrays)
-    unfinished.rename(file.path)
+    with replacing(file.path) as unfinished, unfinished.open("wb") as opened:
+        np.savez(opened, allow_pickle=False, **arrays)
 
 
 def _read_file(file: _File) -> Iterator[Example]:

@@ -39,6 +39,7 @@ from napari_unet.engine.stack import Normalization
 from napari_unet.engine.training import augment
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.library import find_model
+from napari_unet.io.replacing import replacing
 from pretraining.dormant import find_dormant, recycle
 from pretraining.objectives import Lesson, Losses, Pupil
 from pretraining.pool import Example, load_pool, make_pool
@@ -183,7 +184,6 @@ class Pretraining:
 
     def keep(self, path: Path) -> None:
         """Write everything that is needed to go on."""
-        unfinished = path.with_suffix(".part")
         state = {
             "step": self.step,
             "seconds": self.seconds,
@@ -192,8 +192,8 @@ class Pretraining:
             "average": self.average,
             "generator": self._generator.get_state(),
         }
-        torch.save(state, unfinished)
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            torch.save(state, unfinished)
 
     def go_on(self, path: Path) -> None:
         """Read what `keep` wrote."""

@@ -376,6 +376,7 @@ def test_a_disk_that_is_full_only_when_asked_is_noticed(
 def test_a_failed_rename_brings_the_old_zarr_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("napari_unet.io.replacing.swap", lambda *_: False)
     path = write_labels(tmp_path / "a.zarr", [PLANE], shape=PLANE.shape, axes="YX", spacing={})
     plain_rename = Path.rename
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.color import hsv2rgb
 
 from napari_unet.engine.paint import PAINTED_BACKGROUND
+from napari_unet.io.replacing import replacing
 
 _Float = npt.NDArray[np.float64]
 
@@ -71,7 +72,8 @@ def draw_overview(
             canvas.paste(panel, (left + column * (width + _GAP), y))
     if pixel_size is not None:
         _scale_bar(pen, (left, top + height), width, pixel_size / zoom)
-    canvas.save(path, optimize=True)
+    with replacing(path) as temporary:
+        canvas.save(temporary, "PNG", optimize=True)
     return path
 
 

@@ -1,12 +1,18 @@
-"""Files appear whole or not at all: written under a temporary name, then renamed."""
+"""Files appear whole or not at all: written under a temporary name, then renamed.
+
+Every file and folder that is written for people goes this way. Of several processes that write one
+place at once, each writes a file of its own, and what is there afterwards is whole and of one.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
 import secrets
 import shutil
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +21,14 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # napari brings it
 
 from napari_unet.engine.errors import FileError
+from napari_unet.io.durable import swap, sync, sync_names
 from napari_unet.io.failures import cannot_write, exists_already
 
-_LEFT = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.(part|old|narrow)")  # after the name
+# What a name is followed by while it is written.
+_LEFT = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.(part|old|narrow)$")
 _SHOWN = 40  # letters of the name that a temporary one begins with
+_DEAD = 14 * 24 * 3600  # seconds after which another computer's is taken to have ended
+_TRIES = 20  # to take the place of a folder that other processes replace meanwhile
 
 
 @contextmanager
@@ -26,7 +36,8 @@ def replacing(path: str | Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename what was written there when the block ends.
 
     If the block fails, is interrupted or closed, the temporary file or folder is removed and
-    an existing `path` stays as it was. What killed processes have left beside it is cleared up.
+    an existing `path` stays as it was. It has its name only once it is on the disk, so a power
+    failure does no harm either. What killed processes have left in its folder is cleared up.
 
     Parameters
     ----------
@@ -48,7 +59,7 @@ def replacing(path: str | Path, *, overwrite: bool = True) -> Iterator[Path]:
         if overwrite:
             move_over(temporary, target)
         else:
-            _sync(temporary)
+            sync(temporary)
             move_beside(temporary, target)
     except FileExistsError as error:
         raise exists_already(given) from error
@@ -76,7 +87,8 @@ def restore_replaced(path: Path) -> None:
     """
     place = path.absolute()
     with suppress(OSError, ValueError):  # a path that none can have
-        left = [p for p in place.parent.iterdir() if _is_left(p.name, place.name)]
+        begin = f".{place.name[:_SHOWN]}."
+        left = [p for p in _left_in(place.parent) if p.name.startswith(begin)]
         for old in sorted(p for p in left if p.suffix == ".old"):
             if not os.path.lexists(place):
                 old.rename(place)
@@ -107,22 +119,40 @@ def move_over(source: Path, target: Path) -> None:
     OSError
         If it cannot be done; both are then as they were.
     """
+    sync(source)
     if not source.is_dir():
-        _sync(source)
         source.replace(target)
-        return
-    # A folder replaces no folder in one step; the old one steps aside and comes back on failure,
-    # or, if the process is killed between, with the next `restore_replaced`.
-    aside = _temporary(target).with_suffix(".old")
-    if target.exists():
-        target.rename(aside)
-    try:
-        source.rename(target)
-    except OSError:
-        if aside.exists():
-            aside.rename(target)
-        raise
-    _remove(aside)
+    elif target.is_dir() and swap(source, target):
+        aside = _temporary(target)
+        with suppress(OSError):
+            source = source.rename(aside)  # a name that is known for what it is
+        _remove(source)
+    else:
+        _move_folder(source, target)
+    sync_names(target.parent)
+
+
+def _move_folder(source: Path, target: Path) -> None:
+    """Rename a folder; what has its new name steps aside.
+
+    It comes back on failure or, if the process is killed between, with the next `restore_replaced`.
+    """
+    for _ in range(_TRIES):
+        aside = _temporary(target).with_suffix(".old")
+        with suppress(FileNotFoundError):
+            target.rename(aside)
+        try:
+            source.rename(target)
+        except OSError:
+            if not os.path.lexists(target):
+                if aside.exists():
+                    aside.rename(target)
+                raise
+            _remove(aside)  # another process has just put its own there
+        else:
+            _remove(aside)
+            return
+    raise OSError(errno.EBUSY, "other processes replace it again and again")
 
 
 def move_beside(source: Path, target: Path) -> None:
@@ -145,12 +175,14 @@ def move_beside(source: Path, target: Path) -> None:
         source.replace(target)
     else:
         source.unlink()
+    sync_names(target.parent)
 
 
 def _begin(given: Path, target: Path) -> Path:
     """Return a temporary path beside the target, once it has proved to be one for writing."""
     _check_folder(given)
     restore_replaced(target)
+    _sweep(target.parent)
     temporary = _temporary(target)
     try:
         with suppress(FileNotFoundError):
@@ -167,16 +199,27 @@ def _temporary(target: Path) -> Path:
     return target.with_name(f".{target.name[:_SHOWN]}.{owner}.part")
 
 
-def _is_left(name: str, target: str) -> bool:
-    """Return whether a file was made to write `target`, in a process that has ended."""
-    begin = f".{target[:_SHOWN]}"
-    found = _LEFT.fullmatch(name[len(begin) :]) if name.startswith(begin) else None
-    return (
-        found is not None
-        and found[1] == _host()
-        and int(found[2]) != os.getpid()
-        and not psutil.pid_exists(int(found[2]))
-    )
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes were about to write; what they have put aside stays."""
+    with suppress(OSError):
+        for left in _left_in(folder):
+            if left.suffix != ".old":
+                _remove(left)
+
+
+def _left_in(folder: Path) -> list[Path]:
+    """Return what processes that have ended were writing in a folder, or have put aside."""
+    names = [entry.name for entry in os.scandir(folder) if entry.name.startswith(".")]
+    return [folder / name for name in names if _is_left(folder / name)]
+
+
+def _is_left(path: Path) -> bool:
+    found = _LEFT.search(path.name)
+    if found is None:
+        return False
+    if found[1] != _host():
+        return time.time() - path.lstat().st_mtime > _DEAD
+    return int(found[2]) != os.getpid() and not psutil.pid_exists(int(found[2]))
 
 
 def _host() -> str:
@@ -195,11 +238,6 @@ def _check_folder(path: Path) -> None:
             f"'{folder}' is a file, not a folder, so '{path.name}' cannot be written into it; "
             "choose a folder."
         )
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())  # network disks tell only now that they are full
 
 
 def _remove(path: Path) -> None:
