@@ -11,12 +11,13 @@ from tests.cli.conftest import Command
 USAGES = {
     "train": "train IMAGE LABELS --model OUT.safetensors [OPTIONS]",
     "evaluate": "evaluate PREDICTION TRUTH [OPTIONS]",
+    "measure": "measure LABELS [IMAGE] [OPTIONS]",
     "models rename": "models rename NAME NEW-NAME [OPTIONS]",
     "models show": "models show NAME|FILE [OPTIONS]",
     "doctor": "doctor [OPTIONS]",
 }
 COMMANDS = [
-    *("demo", "train", "segment", "evaluate", "doctor"),
+    *("demo", "train", "segment", "measure", "evaluate", "doctor"),
     *(f"models {name}" for name in ("list", "show", "import", "export", "rename", "delete")),
 ]
 

@@ -18,6 +18,7 @@ from napari_unet.cli.options import (
     STACK,
     AnewWish,
     AsJson,
+    AxesWish,
     DeviceName,
     DeviceWish,
     DiameterWish,
@@ -26,6 +27,7 @@ from napari_unet.cli.options import (
     LinkWish,
     ModelName,
     NetworkName,
+    PixelSizeWish,
     PlaneWish,
     ReductionWish,
     RotationsWish,
@@ -34,6 +36,7 @@ from napari_unet.cli.options import (
     TileWish,
     UnpaintedGuess,
     UnpaintedWish,
+    ZStepWish,
 )
 from napari_unet.cli.usage import Commands
 from napari_unet.config import OutputKind, Task, Unpainted
@@ -204,6 +207,10 @@ def segment(
     output_kind: Annotated[OutputKind, typer.Option(help="What to write.")] = OutputKind.LABELS,
     min_size: SmallestWish = None,
     link: LinkWish = False,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE.csv", help="Measure all objects, too, into this file."),
+    ] = None,
     device: DeviceWish = DeviceName.AUTO,
     anew: AnewWish = False,
     json: AsJson = False,
@@ -214,9 +221,12 @@ def segment(
     Ctrl-C ends it early and keeps finished planes. Stopped or killed, it goes on where it was when
     the same command is run again.
     """
+    from napari_unet.cli.measure import measure_result, require_table
     from napari_unet.cli.segment import segment_stack
     from napari_unet.cli.settings import SegmentWishes
 
+    if table is not None:
+        require_table(table, (image, output), output_kind)
     wishes = SegmentWishes(tile, rotations, min_size, link)
     with stop_on_signal("the finished planes are being saved.") as stop:
         figures = segment_stack(
@@ -230,7 +240,60 @@ def segment(
             stop=stop,
             anew=anew,
         )
+        if table is not None:
+            figures |= measure_result(figures, image, table, planes)
     show(figures, as_json=json)
+    stop.exit_if_requested()
+
+
+@app.command()
+def measure(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help=f"{STACK}.", show_default=False)],
+    image: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="IMAGE",
+            help="Image whose grey values are measured in the objects; each of its channels has "
+            "columns of its own.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE.csv", help="File to write; default: standard output."),
+    ] = None,
+    volumes: Annotated[
+        bool,
+        typer.Option(
+            "--volumes", help="One row per object through all planes along Z, not one per plane."
+        ),
+    ] = False,
+    planes: LabelledPlaneWish = None,
+    axes: AxesWish = None,
+    pixel_size: PixelSizeWish = None,
+    z_step: ZStepWish = None,
+    task: TaskWish = Task.OBJECTS,
+    unpainted: UnpaintedWish = Unpainted.BACKGROUND,
+    json: AsJson = False,
+) -> None:
+    """Measure the objects of a label image: a table with one row per object and plane.
+
+    Ctrl-C ends it early and keeps the rows of finished planes.
+    """
+    from napari_unet.cli.measure import MeasureWishes, measure_stack
+    from napari_unet.engine.paint import LabelScheme
+
+    if json and output is None:
+        raise typer.BadParameter("--json prints the figures, so the table needs an --output.")
+    background = LabelScheme(task, unpainted).background or 0
+    wishes = MeasureWishes(volumes, background, axes, pixel_size, z_step)
+    with stop_on_signal("the rows of the finished planes are being saved.") as stop:
+        figures = measure_stack(
+            labels, image, output=output, selection=planes, wishes=wishes, stop=stop
+        )
+    if output is not None:
+        show(figures, as_json=json)
     stop.exit_if_requested()
 
 

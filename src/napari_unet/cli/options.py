@@ -100,6 +100,20 @@ def parse_reduction(text: str) -> int | None:
     raise typer.BadParameter(f"'{text}' is no number; write 3, or auto.")
 
 
+def parse_axes(text: str) -> str:
+    """Read a letter per axis, as in TZCYX; the last two, or those before S, are Y and X.
+
+    Raises
+    ------
+    typer.BadParameter
+        If the text is anything else.
+    """
+    axes = text.upper()
+    if not re.fullmatch(r"[A-Z]*YXS?", axes) or len(set(axes)) < len(axes):
+        raise typer.BadParameter(f"'{text}' names no axes; write ZYX, TYX or TZCYX, for example.")
+    return axes
+
+
 STACK = "TIFF, folder of TIFF or PNG planes, or OME-Zarr"
 
 ModelName = Annotated[
@@ -176,6 +190,24 @@ DiameterWish = Annotated[
         metavar="PIXELS",
         help="Diameter of a typical object in the image, which decides the reduction if none is "
         "given; default: measured on objects that are painted whole, or estimated from strokes.",
+    ),
+]
+AxesWish = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_axes,
+        metavar="AXES",
+        help="What the axes are, where the file does not say it or is wrong: TYX, ZYX, TZCYX.",
+    ),
+]
+PixelSizeWish = Annotated[
+    float | None,
+    typer.Option(min=1e-9, metavar="UM", help="Side of a pixel, µm; default: as the files say."),
+]
+ZStepWish = Annotated[
+    float | None,
+    typer.Option(
+        min=1e-9, metavar="UM", help="Distance of planes along Z, µm; default: as the files say."
     ),
 ]
 DeviceWish = Annotated[DeviceName, typer.Option(help="Where to compute.")]
