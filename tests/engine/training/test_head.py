@@ -107,3 +107,35 @@ def test_only_a_trained_model_is_known_to_be_trained() -> None:
     model = tiny_model()
     assert not model.is_trained
     assert replace(model, record=TrainRecord(steps=3)).is_trained
+
+
+def test_a_new_class_with_little_paint_does_not_vanish() -> None:
+    fitted = network()
+    with torch.no_grad():
+        fitted.head.weight.zero_()
+        fitted.head.bias.zero_()
+    batch = patches(1.0)
+    edge = margin(2)
+    brightness = batch.images[:, 0, edge:-edge, edge:-edge]
+    rare = brightness > 1
+    batch.classes[(brightness > -0.5) & ~rare] = IGNORED
+    batch.classes[rare & (torch.arange(SIZE) % 2 > 0)] = IGNORED
+
+    fit_head(fitted, [batch], pull=1.0)  # as after a few strokes
+
+    with torch.inference_mode():
+        found = fitted(batch.images).argmax(1)
+    assert float((found[rare] == 1).float().mean()) > 0.1  # 0 if it is held to zero
+
+
+def test_what_the_head_knows_of_a_class_is_kept_harder_than_nothing() -> None:
+    fitted = network()
+    with torch.no_grad():
+        fitted.head.weight[1].zero_()
+        fitted.head.bias[1] = 0
+    before = head_of(fitted)
+
+    fit_head(fitted, [patches(0.3)], pull=1.0)
+
+    moved = (head_of(fitted) - before).norm(dim=1)
+    assert float(moved[1]) > 5 * float(moved[0])

@@ -317,6 +317,26 @@ def test_a_new_class_joins_a_running_training() -> None:
     assert {4, 6, 9} >= set(np.unique(first).tolist()) >= {4, 9}
 
 
+def test_a_class_that_is_new_to_a_trained_network_is_found_at_once() -> None:
+    image = bright_squares()[0].astype(np.float32)
+    image[:, :6] = 3 * image.max()  # a third kind of thing, of which nothing is known yet
+
+    def third_class(labels: Labels) -> None:
+        labels[0, 1:5, :40] = 6
+
+    labels = np.where(bright_squares()[1] > 0, 9, 4)
+    labels[:, :6] = 0
+    first = result(list(train(User(labels=labels), image=image, task=Task.CLASSES))).model
+    user = User(paints={2: third_class}, labels=labels.copy())
+
+    events = list(train(user, still(), image=image, start=first, task=Task.CLASSES))
+
+    (found, *_) = plane_values(
+        segment(result(events).model, ArrayPlanes(image), device=CPU, numbers=[0])
+    )
+    assert float((found[1:5, :40] == 6).mean()) > 0.8
+
+
 def test_validation_begins_when_enough_is_painted() -> None:
     truth = bright_squares()[1]
     dots = np.zeros_like(truth)

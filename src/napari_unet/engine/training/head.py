@@ -19,13 +19,18 @@ from napari_unet.engine.training.sampling import Batch
 
 _MOST_PIXELS = 1 << 15  # painted pixels that the fit looks at
 _ITERATIONS = 40
+_RIDGE = (
+    0.01  # at most, for a class that the head does not know yet: there is nothing to go back to
+)
 
 
 def fit_head(network: UNet, batches: Iterable[Batch], *, pull: float) -> None:
     """Fit the head to the labelled pixels; the other layers stay as they are.
 
     Minimises the weighted cross-entropy of eq. 1 plus `pull` times the squared distance from the
-    head's present weights (multinomial logistic regression, by L-BFGS).
+    head's present weights (multinomial logistic regression, by L-BFGS). The weights of a class
+    that is new are zero, which says nothing about it: held to zero as hard as the others are held
+    to what they know, a class with less paint than another vanishes.
 
     Parameters
     ----------
@@ -44,6 +49,8 @@ def fit_head(network: UNet, batches: Iterable[Batch], *, pull: float) -> None:
     assert head.bias is not None
     before = torch.cat([head.weight.detach()[:, :, 0, 0], head.bias.detach()[:, None]], dim=1)
     before = before[:kept]
+    is_new = (before == 0).all(dim=1, keepdim=True)
+    pulls = torch.where(is_new, min(pull, _RIDGE), pull)
     fitted = before.clone().requires_grad_()
     optimiser = torch.optim.LBFGS(
         [fitted], max_iter=_ITERATIONS, history_size=10, line_search_fn="strong_wolfe"
@@ -53,7 +60,7 @@ def fit_head(network: UNet, batches: Iterable[Batch], *, pull: float) -> None:
         optimiser.zero_grad(set_to_none=True)
         logits = features @ fitted[:, :-1].T + fitted[:, -1]
         losses = functional.cross_entropy(logits, classes, reduction="none")
-        loss = (losses * weights).mean() + pull * (fitted - before).square().sum()
+        loss = (losses * weights).mean() + (pulls * (fitted - before).square()).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 

@@ -194,6 +194,7 @@ class TrainingRun:
         def learn() -> None:
             trainer.extend(values)
             trainer.teach(self._lessons)
+            trainer.answer_for_new_classes()
 
         yield from self._within_means(learn)
         self._best_weights.outdate(best)

@@ -76,10 +76,9 @@ class Trainer:
         self._rng = np.random.default_rng(config.seed)
         self._unsettled = Unsettled()
         self.teach(lessons)
+        self._anchors: list[tuple[Tensor, Tensor]] = []
         if model.is_trained:
-            batches = [self._draw() for _ in range(_HEAD_BATCHES)]
-            fit_head(self._network, batches, pull=_HEAD_PULL * self._pull)
-        self._anchors = _anchored(self._network) if model.is_trained else []
+            self._answer_at_once()
 
     def adapt(self, means: Means) -> None:
         """Go on with other patches, or on another device, where the memory suffices.
@@ -98,7 +97,7 @@ class Trainer:
         network = self._build(self.snapshot(), device)
         optimiser = _optimiser(network, self._config)
         optimiser.load_state_dict(self._optimiser.state_dict())
-        anchors: list[tuple[Tensor, Tensor]] = [
+        anchors = [
             (weight, before.to(device))
             for weight, (_, before) in zip(network.parameters(), self._anchors, strict=False)
         ]  # none, or all
@@ -190,6 +189,21 @@ class Trainer:
         anchors = _anchored(network) if self._anchors else []
         self.model, self._network = model, network
         self._optimiser, self._anchors = optimiser, anchors
+
+    def answer_for_new_classes(self) -> None:
+        """Let the head of a trained network know the classes that it was given by `extend`.
+
+        Left at zero they would be held there, as the first answer holds all weights.
+        """
+        head = self._network.head.weight[: len(self.model.values)]
+        if self._anchors and bool((head == 0).flatten(1).all(dim=1).any()):
+            self._answer_at_once()
+
+    def _answer_at_once(self) -> None:
+        """Fit the head to what is painted; this is the first answer, to which weights go back."""
+        batches = [self._draw() for _ in range(_HEAD_BATCHES)]
+        fit_head(self._network, batches, pull=_HEAD_PULL * self._pull)
+        self._anchors = _anchored(self._network)
 
     def extended(self, model: Model, values: tuple[int, ...]) -> Model:
         """Return a model of this run with an output for each value."""
