@@ -112,8 +112,8 @@ def test_only_a_trained_model_is_known_to_be_trained() -> None:
 def test_a_new_class_with_little_paint_does_not_vanish() -> None:
     fitted = network()
     with torch.no_grad():
-        fitted.head.weight.zero_()
-        fitted.head.bias.zero_()
+        for parameter in fitted.head.parameters():
+            parameter.zero_()
     batch = patches(1.0)
     edge = margin(2)
     brightness = batch.images[:, 0, edge:-edge, edge:-edge]
@@ -131,8 +131,8 @@ def test_a_new_class_with_little_paint_does_not_vanish() -> None:
 def test_what_the_head_knows_of_a_class_is_kept_harder_than_nothing() -> None:
     fitted = network()
     with torch.no_grad():
-        fitted.head.weight[1].zero_()
-        fitted.head.bias[1] = 0
+        for parameter in fitted.head.parameters():
+            parameter[1].zero_()
     before = head_of(fitted)
 
     fit_head(fitted, [patches(0.3)], pull=1.0)

@@ -97,7 +97,7 @@ class Trainer:
         network = self._build(self.snapshot(), device)
         optimiser = _optimiser(network, self._config)
         optimiser.load_state_dict(self._optimiser.state_dict())
-        anchors = [
+        anchors: list[tuple[Tensor, Tensor]] = [
             (weight, before.to(device))
             for weight, (_, before) in zip(network.parameters(), self._anchors, strict=False)
         ]  # none, or all
