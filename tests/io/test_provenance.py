@@ -77,7 +77,7 @@ def test_imagej_shows_it_as_info_and_reads_all_else_as_before(tmp_path: Path) ->
         }
         assert tif.series[0].axes == "ZYX"
         assert tif.asarray()[0, 0, 0] == 9
-        assert [50839 in page.tags for page in tif.pages] == [True, False, False]
+        assert [50839 in page.aspage().tags for page in tif.pages] == [True, False, False]
 
 
 def test_ome_keeps_it_in_an_annotation(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
@@ -23,7 +23,7 @@ class PlaneHashed:
 
 def hashing(
     events: Iterable[SegmentEvent], planes: Planes, painted: Planes | None = None
-) -> Iterator[SegmentEvent | PlaneHashed]:
+) -> Generator[SegmentEvent | PlaneHashed, None, None]:
     """Yield the events of a segmentation, and after each whole plane what it was made from.
 
     The plane has just been read for its tiles, so that most systems have it at hand.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -157,6 +157,10 @@ class Provenance:
         """The planes that are still as the model made them, in the order of their making."""
         corrected = set(self.corrected)
         return tuple(plane for plane in self.planes if plane not in corrected)
+
+    def corrected_on(self, planes: Iterable[int]) -> Provenance:
+        """Return the record of the result with these planes changed by hand, too."""
+        return replace(self, corrected=tuple(sorted({*self.corrected, *planes})))
 
 
 def now() -> str:
