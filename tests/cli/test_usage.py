@@ -12,12 +12,13 @@ USAGES = {
     "train": "train IMAGE LABELS --model OUT.safetensors [OPTIONS]",
     "evaluate": "evaluate PREDICTION TRUTH [OPTIONS]",
     "measure": "measure LABELS [IMAGE] [OPTIONS]",
+    "repeat": "repeat RESULT.json [OPTIONS]",
     "models rename": "models rename NAME NEW-NAME [OPTIONS]",
     "models show": "models show NAME|FILE [OPTIONS]",
     "doctor": "doctor [OPTIONS]",
 }
 COMMANDS = [
-    *("demo", "train", "segment", "measure", "evaluate", "doctor"),
+    *("demo", "train", "segment", "measure", "repeat", "evaluate", "doctor"),
     *(f"models {name}" for name in ("list", "show", "import", "export", "rename", "delete")),
 ]
 

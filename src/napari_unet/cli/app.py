@@ -8,12 +8,12 @@ seconds to import, and `--help` shall not.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from napari_unet.cli.console import say, saying_warnings, show, stop_on_signal
+from napari_unet.cli.console import say, show, stop_on_signal
+from napari_unet.cli.models_app import models
 from napari_unet.cli.options import (
     STACK,
     AnewWish,
@@ -25,7 +25,6 @@ from napari_unet.cli.options import (
     ImagePath,
     LabelledPlaneWish,
     LinkWish,
-    ModelName,
     NetworkName,
     PixelSizeWish,
     PlaneWish,
@@ -38,37 +37,17 @@ from napari_unet.cli.options import (
     UnpaintedWish,
     ZStepWish,
 )
-from napari_unet.cli.usage import Commands
+from napari_unet.cli.usage import Commands, Sentences
 from napari_unet.config import OutputKind, Task, Unpainted
-from napari_unet.engine.errors import UnetPaintError
-
-
-class _Sentences(TyperGroup):
-    """Ends every failure that a person can mend with its one sentence and status 1."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            with saying_warnings():
-                return super().invoke(ctx)
-        except UnetPaintError as error:
-            say(f"Error: {error}")
-            raise typer.Exit(1) from error
-
 
 app = Commands(
-    cls=_Sentences,
+    cls=Sentences,
     help="U-Net Paint: segment microscopy by painting. Results go to standard output, all else to "
     "standard error. Exit status: 0 done; 1 failed, with a sentence that says why; 2 wrong usage; "
     "130 stopped by Ctrl-C and 143 by SIGTERM, with everything finished so far saved.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-models = Commands(
-    cls=_Sentences,
-    help="List, show, import, export, rename and delete your models.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
 app.add_typer(models, name="models")
@@ -380,75 +359,3 @@ def doctor(*, json: AsJson = False) -> None:
     from napari_unet.cli.doctor import run_doctor
 
     run_doctor(as_json=json)
-
-
-@models.command("list")
-def list_models(*, json: AsJson = False) -> None:
-    """List the bundled models and yours."""
-    from napari_unet.cli.models import list_all
-
-    list_all(as_json=json)
-
-
-@models.command("show")
-def show_model(model: ModelName, *, json: AsJson = False) -> None:
-    """Show how a model came about."""
-    from napari_unet.cli.models import show_one
-
-    show_one(model, as_json=json)
-
-
-@models.command("import")
-def import_model(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A model's file.", show_default=False)
-    ],
-    *,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Default: the file's name.")
-    ] = None,
-) -> None:
-    """Copy a model among your own, to be used by its name."""
-    from napari_unet.cli.models import import_file
-
-    import_file(file, name=name)
-
-
-@models.command("export")
-def export_model(
-    model: ModelName,
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="TARGET", help="File or folder to copy it to.", show_default=False),
-    ],
-) -> None:
-    """Copy a model to another place."""
-    from napari_unet.cli.models import export_file
-
-    export_file(model, file)
-
-
-OwnName = Annotated[
-    str, typer.Argument(metavar="NAME", help="One of your models.", show_default=False)
-]
-
-
-@models.command("rename")
-def rename_model(
-    name: OwnName,
-    new_name: Annotated[
-        str, typer.Argument(metavar="NEW-NAME", help="Its name from now on.", show_default=False)
-    ],
-) -> None:
-    """Give one of your models another name."""
-    from napari_unet.cli.models import rename_file
-
-    rename_file(name, new_name)
-
-
-@models.command("delete")
-def delete_model(name: OwnName) -> None:
-    """Delete one of your models; for 30 days it can be brought back."""
-    from napari_unet.cli.models import delete_file
-
-    delete_file(name)

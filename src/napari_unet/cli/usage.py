@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
+
+from napari_unet.cli.console import say, saying_warnings
+from napari_unet.engine.errors import UnetPaintError
 
 
 class _Command(TyperCommand):
@@ -34,6 +37,19 @@ class _Command(TyperCommand):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+
+class Sentences(TyperGroup):
+    """Ends every failure that a person can mend with its one sentence and status 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed; a failure becomes its sentence."""
+        try:
+            with saying_warnings():
+                return super().invoke(ctx)
+        except UnetPaintError as error:
+            say(f"Error: {error}")
+            raise typer.Exit(1) from error
 
 
 class Commands(typer.Typer):
