@@ -115,12 +115,12 @@ def work(folder: Path, journal: Path, seed: int) -> None:
     from benchmarks.random_hands import TINY, TINY_TRAINING  # noqa: PLC0415
     from napari_unet.io.library import FOLDER_VARIABLE  # noqa: PLC0415
     from napari_unet.io.samples import synthetic_cells  # noqa: PLC0415
-    from napari_unet.io.unsaved import find_leftovers  # noqa: PLC0415
+    from napari_unet.io.unsaved import find_leftovers, usual_folder  # noqa: PLC0415
     from napari_unet.ui.labels.step import LabelsStep  # noqa: PLC0415
     from napari_unet.ui.train.step import TrainStep  # noqa: PLC0415
 
     os.environ[FOLDER_VARIABLE] = str(folder / "models")
-    is_left = bool(find_leftovers())
+    is_left = bool(find_leftovers(usual_folder()))
     person = Person()
     sample = synthetic_cells(seed=0, planes=PLANES, shape=(SIDE, SIDE))
     person.viewer.add_image(sample.image, name="cells")

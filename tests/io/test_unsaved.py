@@ -21,6 +21,8 @@ from napari_unet.io.unsaved import (
     UnsavedLabels,
     UnsavedRecord,
     find_leftovers,
+    new_path,
+    usual_folder,
 )
 
 LAYOUT = Layout((3, 40, 30), "ZYX")
@@ -37,10 +39,9 @@ def dead() -> Process:
 
 
 def keep(process: Process, name: str = "strokes", *, days: float = 0) -> UnsavedLabels:
-    kept = UnsavedLabels(LAYOUT, np.uint16)
+    kept = UnsavedLabels(LAYOUT, np.uint16, new_path(usual_folder()))
     kept.begin(UnsavedRecord(name, "cells", process=process))
     kept.write(1, 8, STROKE)
-    assert kept.path is not None
     when = time.time() - days * 24 * 3600
     os.utime(kept.path / "unsaved.json", (when, when))
     return kept
@@ -48,7 +49,7 @@ def keep(process: Process, name: str = "strokes", *, days: float = 0) -> Unsaved
 
 def test_what_a_dead_process_left_comes_back_whole(dead: Process) -> None:
     keep(dead)
-    (left,) = find_leftovers()
+    (left,) = find_leftovers(usual_folder())
     assert (left.record.name, left.record.image, left.shape) == ("strokes", "cells", (3, 40, 30))
     labels = left.take().read()
     assert labels.dtype == np.uint16
@@ -60,20 +61,18 @@ def test_what_a_running_process_keeps_is_not_offered(dead: Process) -> None:
     kept = keep(Process())
     keep(replace(dead, host="another"))  # perhaps it runs
     keep(replace(dead, host="another"), "old", days=2)
-    assert [left.record.name for left in find_leftovers()] == ["old"]
-    assert kept.path is not None
+    assert [left.record.name for left in find_leftovers(usual_folder())] == ["old"]
     assert kept.path.exists()
 
 
 def test_only_one_of_two_windows_takes_it(dead: Process) -> None:
     keep(dead)
-    (left,) = find_leftovers()
+    (left,) = find_leftovers(usual_folder())
     taken = left.take()
     with pytest.raises(FileError, match="does not exist"):
         left.take()
-    assert find_leftovers() == []  # it is this process's now
+    assert find_leftovers(usual_folder()) == []  # it is this process's now
     taken.remove()
-    assert taken.path is not None
     assert not taken.path.exists()
 
 
@@ -83,15 +82,13 @@ def test_a_removed_folder_is_not_made_again_by_a_late_writer() -> None:
     kept.write(0, 0, STROKE)
     kept.note_time()
     kept.begin(UnsavedRecord("strokes"))
-    assert kept.path is not None
     assert list(kept.path.parent.iterdir()) == []
 
 
 def test_a_dismissed_one_is_not_offered_but_stays(dead: Process) -> None:
     kept = keep(dead)
-    find_leftovers()[0].dismiss()
-    assert find_leftovers() == []
-    assert kept.path is not None
+    find_leftovers(usual_folder())[0].dismiss()
+    assert find_leftovers(usual_folder()) == []
     assert kept.path.exists()
 
 
@@ -99,17 +96,17 @@ def test_leftovers_do_not_pile_up(dead: Process) -> None:
     old = keep(dead, days=DAYS_KEPT + 1)
     for number in range(22):
         keep(dead, str(number), days=number / 100)
-    assert [left.record.name for left in find_leftovers()] == [str(n) for n in range(20)]
-    assert old.path is not None
+    assert [left.record.name for left in find_leftovers(usual_folder())] == [
+        str(n) for n in range(20)
+    ]
     assert len(list(old.path.parent.iterdir())) == 20
 
 
 def test_a_damaged_plane_takes_no_other_with_it(dead: Process) -> None:
     kept = keep(dead)
     kept.write(2, 0, STROKE)
-    assert kept.path is not None
     (kept.path / "0" / "c" / "2" / "0" / "0").write_bytes(b"cut")
-    labels = find_leftovers()[0].take().read()
+    labels = find_leftovers(usual_folder())[0].take().read()
     assert (labels[1, 8:12] == 7).all()
     assert not labels[2].any()
 
@@ -117,17 +114,33 @@ def test_a_damaged_plane_takes_no_other_with_it(dead: Process) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[]", json.dumps({"name": 3}), "\0"])
 def test_a_damaged_record_is_passed_over(text: str, dead: Process) -> None:
     kept = keep(dead)
-    assert kept.path is not None
     (kept.path / "unsaved.json").write_text(text)
-    assert find_leftovers() == []
+    assert find_leftovers(usual_folder()) == []
 
 
 def test_a_folder_that_was_only_begun_goes(dead: Process, tmp_path: Path) -> None:
     kept = keep(dead)
-    assert kept.path is not None
     (kept.path / "unsaved.json").unlink()
-    assert find_leftovers() == []
+    assert find_leftovers(usual_folder()) == []
     assert kept.path.exists()  # it may be in the making
     os.utime(kept.path, (0, 0))
-    assert find_leftovers() == []
+    assert find_leftovers(usual_folder()) == []
     assert not kept.path.exists()
+
+
+def test_zarrs_of_other_people_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    own = tmp_path / "cells.zarr"
+    own.mkdir()
+    os.utime(own, (0, 0))
+    assert find_leftovers(tmp_path) == []
+    assert own.exists()
+
+
+def test_the_first_painted_plane_is_shown_while_the_folder_stays(dead: Process) -> None:
+    kept = keep(dead)
+    (left,) = find_leftovers(usual_folder())
+    found = left.first_plane()
+    assert found is not None
+    assert found[0] == 1
+    assert (found[1][8:12] == 7).all()
+    assert kept.path.exists()

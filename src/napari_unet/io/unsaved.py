@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -35,6 +36,7 @@ DAYS_KEPT = 30
 
 _MOST = 20  # folders that wait; older ones go
 _RECORD = "unsaved.json"
+_NAME = re.compile(r"[\d-]+ [\d-]+ [0-9a-f]{8}\.zarr")  # nobody else's folder is touched
 _DAY = 24 * 3600  # seconds
 
 
@@ -51,7 +53,7 @@ class UnsavedRecord:
 
 
 class UnsavedLabels:
-    """The labels of one layer on disk; nothing is there until `begin`.
+    """The labels of one layer in a folder, which is not there until `begin`.
 
     Any thread may call. After `remove` nothing is written, whoever still tries to.
     """
@@ -60,7 +62,7 @@ class UnsavedLabels:
         self,
         layout: Layout,
         dtype: npt.DTypeLike,
-        path: Path | None = None,
+        path: Path,
         array: zarr.Array[Any] | None = None,
     ) -> None:
         self.layout = layout
@@ -86,7 +88,6 @@ class UnsavedLabels:
         with self._lock:
             if self._removed or self._array is not None:
                 return
-            self.path = _new_path()
             try:
                 array = create_planes(self.path, self.layout.shape, self.dtype, self.layout)
                 _write_record(self.path, record)
@@ -112,15 +113,14 @@ class UnsavedLabels:
     def note_time(self) -> None:
         """Note that everything painted until now is on disk."""
         with self._lock:
-            if self.path is not None and not self._removed:
+            if self._array is not None and not self._removed:
                 os.utime(self.path / _RECORD)
 
     def remove(self) -> None:
         """Remove the folder: the labels are in a file, or people have closed them."""
         with self._lock:
             self._removed = True
-            if self.path is not None:
-                shutil.rmtree(self.path, ignore_errors=True)
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def read(self) -> npt.NDArray[Any]:
         """Return all planes; one that cannot be read is empty.
@@ -140,7 +140,7 @@ class UnsavedLabels:
             except (OSError, RuntimeError, ValueError) as error:  # as zarr's codecs raise
                 failure = error
         if failure is not None and not read:
-            raise cannot_read(self.path or Path(), failure)
+            raise cannot_read(self.path, failure)
         return labels
 
 
@@ -161,7 +161,7 @@ class Leftover:
         FileError
             If it is no longer there, since another window was quicker, or cannot be read.
         """
-        path = _new_path()
+        path = new_path(self.path.parent)
         try:
             self.path.rename(path)  # of two processes one succeeds
             _write_record(path, replace(self.record, process=Process()))
@@ -171,16 +171,38 @@ class Leftover:
         layout = Layout(tuple(array.shape), name_axes("?" * (array.ndim - 2) + "YX"))
         return UnsavedLabels(layout, array.dtype, path, array)
 
+    def first_plane(self) -> tuple[int, npt.NDArray[Any]] | None:
+        """Return the first plane that is painted on, (Y, X), and its number; None: none can be."""
+        with suppress(OSError, RuntimeError, ValueError, KeyError):  # as zarr's codecs raise
+            array: Any = _open_array(self.path, mode="r")
+            for number, at in enumerate(np.ndindex(self.shape[:-2])):
+                plane = np.asarray(array[at])
+                if plane.any():
+                    return number, plane
+        return None
+
     def dismiss(self) -> None:
         """Offer it no more; the folder stays for its 30 days."""
         _write_record(self.path, replace(self.record, dismissed=True))
 
 
-def find_leftovers() -> list[Leftover]:
+def usual_folder() -> Path:
+    """Return where strokes are kept if nobody has chosen another folder."""
+    return platformdirs.user_data_path("napari-unet-paint") / "unsaved"
+
+
+def new_path(folder: Path) -> Path:
+    """Return a path in which strokes can be kept; nothing is there yet."""
+    return folder / f"{time.strftime('%Y-%m-%d %H-%M-%S')} {secrets.token_hex(4)}.zarr"
+
+
+def find_leftovers(folder: Path) -> list[Leftover]:
     """Return what crashed programs have left, the newest first; what is too old is removed."""
-    if not _folder().is_dir():
+    try:
+        paths = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    except OSError:  # not there, or not any more
         return []
-    found = [left for path in _folder().iterdir() if (left := _look_into(path)) is not None]
+    found = [left for path in paths if (left := _look_into(path)) is not None]
     found.sort(key=lambda left: left.saved, reverse=True)
     oldest = time.time() - DAYS_KEPT * _DAY
     kept = [left for left in found[:_MOST] if left.saved > oldest]
@@ -221,11 +243,3 @@ def _open_array(path: Path, *, mode: Any) -> zarr.Array[Any]:
 def _write_record(path: Path, record: UnsavedRecord) -> None:
     with replacing(path / _RECORD) as temporary:
         temporary.write_text(json.dumps(to_plain(record)), "utf-8")
-
-
-def _folder() -> Path:
-    return platformdirs.user_data_path("napari-unet-paint") / "unsaved"
-
-
-def _new_path() -> Path:
-    return _folder() / f"{time.strftime('%Y-%m-%d %H-%M-%S')} {secrets.token_hex(4)}.zarr"

@@ -9,19 +9,24 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
 
+import napari_unet
 from napari_unet.io import unsaved
 from napari_unet.io.process import Process
-from napari_unet.io.unsaved import find_leftovers
+from napari_unet.io.unsaved import find_leftovers, usual_folder
 from napari_unet.ui.labels import autosave as autosave_module
 from napari_unet.ui.labels.autosave import Autosave
+from napari_unet.ui.labels.keeping import folders_to_look_in
 from napari_unet.ui.labels.recovery import Recovery, RecoveryLine
+from napari_unet.ui.parts.thumbnail import Thumbnail
 from napari_unet.ui.workbench import Workbench
 
 
@@ -53,7 +58,7 @@ def recovery(workbench: Workbench, autosave: Autosave, qtbot: QtBot) -> Iterator
 
 
 def folders() -> list[Path]:
-    folder = unsaved._folder()
+    folder = usual_folder()
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
@@ -139,6 +144,69 @@ def test_what_is_closed_removed_or_exported_leaves_nothing(
     assert folders() == []
 
 
+def test_a_failure_is_told_once_until_it_is_over(
+    autosave: Autosave, workbench: Workbench, labels: Labels, qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    told: list[str] = []
+    workbench.failed.connect(told.append)
+    tries: list[bool] = []
+
+    def full(*_: object) -> None:
+        tries.append(True)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for number in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(unsaved.UnsavedLabels, "write", full)
+            for x in (10, 30):
+                before = len(tries)
+                labels.paint((1, 20, x), 6 + number)
+                qtbot.waitUntil(lambda before=before: len(tries) > before)
+                qtbot.waitUntil(lambda: autosave._keepers[labels]._worker is None)
+        assert len(told) == number
+        labels.paint((0, 20, 20), number)
+        qtbot.waitUntil(lambda number=number: saved(number))
+        qtbot.waitUntil(lambda: autosave._keepers[labels]._worker is None)
+    assert "'strokes' is not kept on disk for now (No space left on device)" in told[0]
+
+
+def test_a_preference_turns_keeping_off_and_moves_it(
+    autosave: Autosave, labels: Labels, qtbot: QtBot, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    chosen = SimpleNamespace(kept=True, folder="")
+    monkeypatch.setattr(
+        "napari.settings.get_plugin_settings",
+        lambda name: {"napari-unet-paint": SimpleNamespace(strokes=chosen)}[name],
+        raising=False,
+    )
+    labels.paint((1, 20, 20), 7)
+    qtbot.waitUntil(lambda: saved(7))
+    chosen.folder = str(tmp_path)
+    labels.paint((0, 20, 20), 8)
+    moved = tmp_path / "Unsaved strokes"
+    qtbot.waitUntil(lambda: not folders() and moved.exists())
+    (path,) = moved.iterdir()
+    assert {7, 8} <= set(np.unique(np.asarray(unsaved._open_array(path, mode="r"))))
+    assert folders_to_look_in() == [usual_folder(), moved]
+    chosen.kept = False
+    labels.paint((2, 20, 20), 9)
+    qtbot.waitUntil(lambda: not list(moved.iterdir()))
+    labels.paint((2, 20, 30), 5)
+    qtbot.wait(50)
+    assert folders() == list(moved.iterdir()) == []
+
+
+def test_the_preferences_of_the_manifest_are_those_that_are_asked_for() -> None:
+    manifest = PluginManifest.from_file(Path(napari_unet.__file__).with_name("napari.yaml"))
+    offered = getattr(manifest.contributions, "configurations", None)
+    if not offered:
+        pytest.skip("this npe2 knows no preferences of plugins")
+    asked = offered["strokes"].properties
+    assert (asked["kept"].default, asked["folder"].default) == (True, "")
+
+
 def test_labels_of_another_type_are_kept_anew(
     autosave: Autosave, labels: Labels, qtbot: QtBot
 ) -> None:
@@ -168,6 +236,12 @@ def test_a_press_brings_the_strokes_back_where_they_were(
         qtbot.waitUntil(lambda: bool(recovery.offered))
         assert line.text.text().endswith("were not saved: 'strokes'.")
         assert not line.isHidden()
+        (thumbnail,) = line.findChildren(Thumbnail)
+        assert thumbnail.accessibleName() == "strokes"
+        (picture,) = recovery.pictures
+        is_stroke = np.ptp(picture[..., :3], axis=-1) > 0.1  # coloured, on grey
+        assert is_stroke[15:25, 10:30].any()
+        assert not is_stroke[40:].any()
         line.bring_back.click()
         qtbot.waitUntil(line.isHidden)
     back = workbench.choices.labels
@@ -175,7 +249,7 @@ def test_a_press_brings_the_strokes_back_where_they_were(
     assert back is not labels
     np.testing.assert_array_equal(back.data, painted)
     np.testing.assert_array_equal(back.scale, image.scale)
-    assert find_leftovers() == []
+    assert find_leftovers(usual_folder()) == []
     assert saved(7)  # a second crash takes nothing either
     recovery.release()
     autosave.release()
@@ -203,7 +277,7 @@ def test_strokes_are_offered_for_their_own_image_only(
     qtbot.waitUntil(lambda: bool(recovery.offered))
     recovery.dismiss()
     assert recovery.line == ""
-    assert find_leftovers() == []
+    assert find_leftovers(usual_folder()) == []
     recovery.release()
     autosave.release()
 
@@ -242,6 +316,6 @@ app.exec()
         while not saved(7) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         process.kill()
-    (left,) = find_leftovers()
+    (left,) = find_leftovers(usual_folder())
     assert (left.record.name, left.record.image) == ("strokes", "cells")
     assert (left.take().read() == 7).sum() > 50

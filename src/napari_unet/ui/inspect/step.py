@@ -15,10 +15,10 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.errors import SettingsError
 from napari_unet.ui.inspect.control import Inspecting
 from napari_unet.ui.inspect.job import Inspected
-from napari_unet.ui.inspect.thumbnail import Thumbnail
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.step import Step
+from napari_unet.ui.parts.thumbnail import Thumbnail
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import Workbench
 

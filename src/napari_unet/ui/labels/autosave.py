@@ -13,10 +13,11 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer
 from superqt.utils import create_worker
 
-from napari_unet.engine.errors import UnetPaintError
+from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.unfinished import unfinished_in
-from napari_unet.io.unsaved import UnsavedLabels, UnsavedRecord
+from napari_unet.io.unsaved import UnsavedLabels, UnsavedRecord, new_path
+from napari_unet.ui.labels.keeping import folder_to_keep_in
 from napari_unet.ui.layers.geometry import file_layout, full_resolution, long_shape
 from napari_unet.ui.layers.inputs import image_planes, labels_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker, bands
@@ -32,9 +33,10 @@ _PRINT = 256  # pixels per side of what tells images apart
 class Autosave(QObject):
     """Follows the labels layers of a viewer, and keeps on disk what is painted on each.
 
-    A layer whose array is on disk anyway, or larger than 4 GB, is left alone. What was kept goes
-    when the layer is exported or removed, and when the dock is closed: only a program that ends
-    without a word leaves it.
+    A layer whose array is on disk anyway, or larger than 4 GB, is left alone, and so are all if
+    people have turned it off in napari's preferences. What was kept goes when the layer is
+    exported or removed, and when the dock is closed: only a program that ends without a word
+    leaves it.
     """
 
     def __init__(self, workbench: Workbench) -> None:
@@ -92,6 +94,7 @@ class _Keeper(QObject):
         self._changed = 0.0  # when, monotonic seconds
         self._worker: Any = None
         self._failed = False  # the last saving: what it was to write is not known to be there
+        self._told = False  # that it failed, and each after it
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
@@ -140,10 +143,14 @@ class _Keeper(QObject):
             return
         if self._tracker is None or not _can_be_kept(self._layer):
             return
+        folder = folder_to_keep_in()
+        if folder is None:
+            self._stop()  # the next stroke asks again
+            return
         layout, dtype = file_layout(self._layer), full_resolution(self._layer).dtype
-        before = self._kept
-        if before is None or (before.layout.shape, before.dtype) != (layout.shape, dtype):
-            self._kept = UnsavedLabels(layout, dtype)
+        before, wanted = self._kept, (layout.shape, dtype, folder)
+        if before is None or (before.layout.shape, before.dtype, before.path.parent) != wanted:
+            self._kept = UnsavedLabels(layout, dtype, new_path(folder))
         assert self._kept is not None
         saving = _Saving(
             self._tracker,
@@ -176,9 +183,21 @@ class _Keeper(QObject):
     def _on_errored(self, error: Exception) -> None:
         self._failed = True
         _log.warning("The strokes on '%s' are not kept on disk", self._layer.name, exc_info=error)
+        if not self._told:
+            self._told = True
+            self._workbench.fail(_not_kept(self._layer.name, error))
 
     def _on_finished(self) -> None:
         self._worker = None
+        self._told = self._told and self._failed
+
+
+def _not_kept(name: str, error: Exception) -> FileError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return FileError(
+        f"What you paint on '{name}' is not kept on disk for now ({reason}), so a crash would lose "
+        "it; export it, free some space, or choose another folder in napari's preferences."
+    )
 
 
 def fingerprint(image: Image) -> int | None:
@@ -204,7 +223,7 @@ class _Saving:
     tracker: PaintedPlanesTracker
     planes: ArrayPlanes
     kept: UnsavedLabels
-    before: UnsavedLabels | None  # of another shape or type; it goes when all is in `kept`
+    before: UnsavedLabels | None  # of another shape, type or folder; it goes when all is in `kept`
     record: UnsavedRecord  # without the fingerprint
     image: Image | None
     everything: bool = False  # not only what has changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 from typing import Any
 
 import numpy.typing as npt
@@ -15,13 +16,18 @@ from napari_unet.engine.errors import FileError, UnetPaintError, printable
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.io.unsaved import DAYS_KEPT, Leftover, UnsavedLabels, find_leftovers
 from napari_unet.ui.labels.autosave import Autosave, fingerprint
+from napari_unet.ui.labels.keeping import folders_to_look_in
+from napari_unet.ui.labels.picture import picture_of
 from napari_unet.ui.layers.geometry import long_shape, placement, spatial_shape
 from napari_unet.ui.parts.text import Text
+from napari_unet.ui.parts.thumbnail import Thumbnail
 from napari_unet.ui.workbench import Workbench
 
 _BRING_BACK = "Adds them as a labels layer, as they were a few seconds before the end at most."
+_PICTURES = 3  # side by side
 _DISMISS = f"Offers them no more. For {DAYS_KEPT} days they stay in the folder\n{{}}"
 
+_Seen = tuple[Leftover, npt.NDArray[Any]]
 _Taken = tuple[Leftover, UnsavedLabels, npt.NDArray[Any]]
 
 
@@ -34,11 +40,13 @@ class Recovery(QObject):
         super().__init__()
         self._workbench = workbench
         self._autosave = autosave
-        self._left = find_leftovers()
+        self._left = [left for folder in folders_to_look_in() for left in find_leftovers(folder)]
+        self._left.sort(key=lambda left: left.saved, reverse=True)
         self._image: Image | None = None  # that was compared
         self._worker: Any = None
         self._heard: dict[str, Any] = {}  # by which of our methods
         self.offered: list[Leftover] = []
+        self.pictures: list[npt.NDArray[Any]] = []  # of each that is offered, (Y, X, 4)
         workbench.changed.connect(self._compare)
         self._compare()
 
@@ -79,7 +87,7 @@ class Recovery(QObject):
         image = self._workbench.choices.image
         if not self._left or image is self._image or self._worker is not None:
             return
-        self._image, self.offered = image, []
+        self._image, self.offered, self.pictures = image, [], []
         fitting = [] if image is None else [x for x in self._left if _fits(x, image)]
         if fitting:
             self._start(_of_image, fitting, image, returned=self._on_compared)
@@ -89,9 +97,10 @@ class Recovery(QObject):
         self._heard = {"returned": returned, "errored": self._on_errored, "finished": self._end}
         self._worker = create_worker(work, *arguments, _connect=self._heard)
 
-    def _on_compared(self, offered: list[Leftover]) -> None:
+    def _on_compared(self, found: list[_Seen]) -> None:
         if self._image is self._workbench.choices.image:
-            self.offered = offered
+            self.offered = [left for left, _ in found]
+            self.pictures = [picture for _, picture in found]
         self.changed.emit()
 
     def _on_taken(self, taken: list[_Taken]) -> None:
@@ -118,7 +127,7 @@ class Recovery(QObject):
 
     def _drop(self, done: list[Leftover]) -> None:
         self._left = [left for left in self._left if left not in done]
-        self.offered = []
+        self.offered, self.pictures = [], []
         self.changed.emit()
 
     def _end(self) -> None:
@@ -133,7 +142,7 @@ class Recovery(QObject):
 
 
 class RecoveryLine(QWidget):
-    """One line above two buttons; hidden while there is nothing to tell."""
+    """One line above pictures and two buttons; hidden while there is nothing to tell."""
 
     def __init__(self, recovery: Recovery) -> None:
         super().__init__()
@@ -142,6 +151,7 @@ class RecoveryLine(QWidget):
         self.bring_back = QPushButton("Bring them back")
         self.dismiss = QPushButton("Dismiss")
         self.bring_back.setToolTip(_BRING_BACK)
+        self._pictures = QHBoxLayout()
         row = QHBoxLayout()
         row.addWidget(self.bring_back)
         row.addWidget(self.dismiss)
@@ -149,6 +159,7 @@ class RecoveryLine(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.text)
+        column.addLayout(self._pictures)
         column.addLayout(row)
         self.bring_back.clicked.connect(recovery.bring_back)
         self.dismiss.clicked.connect(recovery.dismiss)
@@ -164,6 +175,19 @@ class RecoveryLine(QWidget):
         self.dismiss.setVisible(bool(offered))
         if offered:
             self.dismiss.setToolTip(printable(_DISMISS.format(offered[0].path.parent)))
+        self._show_pictures()
+
+    def _show_pictures(self) -> None:
+        while (item := self._pictures.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        shown = zip(self._recovery.offered, self._recovery.pictures, strict=True)
+        for left, picture in islice(shown, _PICTURES):
+            name = printable(left.record.name)
+            thumbnail = Thumbnail(name, f"'{name}', painted until {_when(left)}.")
+            thumbnail.show_colours(picture)
+            self._pictures.addWidget(thumbnail)
 
 
 def _when(left: Leftover) -> str:
@@ -177,10 +201,11 @@ def _fits(left: Leftover, image: Image) -> bool:
     )
 
 
-def _of_image(fitting: list[Leftover], image: Image) -> list[Leftover]:
-    """Return those that were painted on this image, or on none that is known."""
+def _of_image(fitting: list[Leftover], image: Image) -> list[_Seen]:
+    """Return those that were painted on this image, or on none that is known, with a picture."""
     seen = fingerprint(image)
-    return [left for left in fitting if left.record.fingerprint in (None, seen)]
+    mine = [left for left in fitting if left.record.fingerprint in (None, seen)]
+    return [(left, picture_of(left, image)) for left in mine]
 
 
 def _take(offered: list[Leftover]) -> list[_Taken]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from napari_unet.ui.inspect.thumbnail import _FRAME, Thumbnail
+from napari_unet.ui.parts.thumbnail import _FRAME, Thumbnail
 
 
 @pytest.fixture
