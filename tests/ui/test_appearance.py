@@ -33,9 +33,9 @@ from napari_unet.engine.events import StepDone, TrainDone, Validated
 from napari_unet.ui.dock import UNetPaint
 from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.parts.folded import Folded
+from napari_unet.ui.parts.ink import curve_colours
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.train import job as train_job
-from napari_unet.ui.train.plot import curve_colours
 from tests.ui.conftest import Calls, endless_training, job_of
 from tests.ui.pressing import LONG, begin, buttons, open_dock, step
 from tests.ui.test_dock_closing import ours

@@ -14,7 +14,7 @@ from qtpy.QtGui import QColor, QHelpEvent, QImage, QPalette
 from qtpy.QtWidgets import QToolTip, QWidget
 
 from napari_unet.engine.events import Corrected, LabelsTaken, StepDone, Validated
-from napari_unet.ui.train.curves import ticks
+from napari_unet.ui.parts.curves import ticks
 from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot, _Ink, _round_times, _short
 
 

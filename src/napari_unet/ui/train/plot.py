@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
+from qtpy.QtGui import QColor, QHelpEvent, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
 from napari_unet.engine.events import Corrected, LabelsTaken, StepDone, Validated
 from napari_unet.engine.paint import tell_of_objects
+from napari_unet.ui.parts.curves import Scale, Series, round_limit
+from napari_unet.ui.parts.ink import GAP, Ink
 from napari_unet.ui.parts.text import PlainLabel
 from napari_unet.ui.progress import duration
-from napari_unet.ui.train.curves import Scale, Series, round_limit, ticks
 from napari_unet.ui.train.job import describe_correction
 
 _REDRAW_MS = 250
 _HEIGHT = 130  # pixels
 _SMOOTHING = 0.95  # about the last twenty steps
-_GAP = 4  # pixels between a tick's text and the axis
-_BLUE, _ORANGE = 0.58, 0.09  # hues that colour-blind people tell apart
 _ROUND_TIMES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)  # seconds
 
 
@@ -128,9 +127,9 @@ class TrainingPlot(QWidget):
     def _scales(self) -> tuple[Scale, Scale, Scale]:
         """Return where time, loss and IoU lie."""
         line = self.fontMetrics().height()
-        sides = self.fontMetrics().horizontalAdvance("0.000") + _GAP
+        sides = self.fontMetrics().horizontalAdvance("0.000") + GAP
         latest = max((s.last[0] for s in (self._loss, self._iou) if len(s)), default=0.0)
-        bottom, top = self.height() - line - _GAP, line + 2 * _GAP
+        bottom, top = self.height() - line - GAP, line + 2 * GAP
         time = Scale(max(latest, 1.0), sides, max(self.width() - sides, sides + 1))
         loss = Scale(round_limit(self._loss.highest), bottom, top)
         return time, loss, Scale(1.0, bottom, top)
@@ -188,7 +187,7 @@ class _Sketch(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: ARG002, N802 Qt
         """Draw the curve."""
         ink = _Ink(self)
-        sides = self.fontMetrics().horizontalAdvance("100 %") + _GAP
+        sides = self.fontMetrics().horizontalAdvance("100 %") + GAP
         height = round_limit(self._series.highest, 1)
         wrong = Scale(min(1.0, height), self.height() - 8, 8)
         number = Scale(max(len(self._series) - 1, 1), sides, self.width() - 8)
@@ -201,24 +200,18 @@ class _Sketch(QWidget):
         ink.painter.end()
 
 
-def curve_colours(text: QColor) -> tuple[QColor, QColor]:
-    """Return the colours of loss and IoU beside text of this colour: as readable as text."""
-    lightness = 0.68 if text.lightnessF() > 0.5 else 0.32  # on dark; on light
-    loss, iou = (QColor.fromHslF(hue, 0.75, lightness) for hue in (_ORANGE, _BLUE))
-    return loss, iou
+class _Ink(Ink):
+    """Draws what only the plot of a training has."""
 
+    @property
+    def loss(self) -> QColor:
+        """Colour of the loss."""
+        return self.orange
 
-class _Ink:
-    """A painter with the colours of the widget's theme."""
-
-    def __init__(self, widget: QWidget) -> None:
-        self.painter = QPainter(widget)
-        self.painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        text = widget.palette().color(QPalette.ColorRole.WindowText)
-        self.loss, self.iou = curve_colours(text)
-        self.text = text
-        self.faint = QColor(text)
-        self.faint.setAlphaF(0.25)
+    @property
+    def iou(self) -> QColor:
+        """Colour of the IoU."""
+        return self.blue
 
     def draw_time(self, time: Scale, bottom: float) -> None:
         """Draw the axis below, with a few round times."""
@@ -227,29 +220,8 @@ class _Ink:
         line = self.painter.fontMetrics().height()
         self.painter.setPen(self.text)
         for seconds in _round_times(time.limit):
-            box = QRectF(time.place(seconds) - 40, bottom + _GAP, 80, line)
+            box = QRectF(time.place(seconds) - 40, bottom + GAP, 80, line)
             self.painter.drawText(box, Qt.AlignmentFlag.AlignCenter, _short(seconds))
-
-    def draw_values(
-        self,
-        scale: Scale,
-        colour: QColor,
-        place: float,
-        side: Qt.AlignmentFlag,
-        *,
-        intervals: int = 2,
-        percent: bool = False,
-    ) -> None:
-        """Write the ticks of a vertical axis to the left (right-aligned) or right of a place."""
-        metrics = self.painter.fontMetrics()
-        self.painter.setPen(colour)
-        for value in ticks(scale.limit, intervals):
-            text = f"{100 * value:.3g} %" if percent else f"{value:.3g}"
-            width = metrics.horizontalAdvance(text) + 2
-            left = side == Qt.AlignmentFlag.AlignRight
-            x = place - _GAP - width if left else place + _GAP
-            box = QRectF(x, scale.place(value) - metrics.height() / 2, width, metrics.height())
-            self.painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, text)
 
     def draw_legend(self, time: Scale, loss: str, iou: str) -> None:
         """Name the curves above the ticks that are theirs."""
@@ -267,21 +239,6 @@ class _Ink:
         for seconds in strokes:
             x = time.place(seconds)
             self.painter.drawLine(QPointF(x, height.start), QPointF(x, height.end))
-
-    def draw_curve(self, series: Series, x: Scale, y: Scale, colour: QColor) -> None:
-        """Draw a curve, with no more points than can be seen."""
-        if not len(series):
-            return
-        self.painter.setPen(QPen(colour, 1.5))
-        points = series.thinned(max(2, round(x.end - x.start)))
-        line = QPolygonF([QPointF(x.place(a), y.place(b)) for a, b in points.tolist()])
-        self.painter.drawPolyline(line)
-
-    def draw_dot(self, point: QPointF, colour: QColor) -> None:
-        """Draw a dot."""
-        self.painter.setPen(Qt.PenStyle.NoPen)
-        self.painter.setBrush(colour)
-        self.painter.drawEllipse(point, 3.5, 3.5)
 
 
 def _round_times(latest: float) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.ui.train.curves import Scale, Series, round_limit, ticks
+from napari_unet.ui.parts.curves import Scale, Series, round_limit, ticks
 
 
 def series(*points: tuple[float, float], memory: float = 0.0) -> Series:
