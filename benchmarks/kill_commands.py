@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from benchmarks.killing import Killed, Victim
+from benchmarks.killing import Killed, Victim, places
 from benchmarks.memory import make_tiny_model
 from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.errors import UnetPaintError
@@ -28,7 +28,13 @@ from napari_unet.io.samples import paint_strokes, synthetic_cells
 from napari_unet.io.stack import Layout
 from napari_unet.ui.export.job import Export, export_files
 
-COMMAND = ["-c", "from napari_unet.cli.app import main; main()"]
+KEEPING = """from napari_unet.io import kept_segmentation
+kept_segmentation._WAIT = 0  # kept from the first tile on, so that a small stack will do
+from napari_unet.cli import main
+main()"""
+COMMAND = ["-c", KEEPING]
+ALL = 1_000_000  # letters
+GOES_ON = "Going on"  # says a command that has found what a killed one left
 CONTINUED = 0.5  # share of the kills after which it is started again and killed once more
 SOONEST = 0.2  # seconds after the start that a kill comes
 EXPORTED = (4, 256, 256)
@@ -112,7 +118,7 @@ def segmenting(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[K
     command = [*COMMAND, "segment", str(image), "--model", model, "--device", "cpu", "--output"]
     for name, share in (("result.tif", kills - kills // 2), ("result.zarr", kills // 2)):
         wanted = folder / f"undisturbed {name}"
-        seconds = _let_end([*command, str(wanted)], folder)
+        seconds, _ = _let_end([*command, str(wanted)], folder)
         right = _labels(wanted)
         same = _same_as(right, _labels)
         yield from _kill(
@@ -133,7 +139,7 @@ def training(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[Kil
     command = [*COMMAND, "train", str(folder / "image.tif"), str(folder / "labels.tif")]
     command += ["--from", str(start), "--steps", str(STEPS), "--device", "cpu", "--model"]
     wanted = folder / "undisturbed.safetensors"
-    seconds = _let_end([*command, str(wanted)], folder)
+    seconds, _ = _let_end([*command, str(wanted)], folder)
     output = folder / "model.safetensors"
     same = _same_as(_weights(wanted), _weights)
     yield from _kill("training", [*command, str(output)], output, kills, seconds, same, rng)
@@ -157,26 +163,27 @@ def _kill(
     """
     done = 0
     while done < kills:
-        with Victim(command, output.with_name("said.txt")) as victim:
+        with Victim(command, output.with_name("said.txt"), places(output.parent)) as victim:
             victim.live(rng.uniform(SOONEST, seconds))
             after, was_alive = victim.age, victim.kill()
+            went_on = GOES_ON in victim.last_words(ALL)
         broken = [output.name] if output.exists() and not same(output) else []
         equal = None
         if was_alive and (done + 1 == kills or rng.random() > CONTINUED):
-            _let_end(command, output.parent)
+            went_on = GOES_ON in _let_end(command, output.parent)[1]
             equal = same(output)
         if was_alive:
             done += 1
-            yield Killed(kind, after, broken, equal=equal)
+            yield Killed(kind, after, broken, equal=equal, went_on=went_on)
         _remove(output)
 
 
-def _let_end(command: list[str], folder: Path) -> float:
-    """Run a command to its end; return the seconds that it took."""
-    with Victim(command, folder / "said.txt") as victim:
+def _let_end(command: list[str], folder: Path) -> tuple[float, str]:
+    """Run a command to its end; return the seconds that it took, and what it said."""
+    with Victim(command, folder / "said.txt", places(folder)) as victim:
         if victim.end():
             raise RuntimeError(victim.last_words())
-        return victim.age
+        return victim.age, victim.last_words(ALL)
 
 
 def _same_as(right: Array | None, read: Callable[[Path], Array | None]) -> Same:

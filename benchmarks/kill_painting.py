@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 
 from benchmarks.kill_window import RESULT, START, Expected, read_journal
-from benchmarks.killing import Killed, Victim
+from benchmarks.killing import Killed, Victim, places
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.io.checkpoints import load_model
 
@@ -51,7 +51,7 @@ def painting(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[Kil
         journal = folder / f"journal {number}"
         journal.mkdir()
         command = ["-m", "benchmarks.kill_window", str(folder), str(journal), str(rng.integers(99))]
-        with Victim(command, folder / "said.txt", _places(folder)) as victim:
+        with Victim(command, folder / "said.txt", places(folder)) as victim:
             if number == kills or rng.random() >= STARTING or number == 0:
                 victim.wait_until((journal / START).exists)
                 yield from waiting.compare(journal)
@@ -69,18 +69,9 @@ def painting(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[Kil
             waiting.expected, waiting.killed = expected, killed
         broken = _broken(folder)
         if ended:
-            yield Killed("painting", after, broken, trouble=ended, shot=False)
+            yield Killed("painting", after, broken, trouble=ended)
         else:
             waiting.kills.append({"kind": "painting", "after": after, "broken": broken})
-
-
-def _places(folder: Path) -> dict[str, str]:
-    return {
-        "XDG_DATA_HOME": str(folder / "data"),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "NAPARI_UNET_MODELS": str(folder / "models"),
-        "QT_API": "pyqt6",
-    }
 
 
 def _broken(folder: Path) -> list[str]:

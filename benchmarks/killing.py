@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -25,8 +25,8 @@ class Killed:
     broken: Sequence[str] = ()  # files that were half-written under their final names
     lost: float | None = None  # age of the oldest stroke that was missing, seconds; of painting
     equal: bool | None = None  # to what a run that was left alone gives; None: not ended yet
+    went_on: bool = False  # with what an earlier kill had left
     trouble: str = ""  # anything else that should not be
-    shot: bool = field(default=True)  # False: the program had ended before
 
 
 class Victim:
@@ -100,3 +100,13 @@ class Victim:
     def last_words(self, letters: int = 1500) -> str:
         """Return the end of what it has said."""
         return self._said.read_text(errors="replace")[-letters:]
+
+
+def places(folder: Path) -> dict[str, str]:
+    """Return an environment in which a program keeps its data in this folder, not the user's."""
+    return {
+        "XDG_DATA_HOME": str(folder / "data"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "NAPARI_UNET_MODELS": str(folder / "models"),
+        "QT_API": "pyqt6",
+    }

@@ -60,8 +60,10 @@ def campaign(kinds: Sequence[str], kills: int, seed: int, output: Path) -> None:
 
 def tell(kills: Sequence[Killed]) -> int:
     """Print the table; return how many kills have done harm."""
-    print("| | kills | at, s | strokes lost, oldest | half-written | equal after | other |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| | kills | at, s | strokes lost, oldest | half-written | went on | equal after | other |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for kind in KINDS:
         mine = [killed for killed in kills if killed.kind == kind]
         if not mine:
@@ -73,6 +75,7 @@ def tell(kills: Sequence[Killed]) -> int:
         print(
             f"| {kind} | {len(mine)} | {min(at):.1f} to {max(at):.1f} | {oldest} "
             f"| {sum(bool(killed.broken) for killed in mine)} "
+            f"| {sum(killed.went_on for killed in mine) or ''} "
             f"| {f'{sum(equal)} of {len(equal)}' if equal else ''} "
             f"| {sum(bool(killed.trouble) for killed in mine)} |"
         )
