@@ -211,16 +211,19 @@ def test_what_is_old_or_too_much_is_swept(monkeypatch: pytest.MonkeyPatch) -> No
     for days, folder in zip((0, 3, DAYS_KEPT + 1), folders, strict=True):
         for file in folder.iterdir():
             os.utime(file, (time.time() - days * 24 * 3600,) * 2)
-    begun = folders[0].with_name("begun")
+    begun = folders[0].with_name("2026-12-01 01-20-00 00000000")
     shutil.copytree(folders[0], begun)
     (begun / "kept.json").unlink()
+    foreign = begun.with_name("thesis")
+    foreign.mkdir()
+    os.utime(foreign, (0, 0))
     os.utime(begun, (time.time() - 2 * 24 * 3600,) * 2)
 
     assert [run.folder for run in find_kept()] == folders[:2]
-    assert sorted(begun.parent.iterdir()) == sorted(folders[:2])
+    assert sorted(begun.parent.iterdir()) == sorted([*folders[:2], foreign])
     monkeypatch.setattr(kept_folders, "_MOST", find_kept()[0].size + 1)
     assert [run.folder for run in find_kept()] == folders[:1]
-    assert list(begun.parent.iterdir()) == folders[:1]
+    assert sorted(begun.parent.iterdir()) == sorted([folders[0], foreign])
 
 
 def test_what_has_changed_is_told_in_words() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -26,9 +28,13 @@ from napari_unet.io.plain import from_plain
 from napari_unet.io.process import Process
 from napari_unet.io.record_log import RecordLog
 
+if TYPE_CHECKING:
+    from napari_unet.engine.network import Model
+
 DAYS_KEPT = 14
 """Days for which what was segmented waits to be gone on with."""
 
+_NAME = re.compile(r"[\d-]+ [\d-]+ [0-9a-f]{8}")  # nobody else's folder is touched
 _MOST = 20 << 30  # bytes that wait in all; older ones go
 _DAY = 24 * 3600  # seconds
 _AT_WORK = 120  # seconds without a tile, after which another computer's run is taken to have ended
@@ -73,9 +79,9 @@ class KeptRun:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def new_kept(describe: Describe) -> KeptSegmentation:
+def new_kept(describe: Describe, model: Model | None = None) -> KeptSegmentation:
     """Return what keeps a run that begins; its folder is made after a few seconds."""
-    return KeptSegmentation(_new_folder(), describe)
+    return KeptSegmentation(_new_folder(), describe, model)
 
 
 def find_kept() -> list[KeptRun]:
@@ -98,11 +104,15 @@ def find_kept() -> list[KeptRun]:
 
 
 def _look_around() -> Iterator[KeptRun]:
-    for folder in _folder().iterdir():
+    for folder in filter(_is_ours, _folder().iterdir()):
         with suppress(FileNotFoundError):  # gone meanwhile
             run = _look_into(folder)
             if run is not None:
                 yield run
+
+
+def _is_ours(folder: Path) -> bool:
+    return _NAME.fullmatch(folder.name) is not None
 
 
 def _look_into(folder: Path) -> KeptRun | None:

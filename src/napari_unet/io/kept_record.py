@@ -86,5 +86,8 @@ class KeptRecord:
     order: tuple[int, ...]  # in which they are done
     side: int  # of the tiles, pixels
     output: str = ""  # file that it is written to; empty: a layer
+    shape: tuple[int, int] = (0, 0)  # of a plane, pixels
     largest: int = 0  # object number in use when it began
+    painted: bool = False  # what is painted overrides what is predicted
+    model_path: str = ""  # file of the model; empty: none that is known
     process: Process = field(default_factory=Process)

@@ -28,6 +28,7 @@ from napari_unet.io.record_log import Entry, RecordLog
 from napari_unet.io.replacing import replacing
 
 if TYPE_CHECKING:
+    from napari_unet.engine.network import Model
     from napari_unet.engine.stack import Tile
 
 RECORD = "kept.json"
@@ -35,6 +36,9 @@ RECORD = "kept.json"
 
 PLANES = "planes"
 """The file of the finished ones."""
+
+MODEL = "model.safetensors"
+"""A copy of the model."""
 
 _WAIT = 5.0  # seconds of work that are not worth a folder
 _SYNC = 30.0  # seconds between two waits for the disk
@@ -59,11 +63,16 @@ class KeptSegmentation:
         Where it is kept; it is made when it is needed.
     describe
         Called then; None: the folder is there, of an earlier run, and this process's now.
+    model
+        What segments, if it may be in no file: a copy lies with the tiles.
     """
 
-    def __init__(self, folder: Path, describe: Describe | None = None) -> None:
+    def __init__(
+        self, folder: Path, describe: Describe | None = None, model: Model | None = None
+    ) -> None:
         self.folder = folder
         self._describe = describe
+        self._model = model
         self._started: SegmentStarted | None = None
         self._began = 0.0  # monotonic seconds
         self._synced = 0.0
@@ -142,10 +151,16 @@ class KeptSegmentation:
 
         self._keep(write)
 
-    def close(self) -> None:
-        """Keep no more; what is kept stays, for a run that goes on from it."""
+    def close(self, *, flush: bool = True) -> None:
+        """Keep no more for now; what is kept stays, for a run that goes on from it.
+
+        Parameters
+        ----------
+        flush
+            Whether what a short run has finished is written, too.
+        """
         with self._lock:
-            if self._waiting:
+            if self._waiting and flush:
                 self._try(self._make_folder)
             self._ended = True
             self._try(self._sync)
@@ -188,6 +203,10 @@ class KeptSegmentation:
         record = self._describe(self._started)
         self.folder.mkdir(parents=True)
         self._made = True
+        if self._model is not None:
+            from napari_unet.io.checkpoints import save_model  # noqa: PLC0415  # loads torch
+
+            save_model(self._model, self.folder / MODEL)
         waiting, self._waiting = self._waiting, []
         for write in waiting:
             write()

@@ -32,6 +32,7 @@ from napari_unet.ui.parts.step import Step
 from napari_unet.ui.progress_panel import ProgressPanel
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Segmentation
+from napari_unet.ui.segment.recovery import SegmentRecovery
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.step import TrainStep
@@ -61,6 +62,7 @@ class Controls:
         self.training = Training(workbench)
         self.inspecting = Inspecting(workbench)
         self.segmentation = Segmentation(workbench)
+        self.segment_recovery = SegmentRecovery(workbench, self.segmentation)
         self.correcting = Correcting(workbench)
         self.suggesting = Suggesting(workbench)
         self.comparing = Comparing(workbench)
@@ -207,7 +209,7 @@ def _show_error(sentence: str) -> None:
 
 def _steps(workbench: Workbench, controls: Controls) -> list[Step]:
     """Return the steps in the order of the work."""
-    segment = SegmentStep(workbench, controls.segmentation)
+    segment = SegmentStep(workbench, controls.segmentation, controls.segment_recovery)
     train = TrainStep(workbench, controls.training, segment.objects.value)
     segment.objects.when_changed(train.cut_previews)
     return [

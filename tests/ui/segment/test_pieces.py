@@ -204,6 +204,6 @@ def test_what_there_was_no_room_for_stays_and_the_window_says_so(
 
     pieces.cut_at(0.2)
 
-    stays = "3 planes that did not fit into the temporary file stay as they are."
+    stays = "3 planes of which only the objects are kept stay as they are."
     qtbot.waitUntil(lambda: said[-1] == stays)
     np.testing.assert_array_equal(layer.data, before)

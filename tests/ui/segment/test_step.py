@@ -30,6 +30,7 @@ from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.segment import job as segment_job
 from napari_unet.ui.segment.control import Scope, Segmentation
+from napari_unet.ui.segment.recovery import SegmentRecovery
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from tests.ui.conftest import CPU
@@ -72,13 +73,16 @@ def step(
     viewer: ViewerModel, image: Image, model: Model, engine: FakeEngine, qtbot: QtBot
 ) -> Iterator[SegmentStep]:
     bench = Workbench(viewer)
-    step = SegmentStep(bench, Segmentation(bench))
+    segmentation = Segmentation(bench)
+    recovery = SegmentRecovery(bench, segmentation)
+    step = SegmentStep(bench, segmentation, recovery)
     bench.changed.connect(step.refresh)
     qtbot.addWidget(step)
     bench.use_device(CPU)
     bench.choose(images=(image,), start=CurrentModel("mine", model))
     yield step
     step.release()
+    recovery.release()
     step.segmentation.release()
     bench.close()
 
@@ -258,8 +262,10 @@ def test_nothing_is_held_after_release(viewer: ViewerModel, qtbot: QtBot) -> Non
     segmentation = Segmentation(bench)
     changed = viewer.layers.selection.events.changed
     before = len(changed.callbacks)
-    step = SegmentStep(bench, segmentation)
+    recovery = SegmentRecovery(bench, segmentation)
+    step = SegmentStep(bench, segmentation, recovery)
     step.release()
+    recovery.release()
     assert len(changed.callbacks) == before
     seen = weakref.ref(step)
     del step

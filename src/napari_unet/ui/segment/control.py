@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 from weakref import ref
 
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig, Unpainted
@@ -19,6 +19,7 @@ from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.segment import job
+from napari_unet.ui.segment.keeping import Earlier, keep
 from napari_unet.ui.segment.pieces import Pieces
 from napari_unet.ui.segment.record import Recipe, Record, channel_names, summarise
 from napari_unet.ui.segment.result import Result
@@ -47,6 +48,7 @@ class Segmentation(QObject):
 
     told = Signal()  # `summary` or `is_running` has changed
     began = Signal()  # a result is about to fill
+    went_on = Signal(object)  # with the work of an earlier session, made as this `Basis` says
 
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
@@ -60,6 +62,7 @@ class Segmentation(QObject):
         self.pieces = Pieces(self)
         workbench.runner.state_changed.connect(self._on_state_changed)
         workbench.viewer.layers.events.removed.connect(self._on_layer_removed)
+        workbench.exported.connect(self._on_exported)
 
     @property
     def is_running(self) -> bool:
@@ -148,9 +151,8 @@ class Segmentation(QObject):
         Planes that were corrected by hand are kept: where a run starts anew, in a layer of their
         own. The shown plane alone goes into the result that is there, whatever made it.
         """
-        choices, device = self.workbench.choices, self.workbench.device
+        choices = self.workbench.choices
         assert choices.model is not None
-        assert device is not None
         self._asked, turns = [], []
         for images in self.targets(scope):
             painted = self._painted_on(images, kind) if overrides else None
@@ -160,22 +162,59 @@ class Segmentation(QObject):
             record = None if anew else self._to_go_on(recipe, plane)
             resume = record.resume(recipe, plane) if record else Resume()
             record = record or Record(recipe, self._new_result(recipe))
+            turn = self._as_turn(record, recipe, resume)
+            if plane is not None:
+                turn = replace(turn, numbers=(plane,))
+            else:
+                record.kept = record.kept or keep(turn, recipe, choices.start)
+                turn = replace(turn, kept=record.kept)
             self._asked.append(_Asked(record, recipe, plane))
-            turns.append(
-                job.Turn(
-                    model=recipe.model,
-                    planes=image_planes(images),
-                    device=device,
-                    tiling=tiling,
-                    objects=objects,
-                    kind=kind,
-                    numbers=None if plane is None else (plane,),
-                    focus=where,
-                    resume=resume,
-                    painted=None if painted is None else lesson_planes(painted),
-                    sink=record.result,
-                )
-            )
+            turns.append(turn)
+        self._run(turns)
+
+    def go_on(self, earlier: Earlier) -> None:
+        """Go on with the work of an earlier session, as if that had not ended."""
+        kept, basis = earlier.record, earlier.record.basis
+        images = self.workbench.choices.images
+        model = earlier.model.model
+        self.workbench.choose(start=earlier.model, task=model.task)
+        self.went_on.emit(basis)
+        painted = self._painted_on(images, basis.kind) if kept.painted else None
+        recipe = Recipe(
+            images,
+            basis.kind,
+            earlier.model.model,
+            basis.tiling,
+            basis.objects,
+            painted and ref(painted),
+        )
+        record = Record(recipe, self._new_result(recipe), kept=earlier.work)
+        self._asked = [_Asked(record, recipe, None)]
+        turn = self._as_turn(record, recipe, Resume(largest=kept.largest))
+        tiling = replace(basis.tiling, tile=kept.side)
+        rest = [plane for plane in range(recipe.planes) if plane not in kept.order]
+        self._run([replace(turn, tiling=tiling, numbers=(*kept.order, *rest), kept=earlier.work)])
+
+    def _as_turn(self, record: Record, recipe: Recipe, resume: Resume) -> job.Turn:
+        """Return what segments all planes that are left."""
+        device = self.workbench.device
+        assert device is not None
+        painted = recipe.painted and recipe.painted()
+        return job.Turn(
+            model=recipe.model,
+            planes=image_planes(recipe.images),
+            device=device,
+            tiling=recipe.tiling,
+            objects=recipe.objects,
+            kind=recipe.kind,
+            numbers=None,
+            focus=looked_at(self.workbench.viewer, recipe.images[0]),
+            resume=resume,
+            painted=None if painted is None else lesson_planes(painted),
+            sink=record.result,
+        )
+
+    def _run(self, turns: list[job.Turn]) -> None:
         self._timer = job.TurnTimer(len(turns))
         self._running = True
         self.workbench.run("Segmenting", job.segment_images(turns), self._on_event, self._on_end)
@@ -193,9 +232,12 @@ class Segmentation(QObject):
     def release(self) -> None:
         """Let go of the viewer and of all layers; they stay in the viewer."""
         self.workbench.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self.workbench.exported.disconnect(self._on_exported)
         self.pieces.release()
         self.stream.end()
         for record in list(self._records):
+            if record.missing:
+                record.kept = None  # it waits to be gone on with
             self._forget(record)
         self._asked, self._turn = [], None
 
@@ -316,8 +358,15 @@ class Segmentation(QObject):
         self._asked = [a for a in self._asked if self._running or a.record in self._records]
         self.told.emit()
 
+    def _on_exported(self, layer: Layer, _when: float) -> None:
+        """Keep no result that is in a file, if it is whole."""
+        for record in self._records:
+            if layer in record.result.layers and not record.missing:
+                record.drop_kept()
+
     def _forget(self, record: Record) -> None:
         self._records.remove(record)
+        record.drop_kept()
         for layer in record.result.layers:
             if isinstance(layer, Labels):
                 layer.events.paint.disconnect(self._on_paint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.stack import Planes
 from napari_unet.io.kept_planes import KeptPlanes
+from napari_unet.io.kept_segmentation import KeptSegmentation
 from napari_unet.ui.progress import Progress, time_left
 from napari_unet.ui.worker import Awaited, Job
 
@@ -60,6 +62,7 @@ class Turn:
     resume: Resume
     painted: Planes | None  # overrides the prediction
     sink: Sink
+    kept: KeptSegmentation | None = None  # on disk, for the case of a crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def segment_images(turns: Sequence[Turn]) -> Job:
         for number, turn in enumerate(turns):
             if number and stop():
                 return
+            keeping = {} if turn.kept is None else {"kept": turn.kept}
             events = segment(
                 turn.model,
                 turn.planes,
@@ -94,20 +98,34 @@ def segment_images(turns: Sequence[Turn]) -> Job:
                 resume=turn.resume,
                 painted=turn.painted,
                 stop=stop,
+                **keeping,
             )
-            for event in events:
-                match event:
-                    case SegmentStarted():
-                        turn.sink.prepare()
-                        yield TurnStarted(number)
-                    case TileDone() | PlaneDone():
-                        turn.sink.write(event)
-                    case PlaneUncut():  # large, and nothing to be seen
-                        turn.sink.keep(event)
-                        continue
-                yield event
+            with _closing(turn.kept):
+                for event in events:
+                    match event:
+                        case SegmentStarted():
+                            turn.sink.prepare()
+                            yield TurnStarted(number)
+                            if turn.kept is not None:
+                                turn.kept.begin(event)
+                        case TileDone() | PlaneDone():
+                            turn.sink.write(event)
+                        case PlaneUncut():  # large, and nothing to be seen
+                            turn.sink.keep(event)
+                            continue
+                    yield event
 
     return run
+
+
+@contextmanager
+def _closing(kept: KeptSegmentation | None) -> Iterator[None]:
+    """Let what was finished be on disk, whatever ends the work, unless that was soon."""
+    try:
+        yield
+    finally:
+        if kept is not None:
+            kept.close(flush=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

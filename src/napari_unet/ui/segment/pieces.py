@@ -112,7 +112,7 @@ class Pieces(QObject):
         if edited:
             parts.append(f"{count(edited, 'plane')} corrected by hand")
         if lost:
-            parts.append(f"{count(lost, 'plane')} that did not fit into the temporary file")
+            parts.append(f"{count(lost, 'plane')} of which only the objects are kept")
         verb = "stays as it is" if edited + lost == 1 else "stay as they are"
         return f"{' and '.join(parts)} {verb}." if parts else ""
 

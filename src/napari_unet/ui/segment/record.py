@@ -14,6 +14,7 @@ from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.counts import count
 from napari_unet.engine.events import Judged, PlaneDone, Resume
 from napari_unet.engine.stack import ArrayPlanes
+from napari_unet.io.kept_segmentation import KeptSegmentation
 from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
 from napari_unet.ui.progress import duration
 from napari_unet.ui.segment.result import Result
@@ -77,6 +78,7 @@ class Record:
     judged: dict[int, Judged] = field(default_factory=dict)  # plane → its painted objects
     largest: int = 0  # object number in use
     seconds: float = 0  # of work
+    kept: KeptSegmentation | None = None  # on disk, as long as no file holds the result
     unfinished: set[int] = field(init=False)  # planes that hold no result, or a part of one
 
     def __post_init__(self) -> None:
@@ -129,9 +131,16 @@ class Record:
         self._note_unfinished()
 
     def begin_cut(self, neck: float) -> None:
-        """Take note that the planes are about to be cut otherwise."""
+        """Take note that the planes are about to be cut otherwise; as they were, none is kept."""
+        self.drop_kept()
         self.recipe = self.recipe.with_neck(neck)
         self.stale |= self.cuttable
+
+    def drop_kept(self) -> None:
+        """Remove what is kept on disk: it is not wanted after a crash."""
+        if self.kept is not None:
+            self.kept.remove()
+            self.kept = None
 
     def finish(self, event: PlaneDone) -> None:
         """Take note of a plane, whole or not."""

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_unet.config import PRESETS, NetworkConfig, OutputKind, preset_of
 from napari_unet.engine.counts import count
+from napari_unet.io.kept_record import Basis
 from napari_unet.ui.layers.geometry import spatial_shape
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.folded import FoldedSettings
@@ -22,6 +23,7 @@ from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import PlainLabel, Text
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
+from napari_unet.ui.segment.recovery import SegmentRecovery, SegmentRecoveryLine
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 TILING = {
@@ -103,7 +105,9 @@ class PaintSettings:
 class SegmentStep(Step):
     """Segments into layers of their own; a second press goes on where it was stopped."""
 
-    def __init__(self, workbench: Workbench, segmentation: Segmentation) -> None:
+    def __init__(
+        self, workbench: Workbench, segmentation: Segmentation, recovery: SegmentRecovery
+    ) -> None:
         super().__init__(workbench, "Segment")
         self.segmentation = segmentation
         self.scope = Picker(
@@ -121,6 +125,7 @@ class SegmentStep(Step):
         self.anew = QPushButton("Start over")
         self.missed = MissedButton(workbench.viewer, lambda: segmentation.missed)
         self.hint = Text()
+        self.body.addWidget(SegmentRecoveryLine(recovery))
         self._build()
         self._connect()
         self.refresh()
@@ -130,7 +135,12 @@ class SegmentStep(Step):
         self._follow(self.workbench.choices.start)
         running = self.segmentation.is_running
         reason = self.segmentation.why_not(self.scope.value)
-        missing = None if running else self._missing()
+        missing = None
+        if not running:
+            overrides = self.paint.value().overrides
+            tiling, objects = self.tiling.value(), self.objects.value()
+            wish = self.scope.value, self.kind.value, tiling, objects
+            missing = self.segmentation.missing(*wish, overrides=overrides)
         self.start.setText(self._button_text(missing))
         set_ready(self.start, reason, _TOOLTIP)
         self.hint.setText(reason or "")
@@ -144,6 +154,7 @@ class SegmentStep(Step):
     def release(self) -> None:
         """Let go of the viewer."""
         self._selection_changed().disconnect(self._on_selection_changed)
+        self.segmentation.went_on.disconnect(self._on_went_on)
         self.segmentation.told.disconnect(self.refresh)
 
     def _follow(self, start: NetworkConfig | CurrentModel) -> None:
@@ -186,19 +197,11 @@ class SegmentStep(Step):
         self.anew.clicked.connect(self._on_anew_clicked)
         self.pause.clicked.connect(self._on_pause_clicked)
         self.segmentation.told.connect(self.refresh)
+        self.segmentation.went_on.connect(self._on_went_on)
         self._selection_changed().connect(self._on_selection_changed)
 
     def _selection_changed(self) -> Any:
         return self.workbench.viewer.layers.selection.events.changed
-
-    def _missing(self) -> int | None:
-        return self.segmentation.missing(
-            self.scope.value,
-            self.kind.value,
-            self.tiling.value(),
-            self.objects.value(),
-            overrides=self.paint.value().overrides,
-        )
 
     def _button_text(self, missing: int | None) -> str:
         if missing is not None:
@@ -239,6 +242,12 @@ class SegmentStep(Step):
             overrides=self.paint.value().overrides,
             anew=anew,
         )
+
+    def _on_went_on(self, basis: Basis) -> None:
+        """Show what goes on, so that it can be stopped and continued as any other."""
+        self.scope.value, self.kind.value = Scope.STACK, basis.kind
+        self.tiling.set_value(basis.tiling)
+        self.objects.set_value(basis.objects)
 
     def _on_pause_clicked(self) -> None:
         if self.workbench.runner.state is JobState.PAUSED:
