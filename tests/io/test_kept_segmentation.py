@@ -177,12 +177,12 @@ def test_a_disk_that_is_full_stops_the_keeping_and_not_the_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected, _ = undisturbed()
-    monkeypatch.setattr(kept_segmentation, "_MOST", 3000)
+    monkeypatch.setattr(kept_segmentation, "_MOST", 9000)
     kept = new_kept(record)
     found, _ = result(run(kept))
     for plane, values in expected.items():
         np.testing.assert_array_equal(found[plane], values)
-    assert 0 < sum(file.stat().st_size for file in kept.folder.iterdir()) < 5000
+    assert 0 < sum(file.stat().st_size for file in kept.folder.iterdir()) < 12000
 
 
 def test_of_two_that_want_to_go_on_one_does() -> None:
@@ -192,6 +192,22 @@ def test_of_two_that_want_to_go_on_one_does() -> None:
     with pytest.raises(FileError):
         found.take()
     assert find_kept() == []  # this process works on it
+
+
+def test_what_is_left_for_the_next_one_is_found_while_this_process_runs() -> None:
+    kept = new_kept(lambda started: replace(record(started), process=Process()))
+    list(islice(run(kept), 20))
+    assert find_kept() == []
+    kept.leave()
+    (found,) = find_kept()
+    assert found.take().finished == {0}
+
+
+def test_a_folder_that_cannot_be_filled_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_segmentation, "_MOST", 10)
+    kept = new_kept(record)
+    list(islice(run(kept), 20))
+    assert not kept.folder.exists()
 
 
 def test_the_work_of_a_running_program_is_not_offered() -> None:

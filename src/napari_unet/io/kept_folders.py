@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import shutil
@@ -22,9 +21,9 @@ from napari_unet.io.kept_segmentation import (
     RECORD,
     Describe,
     KeptSegmentation,
+    read_record,
     write_record,
 )
-from napari_unet.io.plain import from_plain
 from napari_unet.io.process import Process
 from napari_unet.io.record_log import RecordLog
 
@@ -89,8 +88,6 @@ def find_kept() -> list[KeptRun]:
 
     What a program that still runs keeps is not among them.
     """
-    if not _folder().is_dir():
-        return []
     found = sorted(_look_around(), key=lambda run: run.saved, reverse=True)
     oldest = time.time() - DAYS_KEPT * _DAY
     kept, size = [], 0
@@ -104,23 +101,25 @@ def find_kept() -> list[KeptRun]:
 
 
 def _look_around() -> Iterator[KeptRun]:
-    for folder in filter(_is_ours, _folder().iterdir()):
-        with suppress(FileNotFoundError):  # gone meanwhile
+    try:
+        folders = [path for path in _folder().iterdir() if _NAME.fullmatch(path.name)]
+    except OSError:  # there is none
+        return
+    for folder in folders:
+        with suppress(OSError):  # gone meanwhile
             run = _look_into(folder)
             if run is not None:
                 yield run
 
 
-def _is_ours(folder: Path) -> bool:
-    return _NAME.fullmatch(folder.name) is not None
-
-
 def _look_into(folder: Path) -> KeptRun | None:
     """Return what is in a folder, None if it is nobody's, or of a program that still runs."""
     try:
-        record = from_plain(KeptRecord, json.loads((folder / RECORD).read_text("utf-8")))
+        record = read_record(folder)
     except (OSError, ValueError, TypeError, KeyError):
-        if time.time() - folder.stat().st_mtime > _DAY:  # it ended while the folder was made
+        # Its program has ended while the folder was made, or is of another version.
+        days = DAYS_KEPT if (folder / RECORD).exists() else 1
+        if time.time() - folder.stat().st_mtime > days * _DAY:
             shutil.rmtree(folder, ignore_errors=True)
         return None
     stats = [file.stat() for file in folder.iterdir()]

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.events import PlaneDone, SegmentStarted
 from napari_unet.io.kept_arrays import pack, pack_plane, unpack, unpack_plane
 from napari_unet.io.kept_record import KeptRecord
-from napari_unet.io.plain import to_plain
+from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.record_log import Entry, RecordLog
 from napari_unet.io.replacing import replacing
 
@@ -165,6 +166,14 @@ class KeptSegmentation:
             self._ended = True
             self._try(self._sync)
 
+    def leave(self) -> None:
+        """Keep no more for good; who looks for work to go on with finds it at once."""
+        self.close()
+        with self._lock:
+            if self._made and not self._failed:
+                self._try(lambda: _note_end(self.folder))
+            self._failed = True
+
     def remove(self) -> None:
         """Keep no more, and remove what was kept: the work is done."""
         with self._lock:
@@ -195,7 +204,7 @@ class KeptSegmentation:
         except (OSError, UnetPaintError) as error:
             self._ended = self._failed = True
             self._waiting = []
-            _log.warning("Finished tiles are kept no more in %s", self.folder, exc_info=error)
+            _log.warning("Finished tiles are kept no more in %s (%s)", self.folder, error)
 
     def _make_folder(self) -> None:
         assert self._describe is not None
@@ -203,6 +212,14 @@ class KeptSegmentation:
         record = self._describe(self._started)
         self.folder.mkdir(parents=True)
         self._made = True
+        try:
+            self._fill_folder(record)
+        except (OSError, UnetPaintError):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _fill_folder(self, record: KeptRecord) -> None:
+        """Write what has waited for the folder; the record comes last, so what has one is whole."""
         if self._model is not None:
             from napari_unet.io.checkpoints import save_model  # noqa: PLC0415  # loads torch
 
@@ -235,6 +252,19 @@ class KeptSegmentation:
         return RecordLog(self.folder / f"tiles-{plane:06}")
 
 
+def read_record(folder: Path) -> KeptRecord:
+    """Return the record in a folder.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    ValueError, TypeError
+        If it is none, or that of another version of this program.
+    """
+    return from_plain(KeptRecord, json.loads((folder / RECORD).read_text("utf-8")))
+
+
 def write_record(folder: Path, record: KeptRecord) -> None:
     """Write the record into a folder that is there.
 
@@ -245,6 +275,13 @@ def write_record(folder: Path, record: KeptRecord) -> None:
     """
     with replacing(folder / RECORD) as temporary:
         temporary.write_text(json.dumps(to_plain(record)), "utf-8")
+
+
+def _note_end(folder: Path) -> None:
+    """Let the record say that its process works on it no more, although it may still run."""
+    with suppress(ValueError, TypeError):
+        record = read_record(folder)
+        write_record(folder, replace(record, process=replace(record.process, started=0.0)))
 
 
 def _place(tile: Tile) -> tuple[int, int, int, int]:

@@ -236,8 +236,9 @@ class Segmentation(QObject):
         self.pieces.release()
         self.stream.end()
         for record in list(self._records):
-            if record.missing:
-                record.kept = None  # it waits to be gone on with
+            if record.missing and record.kept is not None:
+                record.kept.leave()  # for the next dock
+                record.kept = None
             self._forget(record)
         self._asked, self._turn = [], None
 
