@@ -142,7 +142,8 @@ def test_paint_and_corrections_are_taken_into_account(command: Command, folder: 
     """As the window does it: planes from the middle, paint over them, one corrected by hand."""
     image, model = folder / "cells.tif", load_model(folder / "tiny.safetensors")
     stack, painted = open_image(image), open_image(folder / "strokes.tif").planes()
-    planes, making, objects = stack.planes(), Making(), ObjectsConfig()
+    planes, objects = stack.planes(), ObjectsConfig()
+    making = Making(model=UsedModel.of(model, "tiny", folder / "tiny.safetensors"))
     events = segment(
         model,
         planes,
@@ -163,13 +164,13 @@ def test_paint_and_corrections_are_taken_into_account(command: Command, folder: 
     made = making.provenance(
         planes,
         Source.of(stack, image),
-        UsedModel.of(model, "tiny", folder / "tiny.safetensors"),
         kind=OutputKind.LABELS,
         tiling=TilingConfig(),
         objects=objects,
         painted=Source("strokes", "", labels.shape),
-    ).corrected_on((3,))
-    write_beside(result, made)
+    )
+    assert made is not None
+    write_beside(result, made.corrected_on((3,)))
 
     told = sentence(command("repeat", f"{result}.json"))
     assert "give --painted" in told

@@ -112,7 +112,7 @@ def repeat_segmentation(
         painted=work.painted,
         stop=stop,
     )
-    making = Making()
+    making = Making(model=work.used)
     with tempfile.TemporaryDirectory(prefix="napari-unet-paint-") as folder:
         with closing(hashing(events, planes, work.painted)) as told:
             array = _follow(told, work, making, Path(folder) / "again.zarr")
@@ -314,13 +314,14 @@ def _write(output: Path, again: Planes, work: _Work, making: Making) -> Path:
     provenance = making.provenance(
         work.stack.planes(),
         Source.of(work.stack, work.image),
-        work.used,
         kind=work.made.kind,
         tiling=work.made.tiling,
         objects=work.made.objects,
         painted=work.painted_source,
     )
     columns = slice(0, again.shape[1])
+    if provenance is None:
+        raise FileError(f"Stopped before the first plane was finished; '{output}' is not written.")
     with open_writer(output, layout) as writer:
         for plane in range(again.count):
             for rows in bands(again.shape):

@@ -109,7 +109,7 @@ def segment_stack(
         kept=kept,
         stop=stop,
     )
-    making = Making()
+    making = Making(model=UsedModel.of(trained, path.stem, path))
     # What is there stays until all of this is done.
     written = unfinished_path(output) if output.exists() else output
     with closing(kept):
@@ -125,11 +125,11 @@ def segment_stack(
             provenance = making.provenance(
                 planes,
                 Source.of(stack, image),
-                UsedModel.of(trained, path.stem, path),
                 kind=kind,
                 tiling=wanted.tiling,
                 objects=wanted.objects,
             )
+            assert provenance is not None  # a plane is done
             filling.note_provenance(to_text(provenance, output.absolute().parent))
         if not left and written != output:
             written = put_in_place(written, output)

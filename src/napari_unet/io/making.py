@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from dataclasses import dataclass, field, replace
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
@@ -46,6 +46,7 @@ class Making:
 
     started: str = field(default_factory=now)
     finished: str = ""
+    model: UsedModel | None = None
     device: str = ""
     backend: str = ""
     hashes: dict[int, str] = field(default_factory=dict)  # of planes, in the order of their making
@@ -54,30 +55,41 @@ class Making:
     def note(self, event: object) -> None:
         """Take note of an event."""
         match event:
+            case UsedModel():
+                self.model = event
             case SegmentStarted():
                 self.device, self.backend = event.device, event.backend
             case PlaneHashed():
-                self.hashes.pop(event.plane, None)
+                self.drop(event.plane)
                 self.hashes[event.plane] = event.image
-                self.paint.pop(event.plane, None)
                 if event.paint is not None:
                     self.paint[event.plane] = event.paint
                 self.finished = now()
             case SegmentDone():
                 self.finished = now()
 
+    def drop(self, plane: int) -> None:
+        """Forget a plane: it is about to be made anew."""
+        self.hashes.pop(plane, None)
+        self.paint.pop(plane, None)
+
+    def cut_last(self, plane: int) -> None:
+        """Take note that a plane that is there was cut anew, after all others."""
+        if plane in self.hashes:
+            self.hashes[plane] = self.hashes.pop(plane)
+
     def provenance(
         self,
         planes: Planes,
         image: Source,
-        model: UsedModel,
         *,
         kind: OutputKind,
         tiling: TilingConfig,
         objects: ObjectsConfig,
         painted: Source | None = None,
-    ) -> Provenance:
-        """Return the record of the planes that are done.
+        without: Collection[int] = (),
+    ) -> Provenance | None:
+        """Return the record of the planes that are done; None: there are none.
 
         Parameters
         ----------
@@ -86,21 +98,26 @@ class Making:
         image, painted
             What is known of the image, and of the labels that override the prediction, but for
             their hashes.
+        without
+            Planes that are there, but not made so.
         """
-        paint = None
-        if painted is not None and self.paint:
-            paint = replace(painted, hash=join_hashes(planes, self.paint))
+        hashes = {plane: found for plane, found in self.hashes.items() if plane not in without}
+        paint = {plane: found for plane, found in self.paint.items() if plane in hashes}
+        if self.model is None or not hashes:
+            return None
+        if painted is not None:
+            painted = replace(painted, hash=join_hashes(planes, paint)) if paint else None
         return Provenance(
-            image=replace(image, hash=join_hashes(planes, self.hashes)),
-            model=model,
+            image=replace(image, hash=join_hashes(planes, hashes)),
+            model=self.model,
             kind=kind,
             tiling=tiling,
             objects=objects,
-            planes=tuple(self.hashes),
+            planes=tuple(hashes),
             device=self.device,
             backend=self.backend,
             started=self.started,
             finished=self.finished or now(),
             versions=versions(),
-            painted=paint,
+            painted=painted,
         )

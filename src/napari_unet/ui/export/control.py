@@ -10,12 +10,15 @@ from pathlib import Path
 
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QGuiApplication
 
+from napari_unet.io.methods_text import methods_text
 from napari_unet.io.names import file_stem
 from napari_unet.io.unfinished import tell_unfinished, unfinished_in
 from napari_unet.ui.export import job
 from napari_unet.ui.layers.added import GROUP, Purpose, is_result, purpose
 from napari_unet.ui.layers.geometry import file_layout, full_resolution
+from napari_unet.ui.layers.provenance import is_noted, provenance_of
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobEnd
@@ -73,6 +76,21 @@ class Exporting(QObject):
             "in the step Segment first."
         )
 
+    def has_methods(self, picked: Layer | None) -> bool:
+        """Return whether there is one result, and it is known how it was made."""
+        wanted = self.wanted(picked)
+        return len(wanted) == 1 and is_noted(wanted[0][0])
+
+    def copy_methods(self, picked: Layer | None) -> None:
+        """Put a paragraph for the methods section of a paper on the clipboard."""
+        made = provenance_of(picked) if picked is not None else None
+        clipboard = QGuiApplication.clipboard()
+        if made is None or clipboard is None:
+            self.told.emit("It is not known how this result was made.")
+            return
+        clipboard.setText(methods_text(made))
+        self.told.emit("Copied: how the result was made, with versions and the reference.")
+
     def export(self, results: Sequence[ResultLayers], paths: Sequence[Path]) -> None:
         """Write each result to its own file, TIFF or OME-Zarr by its name."""
         exports = [
@@ -82,6 +100,7 @@ class Exporting(QObject):
                 file_layout(layers[0]),
                 are_probabilities=not isinstance(layers[0], Labels),
                 unfinished=unfinished_in(layers[0].metadata),
+                provenance=provenance_of(layers[0]),
             )
             for layers, path in zip(results, paths, strict=True)
         ]

@@ -16,6 +16,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import Stop
 from napari_unet.engine.stack import ArrayPlanes, bands
+from napari_unet.io.provenance import Provenance, to_text
 from napari_unet.io.stack import Layout
 from napari_unet.io.unfinished import tell_unfinished
 from napari_unet.ui.progress import Progress
@@ -34,6 +35,7 @@ class Export:
     layout: Layout  # of one array
     are_probabilities: bool = False
     unfinished: tuple[int, ...] = ()  # planes that are not segmented to their end
+    provenance: Provenance | None = None  # what made them; None: it is not known
 
     @property
     def planes(self) -> int:
@@ -86,6 +88,8 @@ def export_files(exports: Sequence[Export]) -> Job:
     """Write files one after the other; one that is stopped half-way is removed."""
 
     def run(stop: Stop) -> Iterator[PlaneWritten | Exported]:
+        from napari_unet.io.provenance_files import write_beside  # noqa: PLC0415 loads the readers
+
         total = sum(export.planes for export in exports)
         done = 0
         with suppress(_Stopped):
@@ -99,6 +103,11 @@ def export_files(exports: Sequence[Export]) -> Job:
                             done += 1
                             yield PlaneWritten(done, total)
                     writer.note_unfinished(export.unfinished)
+                    if export.provenance is not None:
+                        folder = export.path.absolute().parent
+                        writer.note_provenance(to_text(export.provenance, folder))
+                if export.provenance is not None:
+                    write_beside(export.path, export.provenance)
                 yield Exported(export.path, export.unfinished)
 
     return run

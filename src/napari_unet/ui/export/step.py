@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.layers import Labels, Layer
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_unet.io.names import file_stem
 from napari_unet.ui.export.control import Exporting, can_be_exported
@@ -15,6 +15,7 @@ from napari_unet.ui.parts.pickers import LayerPicker
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import PlainLabel
+from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.workbench import Workbench
 
 _EXPORTS = "TIFF, for Fiji and napari (*.tif *.tiff);;OME-Zarr, for large stacks (*.zarr)"
@@ -33,6 +34,11 @@ class ExportStep(Step):
         self.export = Action(
             "Export label TIFFs",
             "Writes all planes, with axes and pixel size, as TIFF (Fiji, napari) or OME-Zarr.",
+        )
+        self.methods = QPushButton("Copy methods text")
+        self.methods.setToolTip(
+            "Copies how this result was made, with versions and the reference, as a paragraph for "
+            "the methods section of a paper."
         )
         self._followed: Layer | None = None  # the result that was chosen last
         self._build()
@@ -56,12 +62,14 @@ class ExportStep(Step):
             ready = f"{len(wanted[0])} classes go into one file." if len(wanted[0]) > 1 else ""
         self.export.button.setText(text)
         lines = filter(None, [ready, self.exporting.warning(self.result.value)])
+        self.methods.setVisible(self.exporting.has_methods(self.result.value))
         self.export.show_readiness(self.exporting.why_not(self.result.value), "\n".join(lines))
 
     def release(self) -> None:
         """Let go of the viewer."""
         self.result.release()
         self.exporting.told.disconnect(self.tell)
+        self.workbench.ended.disconnect(self._on_ended)
         self._selection_changed().disconnect(self._on_selection_changed)
 
     def _build(self) -> None:
@@ -73,11 +81,14 @@ class ExportStep(Step):
         rows.addRow(label, self.result)
         self.body.addLayout(rows)
         self.body.addWidget(self.export)
+        self.body.addWidget(self.methods)
 
     def _connect(self) -> None:
         self.result.picked.connect(self.refresh)
         self.export.clicked.connect(self._on_export_clicked)
+        self.methods.clicked.connect(self._on_methods_clicked)
         self.exporting.told.connect(self.tell)
+        self.workbench.ended.connect(self._on_ended)
         self._selection_changed().connect(self._on_selection_changed)
 
     def _selection_changed(self) -> Any:
@@ -99,6 +110,13 @@ class ExportStep(Step):
         path = ask_export_path(self, wanted[0][0], image)
         if path is not None:
             self.exporting.export(wanted, [path])
+
+    def _on_ended(self, _end: JobEnd) -> None:
+        self.refresh()  # what made the result is noted at its end
+
+    def _on_methods_clicked(self) -> None:
+        wanted = self.exporting.wanted(self.result.value)
+        self.exporting.copy_methods(wanted[0][0] if wanted else None)
 
 
 def ask_export_path(parent: QWidget, layer: Layer, image: Layer | None) -> Path | None:

@@ -24,7 +24,7 @@ from napari_unet.ui.segment.pieces import Pieces
 from napari_unet.ui.segment.record import Recipe, Record, channel_names, summarise
 from napari_unet.ui.segment.result import Result
 from napari_unet.ui.segment.stream import ResultStream
-from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.workbench import CurrentModel, Workbench
 
 
 class Scope(Enum):
@@ -197,7 +197,7 @@ class Segmentation(QObject):
 
     def _as_turn(self, record: Record, recipe: Recipe, resume: Resume) -> job.Turn:
         """Return what segments all planes that are left."""
-        device = self.workbench.device
+        device, start = self.workbench.device, self.workbench.choices.start
         assert device is not None
         painted = recipe.painted and recipe.painted()
         return job.Turn(
@@ -212,6 +212,7 @@ class Segmentation(QObject):
             resume=resume,
             painted=None if painted is None else lesson_planes(painted),
             sink=record.result,
+            current=start if isinstance(start, CurrentModel) else None,
         )
 
     def _run(self, turns: list[job.Turn]) -> None:
@@ -294,6 +295,8 @@ class Segmentation(QObject):
         return Result(recipe.images[0], recipe.kind, channels, layers, names)
 
     def _on_event(self, event: object) -> None:
+        if self._turn:
+            self._turn.making.note(event)
         match event:
             case job.TurnStarted(number):
                 self._begin(self._asked[number])
@@ -338,6 +341,9 @@ class Segmentation(QObject):
 
     def _on_end(self, _end: JobEnd) -> None:
         self.stream.end()
+        for asked in self._asked:
+            if asked.record in self._records:
+                asked.record.note_provenance()
         self._running, self._turn = False, None
         self.told.emit()
 

@@ -24,7 +24,10 @@ from napari_unet.engine.events import (
 from napari_unet.engine.stack import Planes
 from napari_unet.io.kept_planes import KeptPlanes
 from napari_unet.io.kept_segmentation import KeptSegmentation
+from napari_unet.io.making import hashing
+from napari_unet.io.provenance import UsedModel
 from napari_unet.ui.progress import Progress, time_left
+from napari_unet.ui.workbench import CurrentModel
 from napari_unet.ui.worker import Awaited, Job
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ class Turn:
     painted: Planes | None  # overrides the prediction
     sink: Sink
     kept: KeptSegmentation | None = None  # on disk, for the case of a crash
+    current: CurrentModel | None = None  # the model as people know it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ def segment_images(turns: Sequence[Turn]) -> Job:
     """Segment one image after the other into their sinks.
 
     Tiles are written here, in the worker's thread, so that the window has only to show them.
-    Told are `TurnStarted` per image, and the events of `napari_unet.engine.prediction.segment`.
+    Told are per image `TurnStarted`, the `UsedModel`, and the events of
+    `napari_unet.engine.prediction.segment` with those of `hashing`.
     """
 
     def run(stop: Stop) -> Iterator[object]:
@@ -101,11 +106,14 @@ def segment_images(turns: Sequence[Turn]) -> Job:
                 **keeping,
             )
             with _closing(turn.kept):
-                for event in events:
+                for event in hashing(events, turn.planes, turn.painted):
                     match event:
                         case SegmentStarted():
                             turn.sink.prepare()
                             yield TurnStarted(number)
+                            if turn.current is not None:
+                                name, path = turn.current.name, turn.current.path
+                                yield UsedModel.of(turn.model, name, path)
                             if turn.kept is not None:
                                 turn.kept.begin(event)
                         case TileDone() | PlaneDone():

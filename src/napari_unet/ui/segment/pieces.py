@@ -137,6 +137,8 @@ class Pieces(QObject):
 
     def _on_end(self, end: JobEnd) -> None:
         self._segmentation.stream.end()
+        for record in self._turns:
+            record.note_provenance()
         objects = sum(sum(record.objects.values()) for record in self._turns)
         self._turns, self._turn = [], None
         if end is JobEnd.COMPLETED:

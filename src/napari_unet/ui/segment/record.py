@@ -15,7 +15,10 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.events import Judged, PlaneDone, Resume
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.kept_segmentation import KeptSegmentation
+from napari_unet.io.making import Making
 from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
+from napari_unet.ui.layers.inputs import image_planes
+from napari_unet.ui.layers.provenance import note_provenance, source_of
 from napari_unet.ui.progress import duration
 from napari_unet.ui.segment.result import Result
 
@@ -79,6 +82,7 @@ class Record:
     largest: int = 0  # object number in use
     seconds: float = 0  # of work
     kept: KeptSegmentation | None = None  # on disk, as long as no file holds the result
+    making: Making = field(default_factory=Making)  # of the planes, with this recipe
     unfinished: set[int] = field(init=False)  # planes that hold no result, or a part of one
 
     def __post_init__(self) -> None:
@@ -125,10 +129,14 @@ class Record:
             self.stale.clear()
             self.objects.clear()
             self.judged.clear()
+            self.making = Making()
         if plane is not None:
             self.finished.discard(plane)
             self.unfinished.add(plane)
+            self.making.drop(plane)
         self._note_unfinished()
+        for layer in self.result.layers:
+            note_provenance(layer, None)  # it is told when the run has ended
 
     def begin_cut(self, neck: float) -> None:
         """Take note that the planes are about to be cut otherwise; as they were, none is kept."""
@@ -152,6 +160,7 @@ class Record:
             self.judged[event.plane] = event.judged
         if event.complete:
             self.finished.add(event.plane)
+            self.making.cut_last(event.plane)
             self.stale.discard(event.plane)
             self.unfinished.discard(event.plane)
             self._note_unfinished()
@@ -164,6 +173,23 @@ class Record:
         self.largest = max(self.largest, largest)
         self.unfinished -= planes
         self._note_unfinished()
+
+    def note_provenance(self) -> None:
+        """Note in the layers what made them, as far as they came."""
+        recipe, painted = self.recipe, self.recipe.painted and self.recipe.painted()
+        provenance = self.making.provenance(
+            image_planes(recipe.images),
+            source_of(recipe.images),
+            kind=recipe.kind,
+            tiling=recipe.tiling,
+            objects=recipe.objects,
+            painted=None if painted is None else source_of([painted]),
+            without=self.stale,
+        )
+        if provenance is not None:
+            provenance = provenance.corrected_on(self.result.edited)
+        for layer in self.result.layers:
+            note_provenance(layer, provenance)
 
     def _note_unfinished(self) -> None:
         self.result.note_unfinished(self.unfinished)
