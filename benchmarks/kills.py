@@ -26,7 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.kill_commands import exporting, segmenting, training
+from benchmarks.kill_commands import segmenting, training
+from benchmarks.kill_exports import exporting
 from benchmarks.kill_painting import painting
 from benchmarks.killing import Killed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.kill_commands import exporting
+from benchmarks.kill_exports import exporting
 from benchmarks.kill_window import Expected, Journal, read_journal
 from benchmarks.killing import Killed
 from benchmarks.kills import does_harm
