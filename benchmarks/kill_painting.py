@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class _Waiting:
     kills: list[dict[str, Any]]
     expected: Expected | None = None  # by the next window
     killed: float = 0.0  # when, seconds since the epoch
+    exported: list[Path] = field(default_factory=list)
 
     def compare(self, journal: Path) -> Iterator[Killed]:
         """Tell of all that wait, once a window has noted what it got."""
@@ -36,12 +37,19 @@ class _Waiting:
             return
         lost: float | None = 0.0
         if self.expected is not None:
-            lost = self.expected.lost(found.states[0], self.killed)
-        for kill in self.kills:
+            labels = [found.states[0]]
+            if found.is_new:
+                labels += [tifffile.imread(path) for path in self.exported]
+            lost = self._least([self.expected.lost(each, self.killed) for each in labels])
+        for kill in self.kills:  # all of them had these strokes
             yield Killed(
                 **kill, lost=lost, trouble="" if lost is not None else "strokes nobody painted"
             )
         self.kills = []
+
+    @staticmethod
+    def _least(losses: list[float | None]) -> float | None:
+        return min((loss for loss in losses if loss is not None), default=None)
 
 
 def painting(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[Killed]:
@@ -67,25 +75,25 @@ def painting(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[Kil
         expected = read_journal(journal)
         if expected is not None:
             waiting.expected, waiting.killed = expected, killed
-        broken = _broken(folder)
+            waiting.exported = sorted(journal.glob(RESULT.format("*")))
+        broken = _broken(folder / "models", sorted(journal.glob(RESULT.format("*"))))
         if ended:
             yield Killed("painting", after, broken, trouble=ended)
         else:
             waiting.kills.append({"kind": "painting", "after": after, "broken": broken})
 
 
-def _broken(folder: Path) -> list[str]:
+def _broken(models: Path, exported: list[Path]) -> list[str]:
     """Return the models and exported files that cannot be read."""
     broken = []
-    models = folder / "models"
     for path in models.glob("[!.]*.safetensors") if models.is_dir() else ():
         try:
             load_model(path)
         except UnetPaintError as error:
             broken.append(f"{path.name}: {error}")
-    if (folder / RESULT).exists():
+    for path in exported:
         try:
-            tifffile.imread(folder / RESULT)
+            tifffile.imread(path)
         except (ValueError, OSError) as error:
-            broken.append(f"{RESULT}: {error}")
+            broken.append(f"{path.name}: {error}")
     return broken

@@ -4,7 +4,8 @@
 
 What is painted is noted in a journal, outside of the program's own folders: after each stroke the
 pixels that it has changed, and when. The next window is asked to bring the strokes back by the
-button that offers them, and notes what it got; each pixel of it must have a value that it had less
+button that offers them, and notes what it got (nothing is offered of labels that were exported and
+not painted on since: they are in the file); each pixel of it must have a value that it had less
 than five seconds before the kill, or later. Training, segmenting and exporting run meanwhile.
 """
 
@@ -15,6 +16,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ PLANES, SIDE = 3, 192
 OLDEST = 5.0  # seconds: what is older must be there
 START = "start.npz"
 DOING = "doing.json"
-RESULT = "exported.tif"
+RESULT = "exported {}.tif"
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class Expected:
 
     states: list[Labels]
     times: list[float]
+    is_new: bool = False  # nothing was brought back
     begun: dict[str, Any] = field(default_factory=dict)  # an action that had not ended
 
     def lost(self, found: Labels, killed: float) -> float | None:
@@ -63,7 +66,7 @@ def read_journal(journal: Path) -> Expected | None:
         return None
     with np.load(journal / START) as noted:
         state = noted["labels"].astype(np.int64)
-        expected = Expected([state], [float(noted["time"])])
+        expected = Expected([state], [float(noted["time"])], bool(noted["is_new"]))
     entries = sorted(journal.glob("[0-9]*.npz"))
     for entry in entries:
         state = state.copy()
@@ -81,12 +84,12 @@ def read_journal(journal: Path) -> Expected | None:
 class Journal:
     """Notes what is painted; each file appears whole."""
 
-    def __init__(self, folder: Path, labels: npt.NDArray[Any]) -> None:
+    def __init__(self, folder: Path, labels: npt.NDArray[Any], *, is_new: bool = True) -> None:
         self._folder = folder
         self._labels = labels
         self._before = labels.copy()
         self._number = 0
-        self._write(START, labels=labels)
+        self._write(START, labels=labels, is_new=is_new)
 
     def begin(self, what: str, label: int = 0) -> None:
         """Note that something is about to be done."""
@@ -136,8 +139,10 @@ def work(folder: Path, journal: Path, seed: int) -> None:
     train: Any = steps[TrainStep]
     train.settings.train.set_value(replace(TINY_TRAINING, seconds=5))
     chooser: Any = QFileDialog  # answered in place of the person
-    chooser.getSaveFileName = lambda *_, **__: (str(folder / RESULT), "")
-    hands = _Hands(person, Journal(journal, person.labels.data), sample.truth, seed)
+    files = (str(journal / RESULT.format(number)) for number in count())
+    chooser.getSaveFileName = lambda *_, **__: (next(files), "")
+    noted = Journal(journal, person.labels.data, is_new=not is_left)
+    hands = _Hands(person, noted, sample.truth, seed)
     while True:
         hands.act()
 
