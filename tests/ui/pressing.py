@@ -16,6 +16,7 @@ from napari_unet.ui.export.step import ExportStep
 from napari_unet.ui.image.step import ImageStep
 from napari_unet.ui.inspect.step import InspectStep
 from napari_unet.ui.labels.step import LabelsStep
+from napari_unet.ui.measure.step import MeasureStep
 from napari_unet.ui.model.step import ModelStep
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.runner import JobRunner, OnEnd, OnEvent
@@ -56,6 +57,7 @@ def buttons(dock: UNetPaint) -> dict[str, QPushButton]:
         "take": correct.take,
         "suggest": correct.suggest,
         "compare": step(dock, CompareStep).action.button,
+        "measure": step(dock, MeasureStep).action.button,
         "export": step(dock, ExportStep).export.button,
         "stop": dock.progress.stop,
     }

@@ -64,7 +64,7 @@ def notified() -> Iterator[list[Notification]]:
 
 # What can be pressed
 
-PAINTED = {"new labels", "train", "inspect", "export"}
+PAINTED = {"new labels", "train", "inspect", "measure", "export"}
 WITH_MODEL = PAINTED | {"segment", "suggest"}
 
 

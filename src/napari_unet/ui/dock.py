@@ -26,6 +26,8 @@ from napari_unet.ui.image.step import ImageStep
 from napari_unet.ui.inspect.control import Inspecting
 from napari_unet.ui.inspect.step import InspectStep
 from napari_unet.ui.labels.step import LabelsStep
+from napari_unet.ui.measure.control import Measuring
+from napari_unet.ui.measure.step import MeasureStep
 from napari_unet.ui.model.control import Models
 from napari_unet.ui.model.step import ModelStep
 from napari_unet.ui.parts.step import Step
@@ -66,6 +68,7 @@ class Controls:
         self.correcting = Correcting(workbench)
         self.suggesting = Suggesting(workbench)
         self.comparing = Comparing(workbench)
+        self.measuring = Measuring(workbench)
         self.exporting = Exporting(workbench)
         self.segmentation.began.connect(self.training.preview.remove)
 
@@ -221,5 +224,6 @@ def _steps(workbench: Workbench, controls: Controls) -> list[Step]:
         segment,
         CorrectStep(workbench, controls.correcting, controls.suggesting, segment.objects.value),
         CompareStep(workbench, controls.comparing),
+        MeasureStep(workbench, controls.measuring),
         ExportStep(workbench, controls.exporting),
     ]

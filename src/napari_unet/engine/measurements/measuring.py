@@ -8,14 +8,18 @@ from math import prod
 
 import numpy as np
 
+from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import Stop, never
 from napari_unet.engine.measurements.grey_values import GreyValues, grey_values
 from napari_unet.engine.measurements.object_runs import ObjectRuns
 from napari_unet.engine.measurements.object_sums import ObjectSums
 from napari_unet.engine.measurements.object_table import Measures, ObjectTable, OnPlane
 from napari_unet.engine.measurements.outlines import convex_areas, perimeters
-from napari_unet.engine.objects.linking import read_plane
 from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.run_labels import LabelCollector, RunLabels
+from napari_unet.engine.stack.tiles import bands
+
+_LARGEST = int(np.iinfo(np.int32).max)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +60,8 @@ def measure(
 
     Raises
     ------
+    LabelsError
+        While measuring, if a number is negative or needs more than 31 bits.
     ValueError
         If the planes of labels, image and grid differ.
     """
@@ -69,7 +75,7 @@ def measure(
     for numbers in _volumes(measures, planes):
         sums = nothing = ObjectSums.nothing(len(measures.channels))
         for z, number in numbers:
-            runs = ObjectRuns.of(read_plane(labels, number), background)
+            runs = ObjectRuns.of(_read_plane(labels, number), background)
             grey = None if image is None else grey_values(runs, image, number)
             sums = sums.joined(ObjectSums.of(runs, grey, z))
             on_plane = None if measures.volumes else _on_plane(runs, grey)
@@ -78,6 +84,20 @@ def measure(
             yield PlaneMeasured(number, measures.table(rows, number, on_plane), done, len(planes))
             if stop():
                 return
+
+
+def _read_plane(labels: Planes, plane: int) -> RunLabels:
+    """Return a plane, once its labels have proved to be numbers of objects."""
+    collector = LabelCollector(labels.shape)
+    for rows in bands(labels.shape):
+        band = labels.read(plane, rows, slice(0, labels.shape[1]))[0]
+        if int(band.min()) < 0 or int(band.max()) > _LARGEST:
+            raise LabelsError(
+                f"Plane {plane} of the labels holds numbers below 0 or above {_LARGEST}; number "
+                "the objects anew (in Python: skimage.segmentation.relabel_sequential)."
+            )
+        collector.add(band)
+    return collector.labels()
 
 
 def _on_plane(runs: ObjectRuns, grey: GreyValues | None) -> OnPlane:

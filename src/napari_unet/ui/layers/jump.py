@@ -6,9 +6,20 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_unet.ui.layers.geometry import spatial_shape
+from napari_unet.ui.layers.geometry import camera, spatial_shape
 
 _SHARE = 1 / 3  # of the view that the place fills
+
+
+def look_at(viewer: ViewerModel, layer: Layer, plane: int, y: float, x: float) -> None:
+    """Show a plane with one of its pixels in the middle of the view, at the zoom that there is."""
+    leading = spatial_shape(layer)[:-2]
+    position = np.unravel_index(plane, leading) if leading else ()
+    middle = np.asarray(layer.data_to_world((*position, y, x)))
+    axes = range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim)
+    for axis, at in zip(axes, middle[:-2], strict=False):
+        viewer.dims.set_point(axis, float(at))
+    camera(viewer).center = (0.0, *(float(at) for at in middle[-2:]))
 
 
 def jump_to(viewer: ViewerModel, layer: Layer, plane: int, y: slice, x: slice) -> None:
@@ -17,15 +28,10 @@ def jump_to(viewer: ViewerModel, layer: Layer, plane: int, y: slice, x: slice) -
     position = np.unravel_index(plane, leading) if leading else ()
     first = layer.data_to_world((*position, y.start, x.start))
     last = layer.data_to_world((*position, y.stop - 1, x.stop - 1))
-    middle = (np.asarray(first) + np.asarray(last)) / 2
     size = np.abs(np.asarray(last) - np.asarray(first))[-2:]
     viewer.dims.ndisplay = 2
     viewer.dims.order = tuple(range(viewer.dims.ndim))
     viewer.reset_view()  # napari tells the size of its canvas only by what fits into it
-    axes = range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim)
-    for axis, at in zip(axes, middle[:-2], strict=False):
-        viewer.dims.set_point(axis, float(at))
     low, high = np.asarray(viewer.layers.extent.world)[:, -2:]
-    camera = getattr(viewer, "scene", viewer).camera  # napari < 0.9: viewer.camera
-    camera.zoom *= _SHARE * float(np.min((high - low) / np.maximum(size, 1e-9)))
-    camera.center = (0.0, *(float(at) for at in middle[-2:]))
+    camera(viewer).zoom *= _SHARE * float(np.min((high - low) / np.maximum(size, 1e-9)))
+    look_at(viewer, layer, plane, (y.start + y.stop - 1) / 2, (x.start + x.stop - 1) / 2)

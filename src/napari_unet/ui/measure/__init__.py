@@ -1,0 +1,1 @@
+"""The step Measure: a table of all objects, its plots, and a file of it."""
