@@ -20,6 +20,7 @@ from napari_unet.io import kept_segmentation
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.kept_folders import find_kept
 from napari_unet.io.process import Process
+from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.segment.recovery import SegmentRecovery, SegmentRecoveryLine
@@ -242,6 +243,26 @@ def test_a_model_that_is_still_in_its_file_goes_on_under_its_name(
     start = window.workbench.choices.start
     assert isinstance(start, CurrentModel)
     assert (start.name, start.path) == ("mine", path)
+    window.crash()
+
+
+def test_labels_that_overrode_the_prediction_are_asked_for(
+    image: Image, labels: Labels, mine: CurrentModel, qtbot: QtBot
+) -> None:
+    labels.data[:, 8:12, 8:12] = 2
+    first = Window(image, qtbot, labels)
+    first.workbench.painted = PaintCount(planes=3, ones=4, unpainted=3000, numbers=np.array([1, 2]))
+    first.workbench.choose(labels=labels)
+    first.segment(mine, planes=1)
+    first.crash()
+    window = Window(image, qtbot, labels)
+    qtbot.waitUntil(lambda: not window.line.isHidden())
+    assert not window.line.go_on.isEnabled()
+    assert "Painted labels overrode" in window.line.go_on.toolTip()
+    window.workbench.painted = first.workbench.painted
+    window.workbench.choose(labels=labels)
+    window.go_on()
+    assert (window.result.data[:, 8:12, 8:12] > 0).all()
     window.crash()
 
 

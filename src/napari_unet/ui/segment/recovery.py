@@ -27,6 +27,10 @@ from napari_unet.ui.segment.keeping import Earlier, model_to_go_on
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 _CONTINUE = "Segments only what is missing, with the model and the settings of then."
+_PAINTED = (
+    "Painted labels overrode what was predicted: bring them back, or open them, and choose them "
+    "under Labels."
+)
 _DISCARD = f"Removes what was finished. Otherwise it waits for {DAYS_KEPT} days."
 
 
@@ -91,6 +95,9 @@ class SegmentRecovery(QObject):
 
     def why_not(self) -> str | None:
         """Return why it cannot go on now, None if it can."""
+        offer = self.offered
+        if offer and offer.run.record.painted and self._workbench.choices.labels is None:
+            return _PAINTED
         waits = None if self._workbench.device else "The device is being looked for."
         return Readiness.of(self._workbench).why_not_start() or waits
 
