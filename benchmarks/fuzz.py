@@ -9,13 +9,13 @@ are read in processes with limits (`fuzz_worker`). An input is opened, refused w
 a fault:
 
 crash      the process died
-traceback  an error that is none of the program's, or a warning of a library
+traceback  an error that is none of the program's
 hang       not done after 10 s
 memory     more than 600 MB for a file of some kilobytes
 sentence   refused, but not with one printable sentence
 reach      it opened a file elsewhere, a socket or a program
 
-A campaign that was stopped goes on where it stopped.
+Warnings of libraries are counted as well. A campaign that was stopped goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fuzz_readers import READERS, make_input
-from benchmarks.fuzz_worker import LIMIT, Outcome, read_input, work
+from benchmarks.fuzz_worker import LIMIT, Outcome, limit_memory, read_input, work
 
 BATCH = 1000  # inputs of a process
 OUTPUT = Path("results/fuzz.jsonl")
@@ -49,6 +49,8 @@ def run_batch(name: str, seed: int, first: int, count: int) -> dict[str, Any]:
     while number < first + count:
         for outcome in _in_process(name, seed, number, first + count):
             outcomes[outcome.kind] += 1
+            if outcome.kind not in FAULTS and outcome.where:
+                outcomes[f"warning: {outcome.where}"] += 1
             if outcome.kind in FAULTS:
                 faults.append({"key": f"{name}:{seed}:{outcome.number}", **outcome.told()})
             number = outcome.number + 1
@@ -117,6 +119,10 @@ def report(output: Path, names: list[str], seed: int) -> int:
         if mine:
             print(_row(name, mine))
     print(_row("all", found))
+    warned: Counter[str] = sum((Counter(told["outcomes"]) for told in found), Counter())
+    for what, count in warned.most_common():
+        if what.startswith("warning"):
+            print(f"{count} × {what}")
     faults: dict[str, list[dict[str, Any]]] = {}
     for told in found:
         for fault in told["faults"]:
@@ -128,7 +134,7 @@ def report(output: Path, names: list[str], seed: int) -> int:
 
 def _row(name: str, batches: list[dict[str, Any]]) -> str:
     outcomes: Counter[str] = sum((Counter(told["outcomes"]) for told in batches), Counter())
-    inputs = sum(outcomes.values())
+    inputs = sum(told["inputs"] for told in batches)
     faults = sum(outcomes[kind] for kind in FAULTS)
     milliseconds = 1000 * sum(told["seconds"] for told in batches) / max(1, inputs)
     figures = (inputs, outcomes["opened"], outcomes["refused"], faults)
@@ -139,6 +145,7 @@ def repeat(key: str, folder: Path) -> None:
     """Make one input again, and read it here, with its traceback."""
     name, seed, number = key.split(":")
     print(f"The input lies in '{folder}'.")
+    limit_memory()
     outcome = read_input(name, make_input(name, int(seed), int(number)), folder, int(number))
     print(outcome.kind, outcome.where, outcome.details, sep="\n")
 

@@ -55,9 +55,7 @@ def work(name: str, seed: int, start: int, stop: int, writer: int, last_words: I
     """Read inputs, tell each outcome, and end this process; one that hangs ends with its stack."""
     os.dup2(last_words.fileno(), 2)
     faulthandler.enable(last_words)
-    used = _used("VmSize")
-    resource.setrlimit(resource.RLIMIT_AS, (used + _ADDRESSES,) * 2)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_memory()
     with os.fdopen(writer, "w") as tell, tempfile.TemporaryDirectory() as folder:
         for number in range(start, stop):
             faulthandler.dump_traceback_later(LIMIT, exit=True, file=last_words)
@@ -72,15 +70,21 @@ def work(name: str, seed: int, start: int, stop: int, writer: int, last_words: I
     os._exit(0)
 
 
+def limit_memory() -> None:
+    """Let this process take some gigabytes more than it has, and leave no core when it dies."""
+    resource.setrlimit(resource.RLIMIT_AS, (_used("VmSize") + _ADDRESSES,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def read_input(name: str, files: Input, folder: Path, number: int) -> Outcome:
     """Put an input into a folder, read it there, and say what became of it."""
     _put(files, folder)
     os.chdir(folder)
     before = _peak()
     watch = _Watch(folder)
+    warned: list[warnings.WarningMessage] = []
     try:
-        with warnings.catch_warnings(action="error"):
-            warnings.simplefilter("ignore", FileWarning)
+        with warnings.catch_warnings(record=True, action="always") as warned:
             watch.on = True
             READERS[name].read(folder)
         outcome = Outcome(number, "opened")
@@ -90,6 +94,11 @@ def read_input(name: str, files: Input, folder: Path, number: int) -> Outcome:
         outcome = Outcome(number, "traceback", _place(error), traceback.format_exc()[-4000:])
     finally:
         watch.on = False
+    strange = [told for told in warned if not issubclass(told.category, FileWarning)]
+    if strange and outcome.kind in ("opened", "refused"):
+        outcome = Outcome(
+            number, outcome.kind, f"{strange[0].category.__name__}: {strange[0].message!s:.90}"
+        )
     if watch.seen:
         return Outcome(number, "reach", watch.seen[0])
     if outcome.kind in ("opened", "refused") and (grown := _peak() - before) > MOST:

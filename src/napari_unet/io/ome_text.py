@@ -13,6 +13,7 @@ import tifffile
 
 from napari_unet.engine.errors import FileError
 from napari_unet.io.stack import Channel, hex_colour
+from napari_unet.io.tiff_directories import check_directories
 from napari_unet.io.units import MICROMETRE, to_micrometres, to_seconds
 
 _MOST_PLANES = 1_000_000
@@ -156,9 +157,10 @@ class _Files:
         if not beside.is_file():
             return False
         try:
+            check_directories(beside)
             with tifffile.TiffFile(beside) as tif:
                 text = str(tif.pages.first.description)
-        except (tifffile.TiffFileError, LookupError, OSError, TypeError, ValueError):
+        except (FileError, tifffile.TiffFileError, LookupError, OSError, TypeError, ValueError):
             return False
         if (bool(uuid) and uuid in text) or self.path.name in text:
             return True

@@ -14,6 +14,7 @@ from napari_unet.io.failures import cannot_read
 from napari_unet.io.paths import check_readable
 from napari_unet.io.provenance import FORMAT, Provenance, from_text, to_text
 from napari_unet.io.replacing import replacing
+from napari_unet.io.tiff_directories import check_directories
 from napari_unet.io.tiff_pages import reading_tiff
 from napari_unet.io.tiff_text import PROVENANCE
 
@@ -97,6 +98,8 @@ def _in_zarr(path: Path) -> str:
 
 
 def _in_tiff(path: Path) -> str:
+    with reading_tiff(path):
+        check_directories(path)
     with reading_tiff(path), tifffile.TiffFile(path) as tif:
         page = tif.pages.first
         for code in (_INFO, "ImageDescription"):

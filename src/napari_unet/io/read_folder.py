@@ -26,6 +26,9 @@ from napari_unet.io.read_tiff import open_tiff
 from napari_unet.io.stack import Channel, ImageStack
 
 _SUFFIXES = {".tif", ".tiff", ".png"}
+_DAMAGED = (AttributeError, LookupError, OSError, SyntaxError, TypeError, ValueError)
+"""What Pillow and imageio raise on chunks that are broken, or out of their order."""
+
 _MODES = {3: "P", 4: "L"}  # palette pictures as numbers; transparency is no grey value
 
 
@@ -189,7 +192,7 @@ def _check_size(head: _Head, path: Path) -> None:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow: broken chunk, too many pixels
+    except _DAMAGED as error:
         raise cannot_read(path, error) from error
 
 

@@ -22,6 +22,7 @@ from napari_unet.io.imagej_text import imagej_channels
 from napari_unet.io.ome_text import OmeImage, declares_type, read_ome
 from napari_unet.io.stack import BLACK, SOFTWARE, Channel, ImageStack, fitting_channels
 from napari_unet.io.tiff_axes import read_axes
+from napari_unet.io.tiff_directories import check_directories
 from napari_unet.io.tiff_pages import TiffPages, reading_tiff
 from napari_unet.io.tiff_spacing import read_spacing
 from napari_unet.io.tiff_whole import COMMON_KINDS, check_announced, check_whole, tell_unwritten
@@ -45,6 +46,8 @@ def open_tiff(path: Path) -> ImageStack:
     ImageError
         If it holds several images of different kinds, or no plane.
     """
+    with reading_tiff(path):
+        check_directories(path)
     with reading_tiff(path), _quiet(), tifffile.TiffFile(path) as tif:
         _refuse_entities(tif, path)
         ome = _read_ome(tif, path)

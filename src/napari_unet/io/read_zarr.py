@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import lzma
 import re
 import warnings
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count, islice
@@ -25,6 +23,7 @@ from napari_unet.io.names import natural_key
 from napari_unet.io.stack import Channel, ImageStack, fitting_channels, hex_colour, limits_of
 from napari_unet.io.units import is_printed, positive, to_micrometres, to_seconds
 from napari_unet.io.zarr_checks import (
+    DAMAGED,
     CheckedStore,
     check_array,
     check_axes,
@@ -36,11 +35,6 @@ _MARKS = ("zarr.json", ".zgroup", ".zarray")
 _NO_IMAGES = ("OME", "labels")  # metadata of bioformats2raw, and what was segmented
 _MOST_NODES = 5_000  # groups and arrays that are looked through for an image
 _DEEPEST = 5  # groups in groups; a plate has three, and one may lie in itself, by a link
-_DAMAGED = (
-    *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError),
-    *(EOFError, RuntimeError, TypeError, ValueError, lzma.LZMAError, zlib.error),
-)
-"""What zarr and its codecs raise on metadata and chunks that are damaged."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -106,7 +100,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise FileError(
             f"'{path}' holds no zarr data; choose the folder whose name ends in .zarr."
         ) from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise cannot_read(path, error) from error
 
 

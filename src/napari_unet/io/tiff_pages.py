@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError, reason_of
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.lazy import Spans, page_array
@@ -94,9 +95,19 @@ class TiffPages:
                 page: Any = series[number]
             if page is None:  # OME: a plane that was never written
                 return np.zeros([s.stop - s.start for s in spans], self.array.dtype)
+            self._check_alike(page.keyframe)
             if page.keyframe.is_final:
                 return self._read_rows(page, page.dataoffsets[0], spans)
             return self._read_segments(page, spans)
+
+    def _check_alike(self, page: Any) -> None:
+        """Raise `FileError` unless a page is as the first one; those of other files may not be."""
+        first = self._alike[0].keyframe
+        if (page.shape, page.dtype) != (first.shape, first.dtype):
+            raise FileError(
+                f"'{self._path}' holds planes of {shape_text(first.shape)} {first.dtype} and of "
+                f"{shape_text(page.shape)} {page.dtype}; save those of one kind as a file."
+            )
 
     def _read_rows(self, page: Any, offset: int, spans: Spans) -> npt.NDArray[Any]:
         """Read pixels that lie in the file as they are in memory, whole rows at a time."""

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import platformdirs
 import zarr
 
+from napari_unet.engine.errors import FileError
 from napari_unet.io.axes import name_axes
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.plain import from_plain, to_plain
@@ -30,6 +31,7 @@ from napari_unet.io.process import Process
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
 from napari_unet.io.write_zarr import create_planes
+from napari_unet.io.zarr_checks import DAMAGED, check_array, check_size
 
 DAYS_KEPT = 30
 """Days for which strokes wait to be brought back."""
@@ -130,14 +132,17 @@ class UnsavedLabels:
         FileError
             If none can be read.
         """
-        labels = np.zeros(self.layout.shape, self.dtype)
+        try:
+            labels = np.zeros(self.layout.shape, self.dtype)
+        except MemoryError as error:
+            raise cannot_read(self.path or Path(), error) from error
         failure: Exception | None = None
         read = 0
         for at in np.ndindex(self.layout.leading_shape):
             try:
                 labels[at] = self._array[at]
                 read += 1
-            except (OSError, RuntimeError, ValueError) as error:  # as zarr's codecs raise
+            except DAMAGED as error:
                 failure = error
         if failure is not None and not read:
             raise cannot_read(self.path, failure)
@@ -166,7 +171,7 @@ class Leftover:
             self.path.rename(path)  # of two processes one succeeds
             _write_record(path, replace(self.record, process=Process()))
             array = _open_array(path, mode="r+")
-        except (OSError, ValueError, KeyError) as error:
+        except DAMAGED as error:
             raise cannot_read(self.path, error) from error
         layout = Layout(tuple(array.shape), name_axes("?" * (array.ndim - 2) + "YX"))
         return UnsavedLabels(layout, array.dtype, path, array)
@@ -220,7 +225,7 @@ def _look_into(path: Path) -> Leftover | None:
         if running or (running is None and time.time() - saved < _DAY):
             return None
         return Leftover(path, record, tuple(_open_array(path, mode="r").shape), saved)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (*DAMAGED, FileError):
         _sweep_begun(path)
         return None
 
@@ -237,6 +242,8 @@ def _open_array(path: Path, *, mode: Any) -> zarr.Array[Any]:
     array = zarr.open_array(str(path / "0"), mode=mode)
     if array.ndim < 2 or array.dtype.kind not in "bui":
         raise ValueError("no labels")
+    check_array(array, path)
+    check_size(array, "?" * (array.ndim - 2) + "YX", path)
     return array
 
 

@@ -6,8 +6,10 @@ objects) can run code; its metadata may also announce any size.
 
 from __future__ import annotations
 
+import lzma
 import math
 import stat
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,12 @@ from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError
 from napari_unet.io.announced import check_piece, check_planes
 from napari_unet.io.bounded_codecs import most_bytes
+
+DAMAGED = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError),
+    *(EOFError, RuntimeError, TypeError, ValueError, lzma.LZMAError, zlib.error),
+)
+"""What zarr and its codecs raise on metadata and chunks that are damaged."""
 
 _NUMBERS = "buif"  # kinds of dtypes
 _PLAIN_CODECS = {
