@@ -10,7 +10,7 @@ a fault:
 
 crash      the process died
 traceback  an error that is none of the program's
-hang       not done after 10 s
+hang       not done after 10 s on the processor, or a minute
 memory     more than 600 MB for a file of some kilobytes
 sentence   refused, but not with one printable sentence
 reach      it opened a file elsewhere, a socket or a program
@@ -79,7 +79,7 @@ def _in_process(name: str, seed: int, start: int, stop: int) -> Iterator[Outcome
         if status != 0 and running < stop:
             last_words.seek(0)
             said = last_words.read()
-            kind = "hang" if "Timeout" in said else "crash"
+            kind = "hang" if status == -signal.SIGPROF or "Timeout" in said else "crash"
             ending = signal.Signals(-status).name if status < 0 else f"ended with {status}"
             yield Outcome(running, kind, f"{ending}: {_where(said)}", said[-4000:])
 

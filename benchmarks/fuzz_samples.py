@@ -8,6 +8,8 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -150,13 +152,14 @@ def ome_zarrs() -> list[Input]:
     levels = [{"path": p, "coordinateTransformations": scale} for p in ("0", "1")]
     image = {"version": "0.4", "name": "a", "axes": axes, "datasets": levels}
     windows = [{"label": n, "color": "00FF00", "window": {"start": 0, "end": 9}} for n in "abc"]
-    told = {"multiscales": [image], "omero": {"channels": windows}}
+    told: dict[str, Any] = {"multiscales": [image], "omero": {"channels": windows}}
 
     def write(path: Path, level: Any, inside: str = "") -> None:
         group = zarr.open_group(str(path / inside), mode="w", zarr_format=level)
         group.create_array("0", data=GREY, chunks=(1, 16, 16))
         group.create_array("1", data=GREY[:, ::2, ::2], chunks=(1, 10, 12))
-        group.attrs.update({"ome": told | {"version": "0.5"}} if level == 3 else told)
+        found: dict[str, Any] = {"ome": told | {"version": "0.5"}} if level == 3 else told
+        group.attrs.update(found)
         if inside:
             zarr.open_group(str(path), mode="a", zarr_format=level).attrs["plate"] = {"wells": []}
 
@@ -170,16 +173,12 @@ def ome_zarrs() -> list[Input]:
 
 def models() -> list[Input]:
     """Return checkpoints of objects and of classes."""
+    record = TrainRecord(started="2026-12-01", steps=9, labelled_pixels=900, seconds=1.5)
     made = []
     for task, values in ((Task.OBJECTS, (0, 1)), (Task.CLASSES, (1, 2))):
-        model = fresh_model(TINY, Normalization((0.0,), (900.0,)), task, values)
-        record = TrainRecord(started="2026-12-01", steps=9, labelled_pixels=900, seconds=1.5)
-        model = type(model)(
-            model.network, model.weights, model.normalization, task, values, (0.5, 0.5), record
-        )
-        made.append(
-            {"a.safetensors": _written(lambda p, m=model: save_model(m, p), "a.safetensors")}
-        )
+        fresh = fresh_model(TINY, Normalization((0.0,), (900.0,)), task, values)
+        model = replace(fresh, pixel_size=(0.5, 0.5), record=record)
+        made.append({"a.safetensors": _written(partial(save_model, model), "a.safetensors")})
     return made
 
 
@@ -237,7 +236,8 @@ def _labels(path: Path) -> None:
 def tiff(data: Any, **settings: Any) -> bytes:
     """Return a TIFF, the same each time."""
     with io.BytesIO() as file, patch("uuid.uuid1", lambda: uuid.UUID(int=1)):
-        tifffile.imwrite(file, data, **{"datetime": False, **settings})
+        told = {} if settings.get("imagej") else {"photometric": "minisblack"}
+        tifffile.imwrite(file, data, **{"datetime": False, **told, **settings})
         return file.getvalue()
 
 

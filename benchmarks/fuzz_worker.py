@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -20,7 +21,8 @@ from benchmarks.fuzz_readers import READERS, Refusal, make_input
 from napari_unet.engine.errors import UnetPaintError, printable
 from napari_unet.io.failures import FileWarning
 
-LIMIT = 10  # seconds of an input
+LIMIT = 10  # seconds of an input on the processor
+_PATIENCE = 60  # seconds on the clock: others may be at work
 MOST = 600  # MB of an input
 _ADDRESSES = 6 * 2**30  # bytes above what the process has at its start: it must not take them all
 _LONGEST = 2100  # characters of a sentence, as `engine.errors` cuts them
@@ -55,13 +57,16 @@ def work(name: str, seed: int, start: int, stop: int, writer: int, last_words: I
     """Read inputs, tell each outcome, and end this process; one that hangs ends with its stack."""
     os.dup2(last_words.fileno(), 2)
     faulthandler.enable(last_words)
+    faulthandler.register(signal.SIGPROF, last_words, chain=True)  # and then it ends
     limit_memory()
     with os.fdopen(writer, "w") as tell, tempfile.TemporaryDirectory() as folder:
         for number in range(start, stop):
-            faulthandler.dump_traceback_later(LIMIT, exit=True, file=last_words)
+            signal.setitimer(signal.ITIMER_PROF, LIMIT)
+            faulthandler.dump_traceback_later(_PATIENCE, exit=True, file=last_words)
             place = Path(folder) / str(number)
             outcome = read_input(name, make_input(name, seed, number), place, number)
             faulthandler.cancel_dump_traceback_later()
+            signal.setitimer(signal.ITIMER_PROF, 0)
             shutil.rmtree(place, ignore_errors=True)
             tell.write(json.dumps(vars(outcome)) + "\n")
             tell.flush()

@@ -105,6 +105,23 @@ def test_a_png_of_more_pixels_than_pillow_unpacks_gets_a_sentence(
         open_image(tmp_path / "a.png")
 
 
+def chunk(name: bytes, body: bytes) -> bytes:
+    """Return a chunk of a PNG."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+@pytest.mark.parametrize("kind", ["no palette", "a cut profile"])
+def test_a_png_whose_chunks_are_damaged_gets_a_sentence(kind: str, tmp_path: Path) -> None:
+    colours = 3 if kind == "no palette" else 0
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, colours, 0, 0, 0))]
+    chunks += [(b"IDAT", zlib.compress(bytes(20)))]
+    chunks += [(b"iCCP", b"a")] if kind == "a cut profile" else []
+    data = b"".join(chunk(*told) for told in (*chunks, (b"IEND", b"")))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    with pytest.raises(FileError, match=r"a.png' cannot be read \("):
+        np.asarray(open_image(tmp_path / "a.png").array)
+
+
 # Folders
 
 

@@ -58,6 +58,17 @@ def test_a_missing_file_is_named_and_gives_no_black_planes(tmp_path: Path, grey:
         open_tiff(tmp_path / "a.ome.tif")
 
 
+def test_a_plane_of_another_size_or_kind_is_told(tmp_path: Path, grey: Grey) -> None:
+    write_images(tmp_path, grey, [["a.ome.tif", "b.ome.tif"]])
+    with tifffile.TiffFile(tmp_path / "b.ome.tif") as tif:
+        text = str(tif.ome_metadata)
+    for other in (grey[1, :20], grey[1].astype(np.float32)):
+        tifffile.imwrite(tmp_path / "b.ome.tif", other, description=text, metadata=None)
+        stack = open_tiff(tmp_path / "a.ome.tif")
+        with pytest.raises(FileError, match=r"a.ome.tif' holds planes of 40×52 uint16 and of "):
+            np.asarray(stack.array)
+
+
 @pytest.mark.parametrize("place", ["..", "D:\\data"])
 def test_files_elsewhere_are_not_looked_for(place: str, tmp_path: Path, grey: Grey) -> None:
     folder = tmp_path / "cells"

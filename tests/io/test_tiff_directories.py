@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,9 +52,8 @@ def test_a_size_that_is_no_number_is_not_multiplied(kind: str, before: int, tmp_
 def test_usual_files_pass(order: str, bigtiff: bool, tmp_path: Path) -> None:
     data = np.arange(3 * 20 * 24, dtype=np.uint16).reshape(3, 20, 24)
     path = tmp_path / "a.tif"
-    tifffile.imwrite(
-        path, data, byteorder=order, bigtiff=bigtiff, compression="zlib", photometric=1
-    )
+    how: dict[str, Any] = {"byteorder": order, "bigtiff": bigtiff, "photometric": "minisblack"}
+    tifffile.imwrite(path, data, compression="zlib", **how)
     np.testing.assert_array_equal(np.asarray(open_tiff(path).array), data)
 
 

@@ -57,6 +57,23 @@ def test_what_a_dead_process_left_comes_back_whole(dead: Process) -> None:
     assert labels.sum() == STROKE.sum()
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("unsaved.json", "[" * 100_000),
+        ("0/zarr.json", "[" * 100_000),
+        ("0/zarr.json", '{"zarr_format": 3, "node_type": "array", "fill_value": 1e999}'),
+        ("0/zarr.json", None),
+    ],
+)
+def test_what_is_damaged_is_not_offered(file: str, text: str | None, dead: Process) -> None:
+    kept = keep(dead)
+    assert kept.path is not None
+    told = (kept.path / file).read_text()
+    (kept.path / file).write_text(told.replace("40", "4000000000") if text is None else text)
+    assert find_leftovers() == []
+
+
 def test_what_a_running_process_keeps_is_not_offered(dead: Process) -> None:
     kept = keep(Process())
     keep(replace(dead, host="another"))  # perhaps it runs

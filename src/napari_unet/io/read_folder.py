@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -148,7 +149,8 @@ def open_png(path: Path) -> ImageStack:
     with _reading(path):
         head = _read_head(path)
         _check_size(head, path)
-        properties = iio.improps(path, plugin="pillow")
+        with warnings.catch_warnings(action="ignore"):  # of parts that are passed over
+            properties = iio.improps(path, plugin="pillow")
         mode = _MODES.get(head.colour_type)
         shape = properties.shape if mode is None else properties.shape[:2]
 
