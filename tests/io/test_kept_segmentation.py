@@ -21,7 +21,7 @@ from napari_unet.engine.events import PlaneDone, SegmentStarted
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.prediction.segmentation import segment, whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
-from napari_unet.io import kept_folders, kept_segmentation
+from napari_unet.io import kept_folders, kept_record, kept_segmentation
 from napari_unet.io.kept_folders import DAYS_KEPT, find_kept, new_kept
 from napari_unet.io.kept_record import Basis, KeptRecord
 from napari_unet.io.kept_segmentation import KeptSegmentation, write_record
@@ -249,6 +249,28 @@ def test_what_has_changed_is_told_in_words() -> None:
     assert other.changed(before) == "the image"
     other = replace(other, tiling=TilingConfig(tile=32), device="cuda")
     assert other.changed(before) == "the image, how it is predicted and the device"
+
+
+def test_of_a_very_large_image_planes_are_compared_that_lie_all_over_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack, read = ArrayPlanes(noise(9, 16, 16)), set[int]()
+    monkeypatch.setattr(kept_record, "_COMPARED", 3 * 16 * 16)
+    monkeypatch.setattr(ArrayPlanes, "read", noting(read, ArrayPlanes.read))
+    options: dict[str, Any] = {"objects": ObjectsConfig(), "kind": OutputKind.LABELS}
+    Basis.of(MODEL, stack, device=CPU, tiling=TILING, **options)
+    assert read == {0, 4, 8}
+    monkeypatch.setattr(kept_record, "_COMPARED", 9 * 16 * 16)
+    Basis.of(MODEL, stack, device=CPU, tiling=TILING, **options)
+    assert read == set(range(9))
+
+
+def noting(read: set[int], reads: Any) -> Any:
+    def noted(self: ArrayPlanes, plane: int, y: slice, x: slice) -> Any:
+        read.add(plane)
+        return reads(self, plane, y, x)
+
+    return noted
 
 
 def test_the_task_decides_what_is_kept_of_a_tile() -> None:

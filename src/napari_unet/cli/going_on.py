@@ -36,7 +36,7 @@ class Wanted:
 
     @cached_property
     def basis(self) -> Basis:
-        """What decides the result; all of the image is read."""
+        """What decides the result; the image is read."""
         return Basis.of(
             self.model,
             self.planes,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.stack import Planes
@@ -14,6 +17,7 @@ from napari_unet.io.provenance import versions
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model
 
+_COMPARED = 1 << 32  # bytes of the image that are read, unless a plane has more
 _WORDS = {
     "image": "the image",
     "model": "the model",
@@ -50,7 +54,9 @@ class Basis:
         objects: ObjectsConfig,
         kind: OutputKind,
     ) -> Basis:
-        """Return how `engine.prediction.segment` makes it of these; all of the image is read.
+        """Return how `engine.prediction.segment` makes it of these.
+
+        All of the image is read; of more than 4 GB, planes spread evenly over the stack.
 
         Raises
         ------
@@ -58,7 +64,7 @@ class Basis:
             If the image cannot be read.
         """
         return cls(
-            image=stack_hash(planes),
+            image=stack_hash(planes, _compared(planes)),
             model=model_hash(model),
             kind=kind,
             tiling=tiling,
@@ -91,3 +97,10 @@ class KeptRecord:
     painted: bool = False  # what is painted overrides what is predicted
     model_path: str = ""  # file of the model; empty: none that is known
     process: Process = field(default_factory=Process)
+
+
+def _compared(planes: Planes) -> list[int]:
+    """Return the planes by which an image is told from others."""
+    size = math.prod(planes.shape) * planes.channels * planes.dtype.itemsize  # bytes
+    most = min(planes.count, max(1, _COMPARED // size))
+    return sorted({round(place) for place in np.linspace(0, planes.count - 1, most)})

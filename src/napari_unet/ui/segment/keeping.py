@@ -62,7 +62,7 @@ def keep(turn: Turn, recipe: Recipe, start: NetworkConfig | CurrentModel) -> Kep
 
 
 def model_to_go_on(run: KeptRun, planes: Planes, device: DeviceChoice) -> CurrentModel:
-    """Return the model of an earlier session; all of the image is read, to compare it.
+    """Return the model of an earlier session; the image is read, to compare it.
 
     Raises
     ------
