@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -161,3 +162,17 @@ def test_the_first_painted_plane_is_shown_while_the_folder_stays(dead: Process) 
     assert found[0] == 1
     assert (found[1][8:12] == 7).all()
     assert kept.path.exists()
+
+
+def test_a_folder_that_vanishes_is_made_anew(dead: Process) -> None:
+    kept = keep(dead)
+    shutil.rmtree(kept.path)
+    kept.write(0, 0, STROKE)
+    with pytest.raises(FileNotFoundError):
+        kept.note_time()
+    assert not kept.has_begun
+    assert not kept.path.exists()
+    kept.begin(UnsavedRecord("strokes", "cells", process=dead))
+    kept.write(1, 8, STROKE)
+    (left,) = find_leftovers(usual_folder())
+    assert left.take().read().sum() == STROKE.sum()

@@ -11,6 +11,10 @@ from typer.core import TyperCommand, TyperGroup
 from napari_unet.cli.console import say, saying_warnings
 from napari_unet.engine.errors import UnetPaintError
 
+_NO_MEMORY = (
+    "Error: There is not enough memory; close other programs, or take a smaller part of the image."
+)
+
 
 class _Command(TyperCommand):
     """Writes the usage with all that must be typed, and arguments without braces and types."""
@@ -49,6 +53,9 @@ class Sentences(TyperGroup):
                 return super().invoke(ctx)
         except UnetPaintError as error:
             say(f"Error: {error}")
+            raise typer.Exit(1) from error
+        except MemoryError as error:
+            say(_NO_MEMORY)
             raise typer.Exit(1) from error
 
 

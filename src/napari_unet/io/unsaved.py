@@ -113,10 +113,22 @@ class UnsavedLabels:
                 self._array[(*at, slice(row, row + len(rows)))] = rows
 
     def note_time(self) -> None:
-        """Note that everything painted until now is on disk."""
+        """Note that everything painted until now is on disk.
+
+        Raises
+        ------
+        OSError
+            If the folder has vanished; it is then to be begun anew.
+        """
         with self._lock:
-            if self._array is not None and not self._removed:
+            if self._array is None or self._removed:
+                return
+            try:
                 os.utime(self.path / _RECORD)
+            except OSError:  # what zarr has made again meanwhile is not whole
+                self._array = None
+                shutil.rmtree(self.path, ignore_errors=True)
+                raise
 
     def remove(self) -> None:
         """Remove the folder: the labels are in a file, or people have closed them."""

@@ -35,6 +35,7 @@ class PlaneZarr:
     """An OME-Zarr image that is being written: labels uint32, probabilities float32."""
 
     def __init__(self, path: Path, layout: Layout, *, name: str, is_labels: bool) -> None:
+        self._described = path / "0" / "zarr.json"
         self._is_labels = is_labels
         plane_axes = 2 if is_labels else 3
         self._leading_axes = layout.axes[:-plane_axes]
@@ -63,7 +64,10 @@ class PlaneZarr:
         ------
         LabelsError
             If labels are negative, fractions, or need more than 32 bits.
+        OSError
+            If the folder has vanished.
         """
+        self._described.stat()  # zarr would make a folder that has vanished anew, and say nothing
         check_rows(rows, self._plane_shape, self._rows)
         if self._is_labels:
             check_labels(rows)
@@ -98,7 +102,8 @@ class PlaneZarr:
         return tuple(position.get(axis, slice(None)) for axis in self._axes)
 
     def finish(self) -> None:
-        """Raise unless every plane was written."""
+        """Raise unless every plane was written, and is still there."""
+        self._described.stat()
         expected = int(np.prod(self._leading_shape, dtype=int))
         if self._written != expected:
             raise ValueError(f"{self._written} of {expected} planes were written")
