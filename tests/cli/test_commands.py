@@ -37,6 +37,7 @@ from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.prediction import segmentation
 from napari_unet.engine.scores.metrics import average_precision, mean_iou, seg_score
 from napari_unet.io.checkpoints import load_model, save_model
+from napari_unet.io.fingerprint import model_hash
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import Sample
 from tests.cli.conftest import Command, save, sentence
@@ -80,6 +81,10 @@ def test_a_stack_is_trained_on_segmented_and_compared_with_its_truth(
     assert model.pixel_size == pytest.approx(sample.pixel_size)
     assert model.record.settings["seed"] == 7
     assert model.record.settings["seconds"] is None
+    (lesson,) = model.record.trained_on
+    assert (lesson.image, lesson.labels, lesson.planes) == ("cells", "strokes.tif", (0, 2))
+    assert lesson.image_hash
+    assert lesson.start_hash == model_hash(load_model(folder / "tiny.safetensors"))
 
     segmented = figures(
         command,

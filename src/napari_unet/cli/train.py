@@ -39,6 +39,8 @@ from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.pairing import fit_to_labels, open_labels_for
+from napari_unet.io.provenance import Source
+from napari_unet.io.trained_on import Lesson, telling_lesson
 
 
 def train_model(
@@ -76,7 +78,18 @@ def train_model(
         hint = look_for_hint(painted, plan.scheme)
     if hint is not None:
         say(str(hint))
-    begun, done, path = _follow(fit(planes, painted, plan, stop=stop), output)
+    events = telling_lesson(
+        fit(planes, painted, plan, stop=stop),
+        planes,
+        painted,
+        Lesson(
+            Source.of(stack, image),
+            Source(labels.name, "", stack.layout().shape, path=str(labels.absolute())),
+            unpainted,
+        ),
+        plan.model,
+    )
+    begun, done, path = _follow(events, output)
     reviewed = review(done.model, planes, painted, plan.scheme, device=device, stop=stop)
     if reviewed is not None:
         say(str(reviewed))

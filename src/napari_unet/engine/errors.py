@@ -33,8 +33,13 @@ def printable(text: str, longest: int = _LONGEST) -> str:
     >>> printable("1 < 2 <b>") == "1 < 2 <\N{WORD JOINER}b>"
     True
     """
+    return _TAG.sub("<\N{WORD JOINER}", without_controls(text, longest))
+
+
+def without_controls(text: str, longest: int = _LONGEST) -> str:
+    """Return a text shortened, and without what controls a terminal; tags stay as they are."""
     short = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return _TAG.sub("<\N{WORD JOINER}", _CONTROLS.sub("�", short))
+    return _CONTROLS.sub("�", short)
 
 
 def reason_of(error: BaseException | str) -> str:

@@ -74,12 +74,13 @@ def _training(model: UsedModel) -> str:
     if not made.labelled_pixels:  # as those are that come with the package
         return f"{named} was used as distributed, {made.start} ({count(made.steps, 'step')})."
     objects = f", with {count(made.whole_objects, 'whole object')}" if made.whole_objects else ""
+    image = f" of '{made.image}'" if made.image else ""
     start = _DATE.sub("", made.start)
     origin = "from random weights" if "scratch" in start else f"from pretrained weights ({start})"
     kept = f"; the weights of step {made.best_step:,} were kept" if made.best_step else ""
     return (
         f"{named} was trained for {count(made.steps, 'step')} ({made.seconds:.0f} s) on "
-        f"{count(made.labelled_pixels, 'labelled pixel')}{objects}, starting {origin}{kept}."
+        f"{count(made.labelled_pixels, 'labelled pixel')}{image}{objects}, starting {origin}{kept}."
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_unet import __version__
 from napari_unet.config import NetworkConfig, ObjectsConfig, OutputKind, Task, TilingConfig
-from napari_unet.engine.errors import FileError, printable, reason_of
+from napari_unet.engine.errors import FileError, reason_of, without_controls
 from napari_unet.io.fingerprint import model_hash
 from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.stack import ImageStack
@@ -78,6 +78,7 @@ class Training:
     steps: int = 0  # gradient updates
     best_step: int = 0  # whose weights were kept
     seconds: float = 0.0
+    image: str = ""  # name of that it was trained on; empty: unknown
     labelled_pixels: int = 0
     whole_objects: int | None = None  # that were painted; None: classes, unknown
     seed: int | None = None
@@ -94,6 +95,7 @@ class Training:
             steps=record.steps,
             best_step=record.best_step,
             seconds=record.seconds,
+            image=record.trained_on[-1].image if record.trained_on else "",
             labelled_pixels=record.labelled_pixels,
             whole_objects=record.whole_objects,
             seed=seed if isinstance(seed, int) else None,
@@ -248,7 +250,7 @@ def _seen(path: str | None, folder: Path) -> str | None:
 def _as_lines(value: Any) -> Any:
     """Return plain values with every text as a line that can be read back: layers have any name."""
     if isinstance(value, str):
-        return printable(" ".join(value.splitlines()), _LONGEST)
+        return without_controls(" ".join(value.splitlines()), _LONGEST)
     if isinstance(value, dict):
         return {key: _as_lines(item) for key, item in value.items()}
     return [_as_lines(item) for item in value] if isinstance(value, list) else value
@@ -260,7 +262,8 @@ def _check_texts(value: Any, levels: int) -> None:
     if isinstance(value, str):
         _require(len(value) <= _LONGEST, f"it holds a text of {len(value)} characters")
         _require(
-            printable(value, _LONGEST) == value and "\n" not in value, "it holds control characters"
+            without_controls(value, _LONGEST) == value and "\n" not in value,
+            "it holds control characters",
         )
     elif isinstance(value, dict):
         for key, item in value.items():

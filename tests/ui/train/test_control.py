@@ -71,11 +71,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
         planes: list[Any] = []
         settings: dict[str, Any] = {}
 
-        def fake(image: Any, labels: Any, plan: TrainingPlan, live: Any) -> Job:
+        def fake(image: Any, labels: Any, plan: TrainingPlan, live: Any, *, lesson: Any) -> Job:
             planes[:] = image, labels
             settings.clear()
             settings.update({field.name: getattr(plan, field.name) for field in fields(plan)})
-            settings.update(live=live)
+            settings.update(live=live, lesson=lesson)
             return job
 
         monkeypatch.setattr(train_job, "train_on_labels", fake)
@@ -104,8 +104,10 @@ def test_every_choice_reaches_the_job(
     network = NetworkConfig(levels=3, dropout=0.25)
     workbench.choose(task=Task.CLASSES, unpainted=Unpainted.BACKGROUND)
     run(training, qtbot, network=network)
-    live = settings.pop("live")
+    live, lesson = settings.pop("live"), settings.pop("lesson")
     assert settings.pop("objects")() == OBJECTS
+    assert (lesson.image.name, lesson.image.axes, lesson.labels.name) == ("cells", "ZYX", "strokes")
+    assert lesson.unpainted is Unpainted.BACKGROUND
     assert settings == {
         "start": network,
         "scheme": LabelScheme(Task.CLASSES, Unpainted.BACKGROUND),

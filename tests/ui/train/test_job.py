@@ -36,6 +36,8 @@ from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import FOLDER_VARIABLE
+from napari_unet.io.provenance import Source
+from napari_unet.io.trained_on import Lesson
 from napari_unet.ui.train.job import (
     LastTrainedNotSaved,
     LastTrainedSaved,
@@ -106,6 +108,18 @@ def test_the_model_is_saved_at_once(
     path = folder / "last trained.safetensors"
     assert events == [TrainingBegins(), trained, LastTrainedSaved(path)]
     assert load_model(path).record.steps == 300
+
+
+def test_the_saved_model_says_what_it_was_trained_on(
+    fitted: dict[str, Any], folder: Path, trained: TrainDone
+) -> None:
+    source = Source("cells", "", (64, 48), "YX")
+    lesson = Lesson(source, replace(source, name="strokes"), Unpainted.IGNORED)
+    events = list(train_on_labels(PLANES, PLANES, PLAN, None, lesson)(never))
+    assert isinstance(events[1], TrainDone)
+    (told,) = load_model(folder / "last trained.safetensors").record.trained_on
+    assert (told.image, told.labels) == ("cells", "strokes")
+    assert events[1].model.record.trained_on == (told,)
 
 
 def test_a_folder_that_cannot_be_written_loses_nothing(

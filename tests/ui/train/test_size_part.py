@@ -138,7 +138,7 @@ def test_what_training_finds_out_is_shown_and_remembered_for_its_image(
     monkeypatch: pytest.MonkeyPatch,
     qtbot: QtBot,
 ) -> None:
-    monkeypatch.setattr(train_job, "train_on_labels", lambda *_: job_of(STARTED))
+    monkeypatch.setattr(train_job, "train_on_labels", lambda *_, **__: job_of(STARTED))
     with qtbot.waitSignal(workbench.ended):
         qtbot.mouseClick(step.action.button, Qt.MouseButton.LeftButton)  # type: ignore[no-untyped-call]
     field = step.object_size.field

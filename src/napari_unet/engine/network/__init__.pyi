@@ -10,6 +10,7 @@ from .precision import multiplies_faster_in_bfloat16 as multiplies_faster_in_bfl
 from .record import Diameter as Diameter
 from .record import DiameterSource as DiameterSource
 from .record import ObjectSizes as ObjectSizes
+from .record import TrainedOn as TrainedOn
 from .record import TrainRecord as TrainRecord
 from .unet import UNet as UNet
 from .unet import answers as answers

@@ -51,6 +51,22 @@ class HeldOut:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """The image and the painted labels of one training, and what it began with."""
+
+    image: str  # name
+    labels: str  # name
+    shape: tuple[int, ...]  # of the image, pixels along each axis
+    axes: str
+    unpainted: str  # what 0 means in the labels
+    planes: tuple[int, ...]  # that were painted
+    image_hash: str = ""  # of the first `hashed` of these planes; empty: not known
+    labels_hash: str = ""  # of what was painted on them
+    hashed: int = 0  # planes
+    start_hash: str = ""  # of the model that it went on from; empty: from scratch
+
+
+@dataclass(frozen=True, slots=True)
 class TrainRecord:
     """How a model came about, so that it can be reported and repeated."""
 
@@ -73,3 +89,4 @@ class TrainRecord:
     validation_loss: float | None = None  # of the kept weights
     validation_iou: float | None = None  # mean over the classes
     settings: Mapping[str, Any] = field(default_factory=dict)  # TrainConfig as plain values
+    trained_on: tuple[TrainedOn, ...] = ()  # this training's last, before it those it went on from

@@ -23,9 +23,11 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.training import TrainingPlan
+from napari_unet.io.trained_on import Lesson
 from napari_unet.ui.layers.geometry import pixel_size
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
+from napari_unet.ui.layers.provenance import source_of
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.train import job
@@ -166,7 +168,9 @@ class Training(QObject):
             objects=live.objects,
             known=self._known(choices),
         )
-        training = job.train_on_labels(planes, painted, plan, live)
+        sources = source_of(choices.images), source_of([labels])
+        lesson = Lesson(*sources, choices.unpainted)
+        training = job.train_on_labels(planes, painted, plan, live, lesson=lesson)
         run = self._run = _Run(choices, live)
         self._words, self._image = job.TrainingWords(), image
         self.preview.begin(image)

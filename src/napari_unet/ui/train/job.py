@@ -29,6 +29,7 @@ from napari_unet.engine.paint import tell_of_objects
 from napari_unet.engine.stack import Planes
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.library import model_path
+from napari_unet.io.trained_on import Lesson, telling_lesson
 from napari_unet.ui.progress import Progress, duration, time_left
 from napari_unet.ui.worker import Awaited, Job
 
@@ -69,8 +70,11 @@ def train_on_labels(
     labels: Planes,
     plan: TrainingPlan,
     live: Live | None,
+    lesson: Lesson | None = None,
 ) -> Job:
     """Train; the events are those of `napari_unet.engine.training.fit`.
+
+    The model remembers the `lesson`, if it is given.
 
     `TrainingBegins` comes before them. After the last of them the model is saved as "last
     trained" in the user's folder of models, so that a crash does not lose it: `LastTrainedSaved`
@@ -84,7 +88,10 @@ def train_on_labels(
         time.sleep(_BUTTON_UP)
         yield TrainingBegins()
         done = None
-        for event in fit(planes, labels, plan, stop=stop, live=live):
+        events = fit(planes, labels, plan, stop=stop, live=live)
+        if lesson is not None:
+            events = telling_lesson(events, planes, labels, lesson, plan.model)
+        for event in events:
             yield event
             if isinstance(event, TrainDone):
                 done = event
