@@ -20,7 +20,7 @@ def record() -> Provenance:
             NetworkConfig(),
             Task.OBJECTS,
             Training(
-                "2026-12-01T10:00:00+00:00", "0.1", "light", 200, 150, 60.5, "plate 3", 9000, 4, 7
+                "2026-12-01T10:00:00+00:00", "0.1", "light", 200, 150, 60.5, 9000, 4, 7, "plate 3"
             ),
             "/models/my model.safetensors",
         ),

@@ -78,10 +78,10 @@ class Training:
     steps: int = 0  # gradient updates
     best_step: int = 0  # whose weights were kept
     seconds: float = 0.0
-    image: str = ""  # name of that it was trained on; empty: unknown
     labelled_pixels: int = 0
     whole_objects: int | None = None  # that were painted; None: classes, unknown
     seed: int | None = None
+    image: str = ""  # name of that it was trained on; empty: unknown
 
     @classmethod
     def of(cls, model: Model) -> Training:
