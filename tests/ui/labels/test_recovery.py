@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -160,13 +161,13 @@ def test_a_failure_is_told_once_until_it_is_over(
         with monkeypatch.context() as patch:
             patch.setattr(unsaved.UnsavedLabels, "write", full)
             for x in (10, 30):
-                before = len(tries)
+                tries.clear()
                 labels.paint((1, 20, x), 6 + number)
-                qtbot.waitUntil(lambda before=before: len(tries) > before)
+                qtbot.waitUntil(lambda: bool(tries))
                 qtbot.waitUntil(lambda: autosave._keepers[labels]._worker is None)
         assert len(told) == number
         labels.paint((0, 20, 20), number)
-        qtbot.waitUntil(lambda number=number: saved(number))
+        qtbot.waitUntil(partial(saved, number))
         qtbot.waitUntil(lambda: autosave._keepers[labels]._worker is None)
     assert "'strokes' is not kept on disk for now (No space left on device)" in told[0]
 
