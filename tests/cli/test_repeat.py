@@ -121,8 +121,24 @@ def test_the_model_is_found_by_its_hash(
     save_model(other, library / "tiny.safetensors")
     told = sentence(command("repeat", f"{result}.json"))
     assert "is not the one that segmented" in told
+    save_model(tiny, library / "renamed.safetensors")
+    assert repeated(command, f"{result}.json")["identical"]
+    (library / "renamed.safetensors").unlink()
     (library / "tiny.safetensors").unlink()
     assert "neither in your library" in sentence(command("repeat", f"{result}.json"))
+
+
+def test_a_bundled_model_is_recorded_without_where_it_is_installed(
+    command: Command, folder: Path, weights: Path, tiny: Model
+) -> None:
+    save_model(tiny, weights / "light.safetensors")
+    made = command(
+        *("segment", folder / "cells.tif", "--model", "light", "--device", "cpu"),
+        *("--output", folder / "out.tif", "--planes", 0),
+    )
+    assert made.exit_code == 0, made.output
+    assert read_provenance(folder / "out.tif").model.path is None
+    assert repeated(command, folder / "out.tif")["identical"]
 
 
 def test_a_record_alone_has_nothing_to_compare_with(command: Command, result: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from napari_unet.cli.console import Interruption, progress_bar, say
 from napari_unet.cli.settings import require_folder
 from napari_unet.config import OutputKind, Task
 from napari_unet.engine.counts import count
-from napari_unet.engine.errors import FileError, SettingsError
+from napari_unet.engine.errors import CheckpointError, FileError, SettingsError
 from napari_unet.engine.events import PlaneDone, SegmentEvent, TileDone
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.prediction import segment
@@ -25,7 +25,7 @@ from napari_unet.io.checkpoints import load_model
 from napari_unet.io.fingerprint import join_hashes, model_hash, paint_hash, stack_hash
 from napari_unet.io.images import ImageStack, open_image
 from napari_unet.io.labels import open_label_writer, open_probability_writer
-from napari_unet.io.library import find_model, look_up_model
+from napari_unet.io.library import bundled_models, find_model, list_models, look_up_model
 from napari_unet.io.making import Making, PlaneHashed, hashing
 from napari_unet.io.methods_text import methods_text
 from napari_unet.io.pairing import open_labels_for
@@ -186,17 +186,21 @@ def _prepare(made: Provenance, folder: Path, inputs: Inputs) -> _Work:
 
 
 def _find_model(used: UsedModel, folder: Path, wish: str | None) -> tuple[Path, Model]:
-    """Return the model that was used: the one of its name in the library, or its file."""
+    """Return the model that was used: by its name, where it was, or whatever it is called now."""
     if wish is not None:
         found = [find_model(wish)]
     else:
-        names = [name for name in (used.name,) if not _ELSEWHERE.match(name)]
-        found = [path for name in names if (path := look_up_model(name)) is not None]
-        found += _there(used.path, folder)
+        named = None if _ELSEWHERE.match(used.name) else look_up_model(used.name)
+        found = [*([named] if named else []), *_there(used.path, folder)]
     for path in found:
         model = load_model(path)
         if model_hash(model) == used.hash:
             return path, model
+    for path in () if wish else (*bundled_models(), *list_models()):
+        with suppress(CheckpointError):
+            model = load_model(path)
+            if model_hash(model) == used.hash:
+                return path, model
     if found:
         raise FileError(
             f"The model '{found[0]}' is not the one that segmented, for its weights or settings "

@@ -20,6 +20,7 @@ from napari_unet import __version__
 from napari_unet.config import NetworkConfig, ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.errors import FileError, reason_of, without_controls
 from napari_unet.io.fingerprint import model_hash
+from napari_unet.io.library import bundled_models
 from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.stack import ImageStack
 
@@ -118,14 +119,15 @@ class UsedModel:
 
     @classmethod
     def of(cls, model: Model, name: str, path: Path | None) -> UsedModel:
-        """Return what is to be known of a model."""
+        """Return what is to be known of a model; those that come with the package have no path."""
+        own = None if path is None or path in bundled_models() else str(path.absolute())
         return cls(
             name=name,
             hash=model_hash(model),
             network=model.network,
             task=model.task,
             training=Training.of(model),
-            path=None if path is None else str(path.absolute()),
+            path=own,
         )
 
 
