@@ -162,6 +162,18 @@ def test_a_short_run_leaves_the_disk_alone(monkeypatch: pytest.MonkeyPatch) -> N
     assert find_kept() == []
 
 
+def test_of_planes_that_are_finished_soon_no_tile_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept_segmentation, "_WAIT", 1e9)
+    kept = new_kept(record)
+    list(islice(run(kept), 30))  # two planes, and a tile of the third
+    kept.close()
+    left = {file.name for file in kept.folder.iterdir()}
+    assert left == {"kept.json", "planes", "tiles-000002"}
+    assert find_kept()[0].finished == 2
+
+
 def test_what_a_short_run_has_finished_is_kept_when_it_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

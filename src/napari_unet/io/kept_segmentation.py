@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,8 @@ MODEL = "model.safetensors"
 """A copy of the model."""
 
 _WAIT = 5.0  # seconds of work that are not worth a folder
+_GATHER = 1.0  # seconds between two writings: of a plane that is soon finished, no tile is
+_HELD = 32 << 20  # bytes of tiles that wait for it at most
 _SYNC = 30.0  # seconds between two waits for the disk
 _MOST = 8 << 30  # bytes of a folder
 _SPARE = 1 << 30  # bytes that the disk has left at least
@@ -51,12 +53,22 @@ _log = logging.getLogger(__name__)
 Describe = Callable[[SegmentStarted], KeptRecord]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """What is written soon."""
+
+    write: Callable[[], None]
+    size: int  # bytes
+    plane: int | None = None  # whose tile it is
+
+
 class KeptSegmentation:
     """The finished tiles and planes of one run, and of those that it goes on from.
 
     Any thread may call. Nothing is written in the first five seconds, so that a short run leaves
-    the disk alone; what was finished by then is written after them. Where the disk is full, or more
-    than 8 GB would be kept, no more is, and nothing fails for it.
+    the disk alone; what was finished by then is written after them, and then once a second, which
+    spares the tiles of planes that are finished sooner. Where the disk is full, or more than 8 GB
+    would be kept, no more is, and nothing fails for it.
 
     Parameters
     ----------
@@ -76,12 +88,15 @@ class KeptSegmentation:
         self._model = model
         self._started: SegmentStarted | None = None
         self._began = 0.0  # monotonic seconds
+        self._written = 0.0
         self._synced = 0.0
         self._made = describe is None
         self._ended = False
         self._failed = False
         self._size = 0  # bytes
-        self._waiting: list[Callable[[], None]] = []  # what is written when the folder is made
+        self._waiting: list[_Waiting] = []  # what is written when the next second is over
+        self._held = 0  # bytes of it
+        self._in_files: set[int] = set()  # planes with tiles on disk
         self._unsynced: set[Path] = set()
         self._planes: dict[int, Entry] = {}
         self._tiles: dict[int, dict[tuple[int, ...], Entry]] = {}  # of an earlier run
@@ -89,6 +104,8 @@ class KeptSegmentation:
         if describe is None:
             self._planes = {e.about["plane"]: e for e in self._plane_log.entries()}
             self._size = sum(file.stat().st_size for file in folder.iterdir())
+            tiles = (file.name.partition("-") for file in folder.glob("tiles-*"))
+            self._in_files = {int(number) for _, _, number in tiles if number.isdecimal()}
 
     @property
     def finished(self) -> frozenset[int]:
@@ -99,7 +116,7 @@ class KeptSegmentation:
         """Take note that the work begins or goes on; before this, nothing is kept."""
         self._started = started
         self._ended = self._failed
-        self._began = self._synced = time.monotonic()
+        self._began = self._written = self._synced = time.monotonic()
 
     def plane(self, number: int) -> PlaneDone:
         """Return a finished plane.
@@ -133,8 +150,13 @@ class KeptSegmentation:
 
     def keep_tile(self, plane: int, tile: Tile, settled: npt.NDArray[Any]) -> None:
         """Keep a tile as it was settled."""
-        about, data = pack(settled)
-        self._keep(lambda: self._append(self._tile_log(plane), {"at": _place(tile), **about}, data))
+        values = settled.copy()  # who takes the tile may change it
+
+        def write() -> None:
+            about, data = pack(values)
+            self._append(self._tile_log(plane), {"at": _place(tile), **about}, data)
+
+        self._keep(_Waiting(write, values.nbytes, plane))
 
     def keep_plane(self, done: PlaneDone) -> None:
         """Keep a whole plane; of objects its tiles are not needed any more."""
@@ -144,13 +166,15 @@ class KeptSegmentation:
 
         def write() -> None:
             self._append(self._plane_log, about, data)
+            if done.plane not in self._in_files:
+                return
             tiles = self._tile_log(done.plane).path
             self._unsynced.discard(tiles)
             with suppress(FileNotFoundError):
                 self._size -= tiles.stat().st_size
                 tiles.unlink()
 
-        self._keep(write)
+        self._keep(_Waiting(write, len(data)), instead=done.plane)
 
     def close(self, *, flush: bool = True) -> None:
         """Keep no more for now; what is kept stays, for a run that goes on from it.
@@ -161,8 +185,8 @@ class KeptSegmentation:
             Whether what a short run has finished is written, too.
         """
         with self._lock:
-            if self._waiting and flush:
-                self._try(self._make_folder)
+            if self._waiting and (flush or self._made):
+                self._try(self._write)
             self._ended = True
             self._try(self._sync)
 
@@ -183,18 +207,23 @@ class KeptSegmentation:
             if self._made:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _keep(self, write: Callable[[], None]) -> None:
-        """Write this, now or when the folder is made."""
+    def _keep(self, waiting: _Waiting, *, instead: int | None = None) -> None:
+        """Write this soon, and the tiles of a plane no more if it is written `instead`."""
         with self._lock:
             if self._started is None or self._ended:
                 return
-            if not self._made:
-                self._waiting.append(write)
-                if time.monotonic() - self._began >= _WAIT:
-                    self._try(self._make_folder)
-                return
-            self._try(write)
-            if time.monotonic() - self._synced >= _SYNC:
+            if instead is not None:
+                self._waiting = [other for other in self._waiting if other.plane != instead]
+            self._waiting.append(waiting)
+            self._held += waiting.size
+            now = time.monotonic()
+            if self._made:
+                is_time = now - self._written >= min(_WAIT, _GATHER) or self._held > _HELD
+            else:
+                is_time = now - self._began >= _WAIT
+            if is_time:
+                self._try(self._write)
+            if now - self._synced >= _SYNC:
                 self._try(self._sync)
 
     def _try(self, write: Callable[[], None]) -> None:
@@ -206,28 +235,34 @@ class KeptSegmentation:
             self._waiting = []
             _log.warning("Finished tiles are kept no more in %s (%s)", self.folder, error)
 
-    def _make_folder(self) -> None:
+    def _write(self) -> None:
+        """Write what waits, into a new folder if there is none."""
+        if self._made:
+            self._write_waiting()
+            return
         assert self._describe is not None
         assert self._started is not None
         record = self._describe(self._started)
         self.folder.mkdir(parents=True)
         self._made = True
         try:
-            self._fill_folder(record)
+            if self._model is not None:
+                from napari_unet.io.checkpoints import save_model  # noqa: PLC0415  # loads torch
+
+                save_model(self._model, self.folder / MODEL)
+            self._write_waiting()
+            write_record(self.folder, record)  # last, so that what has one is whole
         except (OSError, UnetPaintError):
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
-    def _fill_folder(self, record: KeptRecord) -> None:
-        """Write what has waited for the folder; the record comes last, so what has one is whole."""
-        if self._model is not None:
-            from napari_unet.io.checkpoints import save_model  # noqa: PLC0415  # loads torch
-
-            save_model(self._model, self.folder / MODEL)
-        waiting, self._waiting = self._waiting, []
-        for write in waiting:
-            write()
-        write_record(self.folder, record)
+    def _write_waiting(self) -> None:
+        waiting, self._waiting, self._held = self._waiting, [], 0
+        for one in waiting:
+            one.write()
+            if one.plane is not None:
+                self._in_files.add(one.plane)
+        self._written = time.monotonic()
 
     def _append(self, log: RecordLog, about: dict[str, Any], data: bytes) -> None:
         if self._size + len(data) > _MOST:
@@ -239,7 +274,8 @@ class KeptSegmentation:
     def _sync(self) -> None:
         """Wait until the disk has everything, in case the power fails."""
         while self._unsynced:
-            RecordLog(self._unsynced.pop()).sync()
+            with suppress(FileNotFoundError):
+                RecordLog(self._unsynced.pop()).sync()
         self._synced = time.monotonic()
         if self.folder.exists() and shutil.disk_usage(self.folder).free < _SPARE:
             raise OSError("the disk is almost full")
