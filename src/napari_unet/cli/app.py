@@ -132,11 +132,19 @@ def train(
     ] = None,
     device: DeviceWish = DeviceName.AUTO,
     seed: Annotated[int, typer.Option(metavar="N", help="Of every random choice.", min=0)] = 0,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where an interrupted training with the same output and settings was.",
+        ),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Train a model on painted labels.
 
-    Ctrl-C ends it early and saves the best weights so far.
+    Ctrl-C ends it early and saves the best weights so far. Until it has ended whole, OUT.unfinished
+    beside the output holds all that --resume needs to go on, also after a crash.
     """
     from napari_unet.cli.settings import TrainWishes, choose_start, train_config
     from napari_unet.cli.train import for_people, train_model
@@ -160,6 +168,7 @@ def train(
             output=model,
             selection=planes,
             stop=stop,
+            resume=resume,
         )
     show(figures if json else for_people(figures), as_json=json)
     stop.exit_if_requested()

@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_unet.cli.console import progress_bar, say
 from napari_unet.cli.options import PlaneSelection
+from napari_unet.cli.resuming import Leftover, load_same
 from napari_unet.cli.settings import TrainWishes, require_folder
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count
@@ -19,10 +20,12 @@ from napari_unet.engine.events import (
     FinishReason,
     MemoryShort,
     Reviewed,
+    Skipped,
     StepDone,
     Stop,
     TrainDone,
     TrainEvent,
+    TrainResumed,
     TrainStarted,
     Validated,
 )
@@ -38,6 +41,7 @@ from napari_unet.engine.prediction import review
 from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import open_image
+from napari_unet.io.interrupted import KEEP_EVERY, About
 from napari_unet.io.pairing import fit_to_labels, open_labels_for
 from napari_unet.io.provenance import Source
 from napari_unet.io.trained_on import Lesson, telling_lesson
@@ -51,8 +55,12 @@ def train_model(
     output: Path,
     selection: PlaneSelection | None,
     stop: Stop,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Train, save the best weights and return the figures.
+
+    Until the training has ended whole, its state is kept beside the output, to go on from there
+    after an interruption, whatever it was.
 
     Raises
     ------
@@ -61,6 +69,8 @@ def train_model(
         training fails on its way, the best weights until then are saved before.
     """
     require_folder(output, suffixes=(".safetensors",), inputs=(image, labels))
+    leftover = Leftover(output, About(image.name, labels.name))
+    found, kept = leftover.look(resume=resume)
     device = pick_device(wishes.device)
     stack = fit_to_labels(open_image(image), labels)
     planes = stack.planes()
@@ -78,18 +88,25 @@ def train_model(
         hint = look_for_hint(painted, plan.scheme)
     if hint is not None:
         say(str(hint))
-    events = telling_lesson(
-        fit(planes, painted, plan, stop=stop),
+    events = fit(
         planes,
         painted,
-        Lesson(
-            Source.of(stack, image),
-            Source(labels.name, "", stack.layout().shape, path=str(labels.absolute())),
-            unpainted,
-        ),
-        plan.model,
+        plan,
+        stop=stop,
+        keep_every=None if kept is None else KEEP_EVERY,
+        interrupted=None if found is None else load_same(found, plan),
     )
-    begun, done, path = _follow(events, output)
+    lesson = Lesson(
+        Source.of(stack, image),
+        Source(labels.name, "", stack.layout().shape, path=str(labels.absolute())),
+        unpainted,
+    )
+    told = events if kept is None else kept.follow(events)
+    begun, done, path = _follow(telling_lesson(told, planes, painted, lesson, plan.model), output)
+    if kept is not None and done.reason is FinishReason.STOPPED:
+        say("Stopped before its end; the same command with --resume goes on from there.")
+    elif kept is not None:
+        kept.remove()
     reviewed = review(done.model, planes, painted, plan.scheme, device=device, stop=stop)
     if reviewed is not None:
         say(str(reviewed))
@@ -139,6 +156,10 @@ def _follow(events: Iterator[TrainEvent], output: Path) -> tuple[TrainStarted, T
                     )
                 case MemoryShort():
                     say(f"{event}.")
+                case Skipped():
+                    say(event.reason)
+                case TrainResumed() if not event.is_same_paint:
+                    say("Something else is painted than before: its limits count from now.")
                 case TrainDone():
                     done, path = event, _keep(event.model, output)
                     if event.reason is FinishReason.FAILED:

@@ -157,6 +157,39 @@ class LabelsTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainResumed:
+    """An interrupted run goes on; this is how it went until then."""
+
+    step: int  # after which it was interrupted
+    seconds: float  # since the start
+    steps: tuple[StepDone, ...]
+    validations: tuple[Validated, ...]
+    is_same_paint: bool  # else it goes on with what is painted now, and its limits begin anew
+
+
+class RunState(Protocol):
+    """A training run between two steps; a tree of frozen dataclasses and arrays."""
+
+    @property
+    def step(self) -> int:
+        """The last step."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StateReached:
+    """All that is needed to go on from here; only told if the state is to be kept."""
+
+    state: RunState
+    is_last: bool  # the run ends
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """Something beside the training could not be done; it goes on without."""
 
@@ -338,6 +371,8 @@ TrainEvent = (
     | LabelsTaken
     | MemoryShort
     | Skipped
+    | TrainResumed
+    | StateReached
     | TrainDone
 )
 SegmentEvent = SegmentStarted | TileDone | PlaneUncut | PlaneDone | MemoryShort | SegmentDone

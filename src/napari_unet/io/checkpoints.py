@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,7 +43,7 @@ _PICKLED = (
 )  # torch's zip, pickle
 _STORED = ("F16", "F32")  # weights on disk
 
-_DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a description raises that is not as it should be."""
 
 
@@ -80,6 +80,35 @@ class CheckpointHeader:
         if self.enlargement not in (1, ENLARGED) or (self.enlargement > 1 and self.reduction != 1):
             raise ValueError(f"enlargement is {self.enlargement}")
 
+    @classmethod
+    def of(cls, model: Model) -> CheckpointHeader:
+        """Return what is said of a model."""
+        return cls(
+            version=__version__,
+            network=model.network,
+            normalization=model.normalization,
+            task=model.task,
+            values=model.values,
+            pixel_size=model.pixel_size,
+            record=model.record,
+            reduction=model.reduction,
+            enlargement=model.enlargement,
+        )
+
+    def model(self, weights: Mapping[str, Tensor]) -> Model:
+        """Return the model with these weights."""
+        return Model(
+            self.network,
+            weights,
+            self.normalization,
+            self.task,
+            self.values,
+            self.pixel_size,
+            self.record,
+            self.reduction,
+            self.enlargement,
+        )
+
 
 def save_model(
     model: Model, path: str | Path, *, half: bool = False, overwrite: bool = True
@@ -111,17 +140,7 @@ def save_model(
         If weights are NaN or infinite (also: too large for float16).
     """
     path = Path(path)
-    header = CheckpointHeader(
-        version=__version__,
-        network=model.network,
-        normalization=model.normalization,
-        task=model.task,
-        values=model.values,
-        pixel_size=model.pixel_size,
-        record=model.record,
-        reduction=model.reduction,
-        enlargement=model.enlargement,
-    )
+    header = CheckpointHeader.of(model)
     stored = torch.float16 if half else torch.float32
     weights = {name: _stored(tensor, stored) for name, tensor in model.weights.items()}
     problem = _misfit(header.network, {name: tuple(t.shape) for name, t in weights.items()})
@@ -160,17 +179,7 @@ def load_model(path: str | Path) -> Model:
         weights = {name: file.get_tensor(name).to(torch.float32, copy=True) for name in names}
     if not _are_finite(weights):
         raise _damaged(path, "weights are NaN or infinite")
-    return Model(
-        header.network,
-        weights,
-        header.normalization,
-        header.task,
-        header.values,
-        header.pixel_size,
-        header.record,
-        header.reduction,
-        header.enlargement,
-    )
+    return header.model(weights)
 
 
 def read_header(path: str | Path) -> CheckpointHeader:
@@ -200,14 +209,34 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from error
 
 
-def _check_file(path: Path) -> None:
-    """Raise `CheckpointError` unless there is a plain file, with a header of a sane length.
+def has_sane_header(path: Path) -> bool:
+    """Return whether there is a plain file, with a header of a sane length.
 
     A pipe would keep whoever opens it waiting, and libraries read a header whole.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is no file, or it cannot be read.
     """
+    if not stat.S_ISREG(path.stat().st_mode):
+        return False
+    return int.from_bytes(_first_bytes(path, 8), "little") <= _LARGEST_HEADER
+
+
+def _is_pickled(path: Path) -> bool:
+    return path.suffix.lower() in _PICKLES or _first_bytes(path, 8).startswith(_PICKLED)
+
+
+def _first_bytes(path: Path, count: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(count)
+
+
+def _check_file(path: Path) -> None:
+    """Raise `CheckpointError` unless there is a file that can be one."""
     try:
-        is_file = stat.S_ISREG(path.stat().st_mode)
-        header = _first_bytes(path, 8) if is_file else b""
+        is_sane = has_sane_header(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CheckpointError(
             f"'{path}' does not exist; check the path, or list the models there are with "
@@ -215,9 +244,11 @@ def _check_file(path: Path) -> None:
         ) from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"'{path}' cannot be read ({reason_of(error)}).") from error
-    if is_file and int.from_bytes(header, "little") <= _LARGEST_HEADER:
+    if is_sane:
         return
-    if is_file and (path.suffix.lower() in _PICKLES or header.startswith(_PICKLED)):
+    if path.is_file() and (
+        path.suffix.lower() in _PICKLES or _first_bytes(path, 8).startswith(_PICKLED)
+    ):
         raise CheckpointError(
             f"'{path}' holds Python objects, which may run any code when they are opened, and is "
             "not; ask for the model as .safetensors, or train one with napari-unet."
@@ -225,11 +256,6 @@ def _check_file(path: Path) -> None:
     raise CheckpointError(
         f"'{path}' is no safetensors file; give a model that napari-unet trained."
     )
-
-
-def _first_bytes(path: Path, count: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(count)
 
 
 def _parse_header(file: Any, path: Path) -> CheckpointHeader:
@@ -247,8 +273,8 @@ def _parse_header(file: Any, path: Path) -> CheckpointHeader:
                 "'pip install --upgrade napari-unet-paint'."
             )
         described = json.loads(texts.get("model", ""))
-        header = _build_header(described)
-    except _DAMAGED as error:
+        header = build_header(described)
+    except DAMAGED as error:
         raise _damaged(path, reason_of(error)) from error
     names = file.keys()
     slices = {name: file.get_slice(name) for name in names}
@@ -261,17 +287,22 @@ def _parse_header(file: Any, path: Path) -> CheckpointHeader:
     return header
 
 
-def _build_header(described: Any) -> CheckpointHeader:
+def build_header(described: Any) -> CheckpointHeader:
     """Check the description; a training record may know more than this version does."""
     header = from_plain(CheckpointHeader, {**described, "record": {}})
     record = from_plain(TrainRecord, described.get("record", {}), ignore_unknown=True)
     return replace(header, record=record)
 
 
+def shapes_of(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a network's weights, by name."""
+    with torch.device("meta"):
+        return {name: tuple(t.shape) for name, t in UNet(network).state_dict().items()}
+
+
 def _misfit(network: NetworkConfig, shapes: dict[str, tuple[int, ...]]) -> str | None:
     """Return what differs between the tensors and those of the network."""
-    with torch.device("meta"):  # shapes only
-        expected = {name: tuple(t.shape) for name, t in UNet(network).state_dict().items()}
+    expected = shapes_of(network)
     for name in sorted(expected.keys() | shapes.keys()):
         if name not in shapes:
             return f"the tensor '{name:.60}' is missing"

@@ -24,7 +24,9 @@ class Process:
         if self.host != platform.node():
             return None
         try:
-            started = psutil.Process(self.number).create_time()
+            found = psutil.Process(self.number)
+            if found.status() == psutil.STATUS_ZOMBIE:  # nobody has asked how it ended
+                return False
+            return bool(abs(found.create_time() - self.started) < _SAME)
         except psutil.NoSuchProcess:
             return False
-        return bool(abs(started - self.started) < _SAME)

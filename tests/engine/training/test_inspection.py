@@ -16,7 +16,7 @@ from napari_unet.engine.network.unet import UNet, margin
 from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import ArrayPlanes
-from napari_unet.engine.training import trainer
+from napari_unet.engine.training import validation
 from napari_unet.engine.training.inspection import Inspection, inspect
 from napari_unet.engine.training.loss import weighted_cross_entropy
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes, train
@@ -61,7 +61,7 @@ def test_the_patch_is_the_first_one_of_a_training_run(
         return loss(logits, classes, weights)
 
     monkeypatch.setattr(UNet, "forward", remember_image)
-    monkeypatch.setattr(trainer, "weighted_cross_entropy", remember_targets)
+    monkeypatch.setattr(validation, "weighted_cross_entropy", remember_targets)
     labels = strokes(TRUTH) if unpainted is Unpainted.IGNORED else TRUTH[:1].repeat(3, axis=0)
     config = replace(QUICK, steps=1, seed=5)
     stacks = ArrayPlanes(IMAGE), ArrayPlanes(labels)

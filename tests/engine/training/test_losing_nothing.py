@@ -81,7 +81,7 @@ def train(
 
 
 def until_it_fails(
-    events: Iterator[TrainEvent], kind: type[Exception], match: str
+    events: Iterator[TrainEvent], kind: Any, match: str | None = None
 ) -> list[TrainEvent]:
     """Return the events before the error."""
     seen: list[TrainEvent] = []

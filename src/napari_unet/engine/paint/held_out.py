@@ -6,7 +6,7 @@ away. Whole blocks of the plane are kept back, enough to have a share of every c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,11 +15,13 @@ import numpy.typing as npt
 from napari_unet.engine.network.record import HeldOut
 from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedStack
+from napari_unet.engine.random_state import RandomState
 
 _CELL = 8  # pixels; every block consists of whole cells
 _BLOCK_SIDES = (64, 48, 32, 24, 16, 8)  # pixels; the largest that works is taken
 _MAX_BLOCKS = 24  # at a time; more would cost time at each validation and paint in training
 _MAX_BLOCKS_IN_ALL = 48
+_FARTHEST = 2**31  # pixels
 _MIN_PIXELS = 8  # of each class, on both sides of the split
 
 _FREE, _TRAINS, _VALIDATES = range(3)
@@ -50,6 +52,27 @@ class _Block:
         return y, x
 
 
+@dataclass(frozen=True, slots=True)
+class BlockRecord:
+    """Where a block is held out, in the plane, pixels; it may reach beyond it."""
+
+    plane: int
+    y: tuple[int, int]
+    x: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if not all(0 <= start < stop < _FARTHEST for start, stop in (self.y, self.x)):
+            raise ValueError(f"a block of {self.y!r:.40} by {self.x!r:.40}")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRecord:
+    """How a split goes on; the sides of the cells belong to it."""
+
+    random: RandomState
+    blocks: tuple[BlockRecord, ...] = ()
+
+
 class Split:
     """Divides painted pixels into those that train and those that validate, for good.
 
@@ -71,6 +94,20 @@ class Split:
         self._rng = rng
         self._sides: dict[int, npt.NDArray[np.uint8]] = {}  # plane number → side of each cell
         self._blocks: list[_Block] = []
+
+    def record(self) -> tuple[SplitRecord, dict[int, npt.NDArray[np.uint8]]]:
+        """Return how it goes on, and the side of each cell by the number of the plane."""
+        blocks = tuple(
+            BlockRecord(b.plane, (b.y.start, b.y.stop), (b.x.start, b.x.stop)) for b in self._blocks
+        )
+        return SplitRecord(RandomState.of(self._rng), blocks), dict(self._sides)
+
+    def restore(self, record: SplitRecord, sides: Mapping[int, npt.NDArray[np.uint8]]) -> None:
+        """Go on from what was recorded, of planes of the same size."""
+        record.random.give(self._rng)
+        self._sides = {n: cells.copy() for n, cells in sides.items() if cells.shape == self._shape}
+        none = np.zeros(0, dtype=np.int64)  # what a block once counted matters no more
+        self._blocks = [_Block(b.plane, slice(*b.y), slice(*b.x), none) for b in record.blocks]
 
     def divide(self, stack: PaintedStack) -> tuple[PaintedStack, tuple[HeldOut, ...]]:
         """Hold out blocks of what is painted, those of earlier calls first.

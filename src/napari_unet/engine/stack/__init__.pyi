@@ -1,4 +1,5 @@
 from .bitmap import Bitmap as Bitmap
+from .fingerprint import fingerprint as fingerprint
 from .normalization import Normalization as Normalization
 from .normalization import measure as measure
 from .planes import ArrayPlanes as ArrayPlanes

@@ -8,4 +8,9 @@ from .sampling import patch_context as patch_context
 from .size_choice import SizeChoice as SizeChoice
 from .size_choice import choose_size as choose_size
 from .size_estimate import estimate_size as estimate_size
+from .state import Planned as Planned
+from .state import RunRecord as RunRecord
+from .state import TrainingState as TrainingState
+from .state import dtype_of as dtype_of
+from .state import find_misfit as find_misfit
 from .trainer import Trainer as Trainer

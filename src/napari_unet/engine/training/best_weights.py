@@ -33,6 +33,19 @@ class Best:
         return (self.loss is None or math.isfinite(self.loss)) and _are_finite(self.model.weights)
 
 
+@dataclass(frozen=True, slots=True)
+class BestRecord:
+    """What is known of the best weights beside the weights."""
+
+    step: int
+    loss: float | None
+    iou: float | None
+    misses: int
+    is_outdated: bool
+    lowest_loss: float | None  # None: nothing was validated
+    highest_iou: float
+
+
 class BestWeights:
     """Keeps the best weights, and counts how long they have stayed the best.
 
@@ -48,6 +61,29 @@ class BestWeights:
         self.is_outdated = False  # the best weights were validated on other pixels than today's
         self._lowest_loss = math.inf  # of all validations on today's pixels
         self._highest_iou = 0.0  # of those whose loss is not much higher
+
+    @classmethod
+    def recorded(cls, record: BestRecord, model: Model) -> BestWeights:
+        """Return the best weights as they were when this was recorded."""
+        found = cls(Best(record.step, model, record.loss, record.iou))
+        found.misses, found.is_outdated = record.misses, record.is_outdated
+        found._lowest_loss = math.inf if record.lowest_loss is None else record.lowest_loss
+        found._highest_iou = record.highest_iou
+        return found
+
+    def record(self) -> BestRecord:
+        """Return what is known of them."""
+        lowest = self._lowest_loss if math.isfinite(self._lowest_loss) else None
+        best = self.best
+        return BestRecord(
+            step=best.step,
+            loss=best.loss,
+            iou=best.iou,
+            misses=self.misses,
+            is_outdated=self.is_outdated,
+            lowest_loss=lowest,
+            highest_iou=self._highest_iou,
+        )
 
     def offer(self, candidate: Best) -> bool:
         """Keep the candidate if it is the best; return whether it is."""

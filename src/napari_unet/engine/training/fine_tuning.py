@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
@@ -23,25 +22,33 @@ from napari_unet.engine.events import (
     never,
 )
 from napari_unet.engine.network.model import Model, adapt, fresh_model
-from napari_unet.engine.network.record import ObjectSizes, TrainRecord
+from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.paint.held_out import Split
-from napari_unet.engine.paint.holes import as_painted, measure_holes
+from napari_unet.engine.paint.holes import as_painted
 from napari_unet.engine.paint.painted_box import RememberedLabels
-from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack, require_labels_of
-from napari_unet.engine.paint.smallest import measure_objects
+from napari_unet.engine.paint.painted_planes import PaintedReader, require_labels_of
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.tiles import Tile
 from napari_unet.engine.training.block_events import events_on_plane, known_in_blocks
+from napari_unet.engine.training.keeping import Begun, Keeper
 from napari_unet.engine.training.lessons import Lessons
 from napari_unet.engine.training.memory_shortage import Means, within_means
+from napari_unet.engine.training.painted_objects import PaintedObjects
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.preview import Previewer
 from napari_unet.engine.training.run import TrainingRun
 from napari_unet.engine.training.sampling import patch_context
-from napari_unet.engine.training.size_choice import SizeChoice, choose_size
+from napari_unet.engine.training.size_choice import choose_size
+from napari_unet.engine.training.state import (
+    Planned,
+    TrainingState,
+    print_image,
+    require_image_of,
+    shape_of,
+)
 from napari_unet.engine.training.trainer import Trainer
 
 
@@ -52,6 +59,8 @@ def fit(
     *,
     stop: Stop = never,
     live: Live | None = None,
+    keep_every: float | None = None,
+    interrupted: TrainingState | None = None,
 ) -> Iterator[TrainEvent]:
     """Train on painted labels.
 
@@ -67,11 +76,18 @@ def fit(
     live
         Asked between steps what to preview, and which planes were painted on meanwhile; their
         labels are read again, and training goes on with them. None: neither.
+    keep_every
+        Seconds after which `StateReached` tells all that is needed to go on later, at least; and
+        less often if whoever hears of it takes more than 1 % of the time. It is told after a stop
+        and before an error, too, but not when training ends by itself. None: never.
+    interrupted
+        Such a state, to go on from; the plan's start and settings are then those of before.
 
     Yields
     ------
     TrainEvent
-        `TrainStarted`; `Corrected`, if something else is painted than the plan knows of; then
+        `TrainStarted`; `TrainResumed`, if an interrupted run goes on, or `Corrected`, if something
+        else is painted than the plan knows of; then
         `Previewed`, `Validated` and `StepDone`, new strokes as `Corrected` and `LabelsTaken`;
         `MemoryShort` where memory ran out and training goes on with smaller patches or on the CPU;
         `Skipped` where a preview or new strokes failed and it goes on without; and in every case
@@ -92,6 +108,10 @@ def fit(
     device and number of threads, if nothing is painted meanwhile. With a time limit the number of
     steps depends on the machine.
 
+    A run that was interrupted goes on in the same way, to the last bit, where it would have
+    repeated; a time limit goes on with the seconds that were left. If other labels are painted by
+    then, it goes on with those, as with new strokes.
+
     With new strokes, the limits, the falling learning rate and the patience start anew. What was
     held out stays held out, and the best weights so far compete with the later ones on the pixels
     that are held out then. After a stop there is a last validation only if it takes less than a
@@ -102,22 +122,38 @@ def fit(
     that is reported is in pixels of the planes as they are given.
     """
     require_labels_of(planes, labels)
+    if interrupted is not None:
+        require_image_of(interrupted, planes)
+        before = interrupted.record.plan
+        plan = replace(
+            plan, start=interrupted.model, scheme=before.scheme, config=before.config, known=()
+        )
     remembered = labels if isinstance(labels, RememberedLabels) else RememberedLabels(labels)
     model = plan.model
     own = None if model is None else (model.reduction, model.enlargement)
-    with remembered.remembering():
-        size = choose_size(plan, planes, remembered, stop=stop)
+    if interrupted is not None:
+        size = interrupted.record.size
+    else:
+        with remembered.remembering():
+            size = choose_size(plan, planes, remembered, stop=stop)
     reduction = Reduction(size.reduction, planes.shape, size.enlargement)
     same = own == (size.reduction, size.enlargement)
     known = known_in_blocks(plan.known, reduction) if same else ()
+    if interrupted is not None:
+        begun = Begun.of(interrupted)
+    else:
+        image = None if keep_every is None else print_image(planes)
+        begun = Begun(Planned.of(plan, _describe(plan.start)), shape_of(planes), image, size)
     events = _train(
         reduction.image(planes),
         remembered,
         reduction,
         replace(plan, known=known),
-        size,
+        begun,
         stop=stop,
         live=live,
+        keep_every=keep_every,
+        interrupted=interrupted,
     )
     yield from events_on_plane(events, reduction)
 
@@ -127,18 +163,20 @@ def _train(
     labels: RememberedLabels,
     reduction: Reduction,
     plan: TrainingPlan,
-    size: SizeChoice,
+    begun: Begun,
     *,
     stop: Stop,
     live: Live | None,
+    keep_every: float | None,
+    interrupted: TrainingState | None,
 ) -> Iterator[TrainEvent]:
     """Train on the stack as the network sees it; previews alone are in pixels of the plane."""
-    started = datetime.now(UTC)
-    config, task = plan.config, plan.scheme.task
+    config, task, size = plan.config, plan.scheme.task, begun.size
     lessons, model = _prepare(
         planes,
         reduction.labels(labels, plan.scheme.unpainted),
         replace(plan, config=reduction.border(config)),
+        interrupted,
     )
     labels.forget()  # they may be painted on from now on
     model = replace(model, reduction=size.reduction, enlargement=size.enlargement)
@@ -155,12 +193,15 @@ def _train(
         diameter=size.diameter,
     )
     means = Means(config.patch, plan.device)
+    if interrupted is not None:
+        means.patch = interrupted.record.trainer.patch
     trainer = yield from within_means(
         lambda: Trainer(
             model,
             replace(config, patch=means.patch),
             lessons=lessons,
             device=means.device.torch_device,
+            interrupted=interrupted,
         ),
         means,
     )
@@ -169,7 +210,7 @@ def _train(
     def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
         return reduction.predict(partial(predict, plane), tile)
 
-    painted = _PaintedObjects(lessons, task, reduction.area, size.strokes)
+    painted = PaintedObjects(lessons, task, reduction.area, size.strokes)
     previewer = Previewer(
         predict_on_plane,
         shape=(planes.count, *reduction.plane_shape),
@@ -180,14 +221,24 @@ def _train(
         has_field=model.network.shape_field,
         objects=lambda: as_painted(reduction.objects(plan.objects()), *painted.measure()),
     )
-    run = TrainingRun(lessons, trainer, previewer, config, means=means, predict=predict, live=live)
+    keeper = Keeper(begun, lessons, trainer, keep_every)
+    run = TrainingRun(
+        lessons,
+        trainer,
+        previewer,
+        keeper.progress(interrupted),
+        means=means,
+        predict=predict,
+        live=live,
+        keeper=keeper,
+    )
 
     def done(reason: FinishReason) -> TrainDone:
         best, (sizes, hole) = run.best, painted.measure()
         record = TrainRecord(
-            started=started.isoformat(timespec="seconds"),
+            started=begun.started,
             version=__version__,
-            start=_describe(plan.start),
+            start=begun.plan.start,
             device=str(means.device),
             steps=trainer.step,
             best_step=best.step,
@@ -210,17 +261,23 @@ def _train(
         if plan.known and plan.values:
             yield from run.compare(plan.known, plan.values)
         reason = yield from run.events(stop)
-    except Exception:  # whatever it is, what was learned until then is not lost
+    except (Exception, KeyboardInterrupt):  # whatever it is, what was learned is not lost
+        yield from run.last_state()
         if run.has_learned:
             yield done(FinishReason.FAILED)
         raise
     yield done(reason)
 
 
-def _prepare(planes: Planes, labels: Planes, plan: TrainingPlan) -> tuple[Lessons, Model]:
+def _prepare(
+    planes: Planes, labels: Planes, plan: TrainingPlan, interrupted: TrainingState | None
+) -> tuple[Lessons, Model]:
     """Read what is painted, and make the model to start from."""
     config, scheme, start = plan.config, plan.scheme, plan.model
-    normalization = measure(planes, trained=None if start is None else start.normalization)
+    if interrupted is not None:
+        normalization = interrupted.model.normalization
+    else:
+        normalization = measure(planes, trained=None if start is None else start.normalization)
     reader = PaintedReader(
         planes,
         labels,
@@ -233,48 +290,17 @@ def _prepare(planes: Planes, labels: Planes, plan: TrainingPlan) -> tuple[Lesson
     )
     rng = np.random.default_rng(config.seed)
     split = Split(planes.shape, config.validation_share, rng)
+    if interrupted is not None:
+        split.restore(interrupted.record.split, interrupted.sides())
     lessons = Lessons(reader, split, planes.count, scheme.unpainted)
+    if interrupted is not None:
+        return lessons, interrupted.model  # new classes are added as new strokes are taken in
     values = lessons.stack.values
     if start is None:
         model = fresh_model(plan.network, normalization, scheme.task, values, seed=config.seed)
     else:
         model = adapt(start, normalization, scheme.task, values, seed=config.seed)
     return lessons, model
-
-
-class _PaintedObjects:
-    """Measures the painted objects, anew when something else is painted.
-
-    Parameters
-    ----------
-    lessons, task
-        What is painted, and what it means.
-    pixels
-        Of the plane that each of the stack's stands for.
-    estimated
-        How large objects are that are scribbled in; None: they are as large as they are painted.
-    """
-
-    def __init__(
-        self, lessons: Lessons, task: Task, pixels: float, estimated: ObjectSizes | None
-    ) -> None:
-        self._lessons = lessons
-        self._task = task
-        self._pixels = pixels
-        self._estimated = estimated
-        self._measured: PaintedStack | None = None
-        self._found: tuple[ObjectSizes | None, int | None] = (None, None)
-
-    def measure(self) -> tuple[ObjectSizes | None, int | None]:
-        """Return their sizes, and the size of their holes; None: classes, or there are none."""
-        stack = self._lessons.stack
-        if self._task is Task.OBJECTS and stack is not self._measured:
-            self._found = (
-                self._estimated or measure_objects(stack, pixels=self._pixels),
-                measure_holes(stack, pixels=self._pixels),
-            )
-            self._measured = stack
-        return self._found
 
 
 def _describe(start: NetworkConfig | Model) -> str:

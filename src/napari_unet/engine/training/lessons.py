@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_unet.config import Unpainted
 from napari_unet.engine.errors import FileError, OutOfMemoryError, UnetPaintError
 from napari_unet.engine.network.record import HeldOut
-from napari_unet.engine.paint.held_out import Split
+from napari_unet.engine.paint.held_out import Split, SplitRecord
 from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedReader, PaintedStack
 
 
@@ -48,6 +49,10 @@ class Lessons:
     def may_be_read_by_now(self) -> bool:
         """Whether planes are missing for a reason that may pass by itself, as a network's does."""
         return isinstance(self.hindrance, FileError | OutOfMemoryError)
+
+    def split(self) -> tuple[SplitRecord, dict[int, npt.NDArray[np.uint8]]]:
+        """Return what is held out for good; see `Split.record`."""
+        return self._split.record()
 
     def take(self, changed: frozenset[int]) -> bool:
         """Read these planes again; return whether there is anything new to learn from.

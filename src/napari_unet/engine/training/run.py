@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import TrainConfig
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import EngineError, OutOfMemoryError, UnetPaintError
 from napari_unet.engine.events import (
@@ -26,14 +26,15 @@ from napari_unet.engine.events import (
     TrainEvent,
     Validated,
     View,
+    never,
 )
 from napari_unet.engine.network.device import engine_errors, free_cached_memory
-from napari_unet.engine.training.best_weights import Best, BestWeights
+from napari_unet.engine.training.best_weights import Best
 from napari_unet.engine.training.corrections import find_new_paint, measure_wrong
+from napari_unet.engine.training.keeping import Keeper, RunProgress
 from napari_unet.engine.training.lessons import Lessons
 from napari_unet.engine.training.memory_shortage import Means, within_means
 from napari_unet.engine.training.preview import Predict, Previewer
-from napari_unet.engine.training.schedule import Schedule
 from napari_unet.engine.training.trainer import Trainer
 
 _T = TypeVar("_T")
@@ -50,14 +51,16 @@ class TrainingRun:
         The network that learns it.
     previewer
         Shows what it has learned.
-    config
-        Limits and patience.
+    progress
+        How far the run has come.
     means
         Size of the patches and device, which are reduced where memory is short.
     predict
         The network's prediction of a tile.
     live
         Asked between steps; None: nothing is previewed or painted meanwhile.
+    keeper
+        Takes the state, to be kept.
     """
 
     def __init__(
@@ -65,22 +68,23 @@ class TrainingRun:
         lessons: Lessons,
         trainer: Trainer,
         previewer: Previewer,
-        config: TrainConfig,
+        progress: RunProgress,
         *,
         means: Means,
         predict: Predict,
         live: Live | None,
+        keeper: Keeper,
     ) -> None:
         self._lessons = lessons
         self._trainer = trainer
         self._previewer = previewer
-        self._patience = config.patience
         self._means = means
         self._predict = predict
         self._live = live
-        self._schedule = Schedule(config)
+        self._keeper = keeper
         self._told = ""  # what could not be done last
-        self._best_weights = BestWeights(Best(0, trainer.snapshot()))
+        self._progress = progress
+        self._schedule, self._best_weights = progress.schedule, progress.best_weights
 
     @property
     def seconds(self) -> float:
@@ -106,21 +110,16 @@ class TrainingRun:
         EngineError
             If the device fails, or the loss is not finite any more. `best` is what was before.
         """
-        trainer, schedule = self._trainer, self._schedule
-        yield from self._preview()
-        if trainer.can_validate:
-            yield from self._validate()
-        reason = None
-        while reason is None:
-            yield from self._advance()
-            reason = schedule.reason_to_end(trainer.step, stop)
-            if reason is not FinishReason.STOPPED and (
-                yield from self._take_strokes(at_once=reason is not None)
-            ):
-                reason = None
+        trainer, schedule, progress = self._trainer, self._schedule, self._progress
+        reason = yield from self._begin()
+        while reason is None or not progress.is_settled:
+            if progress.is_settled:
+                reason = yield from self._step(stop)
             if schedule.validation_is_due(trainer.step, reason):
                 yield from self._validate()
-                reason = reason or self._out_of_patience()
+                if reason is None and progress.is_out_of_patience:
+                    reason = FinishReason.NO_IMPROVEMENT
+            progress.is_settled = True
             if reason is None:
                 yield from self._preview()
         if not trainer.can_validate or self._best_weights.is_outdated:
@@ -145,15 +144,61 @@ class TrainingRun:
         pixels = sum(new.pixels for new in paint)
         yield Corrected(self._trainer.step, self.seconds, pixels, wrong)
 
+    def last_state(self) -> Iterator[TrainEvent]:
+        """Tell the state after a failure, if it is to be kept and is of use."""
+        if self._keeper.every is not None and self._trainer.step > 0:
+            reached: list[TrainEvent] = []
+            with suppress(UnetPaintError), engine_errors(self._means.device):
+                reached += self._keeper.reached(self._progress, is_last=True)
+            yield from reached
+
+    def _begin(self) -> Generator[TrainEvent, None, FinishReason | None]:
+        """Do what comes before the next step; return the reason to end if there is one."""
+        progress = self._progress
+        if not progress.is_resumed:
+            yield from self._preview()
+            if self._trainer.can_validate:
+                yield from self._validate()
+            return None
+        yield progress.resumed(self._trainer.step)
+        if not progress.is_same_paint:
+            yield from self._learn_anew()
+        yield from self._preview()
+        return self._schedule.reason_to_end(self._trainer.step, never)
+
+    def _step(self, stop: Stop) -> Generator[TrainEvent, None, FinishReason | None]:
+        """Do one step, and take new strokes in; return the reason to end if there is one."""
+        yield from self._advance()
+        reason = self._schedule.reason_to_end(self._trainer.step, stop)
+        if reason is not FinishReason.STOPPED and (
+            yield from self._take_strokes(at_once=reason is not None)
+        ):
+            reason = None
+        yield from self._keep(reason)
+        return reason
+
+    def _keep(self, reason: FinishReason | None) -> Iterator[TrainEvent]:
+        """Tell the state every few seconds, and after a stop; a run that ends whole needs none."""
+        every, is_stopped = self._keeper.every, reason is FinishReason.STOPPED
+        if every is None or (reason is not None and not is_stopped):
+            return
+        if is_stopped or self._schedule.may_keep(every):
+            begin = self.seconds
+            yield from self._keeper.reached(self._progress, is_last=is_stopped)
+            self._schedule.kept(begin)
+
     def _advance(self) -> Iterator[TrainEvent]:
         """Do one step."""
         trainer, schedule = self._trainer, self._schedule
         loss = yield from self._within_means(
             lambda: trainer.advance(schedule.progress(trainer.step))
         )
+        self._progress.is_settled = False
         if not math.isfinite(loss):
             raise self._diverged()
-        yield StepDone(trainer.step, loss, self.seconds, schedule.progress(trainer.step))
+        done = StepDone(trainer.step, loss, self.seconds, schedule.progress(trainer.step))
+        self._progress.steps.append(done)
+        yield done
 
     def _take_strokes(self, *, at_once: bool) -> Generator[TrainEvent, None, bool]:
         """Go on with what was painted meanwhile, if it is time to ask; return whether there is."""
@@ -237,7 +282,9 @@ class TrainingRun:
             raise self._diverged()
         is_best = best_weights.offer(Best(trainer.step, trainer.snapshot(), loss, iou))
         self._schedule.validated(begin)
-        yield Validated(trainer.step, self.seconds, loss, iou, best=is_best)
+        validated = Validated(trainer.step, self.seconds, loss, iou, best=is_best)
+        self._progress.validations.append(validated)
+        yield validated
 
     def _keep_last(self) -> None:
         """Keep the weights as they are now, for want of a validation."""
@@ -265,7 +312,3 @@ class TrainingRun:
             self._previewer.try_again()
 
         return (yield from within_means(work, self._means, adapt))
-
-    def _out_of_patience(self) -> FinishReason | None:
-        exhausted = 0 < self._patience <= self._best_weights.misses
-        return FinishReason.NO_IMPROVEMENT if exhausted else None

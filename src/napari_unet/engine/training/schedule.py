@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from napari_unet.config import TrainConfig
 from napari_unet.engine.events import FinishReason, Stop
@@ -12,6 +13,20 @@ _MOST_VALIDATIONS = 40  # in a run that is limited by seconds: patience grows wi
 _PAUSE_FACTOR = 9  # at most 1/10 of the time validates (with a limit in seconds), or reads strokes
 _STROKES_EVERY = 1.0  # seconds between questions for new strokes, at least
 _LAST_VALIDATION = 1.0  # seconds that one may cost after the user pressed stop
+_KEEPING = 99  # times as long as the state took to be kept, at least, until it is kept again
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRecord:
+    """How far a run's clock has come; all in seconds since the start but the costs and the step."""
+
+    seconds: float = 0.0
+    first_second: float = 0.0  # the limits count from here
+    first_step: int = 0
+    validated_at: float = 0.0
+    validation_cost: float = 0.0
+    asked_at: float = 0.0
+    taking_cost: float = 0.0
 
 
 class Schedule:
@@ -21,17 +36,34 @@ class Schedule:
     ----------
     config
         Limits in seconds and steps, and the pause between validations.
+    record
+        How far it had come when the run was interrupted.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, record: ScheduleRecord | None = None) -> None:
+        before = record or ScheduleRecord()
         self._config = config
-        self._begin = time.perf_counter()
-        self._first_second = 0.0  # the limits count from here
-        self._first_step = 0
-        self._validated_at = 0.0  # seconds since the start
-        self._validation_cost = 0.0  # seconds
-        self._asked_at = 0.0
-        self._taking_cost = 0.0
+        self._begin = time.perf_counter() - before.seconds
+        self._first_second = before.first_second  # the limits count from here
+        self._first_step = before.first_step
+        self._validated_at = before.validated_at  # seconds since the start
+        self._validation_cost = before.validation_cost  # seconds
+        self._asked_at = before.asked_at
+        self._taking_cost = before.taking_cost
+        self._kept_at = before.seconds
+        self._keeping_cost = 0.0
+
+    def record(self) -> ScheduleRecord:
+        """Return how far it has come."""
+        return ScheduleRecord(
+            seconds=self.seconds,
+            first_second=self._first_second,
+            first_step=self._first_step,
+            validated_at=self._validated_at,
+            validation_cost=self._validation_cost,
+            asked_at=self._asked_at,
+            taking_cost=self._taking_cost,
+        )
 
     @property
     def seconds(self) -> float:
@@ -81,6 +113,16 @@ class Schedule:
         """Note that a validation that began at this second is over."""
         self._validated_at = self.seconds
         self._validation_cost = self._validated_at - begin
+
+    def may_keep(self, every: float) -> bool:
+        """Return whether so many seconds have passed since the state was kept, or more."""
+        pause = max(every, _KEEPING * self._keeping_cost)
+        return self.seconds - self._kept_at >= pause
+
+    def kept(self, begin: float) -> None:
+        """Note that the state has been kept since this second."""
+        self._kept_at = self.seconds
+        self._keeping_cost = self._kept_at - begin
 
     def may_ask_for_strokes(self) -> bool:
         """Return whether enough time has passed since new strokes were asked for."""

@@ -12,15 +12,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from napari_unet.engine.network.unet import UNet, stride
 from napari_unet.engine.paint.painted_planes import PaintedPlane
 from napari_unet.engine.paint.shape_bounds import ShapeBounds
+from napari_unet.engine.prediction.overlap_tile import OverlapTiler, network_probabilities
+from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.stack.tiles import Tile, cut_plane, read_mirrored
 from napari_unet.engine.training.parted_field import part_field
 
 # Weights of a pixel; that of one whose field is known is 1.
 _OPEN = 0.5  # it is the first answer's
 _PARTED = 15.0  # scribbles say otherwise than the first answer: few pixels, on which much depends
 _OTHERWISE = 0.02  # of the field
+
+_SIDE = 256  # pixels of the tiles in which it is predicted
 
 ShapeTarget = npt.NDArray[np.float32]
 """(2, y, x): what the field is to be, and the weight of each pixel."""
@@ -32,6 +39,24 @@ class _Taught:
     answer: Field  # (y, x) of the network, before it learned
     bounds: ShapeBounds
     target: ShapeTarget
+
+
+def predict_field(network: UNet, device: torch.device, image: Field) -> Field:
+    """Return the shape field (y, x) that a network gives of an image (C, y, x)."""
+    height, width = image.shape[1:]
+    levels = network.config.levels
+    tiler = OverlapTiler(
+        network_probabilities(network, device, slice(network.config.classes, None)), levels
+    )
+    source = ArrayPlanes(image[np.newaxis], channel_axis=1)
+
+    def read(wanted: Tile) -> Field:
+        return read_mirrored(source, 0, wanted)
+
+    found = np.empty((height, width), dtype=np.float32)
+    for tile in cut_plane((height, width), _SIDE, stride(levels)):
+        found[tile.y.as_slice, tile.x.as_slice] = tiler.predict(read, tile)[0]
+    return found
 
 
 class ShapeTeacher:

@@ -12,23 +12,38 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_unet.config import Optimiser, Sampling, TrainConfig
+from napari_unet.config import Sampling, TrainConfig
 from napari_unet.engine.network.model import Model, adapt
 from napari_unet.engine.network.precision import arrange, multiplies_faster_in_bfloat16
-from napari_unet.engine.network.unet import UNet, margin, stride
-from napari_unet.engine.paint.label_scheme import IGNORED
+from napari_unet.engine.network.unet import UNet, margin
 from napari_unet.engine.paint.painted_planes import PaintedStack
 from napari_unet.engine.prediction.overlap_tile import OverlapTiler, network_probabilities
-from napari_unet.engine.stack.planes import ArrayPlanes, Planes
-from napari_unet.engine.stack.tiles import Tile, cut_plane, read_mirrored
+from napari_unet.engine.random_state import RandomState
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.tiles import Tile, read_mirrored
 from napari_unet.engine.training.corrections import NewPaint
 from napari_unet.engine.training.head import fit_head
 from napari_unet.engine.training.lessons import Lessons
-from napari_unet.engine.training.loss import shape_loss, weighted_cross_entropy
+from napari_unet.engine.training.loss import shape_loss
 from napari_unet.engine.training.memory_shortage import Means
+from napari_unet.engine.training.optimiser import (
+    forget_half_made,
+    give_memory,
+    make_optimiser,
+    read_memory,
+)
 from napari_unet.engine.training.sampling import Batch, PatchSampler, Spot, validation_batches
-from napari_unet.engine.training.shape_teacher import ShapeTarget, ShapeTeacher
+from napari_unet.engine.training.shape_teacher import ShapeTarget, ShapeTeacher, predict_field
+from napari_unet.engine.training.state import (
+    ANCHOR,
+    NOW,
+    PLACES,
+    TrainerRecord,
+    TrainingState,
+    differing,
+)
 from napari_unet.engine.training.unsettled import Unsettled
+from napari_unet.engine.training.validation import loss_of_classes, validate
 
 # After each step, the weights of a trained network go back a share of the way to the first answer,
 # less as the learning rate falls: (_PULL / labelled pixels)², at most _STRONGEST, since a few
@@ -38,7 +53,6 @@ _PULL = 1000.0
 _STRONGEST = 0.3
 _LASTING, _MANY = 0.005, 40_000
 _SHAPE = 4.0  # weight of the shape field's loss beside the classes' one
-_FIRST_SIDE = 256  # pixels of the tiles in which the first answer is computed
 _VALIDATION_PIXELS = 1 << 18  # input pixels of a validation batch, at most
 _VALIDATION_SHARE = 4  # times the input pixels of a step, which needs more memory for each
 _HEAD_PULL = 3.0  # times that: the penalty with which the head is fitted
@@ -56,6 +70,8 @@ class Trainer:
         Optimiser, patches and augmentation.
     lessons
         The painted planes, and which of their pixels validate.
+    interrupted
+        The state to go on from; None: begin anew.
     """
 
     def __init__(
@@ -65,6 +81,7 @@ class Trainer:
         *,
         lessons: Lessons,
         device: torch.device,
+        interrupted: TrainingState | None = None,
     ) -> None:
         self.step = 0
         self.model = model  # as it was at the start, but with today's outputs
@@ -72,13 +89,52 @@ class Trainer:
         self._settle(device)
         self._network = self._build(model, device)
         self._teacher = ShapeTeacher(self._first_field) if model.network.shape_field else None
-        self._optimiser = _optimiser(self._network, config)
+        self._optimiser = make_optimiser(self._network, config)
         self._rng = np.random.default_rng(config.seed)
         self._unsettled = Unsettled()
-        self.teach(lessons)
+        self._is_half_done = False  # a step
+        self._patch = config.patch  # of the last step that did not fail, pixels
         self._anchors: list[tuple[Tensor, Tensor]] = []
-        if model.is_trained:
+        if interrupted is not None:
+            self._go_on_from(interrupted)
+        self.teach(lessons)
+        if model.is_trained and interrupted is None:
             self._answer_at_once()
+
+    def _go_on_from(self, state: TrainingState) -> None:
+        network, record = self._network, state.record.trainer
+        self.step = record.step
+        network.load_state_dict(state.weights(NOW))
+        give_memory(network, self._optimiser, state.arrays)
+        record.random.give(self._rng)
+        self._unsettled.restore(record.places, state.arrays)
+        if state.model.is_trained:
+            before = state.weights(ANCHOR)
+            self._anchors = [
+                (weight, torch.empty_like(weight.detach()).copy_(before[name]))
+                for name, weight in network.named_parameters()
+            ]
+
+    @property
+    def is_between_steps(self) -> bool:
+        """Whether no step has failed while the weights were changed."""
+        return not self._is_half_done
+
+    def state(self) -> tuple[TrainerRecord, dict[str, Tensor]]:
+        """Return all that is needed to go on, see `TrainingState`; the arrays are copies."""
+        names = [name for name, _ in self._network.named_parameters()]
+        anchors = {
+            name: before.to("cpu")
+            for name, (_, before) in zip(names, self._anchors, strict=False)  # none, or all
+        }
+        places, pixels = self._unsettled.recorded()
+        random = RandomState.of(self._rng)
+        return TrainerRecord(self.step, self._patch, random, places), {
+            **{f"{NOW}/{name}": tensor for name, tensor in self.weights().items()},
+            **differing(ANCHOR, anchors, self.model),
+            **read_memory(self._network, self._optimiser),
+            PLACES: pixels,
+        }
 
     def adapt(self, means: Means) -> None:
         """Go on with other patches, or on another device, where the memory suffices.
@@ -87,7 +143,7 @@ class Trainer:
         """
         device = means.device.torch_device
         self._config = replace(self._config, patch=means.patch)
-        _forget_half_made(self._optimiser)
+        forget_half_made(self._optimiser)
         if device != self._device:
             self._move(device)
         self.teach(self._lessons)
@@ -95,7 +151,7 @@ class Trainer:
     def _move(self, device: torch.device) -> None:
         """Take the network and all that belongs to it to another device."""
         network = self._build(self.snapshot(), device)
-        optimiser = _optimiser(network, self._config)
+        optimiser = make_optimiser(network, self._config)
         optimiser.load_state_dict(self._optimiser.state_dict())
         anchors: list[tuple[Tensor, Tensor]] = [
             (weight, before.to(device))
@@ -156,20 +212,7 @@ class Trainer:
 
     def _first_field(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the shape field that the network gave at the start of this run."""
-        network, height, width = self._build(self.model, self._device), *image.shape[1:]
-        field = slice(self.model.network.classes, None)
-        compute = network_probabilities(network, self._device, field)
-        tiler = OverlapTiler(compute, self.model.network.levels)
-        source = ArrayPlanes(image[np.newaxis], channel_axis=1)
-
-        def read(wanted: Tile) -> npt.NDArray[np.float32]:
-            return read_mirrored(source, 0, wanted)
-
-        tiles = cut_plane((height, width), _FIRST_SIDE, stride(self.model.network.levels))
-        found = np.empty((height, width), dtype=np.float32)
-        for tile in tiles:
-            found[tile.y.as_slice, tile.x.as_slice] = tiler.predict(read, tile)[0]
-        return found
+        return predict_field(self._build(self.model, self._device), self._device, image)
 
     def extend(self, values: tuple[int, ...]) -> None:
         """Give the network an output for each of these label values.
@@ -181,7 +224,7 @@ class Trainer:
             return
         model = self.extended(self.snapshot(), values)
         network = self._build(model, self._device)
-        optimiser = _optimiser(network, self._config)
+        optimiser = make_optimiser(network, self._config)
         before, states = dict(self._network.named_parameters()), self._optimiser.state
         for name, parameter in network.named_parameters():
             if before[name].shape == parameter.shape and before[name] in states:
@@ -221,13 +264,21 @@ class Trainer:
         return bool(self._validation)
 
     def advance(self, progress: float) -> float:
-        """Do one gradient update and return its loss.
+        """Do one gradient update and return its loss; where that fails, draw the same once more.
 
         Parameters
         ----------
         progress
             Share of the run that is over, 0 to 1, for the learning rate.
         """
+        random, step = RandomState.of(self._rng), self.step
+        try:
+            return self._update(progress)
+        finally:
+            if self.step == step:
+                random.give(self._rng)
+
+    def _update(self, progress: float) -> float:
         rate = self._learning_rate(progress)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
@@ -242,9 +293,11 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         if self._config.clip_gradient > 0:
             nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_gradient)
+        self._is_half_done = True
         self._optimiser.step()
         self._pull_back(self._pull * rate / self._config.learning_rate)
         self.step += 1
+        self._is_half_done, self._patch = False, self._config.patch
         if corrected:
             self._unsettled.note([place for place, _ in corrected], outputs, batch)
         return float(loss.detach())
@@ -269,21 +322,9 @@ class Trainer:
             logits: Tensor = self._network(images)
         return logits.float()
 
-    @torch.inference_mode()
     def validate(self) -> tuple[float, float]:
         """Return loss and mean IoU over the held-out pixels."""
-        self._network.eval()
-        losses, pixels = 0.0, 0
-        confusion = np.zeros((self._network.config.classes,) * 2, dtype=np.int64)
-        for batch in self._validation:
-            logits = self._network(batch.images)
-            labelled = batch.classes != IGNORED
-            count = int(labelled.sum())
-            losses += float(_loss_of_classes(logits, batch)) * count
-            pixels += count
-            found = logits[:, : len(confusion)].argmax(1)
-            confusion += _confusion(found[labelled], batch.classes[labelled], confusion)
-        return losses / max(pixels, 1), _mean_iou(confusion)
+        return validate(self._network, self._validation)
 
     def score(self, weights: Mapping[str, Tensor]) -> tuple[float, float]:
         """Return loss and mean IoU that other weights reach on today's held-out pixels."""
@@ -350,45 +391,5 @@ def _anchored(network: UNet) -> list[tuple[Tensor, Tensor]]:
 
 def _loss(outputs: Tensor, batch: Batch) -> Tensor:
     if batch.shape is None:
-        return _loss_of_classes(outputs, batch)
-    return _loss_of_classes(outputs, batch) + _SHAPE * shape_loss(outputs[:, -1], batch.shape)
-
-
-def _loss_of_classes(outputs: Tensor, batch: Batch) -> Tensor:
-    logits = outputs if batch.shape is None else outputs[:, :-1]
-    return weighted_cross_entropy(logits, batch.classes, batch.weights)
-
-
-def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    weights, rate, decay = network.parameters(), config.learning_rate, config.weight_decay
-    if config.optimiser is Optimiser.SGD:
-        return torch.optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay)
-    betas = (config.momentum, 0.999)
-    # One kernel for all that is done to a weight: the other two ways go over the memory many times.
-    return torch.optim.AdamW(weights, lr=rate, betas=betas, weight_decay=decay, fused=True)
-
-
-def _forget_half_made(optimiser: torch.optim.Optimizer) -> None:
-    """Drop what Adam had begun to remember of a weight when memory ran out.
-
-    It makes all that it remembers at the first step, and takes what is there for whole.
-    """
-    states = optimiser.state
-    for weight in [w for w, s in states.items() if "step" in s and "exp_avg_sq" not in s]:
-        del states[weight]
-
-
-def _confusion(
-    predicted: Tensor, true: Tensor, like: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """Return the pixel counts (true class, predicted class)."""
-    flat = torch.bincount(true * len(like) + predicted, minlength=like.size)
-    return flat.cpu().numpy().reshape(like.shape)
-
-
-def _mean_iou(confusion: npt.NDArray[np.int64]) -> float:
-    """Return the mean IoU over the classes that occur."""
-    hit = np.diag(confusion)
-    union = confusion.sum(0) + confusion.sum(1) - hit
-    occurs = confusion.sum(1) > 0
-    return float((hit[occurs] / union[occurs]).mean()) if occurs.any() else 0.0
+        return loss_of_classes(outputs, batch)
+    return loss_of_classes(outputs, batch) + _SHAPE * shape_loss(outputs[:, -1], batch.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.paint.painted_planes import PaintedStack
 from napari_unet.engine.training.corrections import NewPaint
 from napari_unet.engine.training.sampling import Batch, Spot
+from napari_unet.engine.training.state import PLACES, PlaceRecord
 
 _EACH = 1 / 8  # of the patches are around a corrected place, for each of them
 _SHARE = 1 / 2  # at most: what was right before is not to be forgotten
@@ -59,6 +60,25 @@ class Unsettled:
                     pixels = np.argwhere(inside) + np.array([y.start, x.start])
                     self.places.append(Corrected(new.plane, pixels))
         self.places = self.places[-_PLACES:]
+
+    def recorded(self) -> tuple[tuple[PlaceRecord, ...], Tensor]:
+        """Return the places, and the pixels (n, 2) of all of them."""
+        records = tuple(
+            PlaceRecord(place.plane, len(place.pixels), place.drawn, place.right)
+            for place in self.places
+        )
+        none = np.empty((0, 2), np.intp)
+        pixels = np.concatenate([none, *(place.pixels for place in self.places)])
+        return records, torch.from_numpy(pixels.astype(np.int32))
+
+    def restore(self, records: Sequence[PlaceRecord], arrays: Mapping[str, Tensor]) -> None:
+        """Remember what `recorded` has returned."""
+        pixels = arrays[PLACES].numpy().astype(np.intp)
+        ends = np.cumsum([record.pixels for record in records])
+        self.places = [
+            Corrected(record.plane, own, record.drawn, record.right)
+            for record, own in zip(records, np.split(pixels, ends[:-1]), strict=False)
+        ]
 
     def keep(self, planes: Sequence[int]) -> None:
         """Forget the places on all but these planes, as nothing is painted there any more."""
