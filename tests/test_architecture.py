@@ -203,3 +203,45 @@ def _strangers(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def test_private_attributes_of_others_are_left_alone() -> None:
     found = {name: list(_strangers(tree)) for name, tree in _trees() if name.startswith("ui/")}
     assert {name: strangers for name, strangers in found.items() if strangers} == {}
+
+
+_WRITES = {"write_text", "write_bytes", "imwrite", "copyfile", "save", "savefig"}
+_GIVEN_A_TEMPORARY_PATH = {"io/write_tiff.py", "io/write_zarr.py", "io/durable.py"}
+_ADDS_TO_FILES = {"io/record_log.py"}  # whose records are whole or absent one by one
+
+
+def _is_writing(node: ast.Call) -> bool:
+    """Return whether a call writes a file: by its name, or as `open` with such a mode."""
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+    modes = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+    is_open = any(isinstance(mode, str) and re.fullmatch(r"[wxa]b?\+?", mode) for mode in modes)
+    of_path = isinstance(node.func, ast.Attribute)
+    return (of_path and called in _WRITES) or (called == "open" and is_open)
+
+
+def _written_outright(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield what is written outside of `with replacing(…)`."""
+    safe = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With)
+        and any(ast.unparse(item.context_expr).startswith("replacing(") for item in node.items)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and id(node) not in safe and _is_writing(node):
+            yield node.lineno, ast.unparse(node)
+
+
+def test_every_file_is_written_under_another_name_first() -> None:
+    exempt = _GIVEN_A_TEMPORARY_PATH | _ADDS_TO_FILES
+    found = {name: list(_written_outright(tree)) for name, tree in _trees() if name not in exempt}
+    expected = {
+        "io/checkpoints.py": ["safetensors.torch.save"],  # into bytes
+        "ui/measure/step.py": ["self._measuring.save"],  # by `io.tables`
+    }
+    for name, calls in expected.items():
+        found[name] = [(n, call) for n, call in found[name] if call.partition("(")[0] not in calls]
+    assert {name: calls for name, calls in found.items() if calls} == {}
+    assert list(_written_outright(ast.parse("Path('a').write_text('b')")))
+    assert list(_written_outright(ast.parse("open('a', 'wb')")))

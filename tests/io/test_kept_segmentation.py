@@ -197,6 +197,14 @@ def test_a_disk_that_is_full_stops_the_keeping_and_not_the_work(
     assert 0 < sum(file.stat().st_size for file in kept.folder.iterdir()) < 12000
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "{}", '{"planes": 1e999}', "\0"])
+def test_a_damaged_record_is_not_offered(text: str) -> None:
+    folder = killed_after(20)
+    (folder / "kept.json").write_text(text)
+    assert find_kept() == []
+    assert folder.exists()
+
+
 def test_of_two_that_want_to_go_on_one_does() -> None:
     killed_after(20)
     (found,) = find_kept()

@@ -116,7 +116,7 @@ def _look_into(folder: Path) -> KeptRun | None:
     """Return what is in a folder, None if it is nobody's, or of a program that still runs."""
     try:
         record = read_record(folder)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
         # Its program has ended while the folder was made, or is of another version.
         days = DAYS_KEPT if (folder / RECORD).exists() else 1
         if time.time() - folder.stat().st_mtime > days * _DAY:
