@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 from benchmarks.microscopy_sets import SETS
-from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, score
+from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, score, untrained
 from napari_unet.cli.settings import train_config
 from napari_unet.config import Balance, NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import TrainDone
@@ -72,7 +72,7 @@ VARIANTS = {
 def run(name: str, variant: Variant, bundled: Model, wish: argparse.Namespace) -> dict[str, float]:
     """Train and score one variant on one set."""
     chosen, device = cached_set(name), pick_device("cpu")
-    start: Model | NetworkConfig = bundled.network if variant.scratch else bundled
+    start: Model | NetworkConfig = untrained(bundled) if variant.scratch else bundled
     seconds = wish.seconds if wish.steps is None else None
     config = train_config(start, seconds=seconds, steps=wish.steps, seed=wish.seed)
     labels = paint_budget(name, wish.budget, wish.seed).labels

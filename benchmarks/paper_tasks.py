@@ -26,7 +26,7 @@ import tifffile
 from skimage import measure as measure_regions
 
 from benchmarks.microscopy_sets import DATA, MicroscopySet, sequence
-from benchmarks.stroke_budgets import name_of_weights, score
+from benchmarks.stroke_budgets import name_of_weights, score, untrained
 from benchmarks.threshold_scan import Section, best_scores, scan_thresholds
 from napari_unet.cli.settings import train_config
 from napari_unet.config import (
@@ -174,7 +174,7 @@ def start_of(variant: str, bundled: Model) -> Start:
     """Return what a variant starts from."""
     if variant == "2015":
         return NETWORKS["2015"]
-    return bundled.network if variant in ("no_pretraining", "recipe_2015") else bundled
+    return untrained(bundled) if variant in ("no_pretraining", "recipe_2015") else bundled
 
 
 def measure(

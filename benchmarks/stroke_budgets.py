@@ -15,7 +15,7 @@ import argparse
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -60,6 +60,7 @@ __all__ = [
     "read_cells",
     "score",
     "train_steps",
+    "untrained",
 ]
 
 BUDGETS: dict[int, tuple[int, ...]] = {
@@ -246,6 +247,11 @@ def wanted_cells(wish: argparse.Namespace, models: dict[str, str]) -> Iterator[C
         yield Cell(name, budget, seconds, method, seed, models[method])
 
 
+def untrained(model: Model) -> NetworkConfig:
+    """Return a new network of a model's size, as people get one: it has no shape field."""
+    return replace(model.network, shape_field=False)
+
+
 def load_start(wish: str, methods: Sequence[str]) -> tuple[Model | None, dict[str, str]]:
     """Return the bundled network, if it is measured, and what each method is called."""
     model, bundled = None, ""
@@ -253,7 +259,7 @@ def load_start(wish: str, methods: Sequence[str]) -> tuple[Model | None, dict[st
         path = find_model(wish)
         model = load_model(path)
         bundled = name_of_weights(path)
-    network = model.network if model else NETWORKS[DEFAULT]
+    network = untrained(model) if model else NETWORKS[DEFAULT]
     scratch = f"{network.base_channels}/{network.levels}"
     return model, {"bundled": bundled, "scratch": scratch, "forest": ""}
 
@@ -280,7 +286,7 @@ def main() -> None:
     wish = parse()
     torch.set_num_threads(wish.threads)
     bundled, models = load_start(wish.model, wish.methods)
-    network = bundled.network if bundled else NETWORKS[DEFAULT]
+    network = untrained(bundled) if bundled else NETWORKS[DEFAULT]
     done = read_cells(wish.output)
     for cell in wanted_cells(wish, models):
         if cell in done:
