@@ -17,7 +17,7 @@ from napari_unet.io.replacing import replacing
 Columns = Mapping[str, npt.NDArray[Any]]
 """Columns of one length, by name."""
 
-_DIGITS = 10  # of a number that is not whole
+_NUMBER = "%.10g"  # that is not whole
 
 
 Rows = Callable[[Columns], None]
@@ -72,5 +72,8 @@ def open_table_writer(path: str | Path, names: Sequence[str]) -> Iterator[Rows]:
 def _texts(column: npt.NDArray[Any]) -> list[str]:
     """Return the values as they are written; what is no number is left empty."""
     if column.dtype.kind != "f":
-        return [str(value) for value in column.tolist()]
-    return ["" if np.isnan(value) else f"{value:.{_DIGITS}g}" for value in column.tolist()]
+        return list(map(str, column.tolist()))
+    texts = list(map(_NUMBER.__mod__, column.tolist()))
+    for row in np.flatnonzero(np.isnan(column)):
+        texts[row] = ""
+    return texts

@@ -148,6 +148,22 @@ def test_a_row_leads_to_its_object_and_an_object_to_its_row(
     assert table.selected is None
 
 
+def test_a_click_on_a_row_goes_there_and_once_more_when_one_has_gone_elsewhere(
+    step: MeasureStep, viewer: ViewerModel, result: Labels, qtbot: QtBot
+) -> None:
+    press(step, qtbot)
+    step.fold.fold.expand(animate=False)
+    step.show()
+    table = step.results.table
+    model = table.model()
+    assert model is not None
+    for _ in range(2):
+        place = table.visualRect(model.index(2, 0)).center()
+        qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)  # type: ignore[no-untyped-call]
+        assert looked_at(viewer, result) == (1, 30, 22)
+        viewer.dims.set_current_step(0, 0)
+
+
 def test_a_row_of_a_volume_leads_to_its_middle_plane(
     step: MeasureStep, viewer: ViewerModel, result: Labels, qtbot: QtBot
 ) -> None:

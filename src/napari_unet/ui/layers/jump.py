@@ -12,14 +12,17 @@ _SHARE = 1 / 3  # of the view that the place fills
 
 
 def look_at(viewer: ViewerModel, layer: Layer, plane: int, y: float, x: float) -> None:
-    """Show a plane with one of its pixels in the middle of the view, at the zoom that there is."""
+    """Bring a pixel into the middle of the view, at the zoom that there is, in 2D and in 3D."""
     leading = spatial_shape(layer)[:-2]
     position = np.unravel_index(plane, leading) if leading else ()
-    middle = np.asarray(layer.data_to_world((*position, y, x)))
-    axes = range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim)
-    for axis, at in zip(axes, middle[:-2], strict=False):
-        viewer.dims.set_point(axis, float(at))
-    camera(viewer).center = (0.0, *(float(at) for at in middle[-2:]))
+    middle = np.zeros(viewer.dims.ndim)
+    middle[-layer.ndim :] = layer.data_to_world((*position, y, x))[-viewer.dims.ndim :]
+    displayed = viewer.dims.displayed
+    for axis in range(viewer.dims.ndim - layer.ndim, viewer.dims.ndim):
+        if axis not in displayed:
+            viewer.dims.set_point(axis, float(middle[axis]))
+    centre = [float(middle[axis]) for axis in displayed]
+    camera(viewer).center = (*[0.0] * (3 - len(centre)), *centre)
 
 
 def jump_to(viewer: ViewerModel, layer: Layer, plane: int, y: slice, x: slice) -> None:

@@ -59,11 +59,15 @@ class ObjectTableView(QTableView):
         if current.isValid() and current.row() != previous.row():
             self.picked.emit(self._model.number(current.row()))
 
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self.picked.emit(self._model.number(index.row()))  # once more, after people went elsewhere
+
     def _build(self) -> None:
         self.setAccessibleName("Objects")
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.clicked.connect(self._on_clicked)
         self.setTabKeyNavigation(False)  # Tab goes on to the next part of the dock
         self.setWordWrap(False)
         self.setSortingEnabled(True)
