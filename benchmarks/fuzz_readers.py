@@ -138,9 +138,8 @@ def read_record(folder: Path) -> None:
 
 def read_strokes(folder: Path) -> None:
     """Find strokes that were kept on disk, take them over and read them."""
-    with patch("napari_unet.io.unsaved._folder", lambda: folder):
-        for left in find_leftovers():
-            left.take().read()
+    for left in find_leftovers(folder):
+        left.take().read()
 
 
 COMMANDS = (

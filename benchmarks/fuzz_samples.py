@@ -222,7 +222,8 @@ def strokes() -> list[Input]:
         record = UnsavedRecord("strokes", "cells", 12345, (1,), ended)
         (path / "unsaved.json").write_text(json.dumps(to_plain(record)))
 
-    return [_written_folder(write)]
+    kept = "2026-12-01 10-00-00 0123abcd.zarr"
+    return [{n.replace("a.zarr", kept): data for n, data in _written_folder(write).items()}]
 
 
 def _labels(path: Path) -> None:

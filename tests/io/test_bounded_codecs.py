@@ -166,6 +166,15 @@ def test_filters_may_make_numbers_wider(filters: list[dict[str, Any]], tmp_path:
     np.testing.assert_array_equal(np.asarray(open_image(path).array), data)
 
 
+def test_a_shard_that_tells_of_bytes_behind_its_end_takes_no_memory_for_them(
+    tmp_path: Path,
+) -> None:
+    path = sharded(tmp_path, {"name": "zstd", "configuration": {}}, chunk_shape=[16, 32])
+    put(path, "c/0/0", bytes(50) + np.array([0, 2**40, 0, 2**40], "<u8").tobytes())
+    with pytest.raises(FileError, match=r"'c/0/0' tells of bytes behind its end"):
+        open_image(path).array[:8, :8]
+
+
 def test_shards_cut_into_countless_chunks_are_refused(tmp_path: Path) -> None:
     path = sharded(tmp_path, {"name": "zstd", "configuration": {}}, chunk_shape=[1, 1024])
     told = (path / "zarr.json").read_text()

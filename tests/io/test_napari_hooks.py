@@ -17,6 +17,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari_builtins.io import napari_get_reader, napari_write_labels  # type: ignore[import-untyped]
 
+from napari_unet.engine.errors import FileError
 from napari_unet.io import napari_hooks
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import write_labels
@@ -153,6 +154,16 @@ def test_colour_pictures_stay_colour_pictures(tmp_path: Path, rng: np.random.Gen
     [(array, settings, _)] = layers(tmp_path / "a.tif")
     layer = Image(array, **settings)
     assert (layer.rgb, layer.ndim) == (True, 3)
+
+
+def test_labels_larger_than_the_free_memory_are_refused_before_they_are_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "cells_labels.zarr"
+    side = 2**20
+    zarr.create_array(str(path), shape=(side, side), chunks=(512, 512), dtype="uint32")
+    with pytest.raises(FileError, match=r"take 4,398.0 GB of memory, and .* GB are free; open a"):
+        napari_hooks.read_layers(str(path))
 
 
 def test_label_files_become_labels_that_can_be_painted(tmp_path: Path) -> None:

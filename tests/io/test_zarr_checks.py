@@ -127,6 +127,12 @@ SIZES: dict[str, tuple[Callable[[Path], Path], str]] = {
         r"announces an image of .*, more than any can have; it is damaged, copy",
     ),
     "pixels": (lambda f: format_2(f, shape=[10**9, 10**9]), "more than any can have"),
+    "channels": (
+        lambda f: format_3(
+            f, (1, 8, 8), shape=[2**20, 8, 8], dimension_names=["channel", "y", "x"]
+        ),
+        "more than any can have",
+    ),
     "format 3": (lambda f: format_3(f, shape=[10**9, 10**9]), "more than any can have"),
     "tiny chunks": (
         lambda f: format_2(f, shape=[4096, 4096], chunks=[1, 1]),

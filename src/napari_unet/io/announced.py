@@ -11,6 +11,7 @@ from napari_unet.engine.errors import FileError
 
 _LONGEST_SIDE = 2**21  # pixels; the largest slides have some 400,000
 _MOST_PLANES = 10_000_000  # channels, z and t together
+_MOST_CHANNELS = 4096  # which are read together, and shown as a layer each
 _LARGEST_PIECE = 2**31  # bytes of a strip, tile or chunk, which is decoded whole
 
 
@@ -25,12 +26,14 @@ def check_planes(shape: Sequence[int], axes: str, path: Path) -> None:
         One letter each.
     """
     sides = [n for n, axis in zip(shape, axes, strict=True) if axis in "YX"]
+    channels = shape[axes.index("C")] if "C" in axes else 1
     planes = math.prod(n for n, axis in zip(shape, axes, strict=True) if axis not in "YXS")
     if 0 in shape:
         raise FileError(
             f"'{path}' holds no pixels ({shape_text(shape)}); export it from its source once more."
         )
-    if max(sides, default=0) > _LONGEST_SIDE or planes > _MOST_PLANES:
+    is_too_long = max(sides, default=0) > _LONGEST_SIDE or channels > _MOST_CHANNELS
+    if is_too_long or planes > _MOST_PLANES:
         raise FileError(
             f"'{path}' announces an image of {shape_text(shape)}, more than any can have; it is "
             "damaged, copy or export it from its source once more."

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil  # type: ignore[import-untyped]  # napari brings it
 
+from napari_unet.engine.errors import FileError
 from napari_unet.engine.stack import bands
 from napari_unet.io.axes import axis_letters, name_axes
 from napari_unet.io.folder_names import is_label_name
@@ -62,6 +64,7 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     else:
         stack = open_image(path)
     if stack.is_labels or _looks_like_labels(stack):
+        _check_memory(stack)
         settings = _layer_settings(stack, stack.axes, stack.name)
         del settings["rgb"]
         return [(np.asarray(stack.array), settings, "labels")]
@@ -81,6 +84,16 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
         )
         for number, channel in enumerate(channels)
     ]
+
+
+def _check_memory(stack: ImageStack) -> None:
+    """Raise `FileError` if labels, which lie in memory whole, are larger than what is free."""
+    size, free = stack.array.nbytes, int(psutil.virtual_memory().available)
+    if size > free:
+        raise FileError(
+            f"The labels '{stack.name}' take {size / 1e9:,.1f} GB of memory, and "
+            f"{free / 1e9:,.1f} GB are free; open a part of them, or close other programs."
+        )
 
 
 def _looks_like_labels(stack: ImageStack) -> bool:

@@ -57,29 +57,32 @@ class CheckedStore(WrapperStore[LocalStore]):
         super().__init__(LocalStore(path, read_only=True))
         self.largest_chunk = 0  # bytes; told once the array is known
 
-    async def get(self, key: str, *args: Any, **kwargs: Any) -> Any:
-        """Return the bytes of a file, None if there is none."""
-        if not self._is_there(key):
+    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        """Return the bytes of a file, or some of them; None if there is none."""
+        size = self._size(key)
+        if size is None:
             return None
-        return await super().get(key, *args, **kwargs)
+        if getattr(byte_range, "end", 0) > size:  # all of them would get memory at once
+            raise OSError(f"'{key}' tells of bytes behind its end")
+        return await super().get(key, prototype, byte_range)
 
-    def _is_there(self, key: str) -> bool:
-        """Return whether there is a file; raise `OSError` if it is not one to read."""
+    def _size(self, key: str) -> int | None:
+        """Return the bytes of a file, None if there is none; `OSError`: it is not one to read."""
         try:
             found = (self._store.root / key).stat()
         except PermissionError:
             raise
         except OSError:  # none of this name, a link to itself, a name that is too long
-            return False
+            return None
         if stat.S_ISDIR(found.st_mode):
-            return False
+            return None
         is_metadata = key.rpartition("/")[2] in _METADATA
         largest = _LARGEST_METADATA if is_metadata else self.largest_chunk
         if not stat.S_ISREG(found.st_mode):
             raise OSError(f"'{key}' is no plain file")
         if found.st_size > largest:
             raise OSError(f"'{key}' has {found.st_size:,} bytes, {largest:,} at most are expected")
-        return True
+        return found.st_size
 
 
 def check_array(array: Any, path: Path) -> None:
