@@ -72,7 +72,7 @@ def test_what_is_damaged_is_not_offered(file: str, text: str | None, dead: Proce
     assert kept.path is not None
     told = (kept.path / file).read_text()
     (kept.path / file).write_text(told.replace("40", "4000000000") if text is None else text)
-    assert find_leftovers() == []
+    assert find_leftovers(usual_folder()) == []
 
 
 def test_what_a_running_process_keeps_is_not_offered(dead: Process) -> None:

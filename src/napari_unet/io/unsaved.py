@@ -147,7 +147,7 @@ class UnsavedLabels:
         try:
             labels = np.zeros(self.layout.shape, self.dtype)
         except MemoryError as error:
-            raise cannot_read(self.path or Path(), error) from error
+            raise cannot_read(self.path, error) from error
         failure: Exception | None = None
         read = 0
         for at in np.ndindex(self.layout.leading_shape):
