@@ -236,7 +236,7 @@ def test_previews_are_cut_by_the_slider_while_training_runs(
 ) -> None:
     plans: list[Any] = []
 
-    def train(_planes: Any, _labels: Any, plan: Any, _live: Any) -> Any:
+    def train(_planes: Any, _labels: Any, plan: Any, *_: Any, **_more: Any) -> Any:
         plans.append(plan)
         return endless_training(STEP, last=trained)
 
