@@ -82,6 +82,12 @@ def test_only_the_engine_goes_further_into_its_rooms_than_their_faces() -> None:
     assert {path for path in going_in if _PACKAGE / "engine" not in path.parents} == set()
 
 
+def test_napari_gets_no_work_that_holds_layers() -> None:
+    # Its window keeps what it runs, with all arguments, for as long as it is open.
+    giving = {path.name for path in _SOURCES if "napari.qt.threading" in path.read_text("utf-8")}
+    assert giving == {"worker.py"}
+
+
 def test_every_file_is_read_in_one_sitting() -> None:
     lengths = {str(path): len(path.read_text("utf-8").splitlines()) for path in _SOURCES}
     assert {path: length for path, length in lengths.items() if length > 400} == {}

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QGuiApplication
+from superqt.utils import create_worker
 
 from napari_unet.config import Task
 from napari_unet.engine.counts import count

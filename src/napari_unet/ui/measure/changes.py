@@ -6,23 +6,12 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Labels
-from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from superqt.utils import create_worker
 
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 
 _WAIT_MS = 500
-
-
-class _Look:
-    """A look at the layer, which is let go of afterwards: napari keeps what workers have run."""
-
-    def __init__(self, tracker: PaintedPlanesTracker) -> None:
-        self._tracker: PaintedPlanesTracker | None = tracker
-
-    def run(self) -> frozenset[int]:
-        tracker, self._tracker = self._tracker, None
-        return frozenset() if tracker is None else tracker.take_changed()
 
 
 class Changes(QObject):
@@ -63,7 +52,7 @@ class Changes(QObject):
         if self._worker is not None or not self._remembered:
             self._timer.start()  # once more when it is known
             return
-        self._worker = create_worker(_Look(self._tracker).run, _start_thread=False)
+        self._worker = create_worker(self._tracker.take_changed, _start_thread=False)
         self._worker.returned.connect(self._on_looked)
         self._worker.start()
 
