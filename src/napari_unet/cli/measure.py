@@ -203,7 +203,7 @@ def _follow(events: Iterator[PlaneMeasured], write: Rows) -> _Found:
     lowest = sys.maxsize
     with progress_bar("Measuring") as update:
         for event in events:
-            update(event.done / event.total, f"plane {event.plane}")
+            update(event.share, f"plane {event.plane}")
             write(event.rows.columns)
             planes, rows = event.done, rows + len(event.rows)
             lowest = min(lowest, int(event.rows["label"].min(initial=lowest)))

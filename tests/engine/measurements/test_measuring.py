@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import tracemalloc
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,7 @@ def test_a_pixel_that_is_no_square_stretches_the_object() -> None:
     assert np.isnan(found["perimeter_um"]).all()
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64", ">u2"])
 def test_everything_equals_scikit_image(dtype: str) -> None:
     labels = blobs((90, 110))
     image = grey(labels.shape, dtype)
@@ -225,7 +226,7 @@ def test_volumes_equal_scikit_image_at_each_time() -> None:
         "axis_major_length",
         "axis_minor_length",
     )
-    names = (*names, "intensity_mean", "intensity_max", "intensity_std")
+    names = (*names, "intensity_mean", "intensity_median", "intensity_max", "intensity_std")
 
     for when in (0, 1):
         theirs = regionprops_table(labels[when], image[when], properties=names, spacing=step)
@@ -238,12 +239,32 @@ def test_volumes_equal_scikit_image_at_each_time() -> None:
             **{f"bbox_{axis}_px": f"bbox-{i}" for i, axis in enumerate("zyx")},
             "axis_major_length_um": "axis_major_length",
             "axis_minor_length_um": "axis_minor_length",
-            **{f"intensity_{n}": f"intensity_{n}" for n in ("mean", "max", "std")},
+            **{f"intensity_{n}": f"intensity_{n}" for n in ("mean", "median", "max", "std")},
         }
         for ours, other in pairs.items():
             np.testing.assert_allclose(found[ours][mine], theirs[other], atol=1e-6, err_msg=ours)
         depth = theirs["bbox-3"] - theirs["bbox-0"]
         assert found["bbox_depth_px"][mine].tolist() == depth.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32", "float32", "float64", ">u2"])
+@pytest.mark.parametrize("many", [0, 1000])
+def test_medians_of_volumes_are_exact(
+    dtype: str, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet.engine.measurements.volume_medians._MANY", many)
+    labels = blobs((6, 20, 30), size=1.5)
+    rng = np.random.default_rng(0)
+    low = 0 if dtype in ("uint8", "uint32", ">u2") else -120
+    image = rng.integers(low, 120, (2, *labels.shape)).astype(dtype)
+    if "float" in dtype:
+        image = image / np.array(7, dtype)
+
+    found = table(labels, image, volumes=True)
+
+    for channel in (0, 1):
+        medians = ndimage.median(image[channel].astype(float), labels, found["label"])
+        np.testing.assert_array_equal(found[f"intensity_median_{channel + 1}"], medians)
 
 
 def test_volumes_follow_z_wherever_the_axis_is() -> None:
@@ -323,9 +344,19 @@ def test_it_ends_when_asked_to_with_what_is_final() -> None:
     measures = Measures(Layout(labels.shape, "ZYX"))
     events = measure(ArrayPlanes(labels), measures, stop=lambda: True)
     assert [(event.plane, len(event.rows)) for event in events] == [(0, 1)]
-    volumes = Measures(Layout(labels.shape, "ZYX"), volumes=True)
-    events = measure(ArrayPlanes(labels), volumes, stop=lambda: True)
-    assert [len(event.rows) for event in events] == [0]
+
+
+def test_a_volume_that_is_not_whole_has_no_rows() -> None:
+    labels = np.ones((6, 4, 4), np.uint8)
+    measures = Measures(Layout(labels.shape, "ZYX"), ("",), volumes=True)
+    for looks in (1, 6, 8):  # 6: all planes are added up, and the medians are missing
+        stacks = ArrayPlanes(labels), ArrayPlanes(labels)
+        asked = chain(repeat(False, looks - 1), [True])
+        events = list(measure(stacks[0], measures, image=stacks[1], stop=asked.__next__))
+        assert [(len(event.rows), event.done) for event in events] == [(0, 0)] * looks
+        shares = [event.share for event in events]
+        assert shares == sorted(shares)
+        assert shares[-1] < 1
 
 
 def test_some_planes_only() -> None:

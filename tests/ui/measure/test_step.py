@@ -298,7 +298,7 @@ def test_what_was_measured_until_it_was_stopped_is_shown(
 def test_it_can_be_stopped_and_nothing_else_runs_meanwhile(
     step: MeasureStep, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    event = measure_job.MeasurePlane(1, 3)
+    event = measure_job.MeasurePlane(1, 0.3)
     endless = endless_job(event, last=event)
     monkeypatch.setattr(measure_job, "measure_objects", lambda *_, **__: endless)
     step.action.button.click()

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.engine.measurements.object_runs import Indices, ObjectRuns
+from napari_unet.engine.measurements.ordered_bits import from_bits, to_bits
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.tiles import bands
 
 Floats = npt.NDArray[np.float64]
 
 _PACKED = 4  # bytes of a value that is sorted together with the number of its object
-_SIGN = np.uint32(1 << 31)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,24 +85,7 @@ def _sorted(who: Indices, values: npt.NDArray[Any]) -> tuple[Indices, npt.NDArra
     if values.dtype.itemsize > _PACKED:
         order = np.lexsort((values, who))
         return who[order], values[order]
-    if values.dtype.kind == "f":
-        values = values.astype(np.float32)  # which holds all float16
-    keys = np.sort(who.astype(np.uint64) << np.uint64(32) | _ordered_bits(values))
-    return (keys >> np.uint64(32)).astype(np.int64), _from_bits(
-        keys.astype(np.uint32), values.dtype
-    )
-
-
-def _ordered_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
-    """Return numbers of 32 bits that are in the order of the values, float32 or whole numbers."""
-    if values.dtype.kind != "f":
-        return (values.astype(np.int64) - np.iinfo(values.dtype).min).astype(np.uint32)
-    bits = values.view(np.uint32)
-    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
-
-
-def _from_bits(bits: npt.NDArray[np.uint32], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Return the values of `_ordered_bits`."""
-    if dtype.kind != "f":
-        return bits.astype(np.int64) + np.iinfo(dtype).min
-    return np.where(bits & _SIGN, bits & ~_SIGN, ~bits).view(np.float32)
+    bits = to_bits(values).astype(np.uint64)
+    keys = np.sort(who.astype(np.uint64) << np.uint64(32) | bits)
+    ordered = keys.astype(np.uint32).astype(f"u{values.dtype.itemsize}")
+    return (keys >> np.uint64(32)).astype(np.int64), from_bits(ordered, values.dtype)

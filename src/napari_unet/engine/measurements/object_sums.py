@@ -30,11 +30,10 @@ class ObjectSums:
     highest: Floats  # (k, C) grey value
 
     @classmethod
-    def of(cls, runs: ObjectRuns, grey: GreyValues | None, z: int) -> ObjectSums:
+    def of(cls, runs: ObjectRuns, grey: GreyValues, z: int) -> ObjectSums:
         """Return the sums of the objects on one plane, the z-th of its volume."""
         low, high = runs.boxes()
         pixels = runs.pixels
-        grey = grey or GreyValues.empty(len(pixels), 0)
         # Whole numbers from the corner of each box: exact.
         y, start = runs.y - low[runs.who, 0], runs.start - low[runs.who, 1]
         n, stop = runs.lengths, runs.stop - low[runs.who, 1]

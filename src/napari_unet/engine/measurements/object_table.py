@@ -64,13 +64,12 @@ class OnPlane:
 
     perimeter: Floats  # (k,) pixels
     convex: Floats  # (k,) pixels of its convex hull
-    median: Floats  # (k, C) grey value
 
     @classmethod
-    def nothing(cls, objects: int, channels: int) -> OnPlane:
+    def nothing(cls, objects: int) -> OnPlane:
         """Return what is not known of so many."""
         unknown = np.full(objects, np.nan)
-        return cls(unknown, unknown, np.full((objects, channels), np.nan))
+        return cls(unknown, unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,13 @@ class Measures:
         """Return the names of all columns, in order."""
         return tuple(self.table(ObjectSums.nothing(len(self.channels)), 0).columns)
 
-    def table(self, sums: ObjectSums, plane: int, on_plane: OnPlane | None = None) -> ObjectTable:
+    def table(
+        self,
+        sums: ObjectSums,
+        plane: int,
+        median: Floats | None = None,
+        on_plane: OnPlane | None = None,
+    ) -> ObjectTable:
         """Return the rows of a plane, or of a volume one of whose planes this is.
 
         Parameters
@@ -131,11 +136,15 @@ class Measures:
             Of its objects, (k,).
         plane
             Its number.
+        median
+            Grey value of each channel, (k, C).
         on_plane
             What else is measured on planes; it is no part of the rows of volumes.
         """
-        extra = on_plane or OnPlane.nothing(len(sums.labels), len(self.channels))
         count = len(sums.labels)
+        extra = on_plane or OnPlane.nothing(count)
+        if median is None:
+            median = np.full((count, len(self.channels)), np.nan)
         columns: dict[str, Column] = {"label": sums.labels}
         columns |= self._place(plane, count) | self._size(sums)
         if not self.volumes:
@@ -144,7 +153,7 @@ class Measures:
         if not self.volumes:
             columns["solidity"] = sums.pixels / extra.convex
         columns["touches_border"] = self._touches_border(sums)
-        return ObjectTable(columns | self._grey(sums, extra.median))
+        return ObjectTable(columns | self._grey(sums, median))
 
     def _place(self, plane: int, count: int) -> dict[str, Column]:
         """Return the plane, and the place along each axis before those of the object."""
@@ -211,18 +220,15 @@ class Measures:
         pixels = sums.pixels[:, np.newaxis]
         values = {
             "mean": sums.grey,
-            "median": median,
+            "median": np.where(np.isnan(sums.grey), np.nan, median),
             "max": sums.highest,
             "std": np.sqrt(sums.grey_spread / pixels),
             "sum": sums.grey * pixels,
         }
-        if self.volumes:
-            del values["median"]
         return {
             f"intensity_{name}{ending}": values[name][:, i]
             for i, ending in enumerate(_endings(self.channels))
             for name in _GREY
-            if name in values
         }
 
     def _square_side(self) -> float:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class MeasurePlane:
     """One more plane was measured."""
 
-    done: int
-    total: int
+    plane: int
+    share: float  # of the work that is done
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +70,7 @@ def measure_objects(
         for event in events:
             parts.append(event.rows)
             done, total = event.done, event.total
-            yield MeasurePlane(done, total)
+            yield MeasurePlane(event.plane, event.share)
         table = ObjectTable.joined(parts)
         yield MeasureDone(table, features(table), done, total)
 
@@ -92,7 +92,7 @@ def save_table(path: Path, table: ObjectTable) -> Job:
 
 def tell_plane(event: MeasurePlane) -> Progress:
     """Return how far the measurement is."""
-    return Progress(f"Measured plane {event.done:,} of {event.total:,}", event.done / event.total)
+    return Progress(f"Measured plane {event.plane:,}", event.share)
 
 
 def tell_end(event: MeasureDone) -> str:
