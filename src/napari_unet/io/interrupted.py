@@ -7,6 +7,8 @@ contrast to a model's it holds what the optimiser remembers, and where the rando
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -30,13 +32,17 @@ from napari_unet.io.checkpoints import (
 from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.process import Process
 from napari_unet.io.replacing import replacing
+from napari_unet.io.training_places import find_places
+
+_log = logging.getLogger(__name__)
 
 FORMAT = "napari-unet-paint training"
 FORMAT_VERSION = 1  # raised when older versions of the package would misread a file
 
 KEEP_EVERY = 5.0
-"""Seconds after which a training is kept again; longer where it would take over 1 % of the time."""
+"""Seconds until a training is kept again; more where that would take over 1.5 % of its time."""
 
+_AT_WORK = 600  # seconds without a state, after which another computer's is taken to have ended
 _START = "start"  # weights: "start/name"
 _STORED = {torch.float32: "F32", torch.float64: "F64", torch.int32: "I32", torch.uint8: "U8"}
 
@@ -168,6 +174,23 @@ def read_interrupted(path: Path) -> Interrupted:
     with _opened(path) as file:
         about, header, record = _read_header(file)
         return Interrupted(path, about, header, record, path.stat().st_mtime)
+
+
+def find_interrupted() -> list[Interrupted]:
+    """Return what ended windows have left, the newest first; what is damaged is left alone."""
+    found = []
+    for path in find_places():
+        try:
+            interrupted = read_interrupted(path)
+        except FileError as error:
+            _log.warning("%s", error)
+            continue
+        is_running = interrupted.is_running
+        if is_running is None:  # another computer's
+            is_running = time.time() - interrupted.saved < _AT_WORK
+        if not is_running:
+            found.append(interrupted)
+    return found
 
 
 @contextmanager

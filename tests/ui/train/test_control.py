@@ -71,7 +71,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
         planes: list[Any] = []
         settings: dict[str, Any] = {}
 
-        def fake(image: Any, labels: Any, plan: TrainingPlan, live: Any, *, lesson: Any) -> Job:
+        def fake(
+            image: Any, labels: Any, plan: TrainingPlan, live: Any, *, lesson: Any, keeping: Any
+        ) -> Job:
             planes[:] = image, labels
             settings.clear()
             settings.update({field.name: getattr(plan, field.name) for field in fields(plan)})

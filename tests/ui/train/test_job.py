@@ -115,7 +115,7 @@ def test_the_saved_model_says_what_it_was_trained_on(
 ) -> None:
     source = Source("cells", "", (64, 48), "YX")
     lesson = Lesson(source, replace(source, name="strokes"), Unpainted.IGNORED)
-    events = list(train_on_labels(PLANES, PLANES, PLAN, None, lesson)(never))
+    events = list(train_on_labels(PLANES, PLANES, PLAN, None, lesson=lesson)(never))
     assert isinstance(events[1], TrainDone)
     (told,) = load_model(folder / "last trained.safetensors").record.trained_on
     assert (told.image, told.labels) == ("cells", "strokes")

@@ -87,7 +87,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
     def install(job: Job) -> dict[str, Any]:
         settings: dict[str, Any] = {}
 
-        def fake(image: Any, labels: Any, plan: TrainingPlan, live: Any, *, lesson: Any) -> Job:
+        def fake(
+            image: Any, labels: Any, plan: TrainingPlan, live: Any, *, lesson: Any, keeping: Any
+        ) -> Job:
             settings.clear()
             settings.update({field.name: getattr(plan, field.name) for field in fields(plan)})
             settings.update(live=live)

@@ -78,7 +78,7 @@ def fit(
         labels are read again, and training goes on with them. None: neither.
     keep_every
         Seconds after which `StateReached` tells all that is needed to go on later, at least; and
-        less often if whoever hears of it takes more than 1 % of the time. It is told after a stop
+        less often if whoever hears of it takes more than 1.5 % of the time. It is told after a stop
         and before an error, too, but not when training ends by itself. None: never.
     interrupted
         Such a state, to go on from; the plan's start and settings are then those of before.

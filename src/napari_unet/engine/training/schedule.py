@@ -13,7 +13,7 @@ _MOST_VALIDATIONS = 40  # in a run that is limited by seconds: patience grows wi
 _PAUSE_FACTOR = 9  # at most 1/10 of the time validates (with a limit in seconds), or reads strokes
 _STROKES_EVERY = 1.0  # seconds between questions for new strokes, at least
 _LAST_VALIDATION = 1.0  # seconds that one may cost after the user pressed stop
-_KEEPING = 99  # times as long as the state took to be kept, at least, until it is kept again
+_KEEPING = 66  # times as long as the state took to be kept, at least, until it is kept again
 
 
 @dataclass(frozen=True, slots=True)

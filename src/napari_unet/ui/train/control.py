@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.training import TrainingPlan
 from napari_unet.io.trained_on import Lesson
+from napari_unet.io.training_places import new_place, remove_place
 from napari_unet.ui.layers.geometry import pixel_size
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
@@ -33,11 +35,13 @@ from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.train import job
 from napari_unet.ui.train.live_view import LiveView
 from napari_unet.ui.train.preview import PreviewLayer
+from napari_unet.ui.train.recovery import TrainRecovery
 from napari_unet.ui.train.sizing import Sizing
 from napari_unet.ui.workbench import Choices, CurrentModel, Workbench
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model
+    from napari_unet.io.interrupted import Interrupted
 
 
 _DOING = {
@@ -63,6 +67,7 @@ class _Run:
 
     choices: Choices
     live: LiveView
+    place: Path  # in which it is kept
 
 
 class Training(QObject):
@@ -78,6 +83,7 @@ class Training(QObject):
         super().__init__()
         self.preview = PreviewLayer(workbench.viewer)
         self.sizing = Sizing(workbench)
+        self.recovery = TrainRecovery(workbench)
         self._words = job.TrainingWords()  # of the run that is on, or was last
         self._end: JobEnd | None = None  # of the last run; None: there was none
         self._workbench = workbench
@@ -146,8 +152,29 @@ class Training(QObject):
         preview
             Whether what is visible is segmented every few seconds.
         """
-        choices, device = self._workbench.choices, self._workbench.device
-        labels, image = choices.labels, choices.image
+        choices = self._workbench.choices
+        self._begin(choices, _start(choices, network), config, objects, preview=preview)
+
+    def resume(self, interrupted: Interrupted, objects: ObjectsConfig, *, preview: bool) -> None:
+        """Go on with a training that was interrupted, on the workbench's image and labels."""
+        plan = interrupted.record.plan
+        self._workbench.choose(task=plan.scheme.task, unpainted=plan.scheme.unpainted)
+        choices = self._workbench.choices
+        self._begin(
+            choices, plan.network, plan.config, objects, preview=preview, goes_on=interrupted
+        )
+
+    def _begin(
+        self,
+        choices: Choices,
+        start: NetworkConfig | Model,
+        config: TrainConfig,
+        objects: ObjectsConfig,
+        *,
+        preview: bool,
+        goes_on: Interrupted | None = None,
+    ) -> None:
+        labels, image, device = choices.labels, choices.image, self._workbench.device
         assert image is not None
         assert labels is not None
         assert device is not None
@@ -160,7 +187,7 @@ class Training(QObject):
         tracker = PaintedPlanesTracker(labels, viewer)
         live = LiveView(viewer, image, tracker, objects, preview=preview)
         plan = TrainingPlan(
-            start=_start(choices, network),
+            start=start,
             scheme=choices.scheme,
             config=config,
             device=device,
@@ -170,8 +197,10 @@ class Training(QObject):
         )
         sources = source_of(choices.images), source_of([labels])
         lesson = Lesson(*sources, choices.unpainted)
-        training = job.train_on_labels(planes, painted, plan, live, lesson=lesson)
-        run = self._run = _Run(choices, live)
+        place = new_place() if goes_on is None else goes_on.path
+        keeping = job.Keeping(place, image.name, labels.name, goes_on)
+        training = job.train_on_labels(planes, painted, plan, live, lesson=lesson, keeping=keeping)
+        run = self._run = _Run(choices, live, place)
         self._words, self._image = job.TrainingWords(), image
         self.preview.begin(image)
         self._workbench.run("Training", training, partial(self._on_event, run), self._on_end)
@@ -189,6 +218,7 @@ class Training(QObject):
     def release(self) -> None:
         """Let go of the viewer, the labels and the preview, which stays."""
         self._workbench.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self.recovery.release()
         self._orphan.stop()
         self._end_run()
         self._image = None
@@ -245,7 +275,10 @@ class Training(QObject):
         self._workbench.choose(start=CurrentModel(name, event.model))
 
     def _on_end(self, end: JobEnd) -> None:
+        if end is JobEnd.STOPPED and self._run is not None:
+            remove_place(self._run.place)  # its model is there to train on
         self._end_run()
+        self.recovery.look()
         self.preview.end()
         self._end = end
         if end is JobEnd.STOPPED and not self._words.has_ended:

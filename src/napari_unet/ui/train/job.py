@@ -22,6 +22,8 @@ from napari_unet.engine.events import (
     StepDone,
     Stop,
     TrainDone,
+    TrainEvent,
+    TrainResumed,
     TrainStarted,
     Validated,
 )
@@ -30,12 +32,14 @@ from napari_unet.engine.stack import Planes
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.library import model_path
 from napari_unet.io.trained_on import Lesson, telling_lesson
+from napari_unet.io.training_places import remove_place
 from napari_unet.ui.progress import Progress, duration, time_left
 from napari_unet.ui.worker import Awaited, Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model, TrainRecord
     from napari_unet.engine.training import TrainingPlan
+    from napari_unet.io.interrupted import Interrupted
 
 
 LAST_TRAINED = "last trained"
@@ -65,16 +69,29 @@ class LastTrainedNotSaved:
     reason: str  # and what to do
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where a training is kept, and under which names."""
+
+    place: Path
+    image: str
+    labels: str
+    interrupted: Interrupted | None = None  # that it goes on with; None: it begins anew
+
+
 def train_on_labels(
     planes: Planes,
     labels: Planes,
     plan: TrainingPlan,
     live: Live | None,
+    *,
     lesson: Lesson | None = None,
+    keeping: Keeping | None = None,
 ) -> Job:
     """Train; the events are those of `napari_unet.engine.training.fit`.
 
-    The model remembers the `lesson`, if it is given.
+    The model remembers the `lesson`, if it is given. With `keeping`, all that is needed to go on
+    is on disk until the training has ended whole and its model is saved.
 
     `TrainingBegins` comes before them. After the last of them the model is saved as "last
     trained" in the user's folder of models, so that a crash does not lose it: `LastTrainedSaved`
@@ -83,23 +100,48 @@ def train_on_labels(
     """
 
     def run(stop: Stop) -> Iterator[object]:
-        from napari_unet.engine.training import fit  # noqa: PLC0415
-
         time.sleep(_BUTTON_UP)
         yield TrainingBegins()
         done = None
-        events = fit(planes, labels, plan, stop=stop, live=live)
+        events, start = _begin(planes, labels, plan, stop=stop, live=live, keeping=keeping)
         if lesson is not None:
-            events = telling_lesson(events, planes, labels, lesson, plan.model)
+            events = telling_lesson(events, planes, labels, lesson, start)
         for event in events:
             yield event
             if isinstance(event, TrainDone):
                 done = event
-                yield _save(event.model)
+                saved = _save(event.model)
+                yield saved
+                is_whole = event.reason not in (FinishReason.STOPPED, FinishReason.FAILED)
+                if keeping is not None and is_whole and isinstance(saved, LastTrainedSaved):
+                    remove_place(keeping.place)
         if done is not None:
             yield from _review(done.model, planes, labels, plan, stop)
 
     return run
+
+
+def _begin(
+    planes: Planes,
+    labels: Planes,
+    plan: TrainingPlan,
+    *,
+    stop: Stop,
+    live: Live | None,
+    keeping: Keeping | None,
+) -> tuple[Iterator[TrainEvent], Model | None]:
+    """Return the events of a training, and the model that it started from, if it was trained."""
+    from napari_unet.engine.training import fit  # noqa: PLC0415
+    from napari_unet.io.interrupted import KEEP_EVERY, About, KeptTraining  # noqa: PLC0415
+
+    if keeping is None:
+        return fit(planes, labels, plan, stop=stop, live=live), plan.model
+    state = None if keeping.interrupted is None else keeping.interrupted.load()
+    events = fit(
+        planes, labels, plan, stop=stop, live=live, keep_every=KEEP_EVERY, interrupted=state
+    )
+    kept = KeptTraining(keeping.place, About(keeping.image, keeping.labels))
+    return kept.follow(events), plan.model if state is None else state.model
 
 
 def _review(
@@ -170,7 +212,7 @@ class TrainingWords:
         if isinstance(event, Reviewed):
             self.reviewed = event  # told beside the line
             return None
-        text = self._text(event)
+        text = self._resumed(event) if isinstance(event, TrainResumed) else self._text(event)
         return Progress(text, self._fraction) if text else None
 
     def where(self) -> str:
@@ -211,6 +253,14 @@ class TrainingWords:
             case LastTrainedNotSaved(reason) if self._done:
                 text = f"{_trained(self._done)} It is in memory only: {reason}"
         return text
+
+    def _resumed(self, event: TrainResumed) -> str:
+        self._step, self._seconds = event.step, event.seconds
+        self._iou = event.validations[-1].iou if event.validations else None
+        if event.is_same_paint:
+            return f"Going on after step {event.step:,}."
+        self._renewed = event.seconds
+        return f"Going on after step {event.step:,}, with what is painted now."
 
     def _stepped(self, event: StepDone) -> str:
         self._step, self._fraction, self._seconds = event.step, event.progress, event.seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from napari.layers import Labels
@@ -14,7 +14,14 @@ from superqt.utils import qthrottled
 
 from napari_unet.config import NetworkConfig, ObjectsConfig, TrainConfig
 from napari_unet.engine.errors import SettingsError
-from napari_unet.engine.events import Corrected, LabelsTaken, StepDone, TrainStarted, Validated
+from napari_unet.engine.events import (
+    Corrected,
+    LabelsTaken,
+    StepDone,
+    TrainResumed,
+    TrainStarted,
+    Validated,
+)
 from napari_unet.ui.parts.action import Action
 from napari_unet.ui.parts.missed import MissedButton
 from napari_unet.ui.parts.settings import narrow_form
@@ -23,9 +30,13 @@ from napari_unet.ui.progress import duration
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot
+from napari_unet.ui.train.recovery import TrainRecoveryLine
 from napari_unet.ui.train.settings import TrainSettings
 from napari_unet.ui.train.size_part import SizePart
 from napari_unet.ui.workbench import CurrentModel, Workbench
+
+if TYPE_CHECKING:
+    from napari_unet.io.interrupted import Interrupted
 
 _STATUS_MS = 250  # between two changes of the status line
 _PREVIEW = "Live preview"
@@ -121,6 +132,7 @@ class TrainStep(Step):
         self.preview.setToolTip(
             "While training, segment what is visible every few seconds, as the layer 'preview'."
         )
+        self.body.addWidget(TrainRecoveryLine(self._training.recovery))
         rows = narrow_form()
         self.settings.seconds.add_to(rows)
         self.object_size.field.add_to(rows)
@@ -140,6 +152,7 @@ class TrainStep(Step):
         training = self._training
         return [
             (self.action.clicked, self._on_train_clicked),
+            (training.recovery.resumed, self._on_resumed),
             (self.preview.toggled, training.watch),
             (training.reported, self._on_reported),
         ]
@@ -150,6 +163,11 @@ class TrainStep(Step):
             case TrainStarted():
                 self.plot.begin()
                 self.plot.judge(event.whole_objects)
+            case TrainResumed():
+                for step in event.steps:
+                    self.plot.add_step(step)
+                for validated in event.validations:
+                    self.plot.add_validation(validated)
             case StepDone():
                 self.plot.add_step(event)
                 self._tell_soon()
@@ -182,6 +200,9 @@ class TrainStep(Step):
         self._training.start(
             config, self._objects(), network=network, preview=self.preview.isChecked()
         )
+
+    def _on_resumed(self, interrupted: Interrupted) -> None:
+        self._training.resume(interrupted, self._objects(), preview=self.preview.isChecked())
 
     def _begin_corrections(self) -> None:
         """Corrections of the same labels go on; a new network starts anew."""

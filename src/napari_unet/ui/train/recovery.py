@@ -1,0 +1,161 @@
+"""Offers to go on with a training that was interrupted, once its image is open."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from superqt.utils import create_worker
+
+from napari_unet.engine.counts import count
+from napari_unet.io.training_places import DAYS_KEPT, find_places, remove_place
+from napari_unet.ui.layers.geometry import spatial_shape
+from napari_unet.ui.parts.action import set_ready
+from napari_unet.ui.parts.text import Text
+from napari_unet.ui.readiness import Readiness
+from napari_unet.ui.workbench import Workbench
+
+if TYPE_CHECKING:
+    from napari_unet.io.interrupted import Interrupted
+
+_RESUME = (
+    "Goes on as if it had not stopped, with its settings of then and the strokes as they are now. "
+    "Bring kept strokes back first."
+)
+_DISCARD = f"Removes what it has learned. Otherwise it waits for {DAYS_KEPT} days."
+
+
+class TrainRecovery(QObject):
+    """Knows which trainings were interrupted, and which of them was on the chosen image."""
+
+    changed = Signal()  # what is offered
+    resumed = Signal(object)  # Interrupted, which people want to go on with
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self._workbench = workbench
+        self._left: list[Interrupted] = []
+        self._worker: Any = None
+        workbench.changed.connect(self.changed)
+        self.look()
+
+    @property
+    def offered(self) -> Interrupted | None:
+        """What can be gone on with, the newest of several; None: nothing."""
+        image = self._workbench.choices.image
+        if image is None:
+            return None
+        return next((left for left in self._left if _fits(left, image)), None)
+
+    @property
+    def line(self) -> str:
+        """What can be gone on with, or which image to open for it; empty: nothing."""
+        if self.offered is not None:
+            return f"{_describe(self.offered)}."
+        if self._left and not self._workbench.choices.images:
+            return f"{_describe(self._left[0])}; to go on, open that image."
+        return ""
+
+    def why_not(self) -> str | None:
+        """Return why it cannot go on now, None if it can."""
+        waits = None if self._workbench.device else "The device is being looked for."
+        return Readiness.of(self._workbench).why_not_train() or waits
+
+    def look(self) -> None:
+        """See what there is, in the background."""
+        if self._worker is not None:
+            return
+        if find_places():  # else there is no need to load torch
+            self._worker = create_worker(_look, _connect={"returned": self._on_found})
+        elif self._left:
+            self._left = []
+            self.changed.emit()
+
+    def resume(self) -> None:
+        """Tell that people want to go on with what is offered, unless something is in the way."""
+        if self.why_not() is None and (offered := self._take()) is not None:
+            self.resumed.emit(offered)
+
+    def _take(self) -> Interrupted | None:
+        """Return what is offered, which is offered no more."""
+        offered = self.offered
+        if offered is not None:
+            self._left.remove(offered)
+            self.changed.emit()
+        return offered
+
+    def discard(self) -> None:
+        """Remove what is offered."""
+        offered = self._take()
+        if offered is not None:
+            remove_place(offered.path)
+
+    def release(self) -> None:
+        """Let go of the workbench."""
+        self._workbench.changed.disconnect(self.changed)
+        if self._worker is not None:
+            self._worker.returned.disconnect(self._on_found)
+            self._worker = None
+
+    def _on_found(self, left: list[Interrupted]) -> None:
+        self._left, self._worker = left, None
+        self.changed.emit()
+
+
+class TrainRecoveryLine(QWidget):
+    """One line above two buttons; hidden while there is nothing to tell."""
+
+    def __init__(self, recovery: TrainRecovery) -> None:
+        super().__init__()
+        self._recovery = recovery
+        self.text = Text()
+        self.resume = QPushButton("Resume")
+        self.discard = QPushButton("Discard")
+        self.discard.setToolTip(_DISCARD)
+        row = QHBoxLayout()
+        row.addWidget(self.resume)
+        row.addWidget(self.discard)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.text)
+        column.addLayout(row)
+        self.resume.clicked.connect(recovery.resume)
+        self.discard.clicked.connect(recovery.discard)
+        recovery.changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what is offered."""
+        line, offered = self._recovery.line, self._recovery.offered
+        self.setVisible(bool(line))
+        self.text.setText(line)
+        self.resume.setVisible(offered is not None)
+        self.discard.setVisible(offered is not None)
+        set_ready(self.resume, self._recovery.why_not(), _RESUME)
+
+
+def _look() -> list[Interrupted]:
+    """Return what ended windows have left."""
+    from napari_unet.io.interrupted import find_interrupted  # noqa: PLC0415 loads torch
+
+    return find_interrupted()
+
+
+def _fits(left: Interrupted, image: Image) -> bool:
+    """Return whether it may be on this image: by name and size, which cost no time."""
+    shape = spatial_shape(image)
+    planes = math.prod(shape[:-2])
+    return (left.about.image, left.record.shape) == (image.name, (planes, *shape[-2:]))
+
+
+def _describe(left: Interrupted) -> str:
+    when = time.strftime("%d %b, %H:%M", time.localtime(left.saved)).lstrip("0")
+    about, step = left.about, count(left.record.trainer.step, "step")
+    return (
+        f"A training of '{about.image}' on '{about.labels}' was interrupted after {step} ({when})"
+    )
