@@ -121,7 +121,9 @@ def _put(files: Input, folder: Path) -> None:
 def _refused(number: int, error: Exception) -> Outcome:
     """Return a refusal, or the fault that its sentence is none or that memory ran out before it."""
     text = str(error)
-    is_sentence = text.endswith((".", ")")) and "\n" not in text.strip() and len(text) <= _LONGEST
+    is_sentence = (
+        text.endswith((".", ")", "…")) and "\n" not in text.strip() and len(text) <= _LONGEST
+    )
     if not is_sentence or printable(text) != text:
         return Outcome(number, "sentence", f"{type(error).__name__}: {text[:300]!r}")
     cause: BaseException | None = error

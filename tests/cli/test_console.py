@@ -33,6 +33,11 @@ def test_figures_line_up(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_figures_of_classes_bear_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    show({"iou": {1: 0.5, 2: 0.25}}, as_json=False)
+    assert capsys.readouterr().out.splitlines() == ["iou", "  1  0.5", "  2  0.25"]
+
+
 def test_a_table_has_a_heading(capsys: pytest.CaptureFixture[str]) -> None:
     show_table([{"name": "cells", "n": 12}, {"name": "x", "n": None}])
     assert capsys.readouterr().out.splitlines() == ["name   n", "cells  12", "x      –"]

@@ -57,8 +57,9 @@ def test_usual_files_pass(order: str, bigtiff: bool, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(open_tiff(path).array), data)
 
 
-def test_directories_that_lead_in_a_circle_end(tmp_path: Path) -> None:
-    data = tiff_of(GOOD)
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_planes_that_lead_in_a_circle_are_not_followed(count: int, tmp_path: Path) -> None:
+    data = tiff_of(*[GOOD] * count)
     (tmp_path / "a.tif").write_bytes(data[:-4] + struct.pack("<I", 8))
-    with pytest.raises(FileError):
+    with pytest.raises(FileError, match=r"is a damaged TIFF \(its planes lead in a circle\)"):
         open_tiff(tmp_path / "a.tif")

@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:
 
 def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each figure; those that hold figures themselves have theirs below."""
-    names = [name.replace("_", " ") for name in figures]
+    names = [str(name).replace("_", " ") for name in figures]
     width = max(map(len, names), default=0)
     for name, value in zip(names, figures.values(), strict=True):
         if isinstance(value, Mapping) and value:

@@ -1,7 +1,8 @@
-"""The sizes in a TIFF's directories are numbers: looked at before tifffile multiplies them.
+"""The chain of a TIFF's directories ends, and its sizes are numbers: seen to before tifffile is.
 
-tifffile gives a size that is stored as bytes, or as several numbers, as Python's bytes or tuple,
-and such a one times a large number is gigabytes of copies.
+tifffile follows a chain that leads in a circle for hours. A size that is stored as bytes, or as
+several numbers, it gives as Python's bytes or tuple, and such a one times a large number is
+gigabytes of copies.
 """
 
 from __future__ import annotations
@@ -25,46 +26,49 @@ _SIZES = {
 }  # width, length, samples, strips, tiles, depth
 _WHOLE_NUMBERS = {3, 4, 8, 9, 13, 16, 17, 18}  # types of an entry
 _NDPI = 65420  # tag of a slide scanner whose directories are linked by 64 bits
-_MOST = 1000  # directories; more cost time, and are those of a stack
 _MOST_ENTRIES = 4096  # of a directory, as tifffile allows
 
 
 def check_directories(path: Path) -> None:
-    """Raise `FileError` if a size is not one whole number; what is no TIFF passes."""
+    """Raise `FileError` if the chain has no end, or a size is no number; no TIFF at all passes."""
     with path.open("rb") as file:
-        for code, kind, count in _entries(file):
+        for code, kind, count in _entries(file, path):
             if code in _SIZES and (kind not in _WHOLE_NUMBERS or count != 1):
-                raise FileError(
-                    f"'{path}' is a damaged TIFF (its tag {code} is no number); copy or export it "
-                    "from its source once more."
-                )
+                raise _damaged(path, f"its tag {code} is no number")
 
 
-def _entries(file: IO[bytes]) -> Iterator[tuple[int, int, int]]:
+def _damaged(path: Path, reason: str) -> FileError:
+    return FileError(
+        f"'{path}' is a damaged TIFF ({reason}); copy or export it from its source once more."
+    )
+
+
+def _entries(file: IO[bytes], path: Path) -> Iterator[tuple[int, int, int]]:
     """Yield tag, type and count of the entries of all directories, until one is not whole."""
     head = file.read(16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 8:
         return
     is_big = struct.unpack(f"{order}H", head[2:4])[0] == 43
-    number, offset, entry, size = ("Q", "Q", "HHQ", 20) if is_big else ("H", "I", "HHI", 12)
+    number, offset, entry, size = ("Q", "Q", "HHQ8x", 20) if is_big else ("H", "I", "HHI4x", 12)
     number, offset, entry = order + number, order + offset, order + entry
     at = 8 if is_big else 4
     file.seek(at)
     seen: set[int] = set()
     try:
-        while len(seen) < _MOST:
+        while True:
             (place,) = struct.unpack(offset, file.read(struct.calcsize(offset)))
-            if not place or place in seen:
+            if not place:
                 return
+            if place in seen:
+                raise _damaged(path, "its planes lead in a circle")
             seen.add(place)
             file.seek(place)
             (count,) = struct.unpack(number, file.read(struct.calcsize(number)))
             if count > _MOST_ENTRIES:
                 return
             entries = file.read(count * size)
-            for start in range(0, count * size, size):
-                found = struct.unpack_from(entry, entries, start)
+            for found in struct.iter_unpack(entry, entries[: len(entries) // size * size]):
                 if found[0] == _NDPI and not is_big:
                     offset = f"{order}Q"
                 yield found
