@@ -27,6 +27,7 @@ def test_the_model_does_what_qt_expects(qtmodeltester: Any, columns: dict[str, A
     model = TableModel()
     model.show_columns({name: values[:7] for name, values in columns.items()})
     qtmodeltester.check(model)
+    assert (model.rowCount(), model.columnCount()) == (7, len(columns))
 
 
 def test_fifty_thousand_rows_are_quick(qtbot: QtBot, columns: dict[str, Any]) -> None:
