@@ -25,8 +25,8 @@ from napari_unet.io.process import Process
 from napari_unet.io.unsaved import find_leftovers, usual_folder
 from napari_unet.ui.labels import autosave as autosave_module
 from napari_unet.ui.labels.autosave import Autosave
-from napari_unet.ui.labels.keeping import folders_to_look_in
 from napari_unet.ui.labels.recovery import Recovery, RecoveryLine
+from napari_unet.ui.layers.stroke_folder import folders_to_look_in
 from napari_unet.ui.parts.thumbnail import Thumbnail
 from napari_unet.ui.workbench import Workbench
 

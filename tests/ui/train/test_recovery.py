@@ -150,6 +150,14 @@ def test_a_killed_training_is_offered_when_its_image_is_open_and_no_other(
     assert not line.resume.isEnabled()  # no labels yet
 
 
+def test_nothing_is_kept_where_strokes_are_not_as_people_want_it(
+    training: Training, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet.ui.train.control.folder_to_keep_in", lambda: None)
+    fail_once(training, qtbot, monkeypatch)
+    assert find_places() == []
+
+
 def test_what_is_discarded_is_gone(
     training: Training, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,10 +17,10 @@ from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.io.unsaved import UnsavedLabels, UnsavedRecord, new_path
-from napari_unet.ui.labels.keeping import folder_to_keep_in
 from napari_unet.ui.layers.geometry import file_layout, full_resolution, long_shape
 from napari_unet.ui.layers.inputs import image_planes, labels_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker, bands
+from napari_unet.ui.layers.stroke_folder import folder_to_keep_in
 from napari_unet.ui.workbench import Workbench
 
 _log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from napari_unet.engine.errors import FileError, UnetPaintError, printable
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.io.unsaved import DAYS_KEPT, Leftover, UnsavedLabels, find_leftovers
 from napari_unet.ui.labels.autosave import Autosave, fingerprint
-from napari_unet.ui.labels.keeping import folders_to_look_in
 from napari_unet.ui.labels.picture import picture_of
 from napari_unet.ui.layers.geometry import long_shape, placement, spatial_shape
+from napari_unet.ui.layers.stroke_folder import folders_to_look_in
 from napari_unet.ui.parts.text import Text
 from napari_unet.ui.parts.thumbnail import Thumbnail
 from napari_unet.ui.workbench import Workbench

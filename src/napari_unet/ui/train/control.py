@@ -30,6 +30,7 @@ from napari_unet.ui.layers.geometry import pixel_size
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 from napari_unet.ui.layers.provenance import source_of
+from napari_unet.ui.layers.stroke_folder import folder_to_keep_in
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.train import job
@@ -198,7 +199,8 @@ class Training(QObject):
         sources = source_of(choices.images), source_of([labels])
         lesson = Lesson(*sources, choices.unpainted)
         place = new_place() if goes_on is None else goes_on.path
-        keeping = job.Keeping(place, image.name, labels.name, goes_on)
+        is_kept = goes_on is not None or folder_to_keep_in() is not None  # as strokes are
+        keeping = job.Keeping(place, image.name, labels.name, goes_on) if is_kept else None
         training = job.train_on_labels(planes, painted, plan, live, lesson=lesson, keeping=keeping)
         run = self._run = _Run(choices, live, place)
         self._words, self._image = job.TrainingWords(), image
