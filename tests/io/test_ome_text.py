@@ -164,6 +164,7 @@ def test_the_first_file_alone_may_tell_of_the_others(
         ('SizeT="1"', 'SizeT="2000000000"'),
         ('PlaneCount="1"', 'PlaneCount="2000000000"'),
         ('SizeT="1"', 'SizeT="many"'),
+        ('SizeX="52"', 'SizeX="2147483648"'),
         (
             "</OME>",
             '<StructuredAnnotations><X ID="a" Namespace="x/modulo"><V><M><ModuloAlongT Start="0" '

@@ -46,7 +46,7 @@ class OmeText:
     text: str
 
 
-def read_ome(text: str, path: Path) -> OmeText:
+def read_ome(text: str, path: Path, page_size: int) -> OmeText:
     """Return the images that can be read: with planes in this file, or in files beside it.
 
     An image that names a file elsewhere, or one beside it that is not of its own set, is left out
@@ -58,6 +58,8 @@ def read_ome(text: str, path: Path) -> OmeText:
         OME-XML.
     path
         The file that it comes from.
+    page_size
+        Numbers on the first page of that file.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def read_ome(text: str, path: Path) -> OmeText:
     if declares_type(text):
         raise ValueError("it declares a type of document")
     root = ET.fromstring(text)  # noqa: S314 without such a type there are no entities
-    _check_counts(root)
+    _check_counts(root, page_size)
     own = root.get("UUID")
     files = _Files(path, own)
     images: list[OmeImage] = []
@@ -98,12 +100,13 @@ def _image(pixels: ET.Element) -> OmeImage:
     return OmeImage(_spacing(pixels), tuple(map(_channel, pixels.iterfind("{*}Channel"))))
 
 
-def _check_counts(root: ET.Element) -> None:
+def _check_counts(root: ET.Element, page_size: int) -> None:
     """Raise `ValueError` if more planes are announced than tifffile can count in a second."""
     for element in root.iter():
-        lengths = [int(element.get(f"Size{axis}", 1)) for axis in "ZCT"]
+        lengths = [int(element.get(f"Size{axis}", 1)) for axis in "ZCTYX"]
         counts = [int(element.get(key, 0)) for key in ("PlaneCount", "NumPlanes")]
-        if max(math.prod(lengths), *counts) > _MOST_PLANES:
+        pages = math.prod(lengths) // max(1, page_size)  # as tifffile counts them
+        if max(pages, math.prod(lengths[:3]), *counts) > _MOST_PLANES:
             raise ValueError("it announces more planes than any image has")
         if element.tag.endswith(_ALONG) and element.get("Start") is not None:
             start, end, step = (float(element.get(key, 1)) for key in ("Start", "End", "Step"))

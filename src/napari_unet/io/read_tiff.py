@@ -110,7 +110,7 @@ def _read_ome(tif: tifffile.TiffFile, path: Path) -> list[OmeImage]:
     if not tif.is_ome:
         return []
     try:
-        ome = read_ome(tif.ome_metadata or "", path)
+        ome = read_ome(tif.ome_metadata or "", path, int(tif.pages.first.size))
     except (ParseError, TypeError, ValueError) as error:
         _pass_over_ome(tif, path, str(error))
         return []
