@@ -24,8 +24,9 @@ from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 
-KEEPING = """from napari_unet.io import kept_segmentation
+KEEPING = """from napari_unet.io import interrupted, kept_segmentation
 kept_segmentation._WAIT = 0  # kept from the first tile on, so that a small stack will do
+interrupted.KEEP_EVERY = 0.1  # seconds; and so will a short training
 from napari_unet.cli import main
 main()"""
 COMMAND = ["-c", KEEPING]
@@ -34,7 +35,7 @@ GOES_ON = "Going on"  # says a command that has found what a killed one left
 CONTINUED = 0.5  # share of the kills after which it is started again and killed once more
 SOONEST = 0.2  # seconds after the start that a kill comes
 PLANES, SIDE = 30, 256
-STEPS = 80
+STEPS = 200
 
 Array = npt.NDArray[Any]
 Same = Callable[[Path], bool]
@@ -67,7 +68,8 @@ def training(folder: Path, kills: int, rng: np.random.Generator) -> Iterator[Kil
         folder / "start.safetensors",
     )
     command = [*COMMAND, "train", str(folder / "image.tif"), str(folder / "labels.tif")]
-    command += ["--from", str(start), "--steps", str(STEPS), "--device", "cpu", "--model"]
+    command += ["--from", str(start), "--steps", str(STEPS), "--device", "cpu", "--resume"]
+    command += ["--model"]
     wanted = folder / "undisturbed.safetensors"
     seconds, _ = _let_end([*command, str(wanted)], folder)
     output = folder / "model.safetensors"

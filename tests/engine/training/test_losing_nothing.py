@@ -28,7 +28,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.stack.planes import ArrayPlanes
-from napari_unet.engine.training import trainer
+from napari_unet.engine.training import fine_tuning, painted_objects, trainer
 from napari_unet.engine.training.lessons import Lessons
 from napari_unet.engine.training.sampling import PatchSampler
 from napari_unet.engine.training.schedule import Schedule
@@ -267,7 +267,34 @@ def test_a_window_that_cannot_say_what_was_painted_ends_nothing() -> None:
     assert len(of_type(events, Skipped)) == 1
 
 
+def test_weights_come_where_there_is_no_memory_to_measure_the_painted_objects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(painted_objects, "measure_holes", fail)
+
+    events = list(train(User()))
+
+    assert is_done(events)
+    (done,) = of_type(events, TrainDone)
+    assert done.model.record.painted_objects is None
+
+
 # --- what cannot go on
+
+
+def test_a_network_that_there_is_no_memory_for_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(fine_tuning, "fresh_model", fail)
+
+    with pytest.raises(OutOfMemoryError, match="ran out of memory; choose a smaller patch"):
+        list(train(User()))
 
 
 def failing_at(step: int, error: Exception) -> Callable[[Trainer, float], float]:

@@ -21,6 +21,7 @@ from napari_unet.engine.events import (
     TrainStarted,
     never,
 )
+from napari_unet.engine.network.device import engine_errors
 from napari_unet.engine.network.model import Model, adapt, fresh_model
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.network.unet import stride
@@ -296,10 +297,11 @@ def _prepare(
     if interrupted is not None:
         return lessons, interrupted.model  # new classes are added as new strokes are taken in
     values = lessons.stack.values
-    if start is None:
-        model = fresh_model(plan.network, normalization, scheme.task, values, seed=config.seed)
-    else:
-        model = adapt(start, normalization, scheme.task, values, seed=config.seed)
+    with engine_errors(plan.device):
+        if start is None:
+            model = fresh_model(plan.network, normalization, scheme.task, values, seed=config.seed)
+        else:
+            model = adapt(start, normalization, scheme.task, values, seed=config.seed)
     return lessons, model
 
 

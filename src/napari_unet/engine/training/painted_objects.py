@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from napari_unet.config import Task
 from napari_unet.engine.network.record import ObjectSizes
 from napari_unet.engine.paint.holes import measure_holes
@@ -34,12 +36,17 @@ class PaintedObjects:
         self._found: tuple[ObjectSizes | None, int | None] = (None, None)
 
     def measure(self) -> tuple[ObjectSizes | None, int | None]:
-        """Return their sizes, and the size of their holes; None: classes, or there are none."""
+        """Return their sizes, and the size of their holes; None: classes, or there are none.
+
+        Where there is too little memory to look, what was found before is returned: the weights,
+        which are told with it, must not be lost for it.
+        """
         stack = self._lessons.stack
         if self._task is Task.OBJECTS and stack is not self._measured:
-            self._found = (
-                self._estimated or measure_objects(stack, pixels=self._pixels),
-                measure_holes(stack, pixels=self._pixels),
-            )
-            self._measured = stack
+            with suppress(MemoryError):
+                self._found = (
+                    self._estimated or measure_objects(stack, pixels=self._pixels),
+                    measure_holes(stack, pixels=self._pixels),
+                )
+                self._measured = stack
         return self._found
