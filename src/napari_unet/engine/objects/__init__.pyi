@@ -4,3 +4,7 @@ from .label_overlaps import LabelImage as LabelImage
 from .label_overlaps import count_overlaps as count_overlaps
 from .label_overlaps import require_comparable as require_comparable
 from .linking import PlaneLinker as PlaneLinker
+from .repair import merge as merge
+from .repair import numbers_under as numbers_under
+from .repair import read_around as read_around
+from .repair import split as split
