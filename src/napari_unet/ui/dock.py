@@ -16,6 +16,7 @@ from napari_unet.ui.canvas import CanvasContext
 from napari_unet.ui.compare.control import Comparing
 from napari_unet.ui.compare.step import CompareStep
 from napari_unet.ui.correct.control import Correcting
+from napari_unet.ui.correct.repairing import Repairing
 from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.correct.suggesting import Suggesting
 from napari_unet.ui.device.badge import DeviceBadge
@@ -67,6 +68,7 @@ class Controls:
         self.segment_recovery = SegmentRecovery(workbench, self.segmentation)
         self.correcting = Correcting(workbench)
         self.suggesting = Suggesting(workbench)
+        self.repairing = Repairing(workbench)
         self.comparing = Comparing(workbench)
         self.measuring = Measuring(workbench)
         self.exporting = Exporting(workbench)
@@ -222,7 +224,13 @@ def _steps(workbench: Workbench, controls: Controls) -> list[Step]:
         train,
         InspectStep(workbench, controls.inspecting, train.inspected),
         segment,
-        CorrectStep(workbench, controls.correcting, controls.suggesting, segment.objects.value),
+        CorrectStep(
+            workbench,
+            controls.correcting,
+            controls.suggesting,
+            controls.repairing,
+            segment.objects.value,
+        ),
         CompareStep(workbench, controls.comparing),
         MeasureStep(workbench, controls.measuring),
         ExportStep(workbench, controls.exporting),

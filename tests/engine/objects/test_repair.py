@@ -121,16 +121,12 @@ def test_splitting_moves_no_border_and_joins_nothing(
 ) -> None:
     after = split(labels, drawn, first_new=10)
     np.testing.assert_array_equal(after > 0, labels > 0)
-    for number in np.unique(after[after > 0]):
+    for number in np.unique(after[after > 0]).tolist():
         assert len(np.unique(labels[after == number])) == 1  # of one object only
         if number >= 10:
             assert ndimage.label(after == number)[1] == 1
-            assert number_of(labels, after, number) in numbers_under(labels, drawn)
+            assert int(labels[after == number][0]) in numbers_under(labels, drawn)
     for number in np.unique(labels[labels > 0]):
         sizes = np.bincount(after[labels == number])
         assert sizes[number] > 0
         assert not sizes[10:].any() or sizes[number] >= sizes[10:].max()
-
-
-def number_of(labels: Labels, after: Labels, number: int) -> int:
-    return int(labels[after == number][0])

@@ -22,6 +22,8 @@ from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.correct import job as correct_job
 from napari_unet.ui.correct.control import Correcting
 from napari_unet.ui.correct.part import Part
+from napari_unet.ui.correct.repair import Tool
+from napari_unet.ui.correct.repairing import Repairing
 from napari_unet.ui.correct.step import CorrectStep
 from napari_unet.ui.correct.suggesting import Suggesting
 from napari_unet.ui.layers.added import Purpose, made_for, purpose
@@ -41,7 +43,7 @@ def step(
     viewer: ViewerModel, image: Image, labels: Labels, model: Model, qtbot: QtBot
 ) -> Iterator[CorrectStep]:
     bench = Workbench(viewer)
-    step = CorrectStep(bench, Correcting(bench), Suggesting(bench))
+    step = CorrectStep(bench, Correcting(bench), Suggesting(bench), Repairing(bench))
     bench.changed.connect(step.refresh)
     qtbot.addWidget(step)
     bench.use_device(CPU)
@@ -50,6 +52,7 @@ def step(
     step.release()
     step.suggesting.release()
     step.correcting.release()
+    step.repairing.release()
     bench.close()
 
 
@@ -717,16 +720,18 @@ def test_nothing_is_held_after_release(viewer: ViewerModel, labels: Labels, qtbo
     emitters = [viewer.layers.events.inserted, viewer.layers.events.removed]
     emitters += [labels.events.paint, labels.events.data]
     before = [len(emitter.callbacks) for emitter in emitters]
-    correcting, suggesting = Correcting(bench), Suggesting(bench)
+    correcting, suggesting, repairing = Correcting(bench), Suggesting(bench), Repairing(bench)
     bench.choose(labels=labels)
-    step = CorrectStep(bench, correcting, suggesting)
+    step = CorrectStep(bench, correcting, suggesting, repairing)
+    repairing.take(Tool.SPLIT)
     step.release()
     suggesting.release()
     correcting.release()
+    repairing.release()
     assert [len(emitter.callbacks) for emitter in emitters] == before
     seen: list[weakref.ref[Any]]
-    seen = [weakref.ref(step), weakref.ref(correcting), weakref.ref(suggesting)]
-    del step, correcting, suggesting
+    seen = [weakref.ref(each) for each in (step, correcting, suggesting, repairing)]
+    del step, correcting, suggesting, repairing
     gc.collect()
-    assert [ref() for ref in seen] == [None] * 3
+    assert [ref() for ref in seen] == [None] * 4
     bench.close()

@@ -12,7 +12,8 @@ from napari.utils.shortcuts import default_shortcuts
 from napari_unet.ui.parts import keys
 from napari_unet.ui.parts.keys import ViewerKeys
 
-ALL = (keys.BACKGROUND, keys.NEXT_OBJECT, keys.NEXT_CLASS, keys.ERASE, keys.TAKE_OBJECT)
+PAINTING = (keys.BACKGROUND, keys.NEXT_OBJECT, keys.NEXT_CLASS, keys.ERASE)
+ALL = (*PAINTING, keys.TAKE_OBJECT, keys.SPLIT, keys.MERGE, keys.DELETE)
 
 
 def _press(viewer: ViewerModel, key: str) -> None:

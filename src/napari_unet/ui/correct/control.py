@@ -30,6 +30,7 @@ from napari_unet.ui.layers.added import Purpose, purpose
 from napari_unet.ui.layers.geometry import focus, full_resolution
 from napari_unet.ui.layers.in_view import in_view
 from napari_unet.ui.layers.new_labels import new_labels
+from napari_unet.ui.layers.used_numbers import largest_used
 from napari_unet.ui.parts import keys
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobState
@@ -254,7 +255,9 @@ def _work_out(request: _Request) -> _WorkedOut:
         raise LabelsError(_NO_OBJECT if request.wanted.part is Part.OBJECT else _NOT_IN_VIEW)
     data = full_resolution(request.labels)
     painted = np.asarray(data[(*overlap.position, overlap.y, overlap.x)])
-    largest = largest_number(request.labels) if scheme.task is Task.OBJECTS else 0
+    largest = largest_used(request.labels) or 0
+    if scheme.task is Task.OBJECTS:
+        largest = max(largest, largest_number(request.labels))
     values = to_paint(prediction, painted, scheme=scheme, largest=largest)
     values[~mask] = 0
     taken = np.unique(values[values >= scheme.first])

@@ -26,6 +26,7 @@ from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint_count import SCHEMES, PaintCount
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker, bands
+from napari_unet.ui.layers.used_numbers import largest_used
 
 _log = logging.getLogger(__name__)
 
@@ -60,8 +61,9 @@ class PaintCounter(QObject):
 
     @property
     def largest(self) -> int:
-        """The largest number in use, strokes that are not yet counted included."""
-        return max(self._number, self.latest.largest if self.latest else 0)
+        """The largest number that is or was in use, strokes that are not yet counted included."""
+        counted = self.latest.largest if self.latest else 0
+        return max(self._number, counted, largest_used(self._layer) or 0)
 
     def look_again(self) -> None:
         """Count anew: something may have been written into the layer's array without a word."""

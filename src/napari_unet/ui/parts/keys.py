@@ -14,6 +14,9 @@ NEXT_OBJECT = "N"
 NEXT_CLASS = "C"
 ERASE = "D"
 TAKE_OBJECT = "T"
+SPLIT = "S"
+MERGE = "J"  # join: M is napari's
+DELETE = "R"  # remove: D erases
 
 
 class ViewerKeys:

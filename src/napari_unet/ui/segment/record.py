@@ -19,6 +19,7 @@ from napari_unet.io.making import Making
 from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes
 from napari_unet.ui.layers.provenance import note_provenance, source_of
+from napari_unet.ui.layers.used_numbers import note_used
 from napari_unet.ui.progress import duration
 from napari_unet.ui.segment.result import Result
 
@@ -153,7 +154,7 @@ class Record:
     def finish(self, event: PlaneDone) -> None:
         """Take note of a plane, whole or not."""
         if event.labels is not None:
-            self.largest = max(self.largest, int(event.labels.values.max()))
+            self._note_largest(int(event.labels.values.max()))
             self.objects[event.plane] = event.objects
         self.judged.pop(event.plane, None)
         if event.judged is not None:
@@ -170,7 +171,7 @@ class Record:
         if planes is None:
             planes = frozenset(range(self.recipe.planes))
         self.result.edited |= planes
-        self.largest = max(self.largest, largest)
+        self._note_largest(largest)
         self.unfinished -= planes
         self._note_unfinished()
 
@@ -190,6 +191,11 @@ class Record:
             provenance = provenance.corrected_on(self.result.edited)
         for layer in self.result.layers:
             note_provenance(layer, provenance)
+
+    def _note_largest(self, largest: int) -> None:
+        self.largest = max(self.largest, largest)
+        for layer in self.result.layers:
+            note_used(layer, self.largest)
 
     def _note_unfinished(self) -> None:
         self.result.note_unfinished(self.unfinished)

@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Layer
-from qtpy.QtCore import QEvent, QObject, QPointF, Qt
-from qtpy.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen, QTransform
+from qtpy.QtCore import QPointF
+from qtpy.QtGui import QPainterPath, QTransform
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.ui.layers.geometry import camera, pixel_steps, shows_planes
-
-_LINES = ((QColor(0, 0, 0, 150), 4.0), (QColor(255, 221, 51), 1.8))  # seen on any image
+from napari_unet.ui.parts.glass import Glass
 
 
 class SizeCircle:
@@ -69,19 +68,14 @@ class SizeCircle:
         return [camera(self._viewer).events.zoom, dims.ndisplay, dims.order]
 
 
-class _Pane(QWidget):
-    """A pane of glass on a canvas: the mouse does not feel it."""
+class _Pane(Glass):
+    """What the circle is drawn on."""
 
     def __init__(self, canvas: QWidget, viewer: ViewerModel) -> None:
         super().__init__(canvas)
         self._viewer = viewer
         self._layer: Layer | None = None
         self._diameter = 0.0
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setGeometry(canvas.rect())
-        canvas.installEventFilter(self)
 
     def draw(self, layer: Layer, diameter: float) -> None:
         """Draw this from now on."""
@@ -104,23 +98,6 @@ class _Pane(QWidget):
         middle = QPointF(self.rect().center())
         zoom = float(camera(self._viewer).zoom)  # logical pixels per unit of the world
         return _onto_screen(zoom * pixel_steps(self._layer), middle).map(path)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 Qt
-        """Stay as large as the canvas."""
-        canvas = self.parentWidget()
-        if event is not None and event.type() == QEvent.Type.Resize and canvas is not None:
-            self.setGeometry(canvas.rect())
-        return super().eventFilter(watched, event)
-
-    def paintEvent(self, _event: QPaintEvent | None) -> None:  # noqa: N802 Qt
-        """Draw the circle, light on dark."""
-        outline = self.outline()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for colour, width in _LINES:
-            painter.setPen(QPen(colour, width))
-            painter.drawPath(outline)
-        painter.end()
 
 
 def _onto_screen(steps: npt.NDArray[np.float64], middle: QPointF) -> QTransform:

@@ -1,0 +1,99 @@
+"""The buttons Split, Merge and Delete, their keys, and the line that the mouse draws."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import napari
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from napari_unet.ui.correct.line_glass import LineGlass, Spots
+from napari_unet.ui.correct.repair import Tool
+from napari_unet.ui.correct.repairing import Repairing
+from napari_unet.ui.parts import keys
+from napari_unet.ui.parts.action import set_ready
+from napari_unet.ui.parts.canvases import canvases
+from napari_unet.ui.workbench import Workbench
+
+KEYS = {Tool.SPLIT: keys.SPLIT, Tool.MERGE: keys.MERGE, Tool.DELETE: keys.DELETE}
+
+_TOOLTIPS = {
+    Tool.SPLIT: "Cuts an object along a line that you draw through it. The larger part keeps its "
+    "number.",
+    Tool.MERGE: "Makes one object of two that you click, or of all that you draw a line through. "
+    "It has the number of the first.",
+    Tool.DELETE: "Makes background of an object that you click, or of all that you draw a line "
+    "through.",
+}
+_ALL = (
+    "Acts on the shown plane of the result; what was repaired is paint in your labels, to train "
+    "on. Undo takes it back."
+)
+_FILLING_BRUSH = (0, 8)  # of napari: the first version with a brush that fills
+
+
+class RepairRow(QWidget):
+    """Three buttons beside one another; the one whose tool is held is pressed down."""
+
+    def __init__(self, workbench: Workbench, repairing: Repairing) -> None:
+        super().__init__()
+        self.buttons = {tool: QPushButton(tool.value) for tool in Tool}
+        self._repairing = repairing
+        self._glass = LineGlass()
+        self._keys = keys.ViewerKeys(
+            workbench.viewer, {key: partial(self._on_pressed, tool) for tool, key in KEYS.items()}
+        )
+        self._escape = QShortcut(QKeySequence("Escape"), self, self._on_escaped)
+        self._escape.setContext(Qt.ShortcutContext.ApplicationShortcut)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for tool, button in self.buttons.items():
+            button.setCheckable(True)
+            button.clicked.connect(partial(self._on_pressed, tool))
+            row.addWidget(button)
+        repairing.taken.connect(self.refresh)
+        repairing.drawn.connect(self._on_drawn)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show which tool is held, and whether one can be taken."""
+        reason, held = self._repairing.why_not(), self._repairing.tool
+        for tool, button in self.buttons.items():
+            key = f" Key: {KEYS[tool]}." if KEYS[tool] in self._keys else ""
+            set_ready(button, reason, f"{_TOOLTIPS[tool]} {_ALL}{key}")
+            button.setChecked(tool is held)
+        self._escape.setEnabled(held is not None)
+
+    def release(self) -> None:
+        """Let go of the keys and the canvas."""
+        self._keys.release()
+        self._glass.hide()
+        self._repairing.taken.disconnect(self.refresh)
+        self._repairing.drawn.disconnect(self._on_drawn)
+
+    def _on_pressed(self, tool: Tool, _checked: bool = False) -> None:  # noqa: FBT001, FBT002 Qt
+        self._repairing.take(tool)
+        self.refresh()
+
+    def _on_escaped(self) -> None:
+        self._repairing.lay_down()
+
+    def _on_drawn(self, spots: Spots) -> None:
+        canvas = next(iter(canvases(self)), None)
+        if spots and canvas is not None:
+            self._glass.show(canvas, spots)
+        else:
+            self._glass.hide()
+
+
+def how_to_fill() -> str:
+    """Return how napari fills an outline, in the version that is installed."""
+    version = tuple(int(part) for part in napari.__version__.split(".")[:2])
+    if version >= _FILLING_BRUSH:
+        return (
+            "Brush: right-click, go round an object and back to the start, and it is filled. "
+            "Key 3: a polygon."
+        )
+    return "Key 3 of napari: a polygon that is filled. Key 4: a bucket that fills an outline."
