@@ -83,6 +83,10 @@ def drag(repairing: Repairing, *spots: Spot) -> None:
     mouse_release_callbacks(viewer, event)
 
 
+def held(repairing: Repairing) -> Tool | None:
+    return repairing.tool
+
+
 CUT = ((5, 15), (25, 15))
 
 
@@ -273,11 +277,11 @@ def test_the_brush_comes_back_when_the_tool_is_laid_down(
     labels.mode, labels.selected_label = "paint", 6
     repairing.take(Tool.SPLIT)
     repairing.take(Tool.DELETE)
-    assert repairing.tool is Tool.DELETE
+    assert held(repairing) is Tool.DELETE
     assert labels.mode == "pick"
     labels.selected_label = 3
     repairing.take(Tool.DELETE)
-    assert repairing.tool is None
+    assert held(repairing) is None
     assert (labels.mode, labels.selected_label) == ("paint", 6)
     assert viewer.mouse_drag_callbacks == callbacks
 
@@ -287,14 +291,14 @@ def test_another_tool_of_napari_or_another_layer_lays_it_down(
 ) -> None:
     repairing.take(Tool.SPLIT)
     labels.mode = "erase"
-    assert repairing.tool is None
+    assert held(repairing) is None
     assert labels.mode == "erase"
     repairing.take(Tool.SPLIT)
     viewer.layers.selection.active = result
-    assert repairing.tool is None
+    assert held(repairing) is None
     repairing.take(Tool.SPLIT)
     repairing._workbench.choose(task=Task.CLASSES)
-    assert repairing.tool is None
+    assert held(repairing) is None
     assert "with the brush" in (repairing.why_not() or "")
 
 

@@ -59,7 +59,7 @@ def read_around(
         labels = read(y, x)
         numbers = [n for line in lines for n in numbers_under(labels, line - (y.start, x.start))]
         wider = [
-            _widened(span, list(np.isin(edges, numbers).any(axis=1)), length)
+            _widened(span, np.asarray(np.isin(edges, numbers).any(axis=1)), length)
             for span, edges, length in zip(
                 spans, (labels[[0, -1]], labels[:, [0, -1]].T), shape, strict=True
             )
@@ -75,7 +75,7 @@ def _span(start: int, stop: int, length: int) -> slice:
     return slice(start, max(start + 1, min(stop, length)))
 
 
-def _widened(span: slice, is_cut: Sequence[np.bool_], length: int) -> slice:
+def _widened(span: slice, is_cut: Mask, length: int) -> slice:
     """Return the span, twice as far to a side on which it cuts through an object."""
     step = span.stop - span.start
     before, after = (step if cut else 0 for cut in is_cut)

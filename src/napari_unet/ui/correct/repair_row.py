@@ -7,7 +7,7 @@ from functools import partial
 import napari
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from napari_unet.ui.correct.line_glass import LineGlass, Spots
 from napari_unet.ui.correct.repair import Tool
@@ -47,12 +47,15 @@ class RepairRow(QWidget):
         )
         self._escape = QShortcut(QKeySequence("Escape"), self, self._on_escaped)
         self._escape.setContext(Qt.ShortcutContext.ApplicationShortcut)
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(False)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        for tool, button in self.buttons.items():
+        for button in self.buttons.values():
             button.setCheckable(True)
-            button.clicked.connect(partial(self._on_pressed, tool))
+            self._group.addButton(button)
             row.addWidget(button)
+        self._group.buttonClicked.connect(self._on_clicked)
         repairing.taken.connect(self.refresh)
         repairing.drawn.connect(self._on_drawn)
         self.refresh()
@@ -73,7 +76,10 @@ class RepairRow(QWidget):
         self._repairing.taken.disconnect(self.refresh)
         self._repairing.drawn.disconnect(self._on_drawn)
 
-    def _on_pressed(self, tool: Tool, _checked: bool = False) -> None:  # noqa: FBT001, FBT002 Qt
+    def _on_clicked(self, pressed: QAbstractButton) -> None:
+        self._on_pressed(next(tool for tool, b in self.buttons.items() if b is pressed))
+
+    def _on_pressed(self, tool: Tool) -> None:
         self._repairing.take(tool)
         self.refresh()
 
