@@ -13,6 +13,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
 
 from napari_unet.config import NETWORKS, ObjectsConfig, Task, Unpainted
 from napari_unet.engine.errors import EngineError
@@ -735,3 +736,16 @@ def test_nothing_is_held_after_release(viewer: ViewerModel, labels: Labels, qtbo
     gc.collect()
     assert [ref() for ref in seen] == [None] * 4
     bench.close()
+
+
+def test_the_tool_that_is_held_is_pressed_down_until_escape(
+    step: CorrectStep, qtbot: QtBot
+) -> None:
+    buttons = step.repair.buttons
+    buttons[Tool.SPLIT].click()
+    buttons[Tool.DELETE].click()
+    assert [tool for tool in Tool if buttons[tool].isChecked()] == [Tool.DELETE]
+    assert step.status.text().startswith("Click an object")
+    qtbot.keyClick(buttons[Tool.DELETE], Qt.Key.Key_Escape)  # type: ignore[no-untyped-call]
+    assert not any(button.isChecked() for button in buttons.values())
+    assert step.repairing.tool is None

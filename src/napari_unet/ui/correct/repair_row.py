@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 import napari
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from napari_unet.ui.correct.line_glass import LineGlass, Spots
@@ -45,8 +45,7 @@ class RepairRow(QWidget):
         self._keys = keys.ViewerKeys(
             workbench.viewer, {key: partial(self._on_pressed, tool) for tool, key in KEYS.items()}
         )
-        self._escape = QShortcut(QKeySequence("Escape"), self, self._on_escaped)
-        self._escape.setContext(Qt.ShortcutContext.ApplicationShortcut)
+        self._canvas: QWidget | None = None  # that is listened to while a tool is held
         self._group = QButtonGroup(self)
         self._group.setExclusive(False)
         row = QHBoxLayout(self)
@@ -67,10 +66,24 @@ class RepairRow(QWidget):
             key = f" Key: {KEYS[tool]}." if KEYS[tool] in self._keys else ""
             set_ready(button, reason, f"{_TOOLTIPS[tool]} {_ALL}{key}")
             button.setChecked(tool is held)
-        self._escape.setEnabled(held is not None)
+        self._listen(None if held is None else next(iter(canvases(self)), None))
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 Qt
+        """Lay the tool down when Escape is pressed on the canvas; napari goes on as ever."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            self.keyPressEvent(event)
+        return super().eventFilter(watched, event)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 Qt
+        """Lay the tool down when Escape is pressed on a button."""
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            self._repairing.lay_down()
+        elif event is not None:
+            event.ignore()
 
     def release(self) -> None:
         """Let go of the keys and the canvas."""
+        self._listen(None)
         self._keys.release()
         self._glass.hide()
         self._repairing.taken.disconnect(self.refresh)
@@ -83,8 +96,14 @@ class RepairRow(QWidget):
         self._repairing.take(tool)
         self.refresh()
 
-    def _on_escaped(self) -> None:
-        self._repairing.lay_down()
+    def _listen(self, canvas: QWidget | None) -> None:
+        if canvas is self._canvas:
+            return
+        if self._canvas is not None:
+            self._canvas.removeEventFilter(self)
+        self._canvas = canvas
+        if canvas is not None:
+            canvas.installEventFilter(self)
 
     def _on_drawn(self, spots: Spots) -> None:
         canvas = next(iter(canvases(self)), None)
