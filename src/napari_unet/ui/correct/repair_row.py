@@ -71,15 +71,13 @@ class RepairRow(QWidget):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 Qt
         """Lay the tool down when Escape is pressed on the canvas; napari goes on as ever."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            self.keyPressEvent(event)
+            self._end_at(event)
         return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 Qt
         """Lay the tool down when Escape is pressed on a button."""
-        if event is not None and event.key() == Qt.Key.Key_Escape:
-            self._repairing.lay_down()
-        elif event is not None:
-            event.ignore()
+        if event is not None and not self._end_at(event):
+            super().keyPressEvent(event)
 
     def release(self) -> None:
         """Let go of the keys and the canvas."""
@@ -95,6 +93,12 @@ class RepairRow(QWidget):
     def _on_pressed(self, tool: Tool) -> None:
         self._repairing.take(tool)
         self.refresh()
+
+    def _end_at(self, event: QKeyEvent) -> bool:
+        is_escape = event.key() == Qt.Key.Key_Escape
+        if is_escape:
+            self._repairing.lay_down()
+        return bool(is_escape)
 
     def _listen(self, canvas: QWidget | None) -> None:
         if canvas is self._canvas:
