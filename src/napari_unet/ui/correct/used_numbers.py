@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Labels
-from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from superqt.utils import create_worker
 
 from napari_unet.engine.errors import EngineError, UnetPaintError
 from napari_unet.ui.correct.take_over import largest_number
