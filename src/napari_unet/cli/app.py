@@ -8,7 +8,7 @@ seconds to import, and `--help` shall not.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ from napari_unet.cli.options import (
     DeviceWish,
     DiameterWish,
     ImagePath,
+    ImagePaths,
     LabelledPlaneWish,
     LinkWish,
     NetworkName,
@@ -31,6 +32,8 @@ from napari_unet.cli.options import (
     ReductionWish,
     RotationsWish,
     SmallestWish,
+    SuffixWish,
+    TablesWish,
     TaskWish,
     TileWish,
     UnpaintedGuess,
@@ -176,7 +179,7 @@ def train(
 
 @app.command()
 def segment(
-    image: ImagePath,
+    images: ImagePaths,
     *,
     model: Annotated[
         str,
@@ -187,7 +190,12 @@ def segment(
         ),
     ],
     output: Annotated[
-        Path, typer.Option(metavar="OUT.tif|OUT.zarr", help="File to write.", show_default=False)
+        Path,
+        typer.Option(
+            metavar="OUT.tif|OUT.zarr|FOLDER",
+            help="File to write; or folder for the results of many files, each with its name.",
+            show_default=False,
+        ),
     ],
     planes: PlaneWish = None,
     tile: TileWish = None,
@@ -199,6 +207,8 @@ def segment(
         Path | None,
         typer.Option(metavar="TABLE.csv", help="Measure all objects, too, into this file."),
     ] = None,
+    suffix: SuffixWish = "",
+    tables: TablesWish = False,
     device: DeviceWish = DeviceName.AUTO,
     anew: AnewWish = False,
     json: AsJson = False,
@@ -208,30 +218,40 @@ def segment(
     The output has the planes, axes and pixel size of the image; planes that are left out are 0.
     Ctrl-C ends it early and keeps finished planes. Stopped or killed, it goes on where it was when
     the same command is run again.
+
+    With a FOLDER as output, every image named, matched by a quoted pattern, or lying in and below a
+    named folder is segmented by itself (a folder is read as one stack of planes only if the output
+    is a file). What is done already is skipped, unless image, model or settings have changed; what
+    fails is listed at the end, and in summary.csv. Exit status 1 if any file failed.
     """
-    from napari_unet.cli.measure import measure_result, require_table
-    from napari_unet.cli.segment import segment_stack
+    from napari_unet.cli.segment import segment_measured
+    from napari_unet.cli.segment_files import is_folder_wanted, segment_into_folder
     from napari_unet.cli.settings import SegmentWishes
 
-    if table is not None:
-        require_table(table, (image, output), output_kind)
-    wishes = SegmentWishes(tile, rotations, min_size, link)
+    into_folder = is_folder_wanted(images, output)
+    if table is not None and into_folder:
+        raise typer.BadParameter("A folder of results has a table for each; add --tables instead.")
+    if (suffix or tables) and not into_folder:
+        raise typer.BadParameter("--suffix and --tables go with a FOLDER as output.")
+    wishes: dict[str, Any] = {
+        "model": model,
+        "selection": planes,
+        "wishes": SegmentWishes(tile, rotations, min_size, link),
+        "kind": output_kind,
+        "device": device,
+        "anew": anew,
+    }
     with stop_on_signal("the finished planes are being saved.") as stop:
-        figures = segment_stack(
-            image,
-            model=model,
-            output=output,
-            selection=planes,
-            wishes=wishes,
-            kind=output_kind,
-            device=device,
-            stop=stop,
-            anew=anew,
-        )
-        if table is not None:
-            figures |= measure_result(figures, image, table, planes)
+        if into_folder:
+            done = segment_into_folder(images, output, stop, suffix=suffix, tables=tables, **wishes)
+            figures = done.figures
+        else:
+            figures = segment_measured(images[0], output, table, stop, **wishes)
     show(figures, as_json=json)
     stop.exit_if_requested()
+    if figures.get("failed"):
+        done.tell_failures()
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -50,12 +50,17 @@ def require_table(
     UnetPaintError
         As `require_folder` does; also if there will be no labels.
     """
+    check_measurable(kind)
+    require_folder(path, suffixes=(".csv",), inputs=inputs)
+    check_unlocked(path)
+
+
+def check_measurable(kind: OutputKind) -> None:
+    """Raise `SettingsError` for what has no objects to measure."""
     if kind is OutputKind.PROBABILITIES:
         raise SettingsError(
             "Probabilities have no objects to measure; leave out --table, or the output kind."
         )
-    require_folder(path, suffixes=(".csv",), inputs=inputs)
-    check_unlocked(path)
 
 
 def measure_result(

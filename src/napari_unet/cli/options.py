@@ -134,6 +134,21 @@ UnpaintedGuess = Annotated[
     ),
 ]
 ImagePath = Annotated[Path, typer.Argument(metavar="IMAGE", help=f"{STACK}.", show_default=False)]
+ImagePaths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="IMAGE...",
+        help=f"{STACK}; or, into a folder, any files, folders and quoted patterns.",
+        show_default=False,
+    ),
+]
+SuffixWish = Annotated[
+    str, typer.Option(metavar="TEXT", help="Put behind the name of each result in the folder.")
+]
+TablesWish = Annotated[
+    bool,
+    typer.Option("--tables", help="Measure all objects, too, into NAME.csv beside each result."),
+]
 PlaneWish = Annotated[
     Any,
     typer.Option(

@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from napari_unet.cli.console import Interruption, progress_bar, say
+from napari_unet.cli.console import Interruption, Update, say
+from napari_unet.cli.filling import Follower, open_filling
 from napari_unet.cli.going_on import Wanted, take_up
+from napari_unet.cli.measure import measure_result, require_table
 from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.settings import SegmentWishes, require_folder
 from napari_unet.config import OutputKind, Task
-from napari_unet.engine.counts import count
 from napari_unet.engine.errors import SettingsError
-from napari_unet.engine.events import (
-    MemoryShort,
-    PlaneDone,
-    SegmentDone,
-    SegmentEvent,
-    SegmentStarted,
-    TileDone,
-)
-from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.prediction import segment
-from napari_unet.engine.stack import bands
+from napari_unet.engine.network import DeviceChoice, Model, pick_device
+from napari_unet.engine.prediction import Backend, segment
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import ImageStack, open_image
-from napari_unet.io.kept_segmentation import KeptSegmentation
-from napari_unet.io.labels import (
-    PlaneWriter,
-    open_label_writer,
-    open_probability_writer,
-)
 from napari_unet.io.library import find_model
-from napari_unet.io.making import Making, PlaneHashed, hashing
+from napari_unet.io.making import Making, hashing
 from napari_unet.io.provenance import Source, UsedModel, to_text
 from napari_unet.io.provenance_files import write_beside
 from napari_unet.io.replacing import put_in_place
 from napari_unet.io.unfinished import tell_unfinished, unfinished_path
 from napari_unet.io.write_zarr import check_no_other_folder
 
+RESULT_SUFFIXES = (".tif", ".tiff", ".zarr")
+"""What the name of a result ends in."""
+
+_NOTHING = "Stopped before the first plane was finished; nothing is written."
 _GO_ON = "To go on, run the same command again."
 
 
@@ -71,86 +60,209 @@ def segment_stack(
     UnetPaintError
         Whatever is wrong with the input, the device or the output; the text says what to do.
     """
-    require_folder(output, suffixes=(".tif", ".tiff", ".zarr"), inputs=(image,))
+    require_segmentation(output, image)
+    segmenter = Segmenter.of(
+        model, selection=selection, wishes=wishes, kind=kind, device=device, anew=anew
+    )
+    return segmenter.segment(image, output, stop)
+
+
+def segment_measured(
+    image: Path, output: Path, table: Path | None, stop: Interruption, **wishes: Any
+) -> dict[str, Any]:
+    """Segment as `segment_stack` does, and measure the objects into a table, if there is to be one.
+
+    Raises
+    ------
+    UnetPaintError
+        As `segment_stack` and `measure_stack`.
+    """
+    if table is not None:
+        require_table(table, (image, output), wishes["kind"])
+    figures = segment_stack(image, output=output, stop=stop, **wishes)
+    if table is not None:
+        figures |= measure_result(figures, image, table, wishes["selection"])
+    return figures
+
+
+def require_segmentation(output: Path, image: Path) -> None:
+    """Make sure, before the work begins, that the result of an image can be written there.
+
+    Raises
+    ------
+    UnetPaintError
+        As `require_folder` does; also if it is a folder of something else.
+    """
+    require_folder(output, suffixes=RESULT_SUFFIXES, inputs=(image,))
     check_no_other_folder(output)
-    choice = pick_device(device)
-    path = find_model(model)
-    trained = load_model(path)
-    numbered = kind is OutputKind.LABELS and trained.task is Task.OBJECTS
-    if wishes.link and not numbered:
-        raise SettingsError(
-            "Only numbered objects can be linked from plane to plane; leave out --link, or take a "
-            "model of objects and the output kind 'labels'."
-        )
-    stack = _for_model(open_image(image), trained)
-    planes = stack.planes()
-    numbers = range(planes.count) if selection is None else selection.numbers(planes.count)
-    wanted = Wanted(
-        name=stack.name,
-        planes=planes,
-        numbers=numbers,
-        model_name=path.stem,
-        model=trained,
-        device=choice,
-        tiling=wishes.tiling(trained.network),
-        objects=wishes.objects(trained.network),
-        kind=kind,
-        output=output,
-    )
-    kept, tiling = take_up(wanted, anew=anew)
-    events = segment(
-        trained,
-        planes,
-        device=choice,
-        tiling=tiling,
-        objects=wanted.objects,
-        kind=kind,
-        numbers=numbers,
-        kept=kept,
-        stop=stop,
-    )
-    making = Making(model=UsedModel.of(trained, path.stem, path))
-    # What is there stays until all of this is done.
-    written = unfinished_path(output) if output.exists() else output
-    with closing(kept):
-        with _open_writer(written, stack, trained, kind) as filling:
-            told = hashing(events, planes)
-            begun, done, found = _follow(told, kept, filling, making, numbered=numbered)
-            if not done.planes:
-                say(f"Stopped before the first plane was finished; nothing is written. {_GO_ON}")
-                stop.exit_if_requested()
-            filling.fill(planes.count)
-            left = set(begun.planes).difference(done.planes)
-            filling.note_unfinished(left)
-            provenance = making.provenance(
-                planes,
-                Source.of(stack, image),
-                kind=kind,
-                tiling=wanted.tiling,
-                objects=wanted.objects,
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A model, and all that is wanted of it but the image: it segments any number of files."""
+
+    model: Model
+    path: Path  # of the model
+    device: DeviceChoice
+    wishes: SegmentWishes
+    kind: OutputKind
+    selection: PlaneSelection | None
+    anew: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        *,
+        selection: PlaneSelection | None,
+        wishes: SegmentWishes,
+        kind: OutputKind,
+        device: str,
+        anew: bool = False,
+    ) -> Segmenter:
+        """Load the model.
+
+        Raises
+        ------
+        UnetPaintError
+            If there is no such model or device, or objects are to be linked and there are none.
+        """
+        choice = pick_device(device)
+        path = find_model(model)
+        segmenter = cls(load_model(path), path, choice, wishes, kind, selection, anew)
+        if wishes.link and not segmenter.is_numbered:
+            raise SettingsError(
+                "Only numbered objects can be linked from plane to plane; leave out --link, or "
+                "take a model of objects and the output kind 'labels'."
             )
-            assert provenance is not None  # a plane is done
-            filling.note_provenance(to_text(provenance, output.absolute().parent))
-        if not left and written != output:
-            written = put_in_place(written, output)
-        record = write_beside(written, provenance)
-        if left:
-            stays = "" if written == output else f" '{output.name}' is as it was."
-            say(f"{tell_unfinished(left)} and 0 in '{written.name}'.{stays} {_GO_ON}")
-        else:
-            kept.remove()
-    return {
-        "output": str(written),
-        "record": None if record is None else str(record),
-        "kind": kind.value,
-        "device": begun.device,
-        "planes": len(done.planes),
-        "empty_planes": planes.count - len(done.planes),
-        **({"objects": found} if numbered else {}),
-        "tile": begun.tile,
-        "finished": done.reason.value,
-        "seconds": round(done.seconds, 3),
-    }
+        return segmenter
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether labels of objects come out."""
+        return self.kind is OutputKind.LABELS and self.model.task is Task.OBJECTS
+
+    @cached_property
+    def used(self) -> UsedModel:
+        """What is noted of the model."""
+        return UsedModel.of(self.model, self.path.stem, self.path)
+
+    @cached_property
+    def backend(self) -> Backend | None:
+        """The network on the device, for those who share it; None: it does not fit there."""
+        return Backend.fitting(self.model, self.device)
+
+    def open(self, image: Path) -> ImageStack:
+        """Open an image; where the model takes one channel, those of one plane are planes."""
+        return _for_model(open_image(image), self.model)
+
+    def wanted(self, stack: ImageStack, output: Path) -> Wanted:
+        """Return the segmentation of a stack.
+
+        Raises
+        ------
+        SettingsError
+            If a selected plane does not exist.
+        """
+        planes = stack.planes()
+        selection, network = self.selection, self.model.network
+        numbers = range(planes.count) if selection is None else selection.numbers(planes.count)
+        return Wanted(
+            name=stack.name,
+            planes=planes,
+            numbers=numbers,
+            model_name=self.path.stem,
+            model=self.model,
+            device=self.device,
+            tiling=self.wishes.tiling(network),
+            objects=self.wishes.objects(network),
+            kind=self.kind,
+            output=output,
+        )
+
+    def segment(
+        self,
+        image: Path,
+        output: Path,
+        stop: Interruption,
+        *,
+        update: Update | None = None,
+        backend: Backend | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
+        """Segment one file as `segment_stack` does, and return its figures.
+
+        Parameters
+        ----------
+        update
+            Takes how far it is; None: a progress bar shows it.
+        backend
+            The network, where several files share it; None: one is built.
+        check
+            Called before the file appears under its name; if it raises, none does.
+        """
+        stack = self.open(image)
+        wanted = self.wanted(stack, output)
+        planes = wanted.planes
+        kept, tiling = take_up(wanted, anew=self.anew)
+        events = segment(
+            self.model,
+            planes,
+            device=self.device,
+            tiling=tiling,
+            objects=wanted.objects,
+            kind=self.kind,
+            numbers=wanted.numbers,
+            kept=kept,
+            backend=backend,
+            stop=stop,
+        )
+        making = Making(model=self.used)
+        # What is there stays until all of this is done.
+        written = unfinished_path(output) if output.exists() else output
+        with closing(kept):
+            with open_filling(written, stack, self.model, self.kind) as filling:
+                told = hashing(events, planes)
+                follow = Follower(kept, filling, making, numbered=self.is_numbered)
+                begun, done, found = follow.all(told, update)
+                if not done.planes:
+                    say(
+                        f"Stopped before the first plane was finished; nothing is written. {_GO_ON}"
+                    )
+                    stop.exit_if_requested()
+                check()
+                filling.fill(planes.count)
+                left = set(begun.planes).difference(done.planes)
+                filling.note_unfinished(left)
+                provenance = making.provenance(
+                    planes,
+                    Source.of(stack, image),
+                    kind=self.kind,
+                    tiling=wanted.tiling,
+                    objects=wanted.objects,
+                )
+                assert provenance is not None  # a plane is done
+                filling.note_provenance(to_text(provenance, output.absolute().parent))
+            if not left and written != output:
+                written = put_in_place(written, output)
+            record = write_beside(written, provenance)
+            if left:
+                stays = "" if written == output else f" '{output.name}' is as it was."
+                say(f"{tell_unfinished(left)} and 0 in '{written.name}'.{stays} {_GO_ON}")
+            else:
+                kept.remove()
+        return {
+            "output": str(written),
+            "record": None if record is None else str(record),
+            "kind": self.kind.value,
+            "device": begun.device,
+            "planes": len(done.planes),
+            "empty_planes": planes.count - len(done.planes),
+            **({"objects": found} if self.is_numbered else {}),
+            "tile": begun.tile,
+            "finished": done.reason.value,
+            "seconds": round(done.seconds, 3),
+        }
 
 
 def _for_model(stack: ImageStack, model: Model) -> ImageStack:
@@ -161,118 +273,3 @@ def _for_model(stack: ImageStack, model: Model) -> ImageStack:
         return stack
     say(f"The model takes one channel: the {count} channels of '{stack.name}' are read as planes.")
     return planes
-
-
-class _Filling:
-    """Writes planes in order, as they are finished, with zeros between and after them.
-
-    Parameters
-    ----------
-    writer
-        Of the file.
-    leading
-        Shape of a plane before (Y, X).
-    plane
-        Shape of a plane, pixels (Y, X).
-    """
-
-    def __init__(
-        self, writer: PlaneWriter, leading: tuple[int, ...], plane: tuple[int, int]
-    ) -> None:
-        self._writer = writer
-        self._leading = leading
-        self._plane = plane
-        self._written = 0  # planes
-        self._beside: list[npt.NDArray[Any]] = []  # tiles, from the left
-
-    def take_tile(self, event: TileDone) -> None:
-        """Take a tile of final values; they come row by row, and all before in smaller planes."""
-        self.fill(event.plane)
-        self._beside.append(event.values)
-        if event.x.stop == self._plane[1]:
-            self._writer.write(np.concatenate(self._beside, axis=-1))
-            self._beside = []
-
-    def take_plane(self, event: PlaneDone) -> None:
-        """Take the end of a plane; one that is not complete is left out."""
-        self._beside = []
-        if not event.complete:
-            self._writer.drop_rows()
-            return
-        if event.labels is not None:
-            self.fill(event.plane)
-            for rows in bands(self._plane):
-                self._writer.write(event.labels.rows(rows))
-        self._written += 1
-
-    def note_unfinished(self, planes: Collection[int]) -> None:
-        """Let the file say which of the planes that were asked for it lacks."""
-        self._writer.note_unfinished(planes)
-
-    def note_provenance(self, text: str) -> None:
-        """Let the file say what made it, in a line of JSON."""
-        self._writer.note_provenance(text)
-
-    def fill(self, count: int) -> None:
-        """Write empty planes until there are `count`."""
-        for _ in range(self._written, count):
-            for rows in bands(self._plane):
-                shape = (*self._leading, rows.stop - rows.start, self._plane[1])
-                self._writer.write(np.zeros(shape, np.uint8))
-        self._written = max(self._written, count)
-
-
-@contextmanager
-def _open_writer(
-    output: Path, stack: ImageStack, model: Model, kind: OutputKind
-) -> Iterator[_Filling]:
-    """Open the output with the image's axes and pixel size."""
-    opened: AbstractContextManager[PlaneWriter]
-    leading: tuple[int, ...]
-    if kind is OutputKind.PROBABILITIES:
-        channels = 1 if model.task is Task.OBJECTS else len(model.values)
-        layout, leading = stack.layout(channels=channels), (channels,)
-        opened = open_probability_writer(output, layout)
-    else:
-        layout, leading = stack.layout(), ()
-        opened = open_label_writer(output, layout)
-    with opened as writer:
-        yield _Filling(writer, leading, layout.plane_shape)
-
-
-def _follow(
-    events: Iterator[SegmentEvent | PlaneHashed],
-    kept: KeptSegmentation,
-    filling: _Filling,
-    making: Making,
-    *,
-    numbered: bool,
-) -> tuple[SegmentStarted, SegmentDone, int]:
-    """Write what is final as it comes; return the first event, the last, and the objects.
-
-    Of numbered objects only whole planes are final, of anything else each tile.
-    """
-    begun = done = None
-    objects = 0
-    with progress_bar("Segmenting") as update:
-        for event in events:
-            making.note(event)
-            match event:
-                case SegmentStarted():
-                    begun = event
-                    kept.begin(event)
-                    say(f"Segmenting {count(len(event.planes), 'plane')} on {event.device}")
-                case TileDone():
-                    update(event.done / event.total, f"plane {event.plane}")
-                    if not numbered:
-                        filling.take_tile(event)
-                case PlaneDone():
-                    filling.take_plane(event)
-                    objects += event.objects if event.complete else 0
-                case MemoryShort():
-                    say(f"{event}.")
-                case SegmentDone():
-                    done = event
-    assert begun is not None
-    assert done is not None  # `segment` ends with it or raises
-    return begun, done, objects

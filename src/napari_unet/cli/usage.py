@@ -11,9 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 from napari_unet.cli.console import say, saying_warnings
 from napari_unet.engine.errors import UnetPaintError
 
-_NO_MEMORY = (
-    "Error: There is not enough memory; close other programs, or take a smaller part of the image."
-)
+NO_MEMORY = "There is not enough memory; close other programs, or take a smaller part of the image."
+"""What is said of it, whatever was to be done."""
 
 
 class _Command(TyperCommand):
@@ -55,7 +54,7 @@ class Sentences(TyperGroup):
             say(f"Error: {error}")
             raise typer.Exit(1) from error
         except MemoryError as error:
-            say(_NO_MEMORY)
+            say(f"Error: {NO_MEMORY}")
             raise typer.Exit(1) from error
 
 

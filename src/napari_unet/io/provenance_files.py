@@ -35,6 +35,17 @@ def path_beside(result: Path) -> Path:
     return result.with_name(f"{result.name}{_SUFFIX}")
 
 
+def has_record(path: Path) -> bool:
+    """Return whether the record of a segmentation lies beside a file, which so is a result."""
+    if not path_beside(path).is_file():
+        return False
+    try:
+        read_provenance(path_beside(path))
+    except FileError:
+        return False
+    return True
+
+
 def write_beside(result: Path, provenance: Provenance) -> Path | None:
     """Write the record of a result beside it; an earlier record is replaced, no other file is.
 

@@ -1,3 +1,4 @@
+from .backend import Backend as Backend
 from .overlap_tile import network_probabilities as network_probabilities
 from .painted_review import review as review
 from .predictor import Predictor as Predictor

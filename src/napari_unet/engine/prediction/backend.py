@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from napari_unet.config import NetworkConfig
+from napari_unet.engine.errors import OutOfMemoryError
 from napari_unet.engine.network.device import DeviceChoice, engine_errors
 from napari_unet.engine.network.folded import FoldedUNet
 from napari_unet.engine.network.model import Model
@@ -41,6 +42,23 @@ class Backend:
         if compute is None:
             compute = network_probabilities(_arranged(network, device), device, channels)
         return cls(choice, model.network, OverlapTiler(compute, model.network.levels), openvino)
+
+    @classmethod
+    def fitting(cls, model: Model, choice: DeviceChoice) -> Backend | None:
+        """Build the network; None: a device that is not the CPU has too little memory for it.
+
+        Raises
+        ------
+        EngineError
+            If the device fails, or the CPU has too little memory.
+        """
+        try:
+            with engine_errors(choice):
+                return cls.of(model, choice)
+        except OutOfMemoryError:
+            if choice.device == "cpu":
+                raise
+        return None
 
     def tile_limits(self) -> TileLimits:
         """Return what the device allows now."""

@@ -41,6 +41,8 @@ class Predictor:
         Where to compute.
     count
         Rotated versions of each plane that are averaged.
+    backend
+        The model's network on the device, where several stacks share one; None: one is built.
 
     Raises
     ------
@@ -55,7 +57,14 @@ class Predictor:
     Several threads may predict at the same time; they read one after the other.
     """
 
-    def __init__(self, model: Model, planes: Planes, device: DeviceChoice, count: int = 1) -> None:
+    def __init__(
+        self,
+        model: Model,
+        planes: Planes,
+        device: DeviceChoice,
+        count: int = 1,
+        backend: Backend | None = None,
+    ) -> None:
         _check_channels(model, planes)
         self.model = model
         self.planes = planes
@@ -67,13 +76,7 @@ class Predictor:
         self._rotations = rotations(self._reduced.shape, count)
         self._reading = Lock()
         self._falling_back = Lock()
-        self._backend: Backend | None = None
-        try:
-            with engine_errors(device):
-                self._backend = Backend.of(model, device)
-        except OutOfMemoryError:
-            if device.device == "cpu":
-                raise
+        self._backend = backend or Backend.fitting(model, device)
         if self._backend is None:
             self._fall_back(None)
 
@@ -158,7 +161,7 @@ class Predictor:
             return self._reduction.predict(predict_blocks, tile)
 
     def release(self) -> None:
-        """Let go of the network and of the device's memory."""
+        """Let go of the network, which others may share, and of the device's memory."""
         self._backend = None
         free_cached_memory()
 

@@ -32,6 +32,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.objects.series_linking import linker_for
 from napari_unet.engine.paint.painted_planes import require_labels_of
+from napari_unet.engine.prediction.backend import Backend
 from napari_unet.engine.prediction.decode import (
     PlaneDecoder,
     Probabilities,
@@ -61,6 +62,7 @@ def segment(
     resume: Resume | None = None,
     painted: Planes | None = None,
     kept: KeptWork = NothingKept(),  # noqa: B008 it has no state
+    backend: Backend | None = None,
     stop: Stop = never,
 ) -> Iterator[SegmentEvent]:
     """Segment a stack with a trained model.
@@ -96,6 +98,8 @@ def segment(
         Takes the tiles and planes that are finished, and has those of an earlier run that was the
         same (model, image, settings and order): they are not predicted again, and the result is
         as if it had never ended.
+    backend
+        The model's network on this device, where several stacks share one; None: one is built.
     stop
         Asked after each tile; True ends the work, and finished tiles stay.
 
@@ -144,7 +148,7 @@ def segment(
     )
     if painted is not None:
         require_labels_of(planes, painted)
-    predictor = Predictor(model, planes, device, tiling.rotations)
+    predictor = Predictor(model, planes, device, tiling.rotations, backend)
     is_numbered = kind is OutputKind.LABELS and model.task is Task.OBJECTS
     resume = resumed(resume, kept, order, planes)
     again = [plane for plane in order if plane in resume.finished]
@@ -160,8 +164,8 @@ def segment(
         tiles = cut_plane(planes.shape, side, step)
         if focus is not None:
             tiles = nearest_first(tiles, *focus[1:])
-        count, backend = len(left) * len(tiles), predictor.backend_name
-        yield SegmentStarted(str(device), order, count, side, backend)
+        count, computes = len(left) * len(tiles), predictor.backend_name
+        yield SegmentStarted(str(device), order, count, side, computes)
         run = _Run(predictor, kind, objects, left, tiles, cutting, pixels, kept, settle, stop)
         yield from run.tell_kept(again)
         reason = yield from run.segment_planes()

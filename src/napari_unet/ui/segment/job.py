@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.events import (
@@ -90,7 +90,7 @@ def segment_images(turns: Sequence[Turn]) -> Job:
         for number, turn in enumerate(turns):
             if number and stop():
                 return
-            keeping = {} if turn.kept is None else {"kept": turn.kept}
+            keeping: dict[str, Any] = {} if turn.kept is None else {"kept": turn.kept}
             events = segment(
                 turn.model,
                 turn.planes,
