@@ -13,12 +13,14 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from napari.qt.threading import create_worker
+from qtpy.QtCore import QThreadPool
 from superqt.utils import GeneratorWorker
 
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Stop
 
 _NICE = 10  # of a job's threads: the window's, at 0, get ten times their share
+_ROOM = 3  # threads beside those that run: a job's, one that saves strokes, one that counts
 _PATIENCE = 0.5  # seconds that a job waits for the window at most
 
 Job = Callable[[Stop], Iterator[object]]
@@ -37,10 +39,22 @@ class Awaited:
 
 def make_worker(name: str, job: Job, connect: dict[str, Callable[..., object]]) -> Worker:
     """Return a worker that is not started; `name` is told, `connect` says who hears its signals."""
+    make_room()
     worker: Worker = create_worker(
         _NamedJob(name, job), _worker_class=Worker, _start_thread=False, _connect=connect
     )
     return worker
+
+
+def make_room() -> None:
+    """Let short work begin at once beside whatever runs.
+
+    Qt lends as many threads as there are cores, and what is more waits: with one or two cores, for
+    the end of a training that takes minutes.
+    """
+    pool = QThreadPool.globalInstance()
+    assert pool is not None
+    pool.setMaxThreadCount(max(pool.maxThreadCount(), pool.activeThreadCount() + _ROOM))
 
 
 class _NamedJob:

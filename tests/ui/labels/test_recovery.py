@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QThreadPool
+from superqt.utils import create_worker
 
 import napari_unet
 from napari_unet.io import unsaved
@@ -90,6 +93,23 @@ def test_strokes_are_on_disk_soon_and_so_is_what_an_undo_takes_back(
     qtbot.waitUntil(lambda: not saved(8))
     assert saved(7)
     assert len(folders()) == 1
+
+
+def test_strokes_are_saved_while_all_threads_are_taken(
+    autosave: Autosave, labels: Labels, qtbot: QtBot
+) -> None:
+    pool, end = QThreadPool.globalInstance(), threading.Event()
+    assert pool is not None
+    before = pool.maxThreadCount()
+    pool.setMaxThreadCount(1)  # as with one core
+    create_worker(end.wait)  # a training that takes minutes
+    try:
+        labels.paint((1, 20, 20), 7)
+        qtbot.waitUntil(lambda: saved(7))
+    finally:
+        end.set()
+        pool.waitForDone(1000)
+        pool.setMaxThreadCount(before)
 
 
 def test_nothing_is_kept_of_what_nobody_paints_on(

@@ -22,6 +22,7 @@ from napari_unet.ui.layers.inputs import image_planes, labels_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker, bands
 from napari_unet.ui.layers.stroke_folder import folder_to_keep_in
 from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.worker import make_room
 
 _log = logging.getLogger(__name__)
 
@@ -162,6 +163,7 @@ class _Keeper(QObject):
             everything=self._failed,
         )
         self._failed = False
+        make_room()  # it does not wait for the end of a training, nor for other plugins' work
         self._worker = create_worker(
             saving.run, _connect={"errored": self._on_errored, "finished": self._on_finished}
         )
