@@ -112,7 +112,9 @@ def test_ctrl_c_while_libraries_are_imported_ends_without_a_traceback(
     module: str, folder: Path
 ) -> None:
     words = ("segment", str(folder / "cells.tif"), "--model", "light", "--output", "out.tif")
-    code = "from napari_unet.cli import main; main()"
+    # What is started in the background ignores Ctrl-C, and so would this.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; from napari_unet.cli import main; main()"
     program = [sys.executable, "-X", "importtime", "-c", code, *words]
     with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, cwd=folder) as process:
         assert process.stderr is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.ui.measure.control import (
     Measurement,
@@ -24,7 +24,7 @@ from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.parts.text import Text
+from napari_unet.ui.parts.text import PlainLabel, Text
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import Workbench
 
@@ -79,7 +79,7 @@ class MeasureStep(Step):
         form_part = QWidget()
         self._form = narrow_form(form_part)
         self._form.addRow("Labels", self.layer)
-        self._rows_label = QLabel("Rows")
+        self._rows_label = PlainLabel("Rows")
         self._rows_label.setBuddy(self.rows)
         self._form.addRow(self._rows_label, self.rows)
         content = QWidget()
