@@ -176,3 +176,31 @@ def test_a_folder_that_vanishes_is_made_anew(dead: Process) -> None:
     kept.write(1, 8, STROKE)
     (left,) = find_leftovers(usual_folder())
     assert left.take().read().sum() == STROKE.sum()
+
+
+def test_only_stored_planes_are_read_of_however_many(dead: Process) -> None:
+    """A million planes, of which one is painted, are there at once."""
+    layout = Layout((1000, 1000, 8, 8), "TZYX")
+    kept = UnsavedLabels(layout, np.uint8, new_path(usual_folder()))
+    kept.begin(UnsavedRecord("strokes", "cells", process=dead))
+    kept.write(998_007, 0, np.full((1, 8), 5, np.uint8))
+
+    (left,) = find_leftovers(usual_folder())
+    begin = time.process_time()
+    first = left.first_plane()
+    labels = left.take().read()
+
+    assert time.process_time() - begin < 5
+    assert first is not None
+    assert first[0] == 998_007
+    assert labels[998, 7, 0, 0] == 5
+    assert labels.sum() == 8 * 5
+
+
+def test_a_single_plane_comes_back(dead: Process) -> None:
+    kept = UnsavedLabels(Layout((8, 8), "YX"), np.uint8, new_path(usual_folder()))
+    kept.begin(UnsavedRecord("strokes", process=dead))
+    kept.write(0, 2, np.full((1, 8), 5, np.uint8))
+    (left,) = find_leftovers(usual_folder())
+    assert left.first_plane() is not None
+    assert left.take().read().sum() == 8 * 5

@@ -150,7 +150,7 @@ class UnsavedLabels:
             raise cannot_read(self.path, error) from error
         failure: Exception | None = None
         read = 0
-        for at in np.ndindex(self.layout.leading_shape):
+        for at in _stored_planes(self.path, self.layout.leading_shape):
             try:
                 labels[at] = self._array[at]
                 read += 1
@@ -192,10 +192,11 @@ class Leftover:
         """Return the first plane that is painted on, (Y, X), and its number; None: none can be."""
         with suppress(OSError, RuntimeError, ValueError, KeyError):  # as zarr's codecs raise
             array: Any = _open_array(self.path, mode="r")
-            for number, at in enumerate(np.ndindex(self.shape[:-2])):
+            leading = self.shape[:-2]
+            for at in _stored_planes(self.path, leading):
                 plane = np.asarray(array[at])
                 if plane.any():
-                    return number, plane
+                    return int(np.ravel_multi_index(at, leading)) if leading else 0, plane
         return None
 
     def dismiss(self) -> None:
@@ -252,11 +253,26 @@ def _sweep_begun(path: Path) -> None:
 
 def _open_array(path: Path, *, mode: Any) -> zarr.Array[Any]:
     array = zarr.open_array(str(path / "0"), mode=mode)
-    if array.ndim < 2 or array.dtype.kind not in "bui":
+    if array.ndim < 2 or array.dtype.kind not in "bui" or set(array.chunks[:-2]) - {1}:
         raise ValueError("no labels")
     check_array(array, path)
     check_size(array, "?" * (array.ndim - 2) + "YX", path)
     return array
+
+
+def _stored_planes(path: Path, leading: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return where along the leading axes something is stored; all other planes are empty.
+
+    Few planes of a large stack are painted, and damaged words can tell of millions: to ask for each
+    would take seconds, or hours.
+    """
+    chunks = path / "0" / "c"  # a folder for each index along an axis
+    pattern = "/".join("*" for _ in leading)
+    found = (
+        [folder.relative_to(chunks).parts for folder in chunks.glob(pattern)] if leading else [()]
+    )
+    planes = [tuple(map(int, parts)) for parts in found if all(map(str.isdecimal, parts))]
+    return sorted(at for at in planes if all(i < n for i, n in zip(at, leading, strict=True)))
 
 
 def _write_record(path: Path, record: UnsavedRecord) -> None:
