@@ -205,7 +205,8 @@ def tell(cycles: Sequence[Figures]) -> None:
             f"| {values.max():.0f} | {slope:+.2f} | {low:+.2f} to {high:+.2f} "
             f"| {'flat' if is_flat else 'grows'} |"
         )
-    print(f"\nVerdict: {'nothing grows' if not grows else ', '.join(grows) + ' grow'}.")
+    verdict = f"it grows: {', '.join(grows)}" if grows else "nothing grows"
+    print(f"\nVerdict: {verdict}.")
 
 
 def read(path: Path) -> list[Figures]:
