@@ -14,7 +14,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.events import SegmentStarted
 from napari_unet.engine.network import DeviceChoice, Model
 from napari_unet.engine.stack import ArrayPlanes
-from napari_unet.io.kept_folders import KeptRun, find_kept, new_kept
+from napari_unet.io.kept_folders import KeptRun, new_kept
 from napari_unet.io.kept_record import Basis, KeptRecord
 from napari_unet.io.kept_segmentation import KeptSegmentation
 
@@ -59,7 +59,9 @@ class Wanted:
         )
 
 
-def take_up(wanted: Wanted, *, anew: bool) -> tuple[KeptSegmentation, TilingConfig]:
+def take_up(
+    wanted: Wanted, left: Sequence[KeptRun], *, anew: bool
+) -> tuple[KeptSegmentation, TilingConfig]:
     """Return what keeps the work, with what an earlier run has left, and how it is cut into tiles.
 
     It says whether it goes on, and if not, what has changed. What was made otherwise stays, for a
@@ -67,10 +69,12 @@ def take_up(wanted: Wanted, *, anew: bool) -> tuple[KeptSegmentation, TilingConf
 
     Parameters
     ----------
+    left
+        What ended programs have left, whatever it is of.
     anew
         Whether what was left is removed and nothing gone on with.
     """
-    runs = [run for run in find_kept() if run.record.output == str(wanted.output.resolve())]
+    runs = [run for run in left if run.record.output == str(wanted.output.resolve())]
     for run in runs if anew else ():
         run.remove()
     if anew or not runs:

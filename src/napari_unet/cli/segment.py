@@ -21,6 +21,7 @@ from napari_unet.engine.network import DeviceChoice, Model, pick_device
 from napari_unet.engine.prediction import Backend, segment
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import ImageStack, open_image
+from napari_unet.io.kept_folders import KeptRun, find_kept
 from napari_unet.io.library import find_model
 from napari_unet.io.making import Making, hashing
 from napari_unet.io.provenance import Source, UsedModel, to_text
@@ -152,6 +153,11 @@ class Segmenter:
         """The network on the device, for those who share it; None: it does not fit there."""
         return Backend.fitting(self.model, self.device)
 
+    @cached_property
+    def left(self) -> list[KeptRun]:
+        """What ended programs have left to go on with; it is looked for once."""
+        return find_kept()
+
     def open(self, image: Path) -> ImageStack:
         """Open an image; where the model takes one channel, those of one plane are planes."""
         return _for_model(open_image(image), self.model)
@@ -204,7 +210,7 @@ class Segmenter:
         stack = self.open(image)
         wanted = self.wanted(stack, output)
         planes = wanted.planes
-        kept, tiling = take_up(wanted, anew=self.anew)
+        kept, tiling = take_up(wanted, self.left, anew=self.anew)
         events = segment(
             self.model,
             planes,

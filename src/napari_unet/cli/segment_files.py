@@ -153,7 +153,10 @@ def segment_files(
                 write_summary(folder, outcomes)
                 written = time.monotonic()
     write_summary(folder, outcomes)
-    return FilesDone(folder, outcomes)
+    done = FilesDone(folder, outcomes)
+    if left := len(done.having(Status.LEFT)):
+        say(f"{count(left, 'file')} left to do. To go on, run the same command again.")
+    return done
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,7 +175,12 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of what computes; packages that are not installed are left out."""
-    found = {"napari-unet-paint": __version__}
+    return {"napari-unet-paint": __version__, **_installed()}
+
+
+@cache  # to look for them takes as long as to segment a small plane
+def _installed() -> dict[str, str]:
+    found = {}
     for name in _PACKAGES[1:]:
         try:
             found[name] = version(name)
