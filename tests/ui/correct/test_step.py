@@ -53,7 +53,7 @@ def step(
     step.release()
     step.suggesting.release()
     step.correcting.release()
-    step.repairing.release()
+    step.repair.repairing.release()
     bench.close()
 
 
@@ -748,4 +748,4 @@ def test_the_tool_that_is_held_is_pressed_down_until_escape(
     assert step.status.text().startswith("Click an object")
     qtbot.keyClick(buttons[Tool.DELETE], Qt.Key.Key_Escape)  # type: ignore[no-untyped-call]
     assert not any(button.isChecked() for button in buttons.values())
-    assert step.repairing.tool is None
+    assert step.repair.repairing.tool is None

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import napari
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QButtonGroup,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_unet.ui.correct.line_glass import LineGlass, Spots
 from napari_unet.ui.correct.repair import Tool
@@ -15,6 +23,7 @@ from napari_unet.ui.correct.repairing import Repairing
 from napari_unet.ui.parts import keys
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.canvases import canvases
+from napari_unet.ui.parts.text import Text
 from napari_unet.ui.workbench import Workbench
 
 KEYS = {Tool.SPLIT: keys.SPLIT, Tool.MERGE: keys.MERGE, Tool.DELETE: keys.DELETE}
@@ -35,21 +44,36 @@ _FILLING_BRUSH = (0, 8)  # of napari: the first version with a brush that fills
 
 
 class RepairRow(QWidget):
-    """Three buttons beside one another; the one whose tool is held is pressed down."""
+    """Three buttons beside one another; the one whose tool is held is pressed down.
 
-    def __init__(self, workbench: Workbench, repairing: Repairing) -> None:
+    Parameters
+    ----------
+    workbench, repairing
+        What is chosen, and what works on it.
+    others
+        Keys of the step that are bound with those of the tools → what they do.
+    """
+
+    def __init__(
+        self,
+        workbench: Workbench,
+        repairing: Repairing,
+        others: dict[str, Callable[[], None]],
+    ) -> None:
         super().__init__()
+        self.repairing = repairing
+        self.fill = Text(how_to_fill())
         self.buttons = {tool: QPushButton(tool.value) for tool in Tool}
-        self._repairing = repairing
         self._glass = LineGlass()
-        self._keys = keys.ViewerKeys(
-            workbench.viewer, {key: partial(self._on_pressed, tool) for tool, key in KEYS.items()}
-        )
+        tools = {key: partial(self._on_pressed, tool) for tool, key in KEYS.items()}
+        self.keys = keys.ViewerKeys(workbench.viewer, others | tools)
         self._canvas: QWidget | None = None  # that is listened to while a tool is held
         self._group = QButtonGroup(self)
         self._group.setExclusive(False)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        column, row = QVBoxLayout(self), QHBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.fill)
         for button in self.buttons.values():
             button.setCheckable(True)
             self._group.addButton(button)
@@ -61,11 +85,12 @@ class RepairRow(QWidget):
 
     def refresh(self) -> None:
         """Show which tool is held, and whether one can be taken."""
-        reason, held = self._repairing.why_not(), self._repairing.tool
+        reason, held = self.repairing.why_not(), self.repairing.tool
         for tool, button in self.buttons.items():
-            key = f" Key: {KEYS[tool]}." if KEYS[tool] in self._keys else ""
+            key = f" Key: {KEYS[tool]}." if KEYS[tool] in self.keys else ""
             set_ready(button, reason, f"{_TOOLTIPS[tool]} {_ALL}{key}")
             button.setChecked(tool is held)
+        self.fill.setVisible(reason is None)
         self._listen(None if held is None else next(iter(canvases(self)), None))
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 Qt
@@ -82,22 +107,22 @@ class RepairRow(QWidget):
     def release(self) -> None:
         """Let go of the keys and the canvas."""
         self._listen(None)
-        self._keys.release()
+        self.keys.release()
         self._glass.hide()
-        self._repairing.taken.disconnect(self.refresh)
-        self._repairing.drawn.disconnect(self._on_drawn)
+        self.repairing.taken.disconnect(self.refresh)
+        self.repairing.drawn.disconnect(self._on_drawn)
 
     def _on_clicked(self, pressed: QAbstractButton) -> None:
         self._on_pressed(next(tool for tool, b in self.buttons.items() if b is pressed))
 
     def _on_pressed(self, tool: Tool) -> None:
-        self._repairing.take(tool)
+        self.repairing.take(tool)
         self.refresh()
 
     def _end_at(self, event: QKeyEvent) -> bool:
         is_escape = event.key() == Qt.Key.Key_Escape
         if is_escape:
-            self._repairing.lay_down()
+            self.repairing.lay_down()
         return bool(is_escape)
 
     def _listen(self, canvas: QWidget | None) -> None:

@@ -12,9 +12,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import LabelsError, UnetPaintError
-from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.correct.repair import (
-    LABEL_IMAGE,
     WHY_NOTHING,
     Line,
     Plane,
@@ -22,20 +20,21 @@ from napari_unet.ui.correct.repair import (
     Tool,
     find_repair,
 )
+from napari_unet.ui.correct.repair_planes import (
+    require_writable,
+    shown_planes,
+    shown_position,
+    shown_result,
+)
 from napari_unet.ui.correct.repair_write import Together
-from napari_unet.ui.correct.take_over import find_overlap
 from napari_unet.ui.correct.used_numbers import UsedNumbers
-from napari_unet.ui.layers.added import is_result
-from napari_unet.ui.layers.geometry import focus, full_resolution, shows_planes, spatial_shape
+from napari_unet.ui.layers.geometry import shows_planes
 from napari_unet.ui.layers.new_labels import new_labels
 from napari_unet.ui.layers.used_numbers import largest_used, note_used
 from napari_unet.ui.readiness import Readiness
-from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Workbench
 
 _MODE = "pick"  # of napari: a cross as the cursor, drags do not move the view, Space still does
-_CLASSES = np.uint8  # what results of classes and masks are in
-_WRITING = ("Segmenting", "Cutting")  # jobs that write into results
 
 HOW = {
     Tool.SPLIT: "Draw a line right through an object; Esc ends.",
@@ -84,7 +83,7 @@ class Repairing(QObject):
             return reason
         if chosen.task is not Task.OBJECTS:
             return "Split, Merge and Delete are for objects; repair classes with the brush."
-        if labels is None and self._result() is None:
+        if labels is None and shown_result(self._workbench) is None:
             return "Segment or paint first; then objects can be split, merged and deleted."
         if labels is not None and labels.multiscale:
             return f"napari cannot paint on '{labels.name}': it has several resolutions."
@@ -100,15 +99,15 @@ class Repairing(QObject):
         image, labels = self._workbench.choices.image, self._workbench.choices.labels
         assert image is not None
         try:
-            labels = labels or self._add_labels(image)
+            labels = labels or _add_labels(self._workbench, image)
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
         self._viewer.layers.selection.active = labels
         self._held = labels, str(labels.mode), int(labels.selected_label)
         labels.mode = _MODE
-        labels.events.mode.connect(self._on_mode)
-        self._viewer.layers.selection.events.active.connect(self._on_selected)
+        labels.events.mode.connect(self._on_left)
+        self._viewer.layers.selection.events.active.connect(self._on_left)
         self._viewer.mouse_drag_callbacks.append(self._on_drag)
         self.tool = tool
         self._numbers.are_known()
@@ -120,8 +119,8 @@ class Repairing(QObject):
         if self._held is None:
             return
         (labels, mode, number), self._held = self._held, None
-        labels.events.mode.disconnect(self._on_mode)
-        self._viewer.layers.selection.events.active.disconnect(self._on_selected)
+        labels.events.mode.disconnect(self._on_left)
+        self._viewer.layers.selection.events.active.disconnect(self._on_left)
         self._viewer.mouse_drag_callbacks.remove(self._on_drag)
         if str(labels.mode) in (_MODE, "pan_zoom"):
             labels.mode = mode
@@ -167,19 +166,9 @@ class Repairing(QObject):
             return
         labels = self._held[0]
         line = np.array([labels.world_to_data(point)[-2:] for point in points], float)
-        self.repair(self.tool, self._with_first(line) if self.tool is Tool.MERGE else [line])
-
-    def _with_first(self, line: Line) -> list[Line]:
-        """Return a line and the click before it, if that was on the same plane."""
         first, self._first = self._first, None
-        position = self._position()
-        return [first[1], line] if first is not None and first[0] == position else [line]
-
-    def _position(self) -> tuple[int, ...]:
-        """Return the shown plane of the labels."""
-        labels = self._workbench.choices.labels
-        assert labels is not None
-        return focus(self._viewer, labels)[:-2]
+        is_second = first is not None and first[0] == shown_position(self._workbench)
+        self.repair(self.tool, [first[1], line] if first is not None and is_second else [line])
 
     def _repair(self, tool: Tool, lines: list[Line]) -> str:
         """Repair, and return what was done.
@@ -189,7 +178,7 @@ class Repairing(QObject):
         LabelsError
             If that cannot be done to this layer, or not now.
         """
-        painted, *results = planes = self._planes()
+        painted, *results = planes = shown_planes(self._workbench)
         order = [*results, painted]
         if results and painted.scheme.unpainted is Unpainted.BACKGROUND:
             order = planes  # what is right there counts for all of the plane
@@ -202,43 +191,19 @@ class Repairing(QObject):
             return self._first_of_two(order, lines[0])
         return WHY_NOTHING[tool]
 
-    def _planes(self) -> list[Plane]:
-        """Return the shown plane of the labels, and that of the result if it lies on them."""
-        chosen, result = self._workbench.choices, self._result()
-        labels, position = chosen.labels, self._position()
-        assert labels is not None
-        planes = [Plane(labels, position, chosen.scheme)]
-        if result is None or result is labels:
-            return planes
-        overlap = find_overlap(result, labels, position)
-        shape = spatial_shape(labels)[-2:]
-        if overlap is not None and spatial_shape(result)[-2:] == shape:
-            index = tuple(int(at) for at in overlap.source[:-2] if isinstance(at, int))
-            planes.append(Plane(result, index, LABEL_IMAGE))
-        return planes
-
-    def _result(self) -> Labels | None:
-        """Return the result that is repaired; None: none is shown."""
-        result = self._workbench.choices.result
-        if not isinstance(result, Labels) or not result.visible:
-            return None
-        if not is_result(result):
-            return None if result.multiscale else result
-        return None if full_resolution(result).dtype == _CLASSES else result
-
     def _first_of_two(self, planes: list[Plane], line: Line) -> str:
         """Remember the first click of Merge, if it is on an object."""
         for plane in planes:
             found = find_repair(Tool.DELETE, plane, [line], 0)
             if found is not None:
-                self._first = self._position(), line
+                self._first = shown_position(self._workbench), line
                 return "Now click the object that belongs to it; Esc ends."
         return "No object is there: click on one."
 
     def _write(self, plane: Plane, painted: Plane, repair: Repair, words: str) -> str:
         """Write a repair, and what of it becomes paint."""
         layer, labels = plane.layer, painted.layer
-        self._check(plane)
+        require_writable(self._workbench, plane)
         changes = [repair.change(plane)]
         becomes_paint = painted.scheme.unpainted is Unpainted.IGNORED
         if layer is not labels and becomes_paint:
@@ -265,34 +230,6 @@ class Repairing(QObject):
             "is background: take the plane to train on it."
         )
 
-    def _check(self, plane: Plane) -> None:
-        """Refuse what a job is about to overwrite, or would take for whole.
-
-        Raises
-        ------
-        LabelsError
-            If it is so.
-        """
-        runner, layer = self._workbench.runner, plane.layer
-        if not is_result(layer):
-            return
-        if runner.state is not JobState.IDLE and runner.job_name in _WRITING:
-            raise LabelsError(
-                f"{runner.job_name}… wait before you repair '{layer.name}', or press Stop."
-            )
-        leading = spatial_shape(layer)[:-2]
-        number = int(np.ravel_multi_index(plane.index, leading)) if leading else 0
-        if number in unfinished_in(layer.metadata):
-            raise LabelsError(
-                f"This plane of '{layer.name}' is not segmented to its end; segment it first."
-            )
-
-    def _add_labels(self, image: Image) -> Labels:
-        labels = new_labels(image)
-        self._viewer.add_layer(labels)
-        self._workbench.choose(labels=labels)
-        return labels
-
     def _on_known(self) -> None:
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
@@ -302,18 +239,25 @@ class Repairing(QObject):
         self._waiting = None
         self._workbench.fail(error)
 
-    def _on_mode(self) -> None:
-        """Lay the tool down for another of napari's; Space moves the view for a moment."""
-        if self._held is not None and str(self._held[0].mode) not in (_MODE, "pan_zoom"):
-            self.lay_down()
-
-    def _on_selected(self) -> None:
-        if self._held is not None and self._viewer.layers.selection.active is not self._held[0]:
+    def _on_left(self) -> None:
+        """Lay the tool down for another mode or layer; Space moves the view for a moment."""
+        if self._held is None:
+            return
+        labels = self._held[0]
+        is_selected = self._viewer.layers.selection.active is labels
+        if not is_selected or str(labels.mode) not in (_MODE, "pan_zoom"):
             self.lay_down()
 
     def _on_changed(self) -> None:
         chosen = self._workbench.choices
         if self._held is not None and (self._held[0] is not chosen.labels or self.why_not()):
             self.lay_down()
-        layers = [chosen.labels, self._result()]
+        layers = [chosen.labels, shown_result(self._workbench)]
         self._numbers.follow(tuple(dict.fromkeys(la for la in layers if la is not None)))
+
+
+def _add_labels(workbench: Workbench, image: Image) -> Labels:
+    labels = new_labels(image)
+    workbench.viewer.add_layer(labels)
+    workbench.choose(labels=labels)
+    return labels

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 from napari_unet.config import ObjectsConfig, Task, Unpainted
 from napari_unet.ui.correct.control import Correcting
 from napari_unet.ui.correct.part import Part
-from napari_unet.ui.correct.repair_row import RepairRow, how_to_fill
+from napari_unet.ui.correct.repair_row import RepairRow
 from napari_unet.ui.correct.repairing import Repairing
 from napari_unet.ui.correct.suggesting import Suggesting
 from napari_unet.ui.parts import keys
@@ -56,20 +56,17 @@ class CorrectStep(Step):
         super().__init__(workbench, "Correct")
         self.correcting = correcting
         self.suggesting = suggesting
-        self.repairing = repairing
         self._objects = objects
         self.coaching = Text()
         self.take = QPushButton("Take prediction")
         self.part = Picker(_PART)
         self.suggest = QPushButton("Suggest where to paint next")
         self.key = Text()
-        self.repair = RepairRow(workbench, repairing)
-        self.fill = Text(how_to_fill())
+        self.repair = RepairRow(
+            workbench, repairing, {keys.TAKE_OBJECT: self._on_take_object_pressed}
+        )
         self.unseen = Text(_UNSEEN)
         self.hint = Text()
-        self._keys = keys.ViewerKeys(
-            workbench.viewer, {keys.TAKE_OBJECT: self._on_take_object_pressed}
-        )
         self._told_of: tuple[Any, Any] = (None, None)  # labels and images that the line is about
         self._build()
         self._connect()
@@ -93,18 +90,16 @@ class CorrectStep(Step):
         self.hint.setText("\n".join(reasons))
         self.hint.setVisible(bool(reasons))
         self.unseen.setVisible(why_not_take is None and self.part.value is Part.PLANE)
-        can_take_one = why_not_take is None and keys.TAKE_OBJECT in self._keys
+        can_take_one = why_not_take is None and keys.TAKE_OBJECT in self.repair.keys
         self.key.setText(f"Key: {keys.TAKE_OBJECT} takes the object under the cursor")
         self.key.setVisible(can_take_one)
         self.repair.refresh()
-        self.fill.setVisible(self.repairing.why_not() is None)
         self.coaching.setText(_coach(choices))
 
     def release(self) -> None:
         """Let go of the controls and the keys."""
-        self._keys.release()
         self.repair.release()
-        for control in (self.correcting, self.suggesting, self.repairing):
+        for control in (self.correcting, self.suggesting, self.repair.repairing):
             control.told.disconnect(self._on_told)
         for event in self._layer_events():
             event.disconnect(self._on_layers_changed)
@@ -118,14 +113,14 @@ class CorrectStep(Step):
         row.addWidget(self.part)
         self.body.addWidget(self.coaching)
         self.body.addLayout(row)
-        for widget in (self.unseen, self.key, self.repair, self.fill, self.suggest, self.hint):
+        for widget in (self.unseen, self.key, self.repair, self.suggest, self.hint):
             self.body.addWidget(widget)
 
     def _connect(self) -> None:
         self.take.clicked.connect(self._on_take_clicked)
         self.part.picked.connect(self.refresh)
         self.suggest.clicked.connect(self._on_suggest_clicked)
-        for control in (self.correcting, self.suggesting, self.repairing):
+        for control in (self.correcting, self.suggesting, self.repair.repairing):
             control.told.connect(self._on_told)
         for event in self._layer_events():  # a preview comes and goes
             event.connect(self._on_layers_changed)
