@@ -159,10 +159,12 @@ def test_other_settings_are_refused_by_name(
     interrupt(command, folder, monkeypatch, KeyboardInterrupt())
     before = (folder / "m.unfinished").read_bytes()
 
-    told = sentence(command(*words(folder), *more, "--resume"))
+    refused = command(*words(folder), *more, "--resume")
+    told = sentence(refused)
 
     assert "was begun with other settings" in told
     assert says in told
+    assert "Going on" not in refused.stderr
     assert (folder / "m.unfinished").read_bytes() == before
 
 

@@ -53,7 +53,6 @@ class Leftover:
             say(f"Note: {error} This training is not kept for after a crash.")
             return None, None
         if resume:
-            say(f"Going on with the training {_describe(found)}.")
             return found, self._kept
         say(
             f"Note: '{path.name}' holds a training {_describe(found)}. This one begins anew and "
@@ -74,7 +73,7 @@ def _read_ended(path: Path) -> Interrupted:
 
 
 def load_same(found: Interrupted, plan: TrainingPlan) -> TrainingState:
-    """Return the state to go on from.
+    """Return the state to go on from, and say so.
 
     Raises
     ------
@@ -94,7 +93,9 @@ def load_same(found: Interrupted, plan: TrainingPlan) -> TrainingState:
             f"The interrupted training was begun with other settings ({differences[0]}); give "
             "them as they were, or leave out --resume and begin anew."
         )
-    return found.load()
+    state = found.load()
+    say(f"Going on with the training {_describe(found)}.")
+    return state
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Iterator[str]:

@@ -124,6 +124,26 @@ def test_volumes_are_rows_through_z(step: MeasureStep, qtbot: QtBot) -> None:
     assert cells(step, "volume_um3") == ["40", "2", "20.25"]
 
 
+def test_labels_without_units_have_those_of_the_image_under_them(
+    step: MeasureStep, viewer: ViewerModel, image: Image, result: Labels, qtbot: QtBot
+) -> None:
+    placed = {"scale": image.scale, "translate": image.translate}
+    step.layer.value = viewer.add_labels(result.data, name="plain", **placed)
+    press(step, qtbot)
+    assert step.status.text() == "'plain': 3 objects, 4 rows, in µm."
+    assert cells(step, "area_um2")[0] == "10"
+
+
+def test_volumes_in_pixels_are_said_to_be_in_pixels(
+    step: MeasureStep, viewer: ViewerModel, result: Labels, qtbot: QtBot
+) -> None:
+    step.layer.value = viewer.add_labels(result.data, name="plain")
+    step.rows.value = True
+    press(step, qtbot)
+    assert cells(step, "volume_px") == ["160", "8", "81"]
+    assert step.status.text() == "'plain': 3 objects, in px."
+
+
 def test_a_row_leads_to_its_object_and_an_object_to_its_row(
     step: MeasureStep, viewer: ViewerModel, result: Labels, qtbot: QtBot
 ) -> None:
@@ -264,6 +284,7 @@ def test_a_table_that_cannot_be_saved_is_told(
     with qtbot.waitSignal(step.workbench.ended):
         step.results.save.click()
     assert "does not exist" in told[0]
+    assert step.status.text() == ""
     assert not step.results.isHidden()
 
 
@@ -277,6 +298,15 @@ def test_plots_are_of_any_column_and_of_the_counts(step: MeasureStep, qtbot: QtB
     assert step.results.line.text() == "n 4 · median 10 · mean 7.781 · SD 3.915"
     press(step, qtbot)
     assert what.value == "area_um2"
+
+
+def test_planes_without_objects_count_to_the_last(
+    step: MeasureStep, result: Labels, qtbot: QtBot
+) -> None:
+    result.data[1:] = 0
+    press(step, qtbot)
+    assert step.results.what.currentText() == "objects per plane"
+    assert step.results.line.text() == "0 to 1, on average 0.3."
 
 
 def test_what_was_measured_until_it_was_stopped_is_shown(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,15 @@ class Measurement:
     layout: Layout
     table: ObjectTable
     volumes: bool
+    planes: int  # that were measured, from the first on
+
+    @property
+    def parts(self) -> int:
+        """How many planes were measured; of volumes, at how many times."""
+        if not self.volumes:
+            return self.planes
+        lengths = dict(zip(self.layout.axes, self.layout.shape, strict=True))
+        return min(self.planes // lengths["Z"], lengths.get("T", 1))
 
     def place(self, row: int) -> tuple[int, float, float]:
         """Return plane, y and x of the middle of an object's box."""
@@ -127,7 +136,8 @@ class Measuring(QObject):
         """
         from napari_unet.engine.measurements import Measures  # noqa: PLC0415 loads scipy
 
-        choices, images, layout = self._workbench.choices, self._images(layer), file_layout(layer)
+        choices, images = self._workbench.choices, self._images(layer)
+        layout = _layout(layer, images)
         background = choices.scheme.background if layer is choices.labels else 0
         self._watch(layer)
         assert self._changes is not None
@@ -209,7 +219,7 @@ class Measuring(QObject):
         layer, layout, volumes = self._asked
         if layer not in self._workbench.viewer.layers:
             return
-        self.last = Measurement(layer, layout, event.table, volumes)
+        self.last = Measurement(layer, layout, event.table, volumes, event.planes)
         attach(layer, event.features)
         self._follower.follow([layer])
         self.measured.emit()
@@ -237,6 +247,13 @@ class Measuring(QObject):
             self.measured.emit()
 
 
+def _layout(layer: Labels, images: Sequence[Image]) -> Layout:
+    """Return axes and spacing of labels; what they do not tell, as the image that they lie on."""
+    layout = file_layout(layer)
+    known = (file_layout(images[0]).spacing if images else {}) | layout.spacing
+    return replace(layout, spacing={axis: known[axis] for axis in layout.axes if axis in known})
+
+
 def _channel_names(images: Sequence[Image]) -> tuple[str, ...]:
     names: list[str] = []
     for image in images:
@@ -254,15 +271,14 @@ def summary(measurement: Measurement) -> str:
     line = f"'{measurement.layer.name}': {objects}"
     if len(table) != len(np.unique(table["label"])):
         line += f", {count(len(table), 'row')}"
-    return f"{line}, in {'µm' if 'um' in _size_name(table) else 'px'}."
+    return f"{line}, in {'px' if _size_name(table).endswith('_px') else 'µm'}."
 
 
 def plots(measurement: Measurement) -> dict[str, Any]:
     """Return what can be plotted, under its name: None for objects per plane, else a column."""
     found: dict[str, Any] = {}
-    axis = "plane" if not measurement.volumes else "t"
-    if axis in measurement.table.columns and len(np.unique(measurement.table[axis])) > 1:
-        found[f"objects per {'plane' if axis == 'plane' else 'time'}"] = None
+    if len(measurement.table) and measurement.parts > 1:
+        found[f"objects per {'time' if measurement.volumes else 'plane'}"] = None
     size = _size_name(measurement.table)
     names = [size, *(name for name in measurement.table.columns if name != size)]
     left_out = ("label", "plane", "touches_border")

@@ -28,7 +28,7 @@ from napari_unet.ui.parts.text import PlainLabel, Text
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import Workbench
 
-_ROWS = {"Each object on each plane": False, "Each object through z": True}
+_ROWS = {"Object on a plane": False, "Object through z": True}
 _AGAIN = "The labels have changed since: the table is of before."
 
 
@@ -131,6 +131,7 @@ class MeasureStep(Step):
             self, "Save table", str(self._measuring.proposed_path()), "Table (*.csv)"
         )
         if chosen:
+            self.tell("")
             is_named = chosen.lower().endswith(".csv")
             self._measuring.save(Path(chosen if is_named else f"{chosen}.csv"))
 
@@ -184,7 +185,8 @@ class _Results(QWidget):
         self.line.setText(describe(finite))
 
     def _plot_counts(self, last: Measurement, name: str) -> None:
-        counts = np.bincount(last.table["t" if last.volumes else "plane"])
+        which = last.table["t" if last.volumes else "plane"]
+        counts = np.bincount(which, minlength=last.parts)  # those without an object, too
         self.plot.show_numbers(counts, 0, name)
         self.line.setText(f"{counts.min()} to {counts.max()}, on average {counts.mean():.1f}.")
 
