@@ -133,6 +133,24 @@ def test_undo_and_redo_in_one_layer_go_for_both(
             np.testing.assert_array_equal(layer.data, values)
 
 
+def test_merging_what_was_split_is_no_undo_of_the_split(
+    repairing: Repairing, result: Labels, labels: Labels
+) -> None:
+    before = result.data.copy()
+    repairing.take(Tool.SPLIT)
+    drag(repairing, *CUT)
+    apart = result.data.copy(), labels.data.copy()
+    repairing.take(Tool.MERGE)
+    drag(repairing, (15, 25))
+    drag(repairing, (15, 12))
+    np.testing.assert_array_equal(result.data, before)
+    np.testing.assert_array_equal(labels.data[1] > 1, before[1] == 5)
+    assert len(np.unique(labels.data)) == 2
+    labels.undo()
+    for layer, values in zip((result, labels), apart, strict=True):
+        np.testing.assert_array_equal(layer.data, values)
+
+
 def test_a_number_that_was_taken_back_is_not_given_again(
     repairing: Repairing, result: Labels
 ) -> None:

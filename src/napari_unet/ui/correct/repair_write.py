@@ -108,8 +108,20 @@ class Together:
         self._followed: list[Labels] = []
         self._is_busy = False
 
-    def add(self, changes: tuple[Change, ...]) -> None:
-        """Follow a repair that is painted; where but one layer has changed, napari's undo does."""
+    def paint(self, changes: list[Change]) -> bool:
+        """Paint a repair, and follow it from now on; False: a stroke is under way.
+
+        What it changes is not taken for an undo of the repair before: a merge may bring back what
+        there was before a split.
+        """
+        self._is_busy = True
+        is_painted = all(change.paint() for change in changes)
+        self._is_busy = False
+        if is_painted:
+            self._add(tuple(change for change in changes if len(change.before)))
+        return is_painted
+
+    def _add(self, changes: tuple[Change, ...]) -> None:
         self._undone = []
         self._done = [*self._done, changes][-_MOST:]
         for change in changes:

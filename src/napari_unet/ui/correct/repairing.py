@@ -214,11 +214,10 @@ class Repairing(QObject):
                 f"'{layer.name}' has several resolutions, of which napari keeps no history; choose "
                 "unpainted = ignored, so that the repair can be undone in the labels."
             )
+        if not self._together.paint(changes):
+            return "Finish the stroke first."
         for change in changes:
-            if not change.paint():
-                return "Finish the stroke first."
             note_used(change.layer, int(change.after.max(initial=0)))
-        self._together.add(tuple(change for change in changes if len(change.before)))
         if layer is labels:
             return f"{words}; undo takes it back."
         if becomes_paint:
