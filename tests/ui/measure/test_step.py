@@ -117,11 +117,16 @@ def test_features_of_others_stay(step: MeasureStep, result: Labels, qtbot: QtBot
         assert features["area_um2"][2] == 1
 
 
-def test_volumes_are_rows_through_z(step: MeasureStep, qtbot: QtBot) -> None:
+def test_volumes_are_rows_through_z(
+    step: MeasureStep, viewer: ViewerModel, result: Labels, qtbot: QtBot
+) -> None:
     step.rows.value = True
     press(step, qtbot)
     assert cells(step, "label") == ["1", "2", "7"]
     assert cells(step, "volume_um3") == ["40", "2", "20.25"]
+    step.layer.value = viewer.add_labels(result.data, name="plain")
+    press(step, qtbot)
+    assert step.status.text() == "'plain': 3 objects, in px."
 
 
 def test_labels_without_units_have_those_of_the_image_under_them(
@@ -132,16 +137,6 @@ def test_labels_without_units_have_those_of_the_image_under_them(
     press(step, qtbot)
     assert step.status.text() == "'plain': 3 objects, 4 rows, in µm."
     assert cells(step, "area_um2")[0] == "10"
-
-
-def test_volumes_in_pixels_are_said_to_be_in_pixels(
-    step: MeasureStep, viewer: ViewerModel, result: Labels, qtbot: QtBot
-) -> None:
-    step.layer.value = viewer.add_labels(result.data, name="plain")
-    step.rows.value = True
-    press(step, qtbot)
-    assert cells(step, "volume_px") == ["160", "8", "81"]
-    assert step.status.text() == "'plain': 3 objects, in px."
 
 
 def test_a_row_leads_to_its_object_and_an_object_to_its_row(
@@ -241,6 +236,17 @@ def test_painted_background_is_no_object(
     step.layer.value = labels
     press(step, qtbot)
     assert cells(step, "label") == ["2"]
+    assert step.status.text() == "'strokes': 1 object, in µm; 1 is background."
+
+
+def test_the_first_object_of_a_label_image_is_an_object(
+    step: MeasureStep, labels: Labels, qtbot: QtBot
+) -> None:
+    for number in range(1, 8):
+        labels.data[1, 8 * number - 4 : 8 * number, 8:12] = number
+    step.layer.value = labels
+    press(step, qtbot)
+    assert cells(step, "label") == [str(number) for number in range(1, 8)]
 
 
 def test_labels_that_lie_elsewhere_are_measured_without_grey_values(

@@ -7,6 +7,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_unet.ui.parts.bars import BarPlot
+from napari_unet.ui.parts.curves import ticks
+from napari_unet.ui.parts.ink import Ink, number_text
 
 
 @pytest.fixture
@@ -55,3 +57,22 @@ def test_nothing_to_plot_is_nothing(plot: BarPlot) -> None:
         plot.show_histogram(values, "Histogram")
         assert plot.value_at(100) == ""
         assert blue_columns(plot) == 0
+
+
+def test_long_numbers_are_whole_and_have_room(
+    plot: BarPlot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[str, float]] = []
+    monkeypatch.setattr(
+        Ink,
+        "draw_values",
+        lambda _ink, scale, _colour, place, _side: written.extend(
+            (number_text(value), place) for value in ticks(scale.limit)
+        ),
+    )
+    plot.show_histogram(np.full(50_176, 123_456.0), "Histogram")
+    plot.grab()
+    assert [text for text, _ in written] == ["0", "50,000", "100,000"]
+    text, place = written[-1]
+    assert plot.fontMetrics().horizontalAdvance(text) < place
+    assert plot.value_at(150).startswith("123,456–")

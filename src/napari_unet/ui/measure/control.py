@@ -56,6 +56,7 @@ class Measurement:
     table: ObjectTable
     volumes: bool
     planes: int  # that were measured, from the first on
+    background: int  # a number that was no object; 0: all were
 
     @property
     def parts(self) -> int:
@@ -138,14 +139,13 @@ class Measuring(QObject):
 
         choices, images = self._workbench.choices, self._images(layer)
         layout = _layout(layer, images)
-        background = choices.scheme.background if layer is choices.labels else 0
         self._watch(layer)
         assert self._changes is not None
         measuring = job.measure_objects(
             labels_planes(layer),
             Measures(layout, _channel_names(images), volumes),
             image=image_planes(images) if images else None,
-            background=background or 0,
+            scheme=choices.scheme if layer is choices.labels else None,
             remember=self._changes.remember,
         )
         self._asked = layer, layout, volumes
@@ -219,7 +219,7 @@ class Measuring(QObject):
         layer, layout, volumes = self._asked
         if layer not in self._workbench.viewer.layers:
             return
-        self.last = Measurement(layer, layout, event.table, volumes, event.planes)
+        self.last = Measurement(layer, layout, event.table, volumes, event.planes, event.background)
         attach(layer, event.features)
         self._follower.follow([layer])
         self.measured.emit()
@@ -250,7 +250,7 @@ class Measuring(QObject):
 def _layout(layer: Labels, images: Sequence[Image]) -> Layout:
     """Return axes and spacing of labels; what they do not tell, as the image that they lie on."""
     layout = file_layout(layer)
-    known = (file_layout(images[0]).spacing if images else {}) | layout.spacing
+    known = {**(file_layout(images[0]).spacing if images else {}), **layout.spacing}
     return replace(layout, spacing={axis: known[axis] for axis in layout.axes if axis in known})
 
 
@@ -271,7 +271,9 @@ def summary(measurement: Measurement) -> str:
     line = f"'{measurement.layer.name}': {objects}"
     if len(table) != len(np.unique(table["label"])):
         line += f", {count(len(table), 'row')}"
-    return f"{line}, in {'px' if _size_name(table).endswith('_px') else 'µm'}."
+    line += f", in {'px' if _size_name(table).endswith('_px') else 'µm'}"
+    left_out = measurement.background
+    return f"{line}; {left_out} is background." if left_out else f"{line}."
 
 
 def plots(measurement: Measurement) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
     from napari_unet.engine.measurements import Measures, ObjectTable
+    from napari_unet.engine.paint import LabelScheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class MeasureDone:
     features: Mapping[str, Any]  # a row per label, for napari
     planes: int
     total: int  # planes that were asked for
+    background: int  # a number that was no object; 0: all were
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +50,30 @@ def measure_objects(
     measures: Measures,
     *,
     image: Planes | None,
-    background: int,
+    scheme: LabelScheme | None,
     remember: Callable[[], object],
 ) -> Job:
     """Measure all objects.
 
     Parameters
     ----------
-    labels, measures, image, background
+    labels, measures, image
         As of `napari_unet.engine.measurements.measure`.
+    scheme
+        How painted labels are read: their background is no object, unless they are plainly a label
+        image that was opened; None: they were not painted.
     remember
         Called before the first plane is read: what changes from then on is not in the table.
     """
 
     def run(stop: Stop) -> Iterator[MeasurePlane | MeasureDone]:
         from napari_unet.engine.measurements import ObjectTable, measure  # noqa: PLC0415
+        from napari_unet.engine.paint import looks_like_label_image  # noqa: PLC0415
 
         remember()
+        background = (scheme and scheme.background) or 0
+        if scheme is not None and looks_like_label_image(labels, scheme):
+            background = 0
         parts, done, total = [], 0, 0
         events = measure(labels, measures, image=image, background=background, stop=stop)
         for event in events:
@@ -72,7 +81,7 @@ def measure_objects(
             done, total = event.done, event.total
             yield MeasurePlane(event.plane, event.share)
         table = ObjectTable.joined(parts)
-        yield MeasureDone(table, features(table), done, total)
+        yield MeasureDone(table, features(table), done, total, background)
 
     return run
 

@@ -21,6 +21,7 @@ from napari_unet.ui.measure.table import ObjectTableView
 from napari_unet.ui.parts.action import Action, set_ready
 from napari_unet.ui.parts.bars import BarPlot
 from napari_unet.ui.parts.folded import Folded
+from napari_unet.ui.parts.ink import number_text
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
@@ -196,4 +197,6 @@ def describe(values: Any) -> str:
     if not len(values):
         return "No value."
     figures = ("median", np.median(values)), ("mean", values.mean()), ("SD", values.std())
-    return " · ".join([f"n {len(values):,}", *(f"{name} {value:.4g}" for name, value in figures)])
+    return " · ".join(
+        [f"n {len(values):,}", *(f"{name} {number_text(value, 4)}" for name, value in figures)]
+    )

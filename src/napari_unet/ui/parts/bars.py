@@ -10,8 +10,8 @@ from qtpy.QtCore import QEvent, QRectF, Qt
 from qtpy.QtGui import QHelpEvent, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_unet.ui.parts.curves import Scale, round_limit
-from napari_unet.ui.parts.ink import GAP, Ink
+from napari_unet.ui.parts.curves import Scale, round_limit, ticks
+from napari_unet.ui.parts.ink import GAP, Ink, number_text
 
 _HEIGHT = 120  # pixels
 _MOST_BARS = 40  # of a histogram
@@ -56,7 +56,8 @@ class BarPlot(QWidget):
         if self._whole:
             return f"{round(low) + bar}: {height}"
         step = (high - low) / len(self._heights)
-        return f"{low + bar * step:.4g}–{low + (bar + 1) * step:.4g}: {height}"
+        ends = (number_text(low + (bar + i) * step, 4) for i in (0, 1))
+        return f"{'–'.join(ends)}: {height}"
 
     def event(self, event: QEvent | None) -> bool:
         """Show the bar under the mouse as a tooltip."""
@@ -95,7 +96,7 @@ class BarPlot(QWidget):
         ink.painter.setPen(ink.text)
         box = QRectF(place.start, top, place.end - place.start, line)
         for value, side in ((low, Qt.AlignmentFlag.AlignLeft), (last, Qt.AlignmentFlag.AlignRight)):
-            ink.painter.drawText(box, side, f"{value:.4g}")
+            ink.painter.drawText(box, side, number_text(value, 4))
 
     def _show(
         self, heights: npt.NDArray[Any], edges: tuple[float, float], name: str, *, whole: bool
@@ -106,5 +107,7 @@ class BarPlot(QWidget):
 
     def _place(self) -> Scale:
         """Return where the bars begin and end."""
-        sides = self.fontMetrics().horizontalAdvance("0.000") + GAP
+        limit = round_limit(float(self._heights.max(initial=0)))
+        texts = ["0.000", *(number_text(value) for value in ticks(limit))]
+        sides = max(self.fontMetrics().horizontalAdvance(text) for text in texts) + 2 + GAP
         return Scale(1.0, sides, max(self.width() - 8, sides + 1))

@@ -21,6 +21,18 @@ def curve_colours(text: QColor) -> tuple[QColor, QColor]:
     return orange, blue
 
 
+def number_text(value: float, digits: int = 3) -> str:
+    """Return a number with so many digits, or all of those before its point if they are more.
+
+    Examples
+    --------
+    >>> [number_text(value) for value in (0.12345, 500, 50176)]
+    ['0.123', '500', '50,176']
+    """
+    is_long = 10**digits <= abs(value) < 1e15
+    return f"{value:,.0f}" if is_long else f"{value:.{digits}g}"
+
+
 class Ink:
     """A painter with the colours of the widget's theme."""
 
@@ -47,7 +59,7 @@ class Ink:
         metrics = self.painter.fontMetrics()
         self.painter.setPen(colour)
         for value in ticks(scale.limit, intervals):
-            text = f"{100 * value:.3g} %" if percent else f"{value:.3g}"
+            text = f"{100 * value:.3g} %" if percent else number_text(value)
             width = metrics.horizontalAdvance(text) + 2
             left = side == Qt.AlignmentFlag.AlignRight
             x = place - GAP - width if left else place + GAP
