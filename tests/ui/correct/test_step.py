@@ -439,6 +439,31 @@ def test_under_a_preview_the_result_is_drawn_as_outlines(
     assert result.contour == 0
 
 
+def test_outlines_have_one_colour_whatever_the_numbers(step: CorrectStep, labels: Labels) -> None:
+    result = add_own_result(step)
+    before = result.colormap
+    labels.paint((1, 40, 40), 3)
+    np.testing.assert_array_equal(result.get_color(5), result.get_color(77))
+    assert result.get_color(0) is None  # the background
+    step.correcting.release()
+    assert result.colormap is before
+
+
+@pytest.mark.parametrize("how", ["chosen", "brush"])
+def test_a_result_that_is_painted_on_itself_has_its_colours(
+    step: CorrectStep, labels: Labels, how: str
+) -> None:
+    result = add_own_result(step)
+    before = result.colormap
+    labels.paint((1, 40, 40), 3)
+    if how == "chosen":
+        step.workbench.choose(labels=result)
+    else:
+        result.mode = "paint"
+    assert result.contour == 0
+    assert result.colormap is before
+
+
 def test_how_people_have_drawn_a_result_is_left_alone(step: CorrectStep, labels: Labels) -> None:
     result = add_own_result(step)
     result.contour = 1
@@ -537,8 +562,71 @@ def test_a_frame_that_is_deleted_is_no_trouble(
 ) -> None:
     suggest(step, qtbot)
     viewer.layers.remove(marks(viewer)[0])
+    assert not step.status.text()
     viewer.dims.set_current_step(0, 1)
     assert marks(viewer) == []
+
+
+@pytest.mark.parametrize("why", ["left", "painted", "another model"])
+def test_nothing_is_said_of_a_place_once_its_frame_is_gone(
+    step: CorrectStep, viewer: ViewerModel, qtbot: QtBot, asked: list[Any], why: str
+) -> None:
+    suggest(step, qtbot)
+    assert "least sure here" in step.status.text()
+    labels = step.workbench.choices.labels
+    assert labels is not None
+    match why:
+        case "left":
+            viewer.dims.set_current_step(0, 1)
+        case "painted":
+            _paint(labels, 2, 40, 20)
+        case "another model":
+            _train(step)
+    qtbot.waitUntil(lambda: marks(viewer) == [])
+    assert not step.status.text()
+
+
+def test_what_was_taken_is_still_said_when_the_frame_goes(
+    step: CorrectStep, viewer: ViewerModel, qtbot: QtBot, asked: list[Any]
+) -> None:
+    result = add_result(step)
+    result.data[2] = result.data[1]
+    suggest(step, qtbot)
+    take(step, qtbot)
+    viewer.dims.set_current_step(0, 0)
+    qtbot.waitUntil(lambda: marks(viewer) == [])
+    assert step.status.text().startswith("Took 1 object")
+
+
+def test_places_of_data_that_the_image_shows_no_more_are_forgotten(
+    step: CorrectStep, viewer: ViewerModel, image: Image, qtbot: QtBot, asked: list[Any]
+) -> None:
+    suggest(step, qtbot)
+    image.data = image.data[:1]
+    step.workbench.changed.emit()  # as the step Image does
+    qtbot.waitUntil(lambda: marks(viewer) == [])
+    assert step.suggesting.left == 0
+    assert not step.status.text()
+
+
+def test_places_that_are_found_in_data_shown_no_more_are_not_gone_to(
+    step: CorrectStep, image: Image, qtbot: QtBot, asked: list[Any]
+) -> None:
+    with qtbot.waitSignal(step.workbench.ended):
+        step.suggest.click()
+        image.data = image.data[:1]
+    again = "Another image is shown than was searched; press Suggest again."
+    assert step.status.text() == again
+    assert step.suggesting.left == 0
+
+
+def test_painting_on_labels_of_another_shape_is_no_trouble_while_a_place_is_framed(
+    step: CorrectStep, viewer: ViewerModel, labels: Labels, qtbot: QtBot, asked: list[Any]
+) -> None:
+    suggest(step, qtbot)
+    labels.data = labels.data[:1]
+    assert marks(viewer) == []
+    _paint(labels, 0, 8, 8)
 
 
 def test_the_frame_stays_while_napari_deletes_its_image_and_perhaps_all_layers(

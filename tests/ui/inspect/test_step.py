@@ -113,6 +113,19 @@ def test_another_weight_map_takes_the_place_of_the_last(
     assert (layer.opacity, layer.visible) == (0.3, False)
 
 
+def test_nothing_is_shown_of_data_that_the_image_shows_no_more(
+    step: InspectStep, workbench: Workbench, image: Image, asked: list[Any], qtbot: QtBot
+) -> None:
+    said: list[str] = []
+    workbench.progressed.connect(lambda progress: said.append(progress.text))
+    with qtbot.waitSignal(workbench.ended):
+        step.show_button.click()
+        image.data = image.data[:1]
+    assert said[-1] == "'cells' shows other data by now; press Show again."
+    assert "weight map" not in workbench.viewer.layers
+    assert step._pictures.isHidden()
+
+
 def test_the_patch_is_shown_in_three_pictures(
     step: InspectStep, asked: list[Any], qtbot: QtBot
 ) -> None:

@@ -472,6 +472,71 @@ def test_any_change_starts_anew(
     assert engine.asked[-1].resume.finished == frozenset()
 
 
+SHAPES = [(2, 64, 48), (5, 64, 48), (3, 40, 48), (64, 48), (2, 3, 64, 48), (3, 64, 48)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_result_of_data_that_are_shown_no_more_says_so_until_it_is_made_anew(
+    run: Any, segmentation: Segmentation, image: Image, shape: tuple[int, ...]
+) -> None:
+    run()
+    image.data = np.ones(shape, np.uint8)
+    told = "'cells' shows other data than 'cells segmentation' was made of; segment again."
+    assert segmentation.summary == told
+    assert missing(segmentation) is None
+
+
+def test_a_second_press_segments_the_data_that_are_shown_now(
+    run: Any,
+    engine: FakeEngine,
+    segmentation: Segmentation,
+    viewer: ViewerModel,
+    image: Image,
+) -> None:
+    run()
+    (before,) = results(viewer)
+    image.data = image.data[:2].copy()
+    run()
+    assert engine.asked[-1].planes.count == 2
+    assert segmentation.summary.startswith("2 planes · 2 objects")
+    assert [len(layer.data) for layer in results(viewer)] == [3, 2]
+    assert (before.data[2] > 0).all()  # it is the user's now
+
+
+def test_painted_objects_of_data_that_are_shown_no_more_are_not_gone_to(
+    run: Any, engine: FakeEngine, segmentation: Segmentation, image: Image
+) -> None:
+    engine.judged = Judged(1, 0, ((slice(0, 4), slice(0, 4)),))
+    run()
+    assert len(segmentation.missed) == 3
+    image.data = image.data[:1]
+    assert segmentation.missed == []
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_other_data_while_it_is_segmented_are_no_trouble(
+    run: Any,
+    engine: FakeEngine,
+    segmentation: Segmentation,
+    viewer: ViewerModel,
+    image: Image,
+    shape: tuple[int, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def replace_before(turns: Sequence[segment_job.Turn]) -> Any:
+        image.data = np.ones(shape, np.uint8)
+        return engine(turns)
+
+    monkeypatch.setattr(segment_job, "segment_images", replace_before)
+    failed: list[str] = []
+    segmentation.workbench.failed.connect(failed.append)
+    run()
+    assert failed == []
+    (layer,) = results(viewer)
+    assert layer.data.shape == (3, 64, 48)  # of what was asked for
+    assert segmentation.summary.endswith("was made of; segment again.")
+
+
 def test_planes_that_were_edited_are_not_done_again(
     run: Any, engine: FakeEngine, segmentation: Segmentation, viewer: ViewerModel
 ) -> None:

@@ -169,6 +169,26 @@ def test_a_result_that_is_painted_on_stays_and_the_window_says_so(
     np.testing.assert_array_equal(layer.data, before)
 
 
+@pytest.mark.parametrize("shape", [(2, 64, 48), (5, 64, 48), (3, 40, 40), (64, 48)])
+def test_a_result_of_data_that_are_shown_no_more_stays_and_the_window_says_so(
+    pieces: Pieces,
+    said: list[str],
+    bench: Workbench,
+    image: Image,
+    qtbot: QtBot,
+    shape: tuple[int, ...],
+) -> None:
+    layer: Any = bench.choices.result
+    before = layer.data.copy()
+    image.data = np.ones(shape, np.uint8)
+
+    pieces.cut_at(0.2)
+
+    told = "'cells' shows other data than 'cells segmentation' was made of; segment again."
+    qtbot.waitUntil(lambda: said[-1:] == [told])
+    np.testing.assert_array_equal(layer.data, before)
+
+
 def test_the_last_of_several_wishes_counts(pieces: Pieces, bench: Workbench, qtbot: QtBot) -> None:
     for neck in (0.8, 0.5, 0.3):
         pieces.cut_at(neck)

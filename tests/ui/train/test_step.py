@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
@@ -437,6 +437,17 @@ def test_it_goes_to_the_painted_objects_that_were_not_found(
         assert dims.current_step[0] == plane
     asked(job_of(STARTED, trained))
     train(step, qtbot)
+    assert step.missed.isHidden()
+
+
+def test_it_goes_to_no_object_of_data_that_the_image_shows_no_more(
+    step: TrainStep, image: Image, trained: TrainDone, asked: Install, qtbot: QtBot
+) -> None:
+    places = ((2, slice(50, 60), slice(10, 20)),)
+    asked(job_of(STARTED, trained, Reviewed(1, 3, 0, 2, places, touching=True, tells=True)))
+    train(step, qtbot)
+    image.data = image.data[:2]
+    step.workbench.changed.emit()  # as the step Image does
     assert step.missed.isHidden()
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from napari.layers import Labels
+from napari.utils.colormaps import CyclicLabelColormap
 from qtpy.QtCore import QObject
 
 from napari_unet.ui.layers.added import Purpose, find_ours, is_result
@@ -14,6 +15,7 @@ from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Workbench
 
 _THICKNESS = 2  # pixels of the layer
+_WHITE = ((0, 0, 0, 0), (1, 1, 1, 1))  # background, and all objects
 _LARGEST = 1 << 23  # pixels of a plane; on a larger one napari takes seconds to find the outlines
 
 
@@ -21,8 +23,11 @@ class Outlining(QObject):
     """Draws the chosen result as outlines from the first stroke on a plane on, or under a preview.
 
     It is as it was before when people go to another plane, unless training follows them there, when
-    it is segmented anew, when the preview goes, and when the dock is closed. A result that people
-    have drawn as outlines themselves is left alone.
+    it is segmented anew or to be painted on, when the preview goes, and when the dock is closed. A
+    result that people have drawn as outlines themselves is left alone.
+
+    All outlines are white: an object has another number, and so another colour, in the labels and
+    in a preview.
     """
 
     def __init__(self, workbench: Workbench) -> None:
@@ -31,6 +36,7 @@ class Outlining(QObject):
         self._labels: Labels | None = None  # whose strokes are followed
         self._outlined: Labels | None = None
         self._position: tuple[int, ...] = ()  # of the plane on which it is outlined
+        self._colours: tuple[Any, Any] = (None, None)  # that it had, and that it has meanwhile
         self._was_previewed = self._has_preview()
         self._connections: list[tuple[Any, Any]] = [
             (workbench.changed, self._follow),
@@ -55,7 +61,7 @@ class Outlining(QObject):
         chosen = self._workbench.choices
         if chosen.labels is not self._labels:
             self._listen(chosen.labels)
-        if self._outlined not in (None, chosen.result):
+        if self._outlined not in (None, chosen.result) or self._outlined is chosen.labels:
             self._end()
 
     def _listen(self, labels: Labels | None) -> None:
@@ -83,7 +89,11 @@ class Outlining(QObject):
         result = self._workbench.choices.result
         if self._outlined is None and isinstance(result, Labels) and self._may_outline(result):
             self._outlined, self._position = result, self._shown_plane()
+            white = CyclicLabelColormap(colors=_WHITE, background_value=0)
+            self._colours = result.colormap, white
+            result.colormap = white  # first: with outlines it takes napari seven times as long
             result.contour = _THICKNESS
+            result.events.mode.connect(self._end)  # somebody takes the brush
 
     def _may_outline(self, result: Labels) -> bool:
         return (
@@ -115,5 +125,11 @@ class Outlining(QObject):
 
     def _end(self) -> None:
         outlined, self._outlined = self._outlined, None
-        if outlined is not None and outlined.contour == _THICKNESS:
+        if outlined is None:
+            return
+        outlined.events.mode.disconnect(self._end)
+        (before, ours), self._colours = self._colours, (None, None)
+        if outlined.contour == _THICKNESS:
             outlined.contour = 0
+        if outlined.colormap is ours:
+            outlined.colormap = before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,19 @@ _SHARE = 40  # of the place's side that the frame is wide
 
 
 class PlaceMark:
-    """Shows where to paint, until people leave the place; a layer that is no part of their work."""
+    """Shows where to paint, until people leave the place; a layer that is no part of their work.
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    Parameters
+    ----------
+    viewer
+        Where it is shown.
+    on_gone
+        Called when a frame goes, whatever the reason.
+    """
+
+    def __init__(self, viewer: ViewerModel, on_gone: Callable[[], None]) -> None:
         self._viewer = viewer
+        self._on_gone = on_gone
         self._layer: Labels | None = None
         self._image: Layer | None = None
         self._place: Place | None = None
@@ -48,27 +58,37 @@ class PlaceMark:
         self._layer.editable = False
         self._image, self._place = image, wanted
         add_unselected(self._viewer, self._layer)
-        for event in self._moves():
-            event.connect(self._on_moved)
+        for event, slot in self._events():
+            event.connect(slot)
 
     def hide(self) -> None:
         """Take the frame away."""
         self._soon.stop()
         if self._layer is None:
             return
-        for event in self._moves():
-            event.disconnect(self._on_moved)
+        for event, slot in self._events():
+            event.disconnect(slot)
         layer, self._layer, self._image, self._place = self._layer, None, None, None
         if layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
+        self._on_gone()
 
     def hide_soon(self) -> None:
         """Take the frame away once napari is ready: it may be in the midst of removing layers."""
         if self._layer is not None:
             self._soon.start(0)
 
-    def _moves(self) -> tuple[Any, ...]:
-        return self._viewer.dims.events.point, camera(self._viewer).events.center
+    def _events(self) -> tuple[tuple[Any, Any], ...]:
+        return (
+            (self._viewer.dims.events.point, self._on_moved),
+            (camera(self._viewer).events.center, self._on_moved),
+            (self._viewer.layers.events.removed, self._on_removed),
+        )
+
+    def _on_removed(self) -> None:
+        """Take note that people have deleted the frame themselves."""
+        if self._layer not in self._viewer.layers:
+            self.hide()
 
     def _on_moved(self) -> None:
         """Take the frame away once nothing of the place is in view."""

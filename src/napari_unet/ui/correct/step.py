@@ -101,6 +101,7 @@ class CorrectStep(Step):
         self.repair.release()
         for control in (self.correcting, self.suggesting, self.repair.repairing):
             control.told.disconnect(self._on_told)
+        self.suggesting.withdrawn.disconnect(self._on_withdrawn)
         for event in self._layer_events():
             event.disconnect(self._on_layers_changed)
 
@@ -122,6 +123,7 @@ class CorrectStep(Step):
         self.suggest.clicked.connect(self._on_suggest_clicked)
         for control in (self.correcting, self.suggesting, self.repair.repairing):
             control.told.connect(self._on_told)
+        self.suggesting.withdrawn.connect(self._on_withdrawn)
         for event in self._layer_events():  # a preview comes and goes
             event.connect(self._on_layers_changed)
 
@@ -160,6 +162,10 @@ class CorrectStep(Step):
     def _on_told(self, line: str) -> None:
         self.tell(line)
         self.refresh()
+
+    def _on_withdrawn(self, line: str) -> None:
+        if self.status.text() == line:
+            self.tell("")
 
 
 def _coach(choices: Choices) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.jump import jump_to
 from napari_unet.ui.layers.paint_event import is_painted_in
+from napari_unet.ui.layers.shown_data import ShownData
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.workbench import Choices, Workbench
@@ -27,15 +29,17 @@ class Suggesting(QObject):
     """Looks for places, and shows one after the other; a model that changes outdates them."""
 
     told = Signal(str)  # where the user is now
+    withdrawn = Signal(str)  # what was told, and is not so any more
 
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
         self.workbench = workbench
         self._places: list[Place] = []  # still to be shown, the least sure first
         self._basis = workbench.choices  # what they were found with
+        self._seen = ShownData(workbench.choices.images)
         self._followed: Labels | None = None
         self._found = False  # a place, by the last search
-        self._mark = PlaceMark(workbench.viewer)
+        self._mark = PlaceMark(workbench.viewer, self._on_mark_gone)
         self._shown: Place | None = None  # that is marked
         workbench.changed.connect(self._on_changed)
         self._on_changed()
@@ -83,7 +87,8 @@ class Suggesting(QObject):
         self._found = False
         self._mark.hide()
         self.told.emit("")
-        self.workbench.run("Looking for unsure places", search, self._on_event, self._on_end)
+        on_event = partial(self._on_event, ShownData(chosen.images))
+        self.workbench.run("Looking for unsure places", search, on_event, self._on_end)
 
     def release(self) -> None:
         """Let go of the labels."""
@@ -102,12 +107,15 @@ class Suggesting(QObject):
         self._shown = place
         self.told.emit(job.describe_place(place))
 
-    def _on_event(self, event: PlaceLookedAt | Suggested) -> None:
+    def _on_event(self, seen: ShownData, event: PlaceLookedAt | Suggested) -> None:
         self.workbench.progressed.emit(job.describe_search(event))
         if isinstance(event, Suggested):
-            self._places = list(event.places)
-            if self._places and self.workbench.choices.image is not None:
+            is_there = seen.is_shown and seen.layers == self.workbench.choices.images
+            self._places = list(event.places) if is_there else []
+            if self._places:
                 self._jump()
+            elif not is_there:
+                self.told.emit("Another image is shown than was searched; press Suggest again.")
             elif self.workbench.runner.state is not JobState.CANCELLING:
                 self.told.emit("No unsure place was found that is not painted yet.")
 
@@ -116,10 +124,10 @@ class Suggesting(QObject):
             self.told.emit("It was stopped before an unsure place was found.")
 
     def _on_changed(self) -> None:
-        """Forget what was found for another model, image or labels."""
-        now, before = self.workbench.choices, self._basis
-        self._basis = now
-        if _what_counts(now) != _what_counts(before):
+        """Forget what was found for another model, image or labels, or other data."""
+        now, before, seen = self.workbench.choices, self._basis, self._seen
+        self._basis, self._seen = now, ShownData(now.images)
+        if _what_counts(now) != _what_counts(before) or not seen.is_shown:
             self._places = []
             self._mark.hide_soon()
         if now.labels is not self._followed:
@@ -157,6 +165,13 @@ class Suggesting(QObject):
 
     def _on_replaced(self) -> None:
         self._places = []
+        self._mark.hide()
+
+    def _on_mark_gone(self) -> None:
+        """Say no more of the place: people have left it, have painted there, or it is outdated."""
+        shown, self._shown = self._shown, None
+        if shown is not None:
+            self.withdrawn.emit(job.describe_place(shown))
 
 
 def _what_counts(choices: Choices) -> tuple[object, ...]:

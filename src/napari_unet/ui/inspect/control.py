@@ -14,6 +14,7 @@ from napari_unet.ui.inspect import job
 from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, made_for
 from napari_unet.ui.layers.geometry import focus, on_plane, place, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
+from napari_unet.ui.layers.shown_data import ShownData
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.workbench import Workbench
 
@@ -48,14 +49,19 @@ class Inspecting(QObject):
             plane=self._shown_plane(image),
             seed=seed,
         )
-        self._workbench.run("Looking at the labels", inspection, partial(self._show, image))
+        show = partial(self._show, image, ShownData(choices.images))
+        self._workbench.run("Looking at the labels", inspection, show)
 
     def _shown_plane(self, image: Image) -> int:
         leading = spatial_shape(image)[:-2]
         position = focus(self._workbench.viewer, image)[:-2]
         return int(np.ravel_multi_index(position, leading)) if leading else 0
 
-    def _show(self, image: Image, event: job.Inspected) -> None:
+    def _show(self, image: Image, seen: ShownData, event: job.Inspected) -> None:
+        if not seen.is_shown:
+            told = f"'{image.name}' shows other data by now; press Show again."
+            self._workbench.progressed.emit(Progress(told, 1))
+            return
         self._show_weights(event, image)
         self._workbench.progressed.emit(Progress("This is what the network sees.", 1))
         self.inspected.emit(event)

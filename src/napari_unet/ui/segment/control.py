@@ -83,9 +83,8 @@ class Segmentation(QObject):
     @property
     def missed(self) -> list[tuple[Image, int, slice, slice]]:
         """Image, plane, y and x of the painted objects that the network itself has not found."""
-        return [
-            (record.recipe.images[0], *place) for record in self.last for place in record.missed
-        ]
+        current = (record for record in self.last if not record.outdated)
+        return [(record.recipe.images[0], *place) for record in current for place in record.missed]
 
     def targets(self, scope: Scope) -> list[tuple[Image, ...]]:
         """Return what would be segmented; each with all its channels."""

@@ -81,7 +81,8 @@ class Pieces(QObject):
 
     def _is_to_cut(self, record: Record, neck: float) -> bool:
         is_cut_so = record.recipe.objects.neck == neck and not record.stale
-        return bool(record.cuttable) and not is_cut_so and self._segmentation.holds(record)
+        is_there = not record.outdated and self._segmentation.holds(record)
+        return bool(record.cuttable) and not is_cut_so and is_there
 
     def _as_job(self, record: Record, neck: float) -> job.Cut:
         recipe, result = record.recipe, record.result
@@ -104,6 +105,8 @@ class Pieces(QObject):
         """Return what of a result stays as it is, in one sentence; empty: nothing does."""
         if not record.recipe.numbers_objects:
             return ""
+        if record.outdated:
+            return record.outdated
         if not self._segmentation.holds(record):
             return f"'{record.result.layers[0].name}' was changed by hand and stays as it is."
         edited = len(record.result.edited)

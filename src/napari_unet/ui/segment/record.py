@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import ref
 
 from napari.layers import Image, Labels
@@ -16,9 +17,10 @@ from napari_unet.engine.events import Judged, PlaneDone, Resume
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.kept_segmentation import KeptSegmentation
 from napari_unet.io.making import Making
-from napari_unet.ui.layers.geometry import full_resolution, spatial_shape
+from napari_unet.ui.layers.geometry import spatial_shape
 from napari_unet.ui.layers.inputs import image_planes
 from napari_unet.ui.layers.provenance import note_provenance, source_of
+from napari_unet.ui.layers.shown_data import ShownData
 from napari_unet.ui.layers.used_numbers import note_used
 from napari_unet.ui.progress import duration
 from napari_unet.ui.segment.result import Result
@@ -37,15 +39,12 @@ class Recipe:
     tiling: TilingConfig
     objects: ObjectsConfig
     painted: ref[Labels] | None  # overrides the prediction, as it is when a plane is done
-    data: tuple[Any, ...] = field(init=False)  # the images' arrays: a layer can be given others
+    seen: ShownData = field(init=False)  # what is segmented: an image can be given other data
+    planes: int = field(init=False)  # of it
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "data", tuple(full_resolution(image) for image in self.images))
-
-    @property
-    def planes(self) -> int:
-        """Number of planes."""
-        return math.prod(spatial_shape(self.images[0])[:-2])
+        object.__setattr__(self, "seen", ShownData(self.images))
+        object.__setattr__(self, "planes", math.prod(spatial_shape(self.images[0])[:-2]))
 
     @property
     def numbers_objects(self) -> bool:
@@ -60,13 +59,13 @@ class Recipe:
             and self.model is other.model
             and (self.tiling, self.objects) == (other.tiling, other.objects)
             and self.painted == other.painted
-            and all(one is another for one, another in zip(self.data, other.data, strict=True))
+            and self.seen.is_same(other.seen)
         )
 
     def with_neck(self, neck: float) -> Recipe:
         """Return the recipe of the same prediction, cut otherwise."""
-        other = replace(self, objects=replace(self.objects, neck=neck))
-        object.__setattr__(other, "data", self.data)  # what was predicted, shown or not
+        other = copy(self)  # of what was predicted, shown or not
+        object.__setattr__(other, "objects", replace(self.objects, neck=neck))
         return other
 
 
@@ -88,6 +87,14 @@ class Record:
 
     def __post_init__(self) -> None:
         self.unfinished = set(range(self.recipe.planes))
+
+    @property
+    def outdated(self) -> str:
+        """What to do about a result of data that its image shows no more; empty: it shows them."""
+        if self.recipe.seen.is_shown:
+            return ""
+        image, result = self.recipe.images[0].name, self.result.layers[0].name
+        return f"'{image}' shows other data than '{result}' was made of; segment again."
 
     @property
     def missing(self) -> int:
@@ -211,8 +218,17 @@ def channel_names(model: Model, kind: OutputKind) -> tuple[str, ...]:
 
 
 def summarise(records: Iterable[Record]) -> str:
-    """Return how far some results are: "Segmented 12 of 84 planes · 402 objects"."""
+    """Return how far some results are: "Segmented 12 of 84 planes · 402 objects".
+
+    Those of data that are shown no more have a line of their own.
+    """
     records = list(records)
+    current = [record for record in records if not record.outdated]
+    outdated = (record.outdated for record in records)
+    return "\n".join(filter(None, (_how_far(current), *outdated)))
+
+
+def _how_far(records: list[Record]) -> str:
     if not records:
         return ""
     planes = sum(record.recipe.planes for record in records)

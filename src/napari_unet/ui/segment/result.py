@@ -50,6 +50,11 @@ class Result:
     pyramids: tuple[Pyramid, ...] = ()  # one per layer
     edited: frozenset[int] = frozenset()  # planes corrected by hand
     uncut: KeptPlanes[Uncut] = field(default_factory=KeptPlanes)  # what planes were cut from
+    shape: tuple[int, ...] = field(init=False)  # pixels; the image can be given data of another
+    placement: dict[str, Any] = field(init=False)  # of the layers
+
+    def __post_init__(self) -> None:
+        self.shape, self.placement = spatial_shape(self.image), placement(self.image)
 
     @property
     def arrays(self) -> tuple[Any, ...]:
@@ -66,7 +71,7 @@ class Result:
         """
         if self.pyramids:
             return
-        shape, dtype = spatial_shape(self.image), _DTYPES.get(self.kind, np.float32)
+        dtype = _DTYPES.get(self.kind, np.float32)
         self.pyramids = tuple(Pyramid.of(layer) for layer in self.layers)
         if self.pyramids and not isinstance(self.arrays[0], np.ndarray):
             for pyramid in self.pyramids:
@@ -75,7 +80,7 @@ class Result:
         names = self._new_names()
         try:
             self.pyramids = tuple(
-                Pyramid.new(shape, dtype, name, share=1 / len(names)) for name in names
+                Pyramid.new(self.shape, dtype, name, share=1 / len(names)) for name in names
             )
         except MemoryError as error:
             raise EngineError(
@@ -122,7 +127,7 @@ class Result:
     def make_layers(self) -> tuple[Layer, ...]:
         """Return layers for the arrays, on the image; they are not in a viewer yet."""
         options: dict[str, Any] = {
-            **placement(self.image),
+            **self.placement,
             "multiscale": self.pyramids[0].is_multiscale,  # napari would look into it to guess
             "metadata": {**made_for(Purpose.SEGMENTATION), GROUP: secrets.token_hex(8)},
         }

@@ -30,6 +30,7 @@ from napari_unet.ui.layers.geometry import pixel_size
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 from napari_unet.ui.layers.provenance import source_of
+from napari_unet.ui.layers.shown_data import ShownData
 from napari_unet.ui.layers.stroke_folder import folder_to_keep_in
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import JobEnd, JobState
@@ -90,6 +91,7 @@ class Training(QObject):
         self._workbench = workbench
         self._run: _Run | None = None
         self._image: Layer | None = None  # of the run that is on, or was last
+        self._seen: ShownData | None = None  # of it
         self._orphan = QTimer(self)  # napari may be in the midst of removing several layers
         self._orphan.setSingleShot(True)
         self._orphan.timeout.connect(self._remove_orphan)
@@ -106,6 +108,8 @@ class Training(QObject):
         """Image, plane, y and x of the painted objects that the trained network has not found."""
         reviewed, image = self._words.reviewed, self._image
         if reviewed is None or image is None or image not in self._workbench.viewer.layers:
+            return []
+        if self._seen is None or not self._seen.is_shown:
             return []
         return [(image, *place) for place in reviewed.missed]
 
@@ -204,6 +208,7 @@ class Training(QObject):
         training = job.train_on_labels(planes, painted, plan, live, lesson=lesson, keeping=keeping)
         run = self._run = _Run(choices, live, place)
         self._words, self._image = job.TrainingWords(), image
+        self._seen = ShownData(choices.images)
         self.preview.begin(image)
         self._workbench.run("Training", training, partial(self._on_event, run), self._on_end)
 
@@ -223,7 +228,7 @@ class Training(QObject):
         self.recovery.release()
         self._orphan.stop()
         self._end_run()
-        self._image = None
+        self._image, self._seen = None, None
         self.preview.release()
 
     def _known(self, choices: Choices) -> Sequence[PaintedPixels]:
