@@ -37,7 +37,7 @@ from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.prediction import segmentation
 from napari_unet.engine.scores.metrics import average_precision, mean_iou, seg_score
 from napari_unet.io.checkpoints import load_model, save_model
-from napari_unet.io.fingerprint import model_hash
+from napari_unet.io.hashes import model_hash
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import Sample
 from tests.cli.conftest import Command, save, sentence

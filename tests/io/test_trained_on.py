@@ -18,7 +18,7 @@ from napari_unet.engine.network import Model
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io import trained_on
 from napari_unet.io.checkpoints import load_model, save_model
-from napari_unet.io.fingerprint import join_hashes, model_hash, paint_hash, stack_hash
+from napari_unet.io.hashes import join_hashes, model_hash, paint_hash, stack_hash
 from napari_unet.io.provenance import Source, Training
 from napari_unet.io.trained_on import Lesson, telling_lesson
 from tests.engine.tiny import noise, tiny_model

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from napari_unet.cli.console import Update, progress_bar
-from napari_unet.io.fingerprint import file_stamp
+from napari_unet.io.hashes import file_stamp
 from napari_unet.io.input_files import InputFile
 
 _SHORT = 90  # seconds, or minutes, that are told as such

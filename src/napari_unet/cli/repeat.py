@@ -22,7 +22,7 @@ from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.prediction import segment
 from napari_unet.engine.stack import ArrayPlanes, Planes, bands
 from napari_unet.io.checkpoints import load_model
-from napari_unet.io.fingerprint import join_hashes, model_hash, paint_hash, stack_hash
+from napari_unet.io.hashes import join_hashes, model_hash, paint_hash, stack_hash
 from napari_unet.io.images import ImageStack, open_image
 from napari_unet.io.labels import open_label_writer, open_probability_writer
 from napari_unet.io.library import bundled_models, find_model, list_models, look_up_model

@@ -26,7 +26,7 @@ from napari_unet.io.batch_summary import (
     write_summary,
 )
 from napari_unet.io.failures import cannot_write
-from napari_unet.io.fingerprint import file_stamp, stack_hash
+from napari_unet.io.hashes import file_stamp, stack_hash
 from napari_unet.io.input_files import InputFile, find_inputs, is_pattern
 from napari_unet.io.paths import is_folder
 from napari_unet.io.provenance import Provenance, Source

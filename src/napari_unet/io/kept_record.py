@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.stack import Planes
-from napari_unet.io.fingerprint import model_hash, stack_hash
+from napari_unet.io.hashes import model_hash, stack_hash
 from napari_unet.io.process import Process
 from napari_unet.io.provenance import versions
 

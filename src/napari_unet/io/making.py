@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.events import PlaneDone, SegmentDone, SegmentEvent, SegmentStarted
 from napari_unet.engine.stack import Planes
-from napari_unet.io.fingerprint import join_hashes, paint_hash, plane_hash
+from napari_unet.io.hashes import join_hashes, paint_hash, plane_hash
 from napari_unet.io.provenance import Provenance, Source, UsedModel, now, versions
 
 

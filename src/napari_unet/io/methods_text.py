@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task
 from napari_unet.engine.counts import count
-from napari_unet.io.fingerprint import short_hash
+from napari_unet.io.hashes import short_hash
 from napari_unet.io.provenance import Provenance, UsedModel
 
 CITATION = (

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from napari_unet import __version__
 from napari_unet.config import NetworkConfig, ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.errors import FileError, reason_of, without_controls
-from napari_unet.io.fingerprint import model_hash
+from napari_unet.io.hashes import model_hash
 from napari_unet.io.library import bundled_models
 from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.stack import ImageStack

@@ -10,7 +10,7 @@ from napari_unet.config import Unpainted
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.events import LabelsTaken, TrainDone, TrainEvent, TrainStarted
 from napari_unet.engine.stack import Planes
-from napari_unet.io.fingerprint import join_hashes, model_hash, paint_hash, plane_hash
+from napari_unet.io.hashes import join_hashes, model_hash, paint_hash, plane_hash
 from napari_unet.io.provenance import Source
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.network.device import pick_device
 from napari_unet.engine.network.model import Model
 from napari_unet.io.checkpoints import save_model
-from napari_unet.io.fingerprint import model_hash, stack_hash
+from napari_unet.io.hashes import model_hash, stack_hash
 from napari_unet.io.provenance_files import read_provenance
 from napari_unet.ui.export.control import Exporting
 from napari_unet.ui.export.step import ExportStep

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_unet.engine.events import PlaneDone, Resume
 from napari_unet.engine.prediction.decode import Settled
-from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.planes import DerivedPlanes, Planes
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Tile
 
@@ -83,24 +83,17 @@ def resumed(resume: Resume, kept: KeptWork, order: Sequence[int], planes: Planes
     )
 
 
-class _KeptLabels:
+class _KeptLabels(DerivedPlanes):
     """The labels of kept planes, and of those that another array has."""
-
-    channels = 1
-    dtype = np.dtype(np.int32)
 
     def __init__(
         self, kept: KeptWork, again: frozenset[int], others: Planes | None, planes: Planes
     ) -> None:
+        super().__init__(planes, dtype=np.dtype(np.int32))
+        self.channels = 1
         self._kept = kept
         self._again = again
         self._others = others
-        self.count, self.run, self.runs, self.shape = (
-            planes.count,
-            planes.run,
-            planes.runs,
-            planes.shape,
-        )
         self._last: tuple[int, RunLabels] | None = None  # a plane is read in bands
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:

@@ -11,7 +11,7 @@ from napari_unet.config import NetworkConfig
 from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.events import SegmentStarted
 from napari_unet.engine.stack import Planes
-from napari_unet.io.fingerprint import model_hash
+from napari_unet.io.hashes import model_hash
 from napari_unet.io.kept_folders import KeptRun, new_kept
 from napari_unet.io.kept_record import Basis, KeptRecord
 from napari_unet.io.kept_segmentation import MODEL, KeptSegmentation

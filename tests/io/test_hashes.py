@@ -15,9 +15,9 @@ import zarr
 from napari_unet.config import ObjectsConfig, TilingConfig
 from napari_unet.engine.network import ObjectSizes
 from napari_unet.engine.stack import ArrayPlanes, Normalization
-from napari_unet.io import fingerprint
+from napari_unet.io import hashes
 from napari_unet.io.checkpoints import load_model, save_model
-from napari_unet.io.fingerprint import (
+from napari_unet.io.hashes import (
     file_stamp,
     join_hashes,
     model_hash,
@@ -46,7 +46,7 @@ def test_a_hash_does_not_depend_on_the_rows_read_at_once(
 ) -> None:
     planes = ArrayPlanes(grey, channel_axis=0)
     whole = plane_hash(planes, 0)
-    monkeypatch.setattr(fingerprint, "_AT_ONCE", 6 * 52 * 7)
+    monkeypatch.setattr(hashes, "_AT_ONCE", 6 * 52 * 7)
     assert plane_hash(planes, 0) == whole
 
 
