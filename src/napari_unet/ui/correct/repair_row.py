@@ -9,8 +9,6 @@ import napari
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
-    QAbstractButton,
-    QButtonGroup,
     QHBoxLayout,
     QPushButton,
     QVBoxLayout,
@@ -68,17 +66,14 @@ class RepairRow(QWidget):
         tools = {key: partial(self._on_pressed, tool) for tool, key in KEYS.items()}
         self.keys = keys.ViewerKeys(workbench.viewer, others | tools)
         self._canvas: QWidget | None = None  # that is listened to while a tool is held
-        self._group = QButtonGroup(self)
-        self._group.setExclusive(False)
         column, row = QVBoxLayout(self), QHBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
         column.addWidget(self.fill)
-        for button in self.buttons.values():
+        for button in self.buttons.values():  # in no group: Tab would skip the others
             button.setCheckable(True)
-            self._group.addButton(button)
+            button.clicked.connect(self._on_clicked)
             row.addWidget(button)
-        self._group.buttonClicked.connect(self._on_clicked)
         repairing.taken.connect(self.refresh)
         repairing.drawn.connect(self._on_drawn)
         self.refresh()
@@ -112,8 +107,9 @@ class RepairRow(QWidget):
         self.repairing.taken.disconnect(self.refresh)
         self.repairing.drawn.disconnect(self._on_drawn)
 
-    def _on_clicked(self, pressed: QAbstractButton) -> None:
-        self._on_pressed(next(tool for tool, b in self.buttons.items() if b is pressed))
+    def _on_clicked(self) -> None:
+        pressed = self.sender()
+        self._on_pressed(next(tool for tool, button in self.buttons.items() if button is pressed))
 
     def _on_pressed(self, tool: Tool) -> None:
         self.repairing.take(tool)
