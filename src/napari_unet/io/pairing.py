@@ -47,7 +47,7 @@ class LabelPlanes:
     ) -> None:
         self._layout = layout
         self._readers = dict(readers)
-        self._name = name
+        self.name = name
 
     @property
     def present(self) -> tuple[int, ...]:
@@ -95,10 +95,10 @@ class LabelPlanes:
         kept = {number: self._readers[number] for number in planes if number in self._readers}
         if not kept:
             raise LabelsError(
-                f"None of the chosen planes has labels in '{self._name}'; it has the planes "
+                f"None of the chosen planes has labels in '{self.name}'; it has the planes "
                 f"{', '.join(map(str, self.present))}."
             )
-        return LabelPlanes(self._layout, kept, self._name)
+        return LabelPlanes(self._layout, kept, self.name)
 
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the region as (1, y, x) int32; zeros where the plane has no labels.
@@ -111,7 +111,7 @@ class LabelPlanes:
         if plane not in self._readers:
             return np.zeros((1, y.stop - y.start, x.stop - x.start), np.int32)
         values = self._readers[plane]((y, x))
-        return _whole_numbers(values, f"plane {plane} of '{self._name}'")[np.newaxis]
+        return _whole_numbers(values, f"plane {plane} of '{self.name}'")[np.newaxis]
 
 
 def open_labels_for(

@@ -513,7 +513,7 @@ def test_a_nan_that_measuring_did_not_see_is_reported_with_its_plane() -> None:
     stack = np.random.default_rng(0).random((100, 16, 16), dtype=np.float32)
     stack[50, 3, 3] = np.nan  # 32 of 100 planes are measured; 50 is none of them
     done = segment(MODEL, ArrayPlanes(stack), device=CPU, numbers=[49, 50])
-    with pytest.raises(ImageError, match="Plane 50: The image holds NaN"):
+    with pytest.raises(ImageError, match="Plane 50 of 'image' holds NaN"):
         list(done)
 
 

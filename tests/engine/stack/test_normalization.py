@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.stack.normalization import Normalization, measure
-from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.stack.planes import ArrayPlanes, ChannelPlanes, Planes
+from napari_unet.engine.stack.reduction import Reduction
 
 NOISE = np.random.default_rng(0).integers(0, 4096, (5, 64, 48)).astype(np.uint16)
 
@@ -141,7 +143,7 @@ def _spoilt(value: float) -> npt.NDArray[np.float32]:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_nan_and_infinite_values_get_one_sentence(value: float) -> None:
     with pytest.raises(ImageError, match=r"Plane 4 of 'cells' holds NaN or inf.*nan_to_num"):
-        measure(ArrayPlanes(_spoilt(value)), name="cells")
+        measure(ArrayPlanes(_spoilt(value), name="cells"))
     with pytest.raises(ImageError, match=r"holds NaN or inf.*nan_to_num"):
         Normalization((0.0,), (1.0,)).apply(_spoilt(value)[4:])
 
@@ -149,7 +151,23 @@ def test_nan_and_infinite_values_get_one_sentence(value: float) -> None:
 @pytest.mark.parametrize("value", [0, 255])
 def test_a_constant_image_gets_one_sentence(value: int) -> None:
     with pytest.raises(ImageError, match=r"'cells' is constant.*right file and channel"):
-        measure(ArrayPlanes(np.full((2, 9, 9), value, np.uint8)), name="cells")
+        measure(ArrayPlanes(np.full((2, 9, 9), value, np.uint8), name="cells"))
+
+
+@pytest.mark.parametrize(
+    ("seen", "name"),
+    [
+        (lambda planes: Reduction(3, planes.shape).image(planes), "cells"),
+        (lambda planes: Reduction(1, planes.shape, 2).image(planes), "cells"),
+        (lambda planes: ChannelPlanes([planes, planes]), "cells, cells"),
+    ],
+)
+def test_an_image_keeps_its_name_however_it_is_seen(
+    seen: Callable[[Planes], Planes], name: str
+) -> None:
+    constant = ArrayPlanes(np.zeros((2, 9, 9), np.uint8), name="cells")
+    with pytest.raises(ImageError, match=f"'{name}' is constant"):
+        measure(seen(constant))
 
 
 def test_an_empty_channel_beside_others_is_dark_all_over() -> None:

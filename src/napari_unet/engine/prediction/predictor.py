@@ -149,10 +149,7 @@ class Predictor:
         def read(wanted: Tile) -> npt.NDArray[np.float32]:
             with self._reading:
                 values = read_mirrored(self._reduced, plane, wanted)
-            try:
-                return self._normalization.apply(values)
-            except ImageError as error:
-                raise ImageError(f"Plane {plane}: {error}") from error
+            return self._normalization.apply(values, f"Plane {plane} of '{self.planes.name}'")
 
         def predict_blocks(wanted: Tile) -> Probabilities:
             return predict_averaged(backend.tiler, read, wanted, self._rotations)

@@ -72,7 +72,7 @@ class GreyRange:
         return self.high - self.low
 
 
-def measure_ranges(planes: Planes, *, name: str = "image") -> tuple[GreyRange, ...]:
+def measure_ranges(planes: Planes) -> tuple[GreyRange, ...]:
     """Measure the range of grey values of each channel.
 
     Up to 32 planes, evenly spaced, are looked at, always at the same pixels, so that the same
@@ -87,7 +87,7 @@ def measure_ranges(planes: Planes, *, name: str = "image") -> tuple[GreyRange, .
         If a plane that is looked at holds NaN or infinite values.
     """
     numbers = np.unique(np.linspace(0, planes.count - 1, min(planes.count, _PLANES)).astype(int))
-    of_planes = [_measure_plane(planes, int(n), len(numbers), name) for n in numbers]
+    of_planes = [_measure_plane(planes, int(n), len(numbers)) for n in numbers]
     return tuple(_typical(channel) for channel in zip(*of_planes, strict=True))
 
 
@@ -105,7 +105,7 @@ class _Samples:
         return _Samples(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
-def _measure_plane(planes: Planes, plane: int, looked_at: int, name: str) -> list[GreyRange]:
+def _measure_plane(planes: Planes, plane: int, looked_at: int) -> list[GreyRange]:
     """Measure the channels of a plane, of which as much is looked at as of the others."""
     step = max(1, math.isqrt(math.prod(planes.shape) // min(_MOST_SAMPLES, _SAMPLES // looked_at)))
     parts, extremes = [], []
@@ -113,7 +113,7 @@ def _measure_plane(planes: Planes, plane: int, looked_at: int, name: str) -> lis
         read = planes.read(plane, rows, slice(0, planes.shape[1]))
         if read.dtype.kind == "f" and not np.isfinite(read).all():
             raise ImageError(
-                f"Plane {plane} of '{name}' holds NaN or infinite values; replace them (for "
+                f"Plane {plane} of '{planes.name}' holds NaN or infinite values; replace them (for "
                 "example with numpy.nan_to_num) and open it again."
             )
         parts.append(_sample(read, step))

@@ -35,8 +35,15 @@ class Normalization:
     low: tuple[float, ...]
     high: tuple[float, ...]
 
-    def apply(self, region: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    def apply(self, region: npt.NDArray[Any], what: str = "The image") -> npt.NDArray[np.float32]:
         """Return (C, Y, X) grey values as normalised float32.
+
+        Parameters
+        ----------
+        region
+            Of a plane.
+        what
+            The region, as errors call it: "Plane 3 of 'cells'".
 
         Raises
         ------
@@ -45,7 +52,7 @@ class Normalization:
         """
         if region.dtype.kind == "f" and not np.isfinite(region).all():
             raise ImageError(
-                "The image holds NaN or infinite values; replace them (for example with "
+                f"{what} holds NaN or infinite values; replace them (for example with "
                 "numpy.nan_to_num) and open it again."
             )
         low = np.array(self.low, dtype=np.float64)[:, np.newaxis, np.newaxis]
@@ -54,9 +61,7 @@ class Normalization:
         return values.clip(-_LIMIT, _LIMIT, out=values).astype(np.float32)
 
 
-def measure(
-    planes: Planes, *, trained: Normalization | None = None, name: str = "image"
-) -> Normalization:
+def measure(planes: Planes, *, trained: Normalization | None = None) -> Normalization:
     """Measure the grey value range of a stack, per channel; see `measure_ranges`.
 
     Parameters
@@ -66,18 +71,16 @@ def measure(
     trained
         That of the stack on which a model was trained; it is taken again for a channel that looks
         like it, that holds nothing but noise, or that differs by a few odd pixels only.
-    name
-        How errors call the stack.
 
     Raises
     ------
     ImageError
         If the stack is constant, or holds NaN or infinite values.
     """
-    ranges = measure_ranges(planes, name=name)
+    ranges = measure_ranges(planes)
     if all(found.width <= 0 for found in ranges):
         raise ImageError(
-            f"'{name}' is constant: every pixel looked at has the same grey value. "
+            f"'{planes.name}' is constant: every pixel looked at has the same grey value. "
             "Check that the right file and channel are open."
         )
     if trained is None or len(trained.low) != len(ranges):

@@ -19,6 +19,11 @@ class Planes(Protocol):
     """Planes of one shape; nothing is read before `read` is called."""
 
     @property
+    def name(self) -> str:
+        """How people know the stack, for errors."""
+        ...
+
+    @property
     def count(self) -> int:
         """Number of planes."""
         ...
@@ -98,7 +103,7 @@ class ArrayPlanes:
             raise ImageError(f"'{name}' is empty (shape {tuple(array.shape)}); open another image.")
         self._array = array
         self._dtype = dtype
-        self._name = name
+        self.name = name
         self._channel_axis = None if channel_axis is None else channel_axis % array.ndim
         other = [n for axis, n in enumerate(array.shape) if axis != self._channel_axis]
         self.leading_shape: tuple[int, ...] = tuple(int(n) for n in other[:-2])
@@ -171,7 +176,7 @@ class ArrayPlanes:
         except Exception as error:  # a lazy array is a stranger's code, with errors of its own
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise FileError(
-                f"Plane {plane} of '{self._name}' cannot be read ({reason}); check that its file "
+                f"Plane {plane} of '{self.name}' cannot be read ({reason}); check that its file "
                 "is there and whole, then open it again."
             ) from error
 
@@ -221,6 +226,7 @@ class DerivedPlanes:
         shape: tuple[int, int] | None = None,
         dtype: np.dtype[Any] | None = None,
     ) -> None:
+        self.name = planes.name
         self.count = planes.count
         self.run = planes.run
         self.runs = planes.runs
@@ -255,6 +261,7 @@ class ChannelPlanes(DerivedPlanes):
                     f"{_size(first)}; choose images of one size as channels."
                 )
         super().__init__(first, dtype=np.result_type(*(part.dtype for part in parts)))
+        self.name = ", ".join(part.name for part in parts)
         self.channels = sum(part.channels for part in parts)
         self._parts = tuple(parts)
 

@@ -345,7 +345,8 @@ class Trainer:
         """
 
         def read(wanted: Tile) -> npt.NDArray[np.float32]:
-            return self.model.normalization.apply(read_mirrored(planes, plane, wanted))
+            what = f"Plane {plane} of '{planes.name}'"
+            return self.model.normalization.apply(read_mirrored(planes, plane, wanted), what)
 
         self._network.eval()
         compute = network_probabilities(self._network, self._device, slice(None))
