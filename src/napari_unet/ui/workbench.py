@@ -17,6 +17,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.training import SizeMemory
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import JobEnd, JobRunner, OnEnd, OnEvent
@@ -87,6 +88,7 @@ class Workbench(QObject):
         self.choices = Choices()
         self.painted: PaintCount | None = None  # on the chosen labels; None: not counted yet
         self.held_out: int | None = None  # blocks of theirs; None: they were not trained on
+        self.sizes = SizeMemory()  # what was found out last about how large objects are
         self.runner.state_changed.connect(self.changed)
         self.runner.failed.connect(self.fail)
         self._last = Progress("")  # told of the job that runs

@@ -13,7 +13,7 @@ from napari_unet.config import Balance, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.engine.paint.border_weight import border_weights
 from napari_unet.engine.paint.label_scheme import IGNORED, LabelScheme
-from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack, read_painted
+from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack
 from napari_unet.engine.stack import tiles
 from napari_unet.engine.stack.normalization import Normalization, measure
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
@@ -34,7 +34,7 @@ def read(
     known: tuple[int, ...] = (),
 ) -> PaintedStack:
     planes = ArrayPlanes(image)
-    return read_painted(
+    reader = PaintedReader(
         planes,
         ArrayPlanes(labels, name="labels"),
         scheme,
@@ -43,6 +43,7 @@ def read(
         context=context,
         known=known,
     )
+    return reader.read(range(planes.count))
 
 
 def test_only_painted_planes_are_read() -> None:
@@ -167,17 +168,17 @@ def test_a_nan_in_the_image_names_the_plane() -> None:
     image, truth = bright_squares()
     grey = image.astype(np.float32)
     grey[0, 0, 0] = np.nan
-    planes = ArrayPlanes(grey)
+    reader = PaintedReader(
+        ArrayPlanes(grey, name="cells"),
+        ArrayPlanes(strokes(truth)),
+        PAINTED,
+        Normalization((0.0,), (255.0,)),
+        QUICK,
+        context=10,
+    )
 
-    with pytest.raises(ImageError, match=r"Plane 0: .*NaN"):
-        read_painted(
-            planes,
-            ArrayPlanes(strokes(truth)),
-            PAINTED,
-            Normalization((0.0,), (255.0,)),
-            QUICK,
-            context=10,
-        )
+    with pytest.raises(ImageError, match=r"Plane 0 of 'cells' holds NaN"):
+        reader.read([0])
 
 
 def reader_of(

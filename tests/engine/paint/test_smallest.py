@@ -11,7 +11,7 @@ import pytest
 from napari_unet.config import ObjectsConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.network.record import ObjectSizes
 from napari_unet.engine.paint.label_scheme import LabelScheme
-from napari_unet.engine.paint.painted_planes import PaintedStack, read_painted
+from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack
 from napari_unet.engine.paint.smallest import SMALLEST_OBJECT, measure_objects, smallest_object
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.planes import ArrayPlanes
@@ -22,7 +22,7 @@ AUTOMATIC = ObjectsConfig()
 
 def painted(labels: npt.NDArray[Any], unpainted: Unpainted = Unpainted.IGNORED) -> PaintedStack:
     """Return the lessons of a stack (planes, Y, X) of painted labels."""
-    return read_painted(
+    reader = PaintedReader(
         ArrayPlanes(np.zeros(labels.shape, np.float32)),
         ArrayPlanes(labels),
         LabelScheme(Task.OBJECTS, unpainted),
@@ -30,6 +30,7 @@ def painted(labels: npt.NDArray[Any], unpainted: Unpainted = Unpainted.IGNORED) 
         TrainConfig(),
         context=4,
     )
+    return reader.read(range(len(labels)))
 
 
 def squares(*sides: int) -> npt.NDArray[np.int32]:

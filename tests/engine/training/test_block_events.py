@@ -29,12 +29,14 @@ from napari_unet.engine.events import (
     View,
 )
 from napari_unet.engine.network.record import TrainRecord
+from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.scores.metrics import seg_score
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.training.block_events import known_in_blocks, pixels_on_plane
 from napari_unet.engine.training.inspection import inspect
+from napari_unet.engine.training.plan import TrainingPlan
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes, train
 from tests.engine.tiny import CPU, plane_values
 
@@ -188,16 +190,11 @@ def test_labels_of_another_size_are_refused_though_they_have_as_many_blocks() ->
 
 def test_the_inspection_shows_the_plane() -> None:
     labels = strokes(TRUTH)
-    settings: dict[str, Any] = {
-        "network": TINY,
-        "task": Task.OBJECTS,
-        "unpainted": Unpainted.IGNORED,
-        "plane": 0,
-        "seed": 1,
-    }
-    small = inspect(ArrayPlanes(IMAGE), ArrayPlanes(labels), config=SHORT, **settings)
+    scheme = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
+    plan = TrainingPlan(start=TINY, scheme=scheme, config=SHORT, device=CPU)
+    small = inspect(ArrayPlanes(IMAGE), ArrayPlanes(labels), plan, plane=0, seed=1)
     stacks = ArrayPlanes(magnified(IMAGE)), ArrayPlanes(magnified(labels))
-    large = inspect(*stacks, config=SHORT_REDUCED, **settings)
+    large = inspect(*stacks, replace(plan, config=SHORT_REDUCED), plane=0, seed=1)
     assert large.origin == tuple(FACTOR * first for first in small.origin)
     np.testing.assert_array_equal(large.weights, magnified(small.weights))
     np.testing.assert_array_equal(large.classes, magnified(small.classes))

@@ -10,16 +10,31 @@ import numpy.typing as npt
 import pytest
 from torch import Tensor
 
-from napari_unet.config import AugmentConfig, Balance, Task, Unpainted
+from napari_unet.config import (
+    ENLARGED,
+    AugmentConfig,
+    Balance,
+    NetworkConfig,
+    Task,
+    TrainConfig,
+    Unpainted,
+)
 from napari_unet.engine.errors import LabelsError
+from napari_unet.engine.events import TrainDone, TrainStarted
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.network.unet import UNet, margin
-from napari_unet.engine.paint.label_scheme import IGNORED
+from napari_unet.engine.paint.label_scheme import IGNORED, LabelScheme
+from napari_unet.engine.paint.painted_planes import PaintedStack
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import ArrayPlanes
-from napari_unet.engine.training import validation
+from napari_unet.engine.training import inspection, trainer, validation
 from napari_unet.engine.training.inspection import Inspection, inspect
 from napari_unet.engine.training.loss import weighted_cross_entropy
+from napari_unet.engine.training.plan import TrainingPlan
+from napari_unet.engine.training.sampling import PatchSampler
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes, train
+from tests.engine.tiny import CPU
 
 IMAGE, TRUTH = bright_squares()
 STILL = AugmentConfig(
@@ -30,16 +45,20 @@ STILL = AugmentConfig(
 def inspected(
     labels: npt.NDArray[Any], *, image: npt.NDArray[Any] = IMAGE, **settings: Any
 ) -> Inspection:
-    wanted = {
-        "network": TINY,
-        "task": Task.OBJECTS,
-        "unpainted": Unpainted.IGNORED,
-        "config": QUICK,
-        "plane": 0,
-        "seed": 0,
-        **settings,
-    }
-    return inspect(ArrayPlanes(image), ArrayPlanes(labels), **wanted)
+    plan = planned(**settings)
+    plane, seed = settings.get("plane", 0), settings.get("seed", 0)
+    return inspect(ArrayPlanes(image), ArrayPlanes(labels), plan, plane=plane, seed=seed)
+
+
+def planned(
+    *,
+    start: NetworkConfig | Model = TINY,
+    task: Task = Task.OBJECTS,
+    unpainted: Unpainted = Unpainted.IGNORED,
+    config: TrainConfig = QUICK,
+    **_: Any,
+) -> TrainingPlan:
+    return TrainingPlan(start=start, scheme=LabelScheme(task, unpainted), config=config, device=CPU)
 
 
 @pytest.mark.parametrize("unpainted", Unpainted)
@@ -71,6 +90,36 @@ def test_the_patch_is_the_first_one_of_a_training_run(
     np.testing.assert_array_equal(patch.image, images[0][0].numpy())
     np.testing.assert_array_equal(patch.classes, targets[0][0][0].numpy())
     np.testing.assert_array_equal(patch.weights, targets[0][1][0].numpy())
+
+
+@pytest.mark.parametrize("diameter", [8.0, 60.0])
+def test_a_pretrained_network_is_shown_what_training_would_show_it(
+    diameter: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stacks = ArrayPlanes(IMAGE), ArrayPlanes(strokes(TRUTH))
+    shaped = replace(TINY, shape_field=True)
+    *_, done = train(*stacks, start=shaped, config=replace(QUICK, steps=1))
+    assert isinstance(done, TrainDone)
+    bundled = replace(done.model, reduction=None, record=TrainRecord(steps=1))
+    drawn_from: list[PaintedStack] = []
+
+    class Remembering(PatchSampler):
+        def __init__(self, stack: PaintedStack, *args: Any, **options: Any) -> None:
+            super().__init__(stack, *args, **options)
+            drawn_from.append(stack)
+
+    for module in (trainer, inspection):
+        monkeypatch.setattr(module, "PatchSampler", Remembering)
+    config = replace(QUICK, steps=1, diameter=diameter)
+    started, *_ = train(*stacks, start=bundled, config=config)
+    assert isinstance(started, TrainStarted)
+    assert started.enlargement == (ENLARGED if diameter < 12 else 1)
+    inspected(strokes(TRUTH), start=bundled, config=config)
+    trained, seen = drawn_from
+    for one, other in zip(trained.planes, seen.planes, strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+        np.testing.assert_array_equal(one.classes, other.classes)
+        np.testing.assert_array_equal(one.weights, other.weights)
 
 
 def test_a_patch_repeats_with_its_seed_and_changes_with_it() -> None:

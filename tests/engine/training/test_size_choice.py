@@ -20,6 +20,7 @@ from napari_unet.engine.training import size_choice
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.size_choice import SizeChoice, choose_size
 from napari_unet.engine.training.size_estimate import SizeEstimate, sizes_around
+from napari_unet.engine.training.size_memory import SizeMemory
 from tests.engine.scenes import QUICK, TINY, run
 from tests.engine.tiny import CPU
 
@@ -60,7 +61,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     calls: Asked = []
 
     def estimate(
-        *_: object, known: float | None, reductions: tuple[int, ...], stop: Stop
+        *_: object,
+        known: float | None,
+        reductions: tuple[int, ...],
+        memory: SizeMemory,
+        stop: Stop,
     ) -> SizeEstimate:
         assert not stop()
         calls.append({"known": known, "reductions": reductions})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 from napari_unet.engine.stack.tiles import Tile
 from napari_unet.engine.training import size_estimate
 from napari_unet.engine.training.size_estimate import SizeEstimate, estimate_size, sizes_around
+from napari_unet.engine.training.size_memory import SizeMemory
 from tests.engine.tiny import CPU, tiny_model
 
 MIDDLES = [(60, 60), (60, 180), (180, 60), (180, 180)]
@@ -25,8 +26,10 @@ class Seeing:
     """A network that tells objects apart with some reductions, and sees fog with others."""
 
     sees: tuple[int, ...] = (1, 2)
+    looks: ClassVar[list[int | None]] = []
 
     def __init__(self, model: Model, planes: Planes, device: object) -> None:
+        self.looks.append(model.reduction)
         self._clear = model.reduction in self.sees
         self._planes = planes
 
@@ -41,17 +44,20 @@ class Seeing:
 @pytest.fixture(autouse=True)
 def seeing(monkeypatch: pytest.MonkeyPatch) -> type[Seeing]:
     monkeypatch.setattr(size_estimate, "Predictor", Seeing)
+    monkeypatch.setattr(Seeing, "looks", [])
     return Seeing
 
 
-def estimate(radius: float = 25, *, painted: bool = True, **options: Any) -> SizeEstimate:
+def estimate(
+    radius: float = 25, *, painted: bool = True, stroke: int = 5, **options: Any
+) -> SizeEstimate:
     image, labels = np.zeros((240, 240), np.float32), np.zeros((240, 240), np.int32)
     labels[0] = 1
     for number, middle in enumerate(MIDDLES if painted else []):
         image[disk(middle, radius)] = 1
-        labels[middle[0], middle[1] - 5 : middle[1] + 5] = number + 2
+        labels[middle[0], middle[1] - stroke : middle[1] + stroke] = number + 2
     scheme = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
-    planes, model = ArrayPlanes(image), tiny_model()
+    planes, model = ArrayPlanes(image), options.pop("model", None) or tiny_model()
     options = {"known": None, **options}
     return estimate_size(model, planes, ArrayPlanes(labels), scheme, CPU, **options)
 
@@ -91,3 +97,37 @@ def test_sizes_are_those_of_a_circle() -> None:
     sizes = sizes_around(20.0)
     assert sizes.median == pytest.approx(np.pi * 100)
     assert sizes.smallest == round(sizes.median / 4)
+
+
+def test_what_was_asked_last_is_answered_without_another_look(seeing: type[Seeing]) -> None:
+    model, memory = tiny_model(), SizeMemory()
+    first = estimate(25, model=model, memory=memory)
+    looks = len(seeing.looks)
+    assert looks
+    assert estimate(25, model=model, memory=memory) == first
+    assert len(seeing.looks) == looks
+
+
+@pytest.mark.parametrize("other", ["paint", "image", "model", "known", "reductions"])
+def test_another_question_is_looked_into(seeing: type[Seeing], other: str) -> None:
+    memory = SizeMemory()
+    asked: dict[str, Any] = {"radius": 25, "model": tiny_model(), "memory": memory}
+    estimate(**asked)
+    looks = len(seeing.looks)
+    changes: dict[str, dict[str, Any]] = {
+        "paint": {"stroke": 9},
+        "image": {"radius": 20},
+        "model": {"model": tiny_model()},
+        "known": {"known": 30.0},
+        "reductions": {"reductions": (1, 2)},
+    }
+    estimate(**asked | changes[other])
+    assert len(seeing.looks) > looks
+
+
+def test_a_search_that_was_stopped_is_not_remembered(seeing: type[Seeing]) -> None:
+    model, memory = tiny_model(), SizeMemory()
+    estimate(25, model=model, memory=memory, stop=lambda: True)
+    looks = len(seeing.looks)
+    assert estimate(25, model=model, memory=memory) == estimate(25)
+    assert len(seeing.looks) > looks

@@ -8,8 +8,11 @@ import pytest
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import never
+from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.inspect.job import Inspected, inspect_labels
+from tests.ui.conftest import CPU
 
 CONFIG = TrainConfig(patch=16, validation_share=0)
 
@@ -21,10 +24,12 @@ def seen(
     job = inspect_labels(
         ArrayPlanes(image),
         ArrayPlanes(labels),
-        network=NetworkConfig(levels=2),
-        task=task,
-        unpainted=Unpainted.IGNORED,
-        config=CONFIG,
+        TrainingPlan(
+            start=NetworkConfig(levels=2),
+            scheme=LabelScheme(task, Unpainted.IGNORED),
+            config=CONFIG,
+            device=CPU,
+        ),
         plane=0,
         seed=seed,
     )

@@ -14,6 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import LabelsError, SettingsError
+from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.inspect import job as inspect_job
 from napari_unet.ui.inspect.control import Inspecting
 from napari_unet.ui.inspect.job import Inspected, SeenPatch
@@ -21,7 +23,7 @@ from napari_unet.ui.inspect.step import InspectStep
 from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.workbench import Workbench
 from napari_unet.ui.worker import Job
-from tests.ui.conftest import failing_job, job_of
+from tests.ui.conftest import CPU, failing_job, job_of
 
 NETWORK, CONFIG = NetworkConfig(levels=2), TrainConfig(patch=16, seed=40)
 PATCH = SeenPatch(
@@ -46,8 +48,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Put a fake job in the place of the inspection; return what it was asked, each time."""
     asked: list[dict[str, Any]] = []
 
-    def fake(*args: Any, **kwargs: Any) -> Job:
-        asked.append(kwargs)
+    def fake(_planes: Any, _labels: Any, plan: TrainingPlan, **kwargs: Any) -> Job:
+        asked.append({"plan": plan, **kwargs})
         return job_of(SEEN)
 
     monkeypatch.setattr(inspect_job, "inspect_labels", fake)
@@ -67,16 +69,12 @@ def test_every_choice_reaches_the_job(
     workbench.choose(task=Task.CLASSES, unpainted=Unpainted.BACKGROUND)
     workbench.viewer.dims.set_current_step(0, 2)
     press(step, qtbot)
-    assert asked == [
-        {
-            "network": NETWORK,
-            "task": Task.CLASSES,
-            "unpainted": Unpainted.BACKGROUND,
-            "config": CONFIG,
-            "plane": 2,
-            "seed": 40,
-        }
-    ]
+    (given,) = asked
+    plan = given["plan"]
+    assert (plan.start, plan.config, plan.device) == (NETWORK, CONFIG, CPU)
+    assert plan.scheme == LabelScheme(Task.CLASSES, Unpainted.BACKGROUND)
+    assert plan.sizes is workbench.sizes
+    assert (given["plane"], given["seed"]) == (2, 40)
 
 
 def test_another_draws_the_next_seed_and_show_begins_anew(

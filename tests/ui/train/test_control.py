@@ -117,6 +117,7 @@ def test_every_choice_reaches_the_job(
         "device": CPU,
         "pixel_size": (0.5, 0.25),
         "known": (),
+        "sizes": workbench.sizes,
     }
     assert [part.shape for part in planes] == [(64, 48), (64, 48)]
     assert live.take_painted() == frozenset()

@@ -96,6 +96,28 @@ def test_it_is_automatic_unless_a_number_is_given(step: TrainStep) -> None:
     assert step.inspected()[1].diameter == 60
 
 
+def test_training_is_told_what_the_estimate_has_found_out(
+    step: TrainStep,
+    workbench: Workbench,
+    finding: Install,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    plans = finding(ESTIMATED)
+    estimate(step, qtbot)
+
+    def train(_planes: Any, _labels: Any, plan: TrainingPlan, *_: Any, **__: Any) -> Any:
+        plans.append(plan)
+        return job_of(STARTED)
+
+    monkeypatch.setattr(train_job, "train_on_labels", train)
+    with qtbot.waitSignal(workbench.ended):
+        step.action.button.click()
+    of_estimate, of_training = plans
+    assert of_training.sizes is of_estimate.sizes
+    assert of_training.config.diameter is None
+
+
 def test_a_given_diameter_decides_the_reduction_unless_that_is_given_too(
     step: TrainStep, workbench: Workbench, model: Model
 ) -> None:

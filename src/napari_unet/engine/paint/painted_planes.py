@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_unet.config import MAX_CLASSES, Task, TrainConfig
 from napari_unet.engine.counts import count, shape_text
-from napari_unet.engine.errors import ImageError, LabelsError, UnetPaintError
+from napari_unet.engine.errors import LabelsError, UnetPaintError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.paint.border_weight import border_weights
 from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT, LabelScheme, class_weights
@@ -238,30 +238,6 @@ class PaintedReader:
         )
 
 
-def read_painted(
-    planes: Planes,
-    labels: Planes,
-    scheme: LabelScheme,
-    normalization: Normalization,
-    config: TrainConfig,
-    *,
-    context: int,
-    known: tuple[int, ...] = (),
-) -> PaintedStack:
-    """Read all painted planes once; see `PaintedReader`.
-
-    Raises
-    ------
-    LabelsError, ImageError
-        If the labels do not fit the image or nothing can be learned from them, or if the image
-        holds NaN or infinite values there.
-    """
-    reader = PaintedReader(
-        planes, labels, scheme, normalization, config, context=context, known=known
-    )
-    return reader.read(range(labels.count))
-
-
 def require_labels_of(planes: Planes, labels: Planes) -> None:
     """Make sure that the labels are as large as the image.
 
@@ -313,10 +289,8 @@ def _image_around(
         slice(max(0, side.start - context), min(length, side.stop + context))
         for side, length in zip((patch.y, patch.x), planes.shape, strict=True)
     )
-    try:
-        return _Surroundings(y, x, normalization.apply(planes.read(patch.number, y, x)))
-    except ImageError as error:
-        raise ImageError(f"Plane {patch.number}: {error}") from error
+    what = f"Plane {patch.number} of '{planes.name}'"
+    return _Surroundings(y, x, normalization.apply(planes.read(patch.number, y, x), what))
 
 
 def _balanced(

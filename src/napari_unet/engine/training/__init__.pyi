@@ -8,6 +8,7 @@ from .sampling import patch_context as patch_context
 from .size_choice import SizeChoice as SizeChoice
 from .size_choice import choose_size as choose_size
 from .size_estimate import estimate_size as estimate_size
+from .size_memory import SizeMemory as SizeMemory
 from .state import Planned as Planned
 from .state import RunRecord as RunRecord
 from .state import TrainingState as TrainingState

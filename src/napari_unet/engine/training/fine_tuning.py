@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet import __version__
-from napari_unet.config import NetworkConfig, Task
+from napari_unet.config import NetworkConfig
 from napari_unet.engine.counts import count
 from napari_unet.engine.events import (
     FinishReason,
@@ -25,23 +25,21 @@ from napari_unet.engine.network.device import engine_errors
 from napari_unet.engine.network.model import Model, adapt, fresh_model
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.network.unet import stride
-from napari_unet.engine.paint.held_out import Split
 from napari_unet.engine.paint.holes import as_painted
 from napari_unet.engine.paint.painted_box import RememberedLabels
-from napari_unet.engine.paint.painted_planes import PaintedReader, require_labels_of
+from napari_unet.engine.paint.painted_planes import require_labels_of
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.tiles import Tile
 from napari_unet.engine.training.block_events import events_on_plane, known_in_blocks
 from napari_unet.engine.training.keeping import Begun, Keeper
-from napari_unet.engine.training.lessons import Lessons
+from napari_unet.engine.training.lessons import Lessons, read_lessons
 from napari_unet.engine.training.memory_shortage import Means, within_means
 from napari_unet.engine.training.painted_objects import PaintedObjects
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.preview import Previewer
 from napari_unet.engine.training.run import TrainingRun
-from napari_unet.engine.training.sampling import patch_context
 from napari_unet.engine.training.size_choice import choose_size
 from napari_unet.engine.training.state import (
     Planned,
@@ -279,21 +277,7 @@ def _prepare(
         normalization = interrupted.model.normalization
     else:
         normalization = measure(planes, trained=None if start is None else start.normalization)
-    reader = PaintedReader(
-        planes,
-        labels,
-        scheme,
-        normalization,
-        config,
-        context=patch_context(config, plan.network.levels),
-        known=plan.values,
-        shape_field=plan.network.shape_field and scheme.task is Task.OBJECTS,
-    )
-    rng = np.random.default_rng(config.seed)
-    split = Split(planes.shape, config.validation_share, rng)
-    if interrupted is not None:
-        split.restore(interrupted.record.split, interrupted.sides())
-    lessons = Lessons(reader, split, planes.count, scheme.unpainted)
+    lessons = read_lessons(planes, labels, plan, normalization, interrupted)
     if interrupted is not None:
         return lessons, interrupted.model  # new classes are added as new strokes are taken in
     values = lessons.stack.values

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.engine.events import Stop, never
 from napari_unet.engine.network.record import HeldOut
 from napari_unet.engine.network.unet import margin
-from napari_unet.engine.paint.held_out import Split
-from napari_unet.engine.paint.label_scheme import LabelScheme
-from napari_unet.engine.paint.object_size import choose_reduction
 from napari_unet.engine.paint.painted_box import RememberedLabels
-from napari_unet.engine.paint.painted_planes import read_painted, require_labels_of
+from napari_unet.engine.paint.painted_planes import require_labels_of
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.training.block_events import held_out_on_plane, pixels_on_plane
-from napari_unet.engine.training.sampling import PatchSampler, patch_context
+from napari_unet.engine.training.lessons import read_lessons
+from napari_unet.engine.training.plan import TrainingPlan
+from napari_unet.engine.training.sampling import PatchSampler
+from napari_unet.engine.training.size_choice import choose_size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +49,11 @@ class Inspection:
 def inspect(
     planes: Planes,
     labels: Planes,
+    plan: TrainingPlan,
     *,
-    network: NetworkConfig,
-    task: Task,
-    unpainted: Unpainted,
-    config: TrainConfig,
     plane: int,
     seed: int,
+    stop: Stop = never,
 ) -> Inspection:
     """Prepare the labels as training does, and draw one patch.
 
@@ -63,22 +61,19 @@ def inspect(
     ----------
     planes, labels
         Image and labels: the same number of planes of the same shape.
-    network
-        Its number of levels gives the size of a patch and its margin.
-    task, unpainted
-        How the labels are read.
-    config
-        Patch size, weights of the loss, augmentation, held-out share and its seed. Its
-        `reduction` is that of the model to go on from, if there is one.
+    plan
+        With which training would begin now.
     plane
         The painted plane nearest to it is shown; of two at the same distance the lower one.
     seed
         Of the patch; with `config.seed` it is the first one of a training run from scratch.
+    stop
+        Asked while it is found out how large objects are; what is known so far then counts.
 
     Raises
     ------
-    ImageError, LabelsError
-        If image or labels cannot be used; the text says what to do.
+    ImageError, LabelsError, EngineError
+        If image or labels cannot be used, or the device fails; the text says what to do.
 
     Notes
     -----
@@ -87,40 +82,38 @@ def inspect(
     would hold out.
     """
     require_labels_of(planes, labels)
-    scheme = LabelScheme(task, unpainted)
+    config, levels = plan.config, plan.network.levels
     remembered = RememberedLabels(labels)
     with remembered.remembering():
-        reduction = Reduction(choose_reduction(remembered, scheme, config), planes.shape)
+        size = choose_size(plan, planes, remembered, stop=stop)
+    reduction = Reduction(size.reduction, planes.shape, size.enlargement)
     reduced = reduction.image(planes)
-    stack = read_painted(
+    lessons = read_lessons(
         reduced,
-        reduction.labels(remembered, unpainted),
-        scheme,
-        measure(reduced),
-        reduction.border(config),
-        context=patch_context(config, network.levels),
+        reduction.labels(remembered, plan.scheme.unpainted),
+        replace(plan, config=reduction.border(config)),
+        measure(reduced, trained=None if plan.model is None else plan.model.normalization),
     )
-    split = Split(reduction.shape, config.validation_share, np.random.default_rng(config.seed))
-    training, held_out = split.divide(stack)
+    training = lessons.training
     shown = min(training.planes, key=lambda painted: abs(painted.number - plane))
     sampler = PatchSampler(
         training,
         config.augment,
         size=config.patch,
-        levels=network.levels,
+        levels=levels,
         device=torch.device("cpu"),
         sampling=config.sampling,
     )
     weights, origin = pixels_on_plane(shown.weights, shown.origin, reduction)
     classes, _ = pixels_on_plane(shown.classes, shown.origin, reduction)
-    of_plane = tuple(block for block in held_out if block.plane == shown.number)
+    of_plane = tuple(block for block in lessons.held_out if block.plane == shown.number)
     return Inspection(
         plane=shown.number,
         origin=origin,
         weights=weights,
         classes=classes,
         held_out=held_out_on_plane(of_plane, reduction),
-        patch=_draw(sampler, seed, margin(network.levels)),
+        patch=_draw(sampler, seed, margin(levels)),
         values=training.values,
     )
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import Unpainted
+from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import FileError, OutOfMemoryError, UnetPaintError
 from napari_unet.engine.network.record import HeldOut
 from napari_unet.engine.paint.held_out import Split, SplitRecord
 from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedReader, PaintedStack
+from napari_unet.engine.stack.normalization import Normalization
+from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.training.plan import TrainingPlan
+from napari_unet.engine.training.sampling import patch_context
+from napari_unet.engine.training.state import TrainingState
 
 
 class Lessons:
@@ -84,6 +89,48 @@ class Lessons:
     def _use(self, stack: PaintedStack) -> None:
         self.training, self.held_out = self._split.divide(stack)
         self.stack = stack
+
+
+def read_lessons(
+    planes: Planes,
+    labels: Planes,
+    plan: TrainingPlan,
+    normalization: Normalization,
+    interrupted: TrainingState | None = None,
+) -> Lessons:
+    """Read what is painted, as the plan has it; all in pixels as the network sees them.
+
+    Parameters
+    ----------
+    planes, labels
+        Image and labels.
+    plan
+        How the labels are read, and for which network.
+    normalization
+        Of the image.
+    interrupted
+        A run that goes on: what it has held out stays held out.
+
+    Raises
+    ------
+    LabelsError, ImageError, FileError
+        As `Lessons`.
+    """
+    config, scheme = plan.config, plan.scheme
+    reader = PaintedReader(
+        planes,
+        labels,
+        scheme,
+        normalization,
+        config,
+        context=patch_context(config, plan.network.levels),
+        known=plan.values,
+        shape_field=plan.network.shape_field and scheme.task is Task.OBJECTS,
+    )
+    split = Split(planes.shape, config.validation_share, np.random.default_rng(config.seed))
+    if interrupted is not None:
+        split.restore(interrupted.record.split, interrupted.sides())
+    return Lessons(reader, split, planes.count, scheme.unpainted)
 
 
 def _differ(before: PaintedStack, after: PaintedStack, numbers: frozenset[int]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.training.size_memory import SizeMemory
 
 if TYPE_CHECKING:  # the window makes plans before torch is loaded
     from napari_unet.engine.network.device import DeviceChoice
@@ -39,6 +40,8 @@ class TrainingPlan:
     objects: Callable[[], ObjectsConfig] = ObjectsConfig
     # What the model to start from was trained on: `TrainDone.painted` of that run.
     known: Sequence[PaintedPixels] = ()
+    # Of earlier jobs: what they have found out about the size of objects is not looked for again.
+    sizes: SizeMemory = field(default_factory=SizeMemory, compare=False)
 
     def __post_init__(self) -> None:
         if self.config.diameter is not None and self.scheme.task is Task.CLASSES:

@@ -72,7 +72,15 @@ def choose_size(
         tried = TRIED if fixed is None else (fixed,)
         known = None if diameter is None else diameter.pixels
         size = estimate_size(
-            model, planes, labels, scheme, plan.device, known=known, reductions=tried, stop=stop
+            model,
+            planes,
+            labels,
+            scheme,
+            plan.device,
+            known=known,
+            reductions=tried,
+            memory=plan.sizes,
+            stop=stop,
         )
         reduction = size.reduction
         if diameter is None and size.diameter is not None:

@@ -8,10 +8,12 @@ which the objects are about as large as is usual.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,7 @@ from napari_unet.engine.paint.painted_box import PaintedBox, painted_boxes
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 from napari_unet.engine.stack.tiles import Span, Tile
+from napari_unet.engine.training.size_memory import SizeMemory
 
 TRIED = (1, 2, 3, 4, 6)
 """Reductions through which the network looks."""
@@ -65,6 +68,7 @@ def estimate_size(
     *,
     known: float | None,
     reductions: Sequence[int] = TRIED,
+    memory: SizeMemory | None = None,
     stop: Stop = never,
 ) -> SizeEstimate:
     """Return how large objects are, and how large the network should see them.
@@ -84,6 +88,8 @@ def estimate_size(
     reductions
         Those that are tried, the smallest first; those at which the image would be too small are
         left out.
+    memory
+        Knows the last answer, and is told this one; None: nothing is remembered.
     stop
         Asked before each look but the first, which takes least; the looks so far then count.
 
@@ -102,15 +108,41 @@ def estimate_size(
     if box is None or not scheme.objects(box.labels).any():
         return SizeEstimate(reductions[0], None)
     image, painted = _window(planes, box, scheme)
+    memory = memory or SizeMemory()
+    asked = _digest(image, painted), known, tuple(reductions)
+    remembered = memory.recall(model, asked)
+    if remembered is not None:
+        return remembered
+    looks, is_whole = _look_through(model, image, painted, reductions, device=device, stop=stop)
+    found = _choose(looks, known)
+    if is_whole:
+        memory.keep(model, asked, found)
+    return found
+
+
+def _look_through(
+    model: Model,
+    image: Answer,
+    painted: npt.NDArray[np.uint8],
+    reductions: Sequence[int],
+    *,
+    device: DeviceChoice,
+    stop: Stop,
+) -> tuple[list[_Look], bool]:
+    """Return what is seen, the smallest reduction first, and whether all were looked through."""
     stack = ArrayPlanes(image[np.newaxis])
     looks: list[_Look] = []
     for factor in reversed(reductions):  # the quickest first
         if factor > reductions[0] and _SMALLEST_VIEW * factor > min(image.shape):
             continue
         if looks and stop():
-            break
+            return looks, False
         reduced = replace(model, reduction=factor, enlargement=1)
         looks.insert(0, _look(reduced, stack, device, painted))
+    return looks, True
+
+
+def _choose(looks: list[_Look], known: float | None) -> SizeEstimate:
     best = max(look.apart for look in looks)
     good = [look for look in looks if look.apart >= best - _AS_GOOD]
     found = [look.diameter for look in good if look.diameter is not None]
@@ -175,6 +207,13 @@ def _look(
         return _Look(factor, apart, None)
     areas = np.bincount(labels.ravel(), minlength=count + 1)[found]
     return _Look(factor, apart, 2 * math.sqrt(float(np.median(areas)) / math.pi))
+
+
+def _digest(*arrays: npt.NDArray[Any]) -> bytes:
+    digest = hashlib.blake2b()
+    for array in arrays:
+        digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+    return digest.digest()
 
 
 def _mean(values: Answer) -> float:

@@ -10,13 +10,14 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig, TrainConfig
 from napari_unet.engine.errors import UnetPaintError
+from napari_unet.engine.training import TrainingPlan
 from napari_unet.ui.inspect import job
 from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, made_for
 from napari_unet.ui.layers.geometry import focus, on_plane, place, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.shown_data import ShownData
 from napari_unet.ui.progress import Progress
-from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.workbench import CurrentModel, Workbench
 
 
 class Inspecting(QObject):
@@ -30,25 +31,25 @@ class Inspecting(QObject):
 
     def start(self, network: NetworkConfig, config: TrainConfig, *, seed: int) -> None:
         """Show the weight map of the shown plane, and the patch of this seed."""
-        choices = self._workbench.choices
-        image = choices.image
+        choices, device = self._workbench.choices, self._workbench.device
+        image, start = choices.image, choices.start
         assert image is not None
         assert choices.labels is not None
+        assert device is not None
         try:
             planes, labels = image_planes(choices.images), lesson_planes(choices.labels)
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
-        inspection = job.inspect_labels(
-            planes,
-            labels,
-            network=network,
-            task=choices.task,
-            unpainted=choices.unpainted,
+        plan = TrainingPlan(
+            start=start.model if isinstance(start, CurrentModel) else network,
+            scheme=choices.scheme,
             config=config,
-            plane=self._shown_plane(image),
-            seed=seed,
+            device=device,
+            sizes=self._workbench.sizes,
         )
+        plane = self._shown_plane(image)
+        inspection = job.inspect_labels(planes, labels, plan, plane=plane, seed=seed)
         show = partial(self._show, image, ShownData(choices.images))
         self._workbench.run("Looking at the labels", inspection, show)
 

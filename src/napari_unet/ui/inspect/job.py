@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
+from napari_unet.config import Task
 from napari_unet.engine.events import Stop
 from napari_unet.engine.stack import Planes
+from napari_unet.engine.training import TrainingPlan
 from napari_unet.ui.worker import Job
 
 
@@ -39,11 +40,8 @@ class Inspected:
 def inspect_labels(
     planes: Planes,
     labels: Planes,
+    plan: TrainingPlan,
     *,
-    network: NetworkConfig,
-    task: Task,
-    unpainted: Unpainted,
-    config: TrainConfig,
     plane: int,
     seed: int,
 ) -> Job:
@@ -52,24 +50,15 @@ def inspect_labels(
     The arguments are those of `napari_unet.engine.training.inspect`; the event is `Inspected`.
     """
 
-    def run(_stop: Stop) -> Iterator[Inspected]:
+    def run(stop: Stop) -> Iterator[Inspected]:
         from napari_unet.engine.paint import IGNORED  # noqa: PLC0415
         from napari_unet.engine.training import inspect  # noqa: PLC0415
 
-        seen = inspect(
-            planes,
-            labels,
-            network=network,
-            task=task,
-            unpainted=unpainted,
-            config=config,
-            plane=plane,
-            seed=seed,
-        )
+        seen = inspect(planes, labels, plan, plane=plane, seed=seed, stop=stop)
         patch = seen.patch
         # As painted: classes by their number, objects like the first strokes, 1 and 2.
         numbers = np.zeros(256, dtype=np.int32)
-        numbers[: len(seen.values)] = seen.values if task is Task.CLASSES else (1, 2)
+        numbers[: len(seen.values)] = seen.values if plan.scheme.task is Task.CLASSES else (1, 2)
         yield Inspected(
             plane=seen.plane,
             origin=seen.origin,

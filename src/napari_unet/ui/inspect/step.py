@@ -59,8 +59,7 @@ class InspectStep(Step):
 
     def refresh(self) -> None:
         """Enable the buttons, or say why not."""
-        ready = Readiness.of(self.workbench)
-        reason = ready.why_not_start() or ready.why_no_paint()
+        reason = Readiness.of(self.workbench).why_not_train()
         set_ready(self.show_button, reason, "Show the weight map and a patch of these settings.")
         set_ready(self.another, reason, "Draw another patch, with the next seed.")
         if self._pictures.isHidden():

@@ -199,6 +199,7 @@ class Training(QObject):
             pixel_size=pixel_size(image),
             objects=live.objects,
             known=self._known(choices),
+            sizes=self._workbench.sizes,
         )
         sources = source_of(choices.images), source_of([labels])
         lesson = Lesson(*sources, choices.unpainted)

@@ -75,6 +75,7 @@ class Sizing(QObject):
             scheme=choices.scheme,
             config=replace(config, diameter=None),
             device=device,
+            sizes=self._workbench.sizes,
         )
         job = find_size(planes, painted, plan)
         self._workbench.run(
