@@ -21,6 +21,7 @@ from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.ui.labels import paint_counter
 from napari_unet.ui.labels.step import LabelsStep, describe_paint
 from napari_unet.ui.layers import arrays
+from napari_unet.ui.layers.geometry import placement
 from napari_unet.ui.layers.inputs import why_no_labels
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -158,6 +159,19 @@ def test_new_labels_are_ready_to_paint_on(
     assert (labels.mode, labels.selected_label, labels.brush_size) == ("paint", 1, 1)
     assert viewer.layers.selection.active is labels
     assert labels.units == image.units
+
+
+def test_labels_that_were_made_on_another_image_say_so(
+    step: LabelsStep, workbench: Workbench, viewer: ViewerModel, image: Image
+) -> None:
+    labels = _new_labels(step)
+    other = viewer.add_image(image.data.copy(), **placement(image), name="other")
+    workbench.choose(images=(other,))
+    assert workbench.choices.labels is labels
+    told = "They were made on 'cells', and are not put into results of 'other'"
+    assert told in step.status.text()
+    workbench.choose(images=(image,))
+    assert "made on" not in step.status.text()
 
 
 def test_a_brush_is_a_fortieth_of_what_is_visible(

@@ -29,7 +29,8 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.io.unfinished import unfinished_in
-from napari_unet.ui.layers.added import is_overridden_by
+from napari_unet.ui.layers.added import is_overridden_by, made_on
+from napari_unet.ui.layers.geometry import placement
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment import job as segment_job
@@ -273,6 +274,25 @@ def test_paint_of_another_image_does_not_override(
     viewer.layers.selection = {viewer.add_image(np.zeros((3, 64, 48), np.uint8), name="other")}
     run(Scope.LAYERS)
     assert engine.asked[0].painted is None
+
+
+@pytest.mark.parametrize("made_there", [True, False])
+def test_paint_that_was_made_on_another_image_does_not_override_when_that_is_chosen(
+    run: Any,
+    engine: FakeEngine,
+    workbench: Workbench,
+    viewer: ViewerModel,
+    image: Image,
+    painted: Labels,
+    *,
+    made_there: bool,
+) -> None:
+    other = viewer.add_image(image.data.copy(), **placement(image), name="other")
+    if made_there:
+        painted.metadata.update(made_on(image))
+    workbench.choose(images=(other,))
+    run()
+    assert (engine.asked[0].painted is None) == made_there
 
 
 def test_without_the_switch_the_prediction_stays_and_with_it_all_starts_anew(

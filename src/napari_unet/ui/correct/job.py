@@ -58,8 +58,8 @@ def describe_place(place: Place) -> str:
     """Return where it is, of what the network is unsure there, and what to paint."""
     if place.one_or_two:
         return (
-            f"Plane {place.plane}: one object or two? It is nearly undecided in the middle. Paint "
-            "two with two numbers, up to where they touch; one with a stroke through both parts."
+            f"Plane {place.plane}: one object or two? It is nearly undecided inside the frame. "
+            "Paint two with two numbers, up to where they touch; one with a stroke through both."
         )
     return (
         f"Plane {place.plane}: the network is least sure here "

@@ -15,7 +15,7 @@ from napari_unet.ui.labels.autosave import Autosave
 from napari_unet.ui.labels.control import Painting
 from napari_unet.ui.labels.legend import Legend, entries
 from napari_unet.ui.labels.recovery import Recovery, RecoveryLine
-from napari_unet.ui.layers.added import purpose
+from napari_unet.ui.layers.added import other_image, purpose
 from napari_unet.ui.layers.arrays import stored_in
 from napari_unet.ui.layers.follower import Follower
 from napari_unet.ui.layers.inputs import why_no_image, why_no_labels
@@ -173,6 +173,12 @@ class LabelsStep(Step):
         if choices.model is not None and choices.model.task != choices.task:
             lines.append(
                 f"The model segments {choices.model.task}; training teaches it {choices.task}."
+            )
+        other = other_image(self.workbench.viewer, choices.labels, choices.images)
+        if other is not None:
+            lines.append(
+                f"They were made on '{other.name}', and are not put into results of "
+                f"'{choices.images[0].name}': press New labels, unless both show the same things."
             )
         folder = stored_in(choices.labels.data)
         if folder is not None:

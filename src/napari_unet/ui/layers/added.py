@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +13,8 @@ _KEY = "napari-unet-paint"
 
 GROUP = "napari-unet-paint result"
 """Key in the metadata of a segmentation's layers: the same for all of one result."""
+
+_MADE_ON = "napari-unet-paint made on"  # key in the metadata of labels to paint on
 
 _OVERRIDDEN = "napari-unet-paint overridden by"  # key in the metadata of a segmentation's layers
 
@@ -49,6 +52,23 @@ def is_overridden_by(result: Layer | None, painted: Layer | None) -> bool:
     if result is None or painted is None:
         return False
     return bool(result.metadata.get(_OVERRIDDEN) == str(painted.unique_id))
+
+
+def made_on(image: Layer) -> dict[str, Any]:
+    """Return the metadata of labels that are made to be painted on, on this image."""
+    return {_MADE_ON: str(image.unique_id)}
+
+
+def other_image(
+    viewer: ViewerModel, labels: Layer | None, images: Collection[Layer]
+) -> Layer | None:
+    """Return the image that labels were made on, if it is another one than these, and is there.
+
+    None is returned for labels that were not made here, too: they may belong to any image.
+    """
+    made = None if labels is None else labels.metadata.get(_MADE_ON)
+    found = [layer for layer in viewer.layers if made and str(layer.unique_id) == made]
+    return next((layer for layer in found if layer not in images), None)
 
 
 def is_result(layer: Layer) -> bool:

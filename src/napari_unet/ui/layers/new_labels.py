@@ -6,6 +6,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
+from napari_unet.ui.layers.added import made_on
 from napari_unet.ui.layers.arrays import new_array
 from napari_unet.ui.layers.geometry import file_layout, placement, spatial_shape
 
@@ -25,7 +26,7 @@ def new_labels(image: Image) -> Labels:
     """
     name = f"{image.name} labels"
     empty = new_array(spatial_shape(image), np.uint16, name, layout=file_layout(image))
-    return Labels(empty, multiscale=False, name=name, **placement(image))
+    return Labels(empty, multiscale=False, name=name, metadata=made_on(image), **placement(image))
 
 
 def start_painting(viewer: ViewerModel, labels: Labels, number: int = 1) -> None:

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig, Unpainted
 from napari_unet.engine.events import PlaneDone, Resume, SegmentDone, TileDone
-from napari_unet.ui.layers.added import is_result, note_overridden
+from napari_unet.ui.layers.added import is_result, note_overridden, other_image
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.paint_event import largest_painted, painted_planes
@@ -246,7 +246,7 @@ class Segmentation(QObject):
         """Return the labels that override what is predicted on these images; None: none do.
 
         Labels of which one cannot tell what they mean do not: those of which 0 is perhaps the
-        background, and those of another task than the model's.
+        background, those of another task than the model's, and those made on another image.
         """
         choices = self.workbench.choices
         means_paint = (
@@ -257,7 +257,8 @@ class Segmentation(QObject):
             and self.workbench.painted is not None
             and Readiness.of(self.workbench).why_no_paint() is None
         )
-        belongs = not set(images).isdisjoint(choices.images)
+        is_elsewhere = other_image(self.workbench.viewer, choices.labels, choices.images)
+        belongs = is_elsewhere is None and not set(images).isdisjoint(choices.images)
         return choices.labels if means_paint and belongs else None
 
     def _find(self, images: tuple[Image, ...], kind: OutputKind) -> Record | None:
