@@ -130,6 +130,7 @@ class Person:
         places = [self._on_canvas(point) for point in points]
         left = Qt.MouseButton.LeftButton
         MOUSE_AND_KEYS.mouseMove(self._canvas, places[0])
+        pause(0.02)  # a hover is seen as one: vispy then forgets the events of the stroke before
         MOUSE_AND_KEYS.mousePress(self._canvas, left, Qt.KeyboardModifier.NoModifier, places[0])
         for place in places[1:]:
             MOUSE_AND_KEYS.mouseMove(self._canvas, place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from napari.components import ViewerModel
@@ -14,8 +15,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QOpenGLContext
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+from vispy.app.canvas import MouseEvent
 
-from napari_unet.ui.canvas import CanvasContext
+from napari_unet.ui.canvas import CanvasContext, StrokeEvents
 
 pytestmark = pytest.mark.viewer
 
@@ -105,3 +107,30 @@ def test_without_a_window_there_is_nothing_to_be_done(image: Image, qtbot: QtBot
 def is_current(canvas: QOpenGLWidget) -> bool:
     context = QOpenGLContext.currentContext()
     return context is not None and context == canvas.context()
+
+
+@pytest.mark.parametrize("hovers", [True, False])
+def test_the_mouse_events_of_a_stroke_are_forgotten_as_the_next_begins(
+    viewer: ViewerModel, hovers: bool
+) -> None:
+    events = StrokeEvents(viewer)
+    last: Any = None
+    for _ in range(3):
+        if hovers:
+            if last is not None:
+                last._forget_last_event()  # as vispy does at each move without a button
+            last = MouseEvent("mouse_move", last_event=last)
+        press = MouseEvent("mouse_press", last_event=last)
+        for callback in viewer.mouse_drag_callbacks:
+            callback(viewer, press)
+        move = MouseEvent("mouse_move", last_event=press, press_event=press)
+        last = MouseEvent("mouse_release", last_event=move, press_event=press)
+    seen, known = [last], set()
+    while seen:
+        event = seen.pop()
+        if event is not None and event not in known:
+            known.add(event)
+            seen += [event._last_event, event._press_event]
+    assert len(known) == (4 if hovers else 5)  # the last stroke, and what was just before it
+    events.release()
+    assert not viewer.mouse_drag_callbacks

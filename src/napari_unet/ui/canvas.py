@@ -1,6 +1,8 @@
-"""napari's canvas: its graphics context is current while a layer is removed."""
+"""napari's canvas: what must be done for it that neither napari nor vispy does."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QWidget
@@ -39,3 +41,39 @@ class CanvasContext:
         for canvas in canvases(self._inside):
             if canvas.isValid():
                 canvas.makeCurrent()
+
+
+class StrokeEvents:
+    """Lets vispy forget the mouse events of a stroke as soon as the next one begins.
+
+    Each mouse event of vispy 0.17 knows the event before it and the press that began it; that press
+    knows the event before it, and so on: every move of every stroke since the window was opened
+    stays in memory. vispy breaks the first of the two chains while the mouse hovers, not the other.
+
+    Parameters
+    ----------
+    viewer
+        Whose strokes are meant, whoever paints them and on which layer.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._callbacks = viewer.mouse_drag_callbacks
+        self._callbacks.append(forget_strokes)
+
+    def release(self) -> None:
+        """Let go of the viewer."""
+        if forget_strokes in self._callbacks:
+            self._callbacks.remove(forget_strokes)
+
+
+def forget_strokes(_viewer: ViewerModel, press: Any) -> None:
+    """Cut what a press knows of the strokes before it; called by napari at each press."""
+    for event in _known_by(press):
+        event._forget_last_event()  # noqa: SLF001  vispy has no other word for it
+
+
+def _known_by(press: Any) -> list[Any]:
+    """Return the last event before a press, and the press that began the stroke of that one."""
+    before = press.last_event
+    known = [] if before is None else [before, before.press_event]
+    return [event for event in known if event is not None]

@@ -12,7 +12,7 @@ from qtpy.QtGui import QCloseEvent, QEnterEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.engine.errors import printable
-from napari_unet.ui.canvas import CanvasContext
+from napari_unet.ui.canvas import CanvasContext, StrokeEvents
 from napari_unet.ui.compare.control import Comparing
 from napari_unet.ui.compare.step import CompareStep
 from napari_unet.ui.correct.control import Correcting
@@ -142,7 +142,7 @@ class UNetPaint(QWidget):
         self.steps = _steps(self.workbench, self.controls)
         self.progress = ProgressPanel()
         self.badge = DeviceBadge(self.controls.devices)
-        self._canvas = CanvasContext(napari_viewer, self)
+        self._canvas = CanvasContext(napari_viewer, self), StrokeEvents(napari_viewer)
         self._let_go = _LetGo(self.workbench, self._held())
         self._build()
         self._connect()
@@ -174,7 +174,7 @@ class UNetPaint(QWidget):
 
     def _held(self) -> list[_HoldsOn]:
         """Return what must be let go of, those that listen before those that they listen to."""
-        return [*self.steps, self.badge, self.progress, self._canvas, *self.controls.held()]
+        return [*self.steps, self.badge, self.progress, *self._canvas, *self.controls.held()]
 
     def _build(self) -> None:
         steps = QWidget()
