@@ -17,7 +17,7 @@ from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 from vispy.app.canvas import MouseEvent
 
-from napari_unet.ui.canvas import CanvasContext, StrokeEvents
+from napari_unet.ui.canvas import CanvasContext, StrokeEvents, forget_strokes
 
 pytestmark = pytest.mark.viewer
 
@@ -133,4 +133,4 @@ def test_the_mouse_events_of_a_stroke_are_forgotten_as_the_next_begins(
             seen += [event._last_event, event._press_event]
     assert len(known) == (4 if hovers else 5)  # the last stroke, and what was just before it
     events.release()
-    assert not viewer.mouse_drag_callbacks
+    assert forget_strokes not in viewer.mouse_drag_callbacks

@@ -250,7 +250,7 @@ def test_without_torch_it_says_why_and_how_to_mend_it(
     qtbot.addWidget(dock)
     with qtbot.waitSignal(dock.workbench.ended):
         pass
-    assert can_press(dock) == PAINTED - {"train"}
+    qtbot.waitUntil(lambda: can_press(dock) == PAINTED - {"train", "inspect"})
     assert step(dock, TrainStep).action.hint.text() == "PyTorch could not be loaded; see below."
     assert "no DLL" in dock.badge.cure.text()
     assert "pip install torch" in dock.badge.cure.text()
