@@ -41,6 +41,7 @@ from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.library import find_model
 from napari_unet.io.replacing import replacing
 from pretraining.dormant import find_dormant, recycle
+from pretraining.growing import grow
 from pretraining.objectives import Lesson, Losses, Pupil
 from pretraining.pool import Example, load_pool, make_pool
 
@@ -142,8 +143,10 @@ class Pretraining:
         self._average_anew()
 
     def begin_with(self, model: Model) -> None:
-        """Take a network's weights, before the first step."""
-        weights, classes = dict(model.weights), model.network.classes
+        """Take a network's weights, grown to the size of this one, before the first step."""
+        network, classes = self.pupil.network.config, model.network.classes
+        network = replace(network, shape_field=model.network.shape_field)
+        weights = grow(model, network, self._generator).state_dict()
         if model.network.shape_field:  # here it has a head of its own
             last = {part: weights[f"head.{part}"][classes:] for part in ("weight", "bias")}
             self.pupil.heat.load_state_dict(last)
