@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from napari_unet.config import Task, Unpainted
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.correct.repair import Tool
 from napari_unet.ui.correct.repairing import Repairing
+from napari_unet.ui.correct.undo_step import UndoStep
 from napari_unet.ui.layers.added import Purpose, made_for
 from napari_unet.ui.layers.geometry import placement
 from napari_unet.ui.layers.paint_event import painted_planes
@@ -131,6 +133,38 @@ def test_undo_and_redo_in_one_layer_go_for_both(
         act()
         for layer, values in zip(layers, expected, strict=True):
             np.testing.assert_array_equal(layer.data, values)
+
+
+def test_a_repair_that_cannot_be_written_is_in_no_layer_and_undo_goes_on_for_both(
+    repairing: Repairing,
+    result: Labels,
+    labels: Labels,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layers = (result, labels)
+    before = [layer.data.copy() for layer in layers]
+
+    def fail_in_result(step: UndoStep, *change: Any) -> bool:
+        if step._labels is result:
+            raise OSError(28, "No space left on device")
+        return paint(step, *change)
+
+    paint = UndoStep.paint
+    repairing.take(Tool.SPLIT)
+    with monkeypatch.context() as patch:
+        patch.setattr(UndoStep, "paint", fail_in_result)
+        drag(repairing, *CUT)
+    for layer, values in zip(layers, before, strict=True):
+        np.testing.assert_array_equal(layer.data, values)
+    assert said[-1].startswith("'result' cannot be written (No space left on device); nothing was")
+    drag(repairing, *CUT)
+    withdrawn: list[str] = []
+    repairing.withdrawn.connect(withdrawn.append)
+    result.undo()
+    for layer, values in zip(layers, before, strict=True):
+        np.testing.assert_array_equal(layer.data, values)
+    assert withdrawn == said[-1:]  # "…; undo takes it back."
 
 
 def test_merging_what_was_split_is_no_undo_of_the_split(

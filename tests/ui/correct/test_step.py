@@ -110,6 +110,7 @@ def test_the_prediction_of_the_shown_plane_is_painted(
     )
     labels.undo()
     np.testing.assert_array_equal(labels.data[1] > 0, mine)
+    assert step.status.text() == ""  # it is so no more
 
 
 def test_what_was_taken_is_told_of_as_long_as_its_labels_are_chosen(

@@ -26,7 +26,9 @@ from napari_unet.ui.correct.take_over import (
     paint_in,
     to_paint,
 )
+from napari_unet.ui.correct.undo_step import UndoStep
 from napari_unet.ui.layers.added import Purpose, purpose
+from napari_unet.ui.layers.follower import Follower
 from napari_unet.ui.layers.geometry import focus, full_resolution
 from napari_unet.ui.layers.in_view import in_view
 from napari_unet.ui.layers.new_labels import new_labels
@@ -69,6 +71,7 @@ class Correcting(QObject):
     """Takes predictions. Works beside any job: in a thread of its own, then on the main thread."""
 
     told = Signal(str)  # what was done; empty while it is under way
+    withdrawn = Signal(str)  # what was told, and is so no more: people have undone it
 
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
@@ -76,7 +79,9 @@ class Correcting(QObject):
         self._worker: Any = None  # works out what to paint
         self._request: _Request | None = None
         self._objects = 0  # that are taken
-        self._painting: Generator[bool, None, int | None] | None = None
+        self._painting: Generator[bool, None, UndoStep | None] | None = None
+        self._taken: tuple[UndoStep, str] | None = None  # and what was told of it
+        self._undo_watch = Follower(self._on_drawn, "set_data")  # napari does not tell of an undo
         self._outlining = Outlining(workbench)
         self._timer = QTimer(self)
         self._timer.setInterval(_STEP_MS)
@@ -158,6 +163,7 @@ class Correcting(QObject):
             if not has_begun:
                 break
         self._worker, self._request, self._painting = None, None, None
+        self._undo_watch.release()
         self._outlining.release()
 
     def _add_labels(self, image: Image) -> Labels:
@@ -199,7 +205,7 @@ class Correcting(QObject):
         try:
             next(self._painting)
         except StopIteration as end:
-            self._end(self._in_words(end.value))
+            self._end(self._in_words(end.value), end.value)
         except UnetPaintError as error:
             self._end("")
             self.workbench.fail(error)
@@ -211,27 +217,35 @@ class Correcting(QObject):
             error = EngineError(f"The prediction cannot be read ({error}). Please report it.")
         self.workbench.fail(error)
 
-    def _in_words(self, pixels: int | None) -> str:
-        """Return what was done; `pixels` were painted, None: it was undone meanwhile."""
+    def _in_words(self, step: UndoStep | None) -> str:
+        """Return what was done in a step; None: it was undone meanwhile."""
         assert self._request is not None
         name, part = self._request.labels.name, self._request.wanted.part
-        if pixels is None:
+        if step is None:
             return f"Nothing was taken into '{name}': it was undone."
-        if not pixels:
+        if not step.pixels:
             return f"{_ALL[part]} is painted already in '{name}'."
         if part is Part.OBJECT:
             return f"Took this object into '{name}'; undo takes it back."
         is_objects = self._request.scheme.task is Task.OBJECTS
-        what = count(self._objects, "object") if is_objects else count(pixels, "pixel")
+        what = count(self._objects, "object") if is_objects else count(step.pixels, "pixel")
         return (
             f"Took {what} into '{name}'; undo takes all of it back. {_ALL[part]} counts as right "
             "now, though nobody may have looked at it: repair what is wrong before you train."
         )
 
-    def _end(self, line: str) -> None:
+    def _end(self, line: str, step: UndoStep | None = None) -> None:
+        assert self._request is not None
         self._timer.stop()
+        is_painted = step is not None and step.has_begun
+        self._undo_watch.follow([self._request.labels] if is_painted else [])
+        self._taken = (step, line) if step is not None else None
         self._request, self._painting = None, None
         self.told.emit(line)
+
+    def _on_drawn(self) -> None:
+        if self._taken is not None and self._taken[0].was_undone:
+            self.withdrawn.emit(self._taken[1])
 
 
 def _work_out(request: _Request) -> _WorkedOut:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -65,21 +68,48 @@ class Change:
     def paint(self) -> bool:
         """Write it as one undo step; False: nothing was written, as a stroke is under way.
 
+        Raises
+        ------
+        LabelsError
+            If the layer lies in a file that cannot be written.
+
         Notes
         -----
         napari keeps no history of a layer of several resolutions: there it is only written.
         """
         if not len(self.before):
             return True
+        try:
+            return self._paint()
+        except OSError as error:
+            raise LabelsError(
+                f"'{self.layer.name}' cannot be written ({error.strerror or error}); nothing was "
+                "changed. Free some disk space, or save the layer elsewhere, then try again."
+            ) from error
+
+    def take_back(self) -> None:
+        """Undo `paint`, right after it."""
+        if self.layer.multiscale:
+            self.write(self.before)
+        elif len(self.before):
+            self.layer.undo()
+
+    def _paint(self) -> bool:
         if self.layer.multiscale:
             self.write(self.after)
             self.layer.events.paint(value=[(self.where, self.before, self.after)])
             return True
         step = UndoStep(self.layer)
-        if not step.paint(self.where, self.after):
-            return False
-        step.end()
-        return True
+        try:
+            is_painted = step.paint(self.where, self.after)
+        except OSError:
+            if step.has_begun:
+                with suppress(OSError):  # it is written as little as before
+                    self.layer.undo()
+            raise
+        if is_painted:
+            step.end()
+        return is_painted
 
     def write(self, values: Values) -> None:
         """Write into the layer, at all of its resolutions, and draw it."""
@@ -100,9 +130,16 @@ class Change:
 
 
 class Together:
-    """Takes a repair back in both of its layers when it is undone in one; redone likewise."""
+    """Takes a repair back in both of its layers when it is undone in one; redone likewise.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    on_undone
+        Called when the last repair was undone.
+    """
+
+    def __init__(self, on_undone: Callable[[], None]) -> None:
+        self._on_undone = on_undone
         self._done: list[tuple[Change, ...]] = []
         self._undone: list[tuple[Change, ...]] = []
         self._followed: list[Labels] = []
@@ -112,14 +149,34 @@ class Together:
         """Paint a repair, and follow it from now on; False: a stroke is under way.
 
         What it changes is not taken for an undo of the repair before: a merge may bring back what
-        there was before a split.
+        there was before a split. What cannot be painted in both layers is painted in none.
+
+        Raises
+        ------
+        LabelsError
+            If a layer lies in a file that cannot be written.
         """
+        painted: list[Change] = []
+        with self._busy():
+            try:
+                painted += takewhile(Change.paint, changes)
+            finally:
+                if len(painted) < len(changes):
+                    for change in reversed(painted):
+                        change.take_back()
+        if len(painted) < len(changes):
+            return False
+        self._add(tuple(change for change in changes if len(change.before)))
+        return True
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Follow no undo meanwhile: what changes is our own doing."""
         self._is_busy = True
-        is_painted = all(change.paint() for change in changes)
-        self._is_busy = False
-        if is_painted:
-            self._add(tuple(change for change in changes if len(change.before)))
-        return is_painted
+        try:
+            yield
+        finally:
+            self._is_busy = False
 
     def _add(self, changes: tuple[Change, ...]) -> None:
         self._undone = []
@@ -139,14 +196,14 @@ class Together:
         """See whether it was undone or redone; napari does not tell, but draws the layer anew."""
         if self._is_busy:
             return
-        self._is_busy = True
-        if self._done and _has(self._done[-1], event.source, "before"):
-            self._undone.append(self._done.pop())
-            _follow(self._undone[-1], "before")
-        elif self._undone and _has(self._undone[-1], event.source, "after"):
-            self._done.append(self._undone.pop())
-            _follow(self._done[-1], "after")
-        self._is_busy = False
+        with self._busy():
+            if self._done and _has(self._done[-1], event.source, "before"):
+                self._undone.append(self._done.pop())
+                self._on_undone()
+                _follow(self._undone[-1], "before")
+            elif self._undone and _has(self._undone[-1], event.source, "after"):
+                self._done.append(self._undone.pop())
+                _follow(self._done[-1], "after")
 
 
 def _has(changes: tuple[Change, ...], layer: Labels, state: str) -> bool:

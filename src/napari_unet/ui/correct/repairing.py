@@ -56,6 +56,7 @@ class Repairing(QObject):
     """
 
     told = Signal(str)  # what was done, or how to do it
+    withdrawn = Signal(str)  # what was told, and is so no more: people have undone it
     taken = Signal()  # the tool is another
     drawn = Signal(list)  # [(x, y)]: the line so far, pixels of the canvas; empty: none
 
@@ -64,7 +65,8 @@ class Repairing(QObject):
         self.tool: Tool | None = None
         self._workbench = workbench
         self._viewer: ViewerModel = workbench.viewer
-        self._together = Together()
+        self._together = Together(self._on_undone)
+        self._words = ""  # of the last repair
         self._held: tuple[Labels, str, int] | None = None  # mode and number before
         self._numbers = UsedNumbers()
         self._waiting: tuple[Tool, list[Line]] | None = None  # until the numbers are known
@@ -143,9 +145,12 @@ class Repairing(QObject):
             self._waiting = tool, lines
             return
         try:
-            self.told.emit(self._repair(tool, lines))
+            words = self._repair(tool, lines)
         except UnetPaintError as error:
             self._workbench.fail(error)
+        else:
+            self._words = words
+            self.told.emit(words)
 
     def _on_drag(self, _viewer: ViewerModel, event: Any) -> Iterator[None]:
         """Draw a line: napari runs this from press to release."""
@@ -228,6 +233,9 @@ class Repairing(QObject):
             f"{words} in '{layer.name}'; select it to undo. It is not in '{labels.name}', where 0 "
             "is background: take the plane to train on it."
         )
+
+    def _on_undone(self) -> None:
+        self.withdrawn.emit(self._words)
 
     def _on_known(self) -> None:
         waiting, self._waiting = self._waiting, None

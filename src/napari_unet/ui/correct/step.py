@@ -101,7 +101,7 @@ class CorrectStep(Step):
         self.repair.release()
         for control in (self.correcting, self.suggesting, self.repair.repairing):
             control.told.disconnect(self._on_told)
-        self.suggesting.withdrawn.disconnect(self._on_withdrawn)
+            control.withdrawn.disconnect(self._on_withdrawn)
         for event in self._layer_events():
             event.disconnect(self._on_layers_changed)
 
@@ -123,7 +123,7 @@ class CorrectStep(Step):
         self.suggest.clicked.connect(self._on_suggest_clicked)
         for control in (self.correcting, self.suggesting, self.repair.repairing):
             control.told.connect(self._on_told)
-        self.suggesting.withdrawn.connect(self._on_withdrawn)
+            control.withdrawn.connect(self._on_withdrawn)
         for event in self._layer_events():  # a preview comes and goes
             event.connect(self._on_layers_changed)
 

@@ -144,7 +144,9 @@ def largest_number(labels: Labels) -> int:
     )
 
 
-def paint_in(labels: Labels, overlap: Overlap, values: Values) -> Generator[bool, None, int | None]:
+def paint_in(
+    labels: Labels, overlap: Overlap, values: Values
+) -> Generator[bool, None, UndoStep | None]:
     """Paint the values that are not 0 where nothing is painted; one step of the undo history.
 
     To be run on the main thread, between strokes; yields between parts that take some
@@ -158,8 +160,8 @@ def paint_in(labels: Labels, overlap: Overlap, values: Values) -> Generator[bool
 
     Returns
     -------
-    int or None
-        Number of pixels painted; None: people have undone it meanwhile.
+    UndoStep or None
+        What was painted; None: people have undone it meanwhile.
 
     Raises
     ------
@@ -175,18 +177,17 @@ def paint_in(labels: Labels, overlap: Overlap, values: Values) -> Generator[bool
             "try again."
         )
     at_once = _AT_ONCE if isinstance(data, np.ndarray) else _AT_ONCE_ON_DISK
-    rows, step, painted = max(1, at_once // values.shape[1]), UndoStep(labels), 0
+    rows, step = max(1, at_once // values.shape[1]), UndoStep(labels)
     for start in range(0, len(values), rows):
         where, new = _free(labels, overlap, values, slice(start, start + rows))
         while len(new) and not step.paint(where, new):
             yield False
             where, new = _free(labels, overlap, values, slice(start, start + rows))
-        painted += len(new)
         yield step.has_begun
         if step.was_undone:
             return None
     step.end()
-    return painted
+    return step
 
 
 def _free(

@@ -14,6 +14,7 @@ Where = tuple[npt.NDArray[Any], ...]
 """Indices of some pixels, one array per axis."""
 
 _SAMPLE = 1000  # pixels that tell whether the step is still there
+_FEW = 16  # of them, once it has ended: looked at whenever the layer is drawn anew
 
 
 class UndoStep:
@@ -33,6 +34,7 @@ class UndoStep:
         self._labels = labels
         self._changes: list[Any] | None = None  # napari's own list
         self._sample: tuple[Where, npt.NDArray[Any]] | None = None
+        self.pixels = 0  # painted so far
 
     @property
     def has_begun(self) -> bool:
@@ -62,6 +64,7 @@ class UndoStep:
         data = full_resolution(self._labels)
         self._changes.append((where, np.array(data[where]), values))
         data[where] = values
+        self.pixels += len(values)
         if self._sample is None:
             every = slice(None, None, max(1, len(values) // _SAMPLE))
             self._sample = tuple(axis[every] for axis in where), values[every]
@@ -72,6 +75,10 @@ class UndoStep:
         if self._changes is not None:
             self._labels.events.paint(value=self._changes)
         self._labels.refresh(extent=False)
+        if self._sample is not None:
+            where, values = self._sample
+            every = slice(None, None, max(1, len(values) // _FEW))
+            self._sample = tuple(axis[every] for axis in where), values[every]
 
     def _begin(self, where: Where, values: npt.NDArray[Any]) -> bool:
         """Paint the first pixel; napari tells of a step unless a stroke is under way."""
@@ -85,8 +92,10 @@ class UndoStep:
         if not self._labels.visible:
             self._labels.set_view_slice()  # napari writes into it, too, and has left it behind
         self._labels.events.paint.connect(remember)
-        self._labels.data_setitem(first, values[:1], refresh=False)
-        self._labels.events.paint.disconnect(remember)
+        try:
+            self._labels.data_setitem(first, values[:1], refresh=False)
+        finally:
+            self._labels.events.paint.disconnect(remember)
         if told:
             self._changes = told[0]
         else:
