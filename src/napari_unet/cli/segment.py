@@ -221,6 +221,7 @@ class Segmenter:
             numbers=wanted.numbers,
             kept=kept,
             backend=backend,
+            provisional=False,
             stop=stop,
         )
         making = Making(model=self.used)

@@ -257,6 +257,26 @@ def shown(mask: Mask, tile: int, config: ObjectsConfig, offset: int = 0) -> Labe
     return result
 
 
+@pytest.mark.parametrize("with_field", [True, False])
+def test_a_plane_is_the_same_whether_or_not_its_tiles_were_numbered(*, with_field: bool) -> None:
+    rng = np.random.default_rng(2)
+    settled = rng.integers(1, 255, (2, 30, 26), np.uint8)
+    settled[0] = rng.random((30, 26)) < 0.7
+    settled = settled[: 2 if with_field else 1]
+    planes = []
+    for provisional in (True, False):
+        decoder = ObjectDecoder((30, 26), ObjectsConfig(min_size=2), provisional=provisional)
+        for part in cut_plane((30, 26), 12, 1):
+            tile = settled[:, part.y.as_slice, part.x.as_slice]
+            values = decoder.add(part, tile.copy())
+            if not provisional:
+                np.testing.assert_array_equal(values, tile[0])
+        planes.append(np.asarray(decoder.finish().cut().finish()[0]))
+
+    np.testing.assert_array_equal(planes[0], planes[1])
+    assert planes[0].max() > 2
+
+
 def test_an_object_keeps_its_number_across_tiles() -> None:
     mask = np.zeros((30, 30), bool)
     mask[2:28, 3:8] = True

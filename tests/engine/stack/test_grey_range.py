@@ -144,3 +144,16 @@ def test_debris_that_outshines_the_cells_changes_nothing_of_what_is_known() -> N
     plane[:20, :40] += np.linspace(3000, 20_000, 800).reshape(20, 40).astype(np.uint16)
     assert measure(ArrayPlanes(plane)).high[0] > 5000
     assert seen(plane) == TRAINED
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("seed", range(4))
+def test_whole_numbers_that_are_counted_have_the_range_of_those_that_are_sorted(
+    bits: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    few = ndimage.gaussian_filter(rng.normal(0, 40, (90, 70)), seed)
+    stack = (few - few.min()).clip(0, 2**bits - 1).astype(f">u{bits // 8}")
+    stack[3, 5:9] = 2**bits - 1
+
+    assert range_of(stack) == range_of(stack.astype(np.int64))

@@ -116,10 +116,20 @@ class ObjectDecoder:
         Everything that `cut_objects` needs.
     offset
         The largest number that other planes use; provisional numbers begin above it.
+    provisional
+        Whether anybody looks at the tiles before the plane is finished.
     """
 
-    def __init__(self, shape: tuple[int, int], config: ObjectsConfig, *, offset: int = 0) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        config: ObjectsConfig,
+        *,
+        offset: int = 0,
+        provisional: bool = True,
+    ) -> None:
         self._config = config
+        self._provisional = provisional
         self._last = offset
         self._foreground = Bitmap(shape)
         self._field: BytePlane | None = None  # of a network that has one
@@ -132,7 +142,7 @@ class ObjectDecoder:
         """Take a tile as `settle_objects` returns it; return provisional numbers (y, x).
 
         An object that touches one in a finished neighbour tile goes on with its number. The
-        work is in proportion to the tile.
+        work is in proportion to the tile. Without provisional numbers, the foreground is 1.
 
         Raises
         ------
@@ -142,6 +152,9 @@ class ObjectDecoder:
         foreground = settled[0].view(np.bool_)
         self._foreground.write(tile.y.as_slice, tile.x.as_slice, foreground)
         field = self._keep_field(tile, settled[1:])
+        if not self._provisional:
+            ones: Labels = foreground.astype(np.int32)
+            return ones
         labels, count = _pieces(foreground, self._config, field)
         numbers = self._neighbour_numbers(tile, labels, count)
         new = np.flatnonzero(numbers[1:] == 0) + 1

@@ -64,6 +64,7 @@ def plane_decoder(
     shape: tuple[int, int],
     *,
     offset: int,
+    provisional: bool = True,
 ) -> PlaneDecoder:
     """Return a decoder for one plane.
 
@@ -79,9 +80,12 @@ def plane_decoder(
         Of the plane, pixels (Y, X).
     offset
         The largest object number that other planes use.
+    provisional
+        Whether tiles of objects are numbered before their plane is finished.
     """
     if model.task is Task.OBJECTS and kind is OutputKind.LABELS:
-        return ObjectDecoder(shape, objects_on_plane(model, objects, shape), offset=offset)
+        on_plane = objects_on_plane(model, objects, shape)
+        return ObjectDecoder(shape, on_plane, offset=offset, provisional=provisional)
     return PixelDecoder()
 
 

@@ -63,6 +63,7 @@ def segment(
     painted: Planes | None = None,
     kept: KeptWork = NothingKept(),  # noqa: B008 it has no state
     backend: Backend | None = None,
+    provisional: bool = True,
     stop: Stop = never,
 ) -> Iterator[SegmentEvent]:
     """Segment a stack with a trained model.
@@ -100,6 +101,9 @@ def segment(
         as if it had never ended.
     backend
         The model's network on this device, where several stacks share one; None: one is built.
+    provisional
+        Whether the tiles of objects are numbered before their plane is done, for somebody who looks
+        at them; else their foreground is 1.
     stop
         Asked after each tile; True ends the work, and finished tiles stay.
 
@@ -166,7 +170,19 @@ def segment(
             tiles = nearest_first(tiles, *focus[1:])
         count, computes = len(left) * len(tiles), predictor.backend_name
         yield SegmentStarted(str(device), order, count, side, computes)
-        run = _Run(predictor, kind, objects, left, tiles, cutting, pixels, kept, settle, stop)
+        run = _Run(
+            predictor,
+            kind,
+            objects,
+            left,
+            tiles,
+            cutting,
+            pixels,
+            kept,
+            settle,
+            stop,
+            provisional=provisional,
+        )
         yield from run.tell_kept(again)
         reason = yield from run.segment_planes()
         yield SegmentDone(reason, tuple(run.finished), time.monotonic() - started)
@@ -203,6 +219,7 @@ class _Run:
     kept: KeptWork
     settle: Callable[[Probabilities], Settled]
     stop: Stop
+    provisional: bool
     finished: list[int] = field(default_factory=list)  # planes
     tiles_done: int = 0
     stopped: bool = False
@@ -277,7 +294,9 @@ class _Run:
     def _decoder(self, plane: int) -> PlaneDecoder:
         model, shape = self.predictor.model, self.predictor.planes.shape
         offset = self.cutting.largest
-        decoder = plane_decoder(model, self.kind, self.objects, shape, offset=offset)
+        decoder = plane_decoder(
+            model, self.kind, self.objects, shape, offset=offset, provisional=self.provisional
+        )
         if self.painted is None:
             return decoder
         return override(decoder, PlanePaint(self.painted, plane), model.task)
