@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from skimage.measure import label as label_regions
-from skimage.segmentation import watershed
 
+from napari_unet.engine.objects.nearest_stroke import nearest_stroke
 from napari_unet.engine.paint.label_scheme import PAINTED_BACKGROUND
 from napari_unet.engine.stack.renumber import renumber
 
@@ -135,7 +135,7 @@ def _share_out(
 def _flood(objects: Labels, seeds: Labels, mask: Mask) -> Labels:
     """Return the seed that reaches each pixel of the mask inside its object, 0: none does.
 
-    Several seeds in one object meet at its necks.
+    Several seeds in one object meet where it is narrow, or half-way.
     """
     flooded = np.zeros_like(seeds)
     for number, box in enumerate(ndimage.find_objects(objects), start=1):
@@ -143,8 +143,7 @@ def _flood(objects: Labels, seeds: Labels, mask: Mask) -> Labels:
         own = np.where(region, seeds[box], 0)
         ids = np.unique(own[own > 0])
         if len(ids) > 1:
-            heights = -_depth(np.pad(region, 1))[1:-1, 1:-1]
-            own = watershed(heights, own, mask=region)
+            own = nearest_stroke(_depth(np.pad(region, 1))[1:-1, 1:-1], own, region)
         elif len(ids):
             pieces, found = ndimage.label(region)
             is_reached = np.zeros(found + 1, bool)
