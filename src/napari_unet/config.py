@@ -33,6 +33,14 @@ class OutputKind(StrEnum):
     PROBABILITIES = "probabilities"  # float32, one channel per class (objects: foreground)
 
 
+class Along(StrEnum):
+    """Along which axes of a stack objects keep their numbers."""
+
+    BOTH = "z and t"
+    Z = "z"  # each time by itself
+    T = "t"  # each z by itself
+
+
 class Balance(StrEnum):
     """Whether classes are weighed by their inverse frequency (w_c of eq. 2)."""
 
@@ -224,7 +232,13 @@ class ObjectsConfig:
     # network that has one falls to this share of its height. Lower: fewer pieces; 0: never.
     neck: float = 0.7
     gap: int = 1  # separation border given back to the objects, pixels (reduced) per side
-    link: bool = False  # the same number for the same object on all planes (z, t, or both)
+    link: bool = False  # the same number for the same object on all planes
+    link_along: Along = Along.BOTH  # where they are linked, the other axis is kept apart
+
+    @property
+    def linked(self) -> Along | None:
+        """Along what objects are linked; None: no two planes share a number."""
+        return self.link_along if self.link else None
 
     def __post_init__(self) -> None:
         _require(0 < self.threshold < 1, f"threshold must be in (0, 1), got {self.threshold}")

@@ -327,6 +327,11 @@ def test_linked_objects_have_one_number_on_all_their_planes(command: Command, fo
     labels = tifffile.imread(folder / "linked.tif")
     assert linked["objects"] == alone["objects"] == len(np.unique(labels)) - 1 > 1
     np.testing.assert_array_equal(labels, [labels[0]] * 3)
+    save(folder / "cells.tif", np.stack([[first] * 2] * 2))  # read as TZYX
+    along = segment(command, folder, "along.tif", "--link-along", "z")
+    assert along["objects"] == 2 * alone["objects"]
+    labels = tifffile.imread(folder / "along.tif")
+    np.testing.assert_array_equal(labels[:, 0], labels[:, 1])
 
 
 def test_smaller_objects_are_dropped_if_that_is_wanted(command: Command, folder: Path) -> None:

@@ -53,7 +53,7 @@ def record(started: SegmentStarted) -> KeptRecord:
 
 def run(kept: KeptSegmentation | None = None, **settings: Any) -> Any:
     """Yield the events, kept as they come."""
-    stack = ArrayPlanes(STACK, followed=2)
+    stack = ArrayPlanes(STACK, followed="TZ")
     options: dict[str, Any] = {"objects": ObjectsConfig(), **settings}
     if kept is not None:
         options["kept"] = kept

@@ -25,6 +25,7 @@ from napari_unet.cli.options import (
     ImagePath,
     ImagePaths,
     LabelledPlaneWish,
+    LinkAlongWish,
     LinkWish,
     NetworkName,
     PixelSizeWish,
@@ -203,6 +204,7 @@ def segment(
     output_kind: Annotated[OutputKind, typer.Option(help="What to write.")] = OutputKind.LABELS,
     min_size: SmallestWish = None,
     link: LinkWish = False,
+    link_along: LinkAlongWish = None,
     table: Annotated[
         Path | None,
         typer.Option(metavar="TABLE.csv", help="Measure all objects, too, into this file."),
@@ -236,7 +238,7 @@ def segment(
     wishes: dict[str, Any] = {
         "model": model,
         "selection": planes,
-        "wishes": SegmentWishes(tile, rotations, min_size, link),
+        "wishes": SegmentWishes(tile, rotations, min_size, link, link_along),
         "kind": output_kind,
         "device": device,
         "anew": anew,

@@ -30,6 +30,13 @@ class NetworkName(StrEnum):
     PAPER = "2015"
 
 
+class LinkAxis(StrEnum):
+    """An axis along which objects are linked, in place of both."""
+
+    Z = "z"
+    T = "t"
+
+
 _SLICE = re.compile(r"(-?\d+)?:(-?\d+)?(?::(-?[1-9]\d*)?)?")
 
 
@@ -180,6 +187,10 @@ RotationsWish = Annotated[
 ]
 LinkWish = Annotated[
     bool, typer.Option("--link", help="Keep an object's number from plane to plane (z and t).")
+]
+LinkAlongWish = Annotated[
+    LinkAxis | None,
+    typer.Option(help="Link along this axis only: what differs along the other stays apart."),
 ]
 SmallestWish = Annotated[
     int | None,

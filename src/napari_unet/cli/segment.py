@@ -131,7 +131,7 @@ class Segmenter:
         choice = pick_device(device)
         path = find_model(model)
         segmenter = cls(load_model(path), path, choice, wishes, kind, selection, anew)
-        if wishes.link and not segmenter.is_numbered:
+        if wishes.links and not segmenter.is_numbered:
             raise SettingsError(
                 "Only numbered objects can be linked from plane to plane; leave out --link, or "
                 "take a model of objects and the output kind 'labels'."

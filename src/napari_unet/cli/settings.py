@@ -14,6 +14,7 @@ from napari_unet.cli.console import say
 from napari_unet.config import (
     NETWORKS,
     RECIPES,
+    Along,
     NetworkConfig,
     ObjectsConfig,
     Task,
@@ -131,11 +132,17 @@ class SegmentWishes:
     rotations: int | None = None
     min_size: int | None = None
     link: bool = False
+    link_along: str | None = None  # "z" or "t": linked along this axis only
 
     def __post_init__(self) -> None:
         with _limits():
             self.tiling(NETWORKS[DEFAULT])
             self.objects(NETWORKS[DEFAULT])
+
+    @property
+    def links(self) -> bool:
+        """Whether objects are to be linked."""
+        return self.link or self.link_along is not None
 
     def tiling(self, network: NetworkConfig) -> TilingConfig:
         """Return how planes are cut into tiles."""
@@ -145,7 +152,12 @@ class SegmentWishes:
 
     def objects(self, network: NetworkConfig) -> ObjectsConfig:
         """Return how foreground is cut into objects."""
-        return replace(preset_of(network).objects, min_size=self.min_size, link=self.link)
+        return replace(
+            preset_of(network).objects,
+            min_size=self.min_size,
+            link=self.links,
+            link_along=Along(self.link_along or Along.BOTH),
+        )
 
 
 @contextmanager

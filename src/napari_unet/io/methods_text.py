@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from napari_unet.config import ObjectsConfig, OutputKind, Task
+from napari_unet.config import Along, ObjectsConfig, OutputKind, Task
 from napari_unet.engine.counts import count
 from napari_unet.io.hashes import short_hash
 from napari_unet.io.provenance import Provenance, UsedModel
@@ -102,7 +102,9 @@ def _objects(objects: ObjectsConfig) -> str:
     if objects.min_size:
         parts.append(f"; objects of fewer than {objects.min_size:,} pixels were dropped")
     if objects.link:
-        parts.append("; objects on neighbouring planes that overlap were given the same number")
+        where = "" if objects.link_along is Along.BOTH else f" along {objects.link_along}"
+        words = f"; objects on neighbouring planes{where} that overlap were given the same number"
+        parts.append(words)
     return f"{''.join(parts)}."
 
 

@@ -70,6 +70,11 @@ class LabelPlanes:
         return 1
 
     @property
+    def followed(self) -> str:
+        """Return nothing, for the same reason."""
+        return ""
+
+    @property
     def channels(self) -> int:
         """Return 1."""
         return 1

@@ -189,13 +189,13 @@ class ImageStack:
         return Layout(tuple(shape), "".join(axes), spacing)
 
 
-def followed_axes(axes: str) -> int:
-    """Return how many axes before YX, counted from the last one, are z or t: at most two.
+def followed_axes(axes: str) -> str:
+    """Return the axes right before YX that are z or t.
 
     Examples
     --------
     >>> followed_axes("TZYX"), followed_axes("PZYX"), followed_axes("ZPYX")
-    (2, 1, 0)
+    ('TZ', 'Z', '')
     """
     leading = axes.removesuffix("YX")
-    return min(2, len(leading) - len(leading.rstrip("TZ")))
+    return leading[len(leading.rstrip("TZ")) :]

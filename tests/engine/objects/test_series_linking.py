@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from napari_unet.config import Along
 from napari_unet.engine.events import PlaneDone, Resume
 from napari_unet.engine.objects.linking import PlaneLinker
 from napari_unet.engine.objects.series_linking import SeriesLinker, linker_for
@@ -47,11 +48,17 @@ def outward(focus: int, planes: int) -> list[int]:
 
 
 def linked(
-    truth: Stack, order: Iterable[int], *, resume: Resume | None = None, stop: int | None = None
+    truth: Stack,
+    order: Iterable[int],
+    *,
+    resume: Resume | None = None,
+    stop: int | None = None,
+    axes: str = "TZ",
+    along: Along = Along.BOTH,
 ) -> tuple[Stack, list[PlaneDone]]:
     """Number each plane anew, link the planes as they come, and return the stack and the planes."""
     order, used = list(order), resume.largest if resume else 0
-    linker = linker_for(ArrayPlanes(truth), order, resume or Resume())
+    linker = linker_for(ArrayPlanes(truth, followed=axes), order, resume or Resume(), along)
     flat = truth.reshape(-1, *truth.shape[-2:])
     told: list[PlaneDone] = []
     for plane in order[:stop]:
@@ -88,6 +95,34 @@ def test_a_cell_has_one_number_through_z_and_t(axes: str, focus: int) -> None:
     assert len(both) == 5  # background, and four cells
     assert len({number for _, number in both}) == 5
     assert sum(done.objects for done in told) == 4 == found.max()
+
+
+@pytest.mark.parametrize("focus", [0, 14])
+@pytest.mark.parametrize("axes", ["TZ", "ZT"])
+@pytest.mark.parametrize("along", [Along.Z, Along.T])
+def test_linked_along_one_axis_a_cell_has_a_number_for_each_place_on_the_other(
+    along: Along, axes: str, focus: int
+) -> None:
+    truth = movie()
+    apart = 0 if along is Along.Z else 1  # times, or depths
+    expected = sum(len(np.unique(part)) - 1 for part in np.moveaxis(truth, apart, 0))
+    if axes == "ZT":
+        truth, apart = truth.swapaxes(0, 1), 1 - apart
+    found, told = linked(truth, outward(focus, TIMES * DEPTHS), axes=axes, along=along)
+    assert sorted(done.plane for done in told) == list(range(TIMES * DEPTHS))
+    for one, other in zip(np.moveaxis(found, apart, 0), np.moveaxis(truth, apart, 0), strict=True):
+        both = pairs(one, other)
+        assert len(both) == len({true for true, _ in both}) == len({number for _, number in both})
+    assert found.max() == expected == len(np.unique(found)) - 1  # no number on two of them
+
+
+def test_what_a_stack_does_not_have_links_nothing() -> None:
+    planes = ArrayPlanes(np.zeros((3, 4, 4), np.uint8), followed="Z")
+    linker = linker_for(planes, range(3), Resume(), Along.T)
+    labels = RunLabels.of(np.ones((4, 4), np.int32))
+    assert linker.take(PlaneDone(0, labels, 1), 0)[0].objects == 1
+    [done] = linker.take(PlaneDone(1, RunLabels.of(np.full((4, 4), 2, np.int32)), 1), 1)
+    assert done.objects == 1
 
 
 def test_new_numbers_are_told_with_the_plane_that_has_them_first() -> None:
@@ -149,17 +184,17 @@ def test_only_the_volumes_near_the_one_in_work_are_held(focus: int) -> None:
     assert most <= 4 * DEPTHS
 
 
-def kinds(shape: Sequence[int], followed: int) -> Any:
+def kinds(shape: Sequence[int], followed: str) -> Any:
     planes = ArrayPlanes(np.zeros((*shape, 4, 4), np.uint8), followed=followed)
     return type(linker_for(planes, range(planes.count), Resume())), planes.run, planes.runs
 
 
 def test_what_follows_one_another_is_linked_and_nothing_else() -> None:
-    assert kinds((3,), 2) == (PlaneLinker, 3, 1)
-    assert kinds((2, 3), 2) == (SeriesLinker, 3, 2)
-    assert kinds((5, 2, 3), 2) == (SeriesLinker, 3, 2)
-    assert kinds((5, 3), 1) == (PlaneLinker, 3, 1)  # positions of z stacks
-    assert kinds((5, 3), 0) == (PlaneLinker, 1, 1)
+    assert kinds((3,), "TZ") == (PlaneLinker, 3, 1)
+    assert kinds((2, 3), "TZ") == (SeriesLinker, 3, 2)
+    assert kinds((5, 2, 3), "TZ") == (SeriesLinker, 3, 2)
+    assert kinds((5, 3), "Z") == (PlaneLinker, 3, 1)  # positions of z stacks
+    assert kinds((5, 3), "") == (PlaneLinker, 1, 1)
 
 
 def test_positions_share_no_number() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_unet.config import ObjectsConfig, TilingConfig
+from napari_unet.config import Along, ObjectsConfig, TilingConfig
 from napari_unet.engine.events import (
     FinishReason,
     PlaneDone,
@@ -103,7 +103,7 @@ def test_cut_anew_it_is_what_predicting_again_gives(
     objects = replace(CONFIG, neck=before, link=link)
     labels, uncut = predicted(MODELS[kind], STACK, objects, painted=painted)
 
-    result = cut_anew(labels, uncut, after, link=link, painted=painted)
+    result = cut_anew(labels, uncut, after, link=objects.linked, painted=painted)
 
     again, _ = predicted(MODELS[kind], STACK, replace(objects, neck=after), painted=painted)
     assert_same_objects(result, again)
@@ -114,7 +114,7 @@ def test_a_movie_of_stacks_is_linked_anew_as_well() -> None:
     objects = replace(CONFIG, neck=0.9, link=True)
     labels, uncut = predicted(MODELS["shape"], movie, objects)
 
-    result = cut_anew(labels, uncut, 0.3, link=True)
+    result = cut_anew(labels, uncut, 0.3, link=Along.BOTH)
 
     again, _ = predicted(MODELS["shape"], movie, replace(objects, neck=0.3))
     assert_same_objects(result, again)
@@ -144,7 +144,7 @@ def test_planes_that_were_corrected_stay_and_others_are_linked_to_them(*, link: 
     labels, uncut = predicted(MODELS["shape"], STACK, objects)
     labels[1] = np.where(labels[1] > 0, labels.max() + 1, 0)  # corrected by hand
 
-    result = cut_anew(labels, uncut, 0.3, kept=[1], link=link)
+    result = cut_anew(labels, uncut, 0.3, kept=[1], link=objects.linked)
 
     np.testing.assert_array_equal(result[1], labels[1])
     resume = Resume(frozenset([1]), int(labels.max()), ArrayPlanes(labels))

@@ -354,7 +354,7 @@ def test_planes_that_are_whole_are_told_before_a_failure(monkeypatch: pytest.Mon
 
 
 def test_objects_are_not_linked_from_one_position_to_the_next() -> None:
-    planes = ArrayPlanes(np.stack([STILL[:2], STILL[:2]]), followed=1)
+    planes = ArrayPlanes(np.stack([STILL[:2], STILL[:2]]), followed="Z")
     done = list(segment(MODEL, planes, device=CPU, objects=LINKED))
     first, *others = [event for event in done if isinstance(event, PlaneDone)]
     assert [event.objects for event in others] == [0, first.objects, 0]

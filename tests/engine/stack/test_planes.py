@@ -112,16 +112,16 @@ def test_a_run_is_the_length_of_the_innermost_stack_axis(
 @pytest.mark.parametrize(
     ("shape", "followed", "run", "runs"),
     [
-        ((8, 9), 2, 1, 1),
-        ((5, 8, 9), 2, 5, 1),
-        ((2, 5, 8, 9), 2, 5, 2),
-        ((3, 2, 5, 8, 9), 2, 5, 2),
-        ((2, 5, 8, 9), 1, 5, 1),
-        ((2, 5, 8, 9), 0, 1, 1),
+        ((8, 9), "TZ", 1, 1),
+        ((5, 8, 9), "TZ", 5, 1),
+        ((2, 5, 8, 9), "TZ", 5, 2),
+        ((3, 2, 5, 8, 9), "TZ", 5, 2),
+        ((2, 5, 8, 9), "Z", 5, 1),
+        ((2, 5, 8, 9), "", 1, 1),
     ],
 )
 def test_runs_follow_one_another_as_far_as_their_axis_does(
-    shape: tuple[int, ...], followed: int, run: int, runs: int
+    shape: tuple[int, ...], followed: str, run: int, runs: int
 ) -> None:
     planes = ArrayPlanes(np.zeros(shape, np.uint8), followed=followed)
     assert (planes.run, planes.runs) == (run, runs)

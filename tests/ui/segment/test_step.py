@@ -15,7 +15,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
-from napari_unet.config import NETWORKS, PRESETS, OutputKind, TilingConfig
+from napari_unet.config import NETWORKS, PRESETS, Along, OutputKind, TilingConfig
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import (
     FinishReason,
@@ -186,6 +186,7 @@ def test_a_failure_leaves_the_button_ready(
         ("objects", "neck", 0.3, 0.3),
         ("objects", "gap", 3, 3),
         ("objects", "link", True, True),
+        ("objects", "link_along", Along.T, Along.T),
     ],
 )
 def test_every_setting_reaches_the_job(

@@ -138,16 +138,20 @@ class PlaneLinker:
         Planes per series, as `Planes.run`; objects are not linked from one series to the next.
     resume
         Planes that were finished earlier.
+    stride
+        From one plane of a series to the next: 1, or where series are woven into one another, as
+        the times of each z are in a movie of z stacks, their number.
 
     Notes
     -----
-    The last four planes that a plane to come may be linked to are held, which is all that an order
-    going outward from a plane, or straight through the stack, ever needs.
+    The last four planes per series that a plane to come may be linked to are held, which is all
+    that an order going outward from a plane, or straight through the stack, ever needs.
     """
 
-    def __init__(self, order: Sequence[int], run: int, resume: Resume) -> None:
+    def __init__(self, order: Sequence[int], run: int, resume: Resume, *, stride: int = 1) -> None:
         self._to_come = set(order)
         self._run = run
+        self._stride = stride
         self._resume = resume
         self._held: dict[int, RunLabels] = {}  # the oldest first
 
@@ -168,7 +172,7 @@ class PlaneLinker:
         self._to_come.discard(plane)
         self._held[plane] = linked
         wanted = [number for number in self._held if self._is_wanted(number)]
-        self._held = {number: self._held[number] for number in wanted[-_HELD:]}
+        self._held = {number: self._held[number] for number in wanted[-_HELD * self._stride :]}
         return linked, count
 
     def _finished(self, plane: int, away: int) -> list[RunLabels]:
@@ -183,8 +187,9 @@ class PlaneLinker:
 
     def _at(self, plane: int, away: int) -> list[int]:
         """Return the numbers at a distance before and after a plane in its series."""
-        start = plane // self._run * self._run
-        return [n for n in (plane - away, plane + away) if start <= n < start + self._run]
+        at = plane // self._stride % self._run
+        steps = [step for step in (-away, away) if 0 <= at + step < self._run]
+        return [plane + step * self._stride for step in steps]
 
     def _read(self, plane: int) -> RunLabels | None:
         return self._held[plane] if plane in self._held else read_finished(self._resume, plane)

@@ -9,6 +9,7 @@ from itertools import count
 
 import numpy as np
 
+from napari_unet.config import Along
 from napari_unet.engine.events import PlaneDone, Resume
 from napari_unet.engine.objects.label_overlaps import Overlaps, count_run_overlaps, sum_overlaps
 from napari_unet.engine.objects.linking import REACH, PlaneLinker, find_partners, read_finished
@@ -18,8 +19,10 @@ from napari_unet.engine.stack.run_labels import RunLabels
 _PROVISIONAL = 1 << 30  # numbers from here on are of a series that is not finished
 
 
-def linker_for(planes: Planes, order: Sequence[int], resume: Resume) -> PlaneLinker | SeriesLinker:
-    """Return what links the planes of a stack: along z or t, or along both.
+def linker_for(
+    planes: Planes, order: Sequence[int], resume: Resume, along: Along = Along.BOTH
+) -> PlaneLinker | SeriesLinker:
+    """Return what links the planes of a stack.
 
     Parameters
     ----------
@@ -29,10 +32,23 @@ def linker_for(planes: Planes, order: Sequence[int], resume: Resume) -> PlaneLin
         The planes to do, in the order in which they come.
     resume
         Planes that were finished earlier.
+    along
+        z, t, or both as far as the stack has them; what it does not have links nothing.
     """
+    if along is not Along.BOTH:
+        return _along_one(planes, order, resume, along.value.upper())
     if planes.runs == 1:
         return PlaneLinker(order, planes.run, resume)
     return SeriesLinker(order, planes.run, planes.runs, resume)
+
+
+def _along_one(planes: Planes, order: Sequence[int], resume: Resume, axis: str) -> PlaneLinker:
+    """Return what links along an axis, and keeps apart what differs along the other."""
+    if planes.followed[-1:] == axis:
+        return PlaneLinker(order, planes.run, resume)
+    if planes.followed[:-1] == axis:
+        return PlaneLinker(order, planes.runs, resume, stride=planes.run)
+    return PlaneLinker(order, 1, resume)
 
 
 class SeriesLinker:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_unet.config import Along
 from napari_unet.engine.events import (
     FinishReason,
     PlaneDone,
@@ -31,7 +32,7 @@ def recut(
     *,
     planes: Planes,
     resume: Resume,
-    link: bool = False,
+    link: Along | None = None,
     painted: Planes | None = None,
     stop: Stop = never,
 ) -> Iterator[PlaneDone | SegmentDone]:
@@ -49,8 +50,10 @@ def recut(
         The stack; only which planes follow one another is asked, for linking.
     resume
         Its labels are those of all planes as they are, and its finished planes stay so.
-    link, painted
-        As `segment` has them.
+    link
+        Along what objects are linked; None: they are not.
+    painted
+        As `segment` has it.
     stop
         Asked after each plane; planes that are not done yet stay as they are.
 
@@ -68,7 +71,7 @@ def recut(
         If there are more than 2^31 - 1 objects.
     """
     started = time.monotonic()
-    linker = linker_for(planes, order, resume) if link else None
+    linker = linker_for(planes, order, resume, link) if link else None
     cutting = ObjectPlanes(painted, linker, resume.largest)
     numbers = KeptNumbers(resume.largest, _in_use(resume) if link else ())
     done: list[int] = []

@@ -134,9 +134,10 @@ def segment(
     Notes
     -----
     Of a plane only the mask of its foreground is held, one bit per pixel, and its labels as runs;
-    four more planes of runs while objects are linked, and in z and t together the planes of up to
-    six times. The next tile is computed while the last one is decoded and taken. The memory of the
-    device is let go after the last tile, and when the generator is closed.
+    four more planes of runs while objects are linked (in t alone, four of each z), and in z and t
+    together the planes of up to six times. The next tile is computed while the last one is decoded
+    and taken. The memory of the device is let go after the last tile, and when the generator is
+    closed.
 
     A plane is linked to the finished planes near it, two before and two after (see
     `linking.link`). Where the work comes from both sides, as it may after a change of focus or in
@@ -158,7 +159,8 @@ def segment(
     again = [plane for plane in order if plane in resume.finished]
     left = [plane for plane in order if plane not in resume.finished]
     settle = settler(model, kind, objects)
-    linker = linker_for(planes, left, resume) if is_numbered and objects.link else None
+    along = objects.linked if is_numbered else None
+    linker = linker_for(planes, left, resume, along) if along else None
     cutting = ObjectPlanes(painted if is_numbered else None, linker, resume.largest)
     is_overridden = painted is not None and not is_numbered and kind is not OutputKind.PROBABILITIES
     pixels = painted if is_overridden else None

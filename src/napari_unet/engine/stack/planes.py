@@ -39,6 +39,11 @@ class Planes(Protocol):
         ...
 
     @property
+    def followed(self) -> str:
+        """What the axes of `runs` and `run` are: "TZ" or "ZT", "Z" or "T" alone, or neither."""
+        ...
+
+    @property
     def channels(self) -> int:
         """Number of channels of each plane."""
         ...
@@ -71,8 +76,8 @@ class ArrayPlanes:
     name
         How errors call the array.
     followed
-        How many of the axes before Y and X, counted from the last one, are z or t: along them
-        planes show the same things. Others may be positions, for example.
+        Which of the axes before Y and X, those that come last, are Z or T: along them planes show
+        the same things. Others may be positions, for example.
 
     Raises
     ------
@@ -86,7 +91,7 @@ class ArrayPlanes:
         *,
         channel_axis: int | None = None,
         name: str = "image",
-        followed: int = 2,
+        followed: str = "TZ",
     ) -> None:
         dtype: np.dtype[Any] = np.dtype(array.dtype)
         if dtype.kind not in "uif":
@@ -108,7 +113,9 @@ class ArrayPlanes:
         other = [n for axis, n in enumerate(array.shape) if axis != self._channel_axis]
         self.leading_shape: tuple[int, ...] = tuple(int(n) for n in other[:-2])
         self._plane_shape = (int(other[-2]), int(other[-1]))
-        self._followed = self.leading_shape[max(0, len(self.leading_shape) - followed) :]
+        self.followed = followed[max(0, len(followed) - len(self.leading_shape)) :]
+        first = len(self.leading_shape) - len(self.followed)
+        self._lengths = self.leading_shape[first:]  # of the axes that are followed
 
     @property
     def count(self) -> int:
@@ -118,12 +125,12 @@ class ArrayPlanes:
     @property
     def run(self) -> int:
         """Length of the last leading axis: planes that follow one another in z or t."""
-        return self._followed[-1] if self._followed else 1
+        return self._lengths[-1] if self._lengths else 1
 
     @property
     def runs(self) -> int:
         """Length of the axis before it: series that follow one another in t or z."""
-        return self._followed[-2] if len(self._followed) > 1 else 1
+        return self._lengths[-2] if len(self._lengths) > 1 else 1
 
     @property
     def channels(self) -> int:
@@ -195,7 +202,7 @@ class ColourPlanes(ArrayPlanes):
         As `ArrayPlanes`.
     """
 
-    def __init__(self, array: Any, *, name: str = "image", followed: int = 2) -> None:
+    def __init__(self, array: Any, *, name: str = "image", followed: str = "TZ") -> None:
         super().__init__(array, channel_axis=-1, name=name, followed=followed)
 
     @property
@@ -230,6 +237,7 @@ class DerivedPlanes:
         self.count = planes.count
         self.run = planes.run
         self.runs = planes.runs
+        self.followed = planes.followed
         self.channels = planes.channels
         self.shape = shape or planes.shape
         self.dtype: np.dtype[Any] = planes.dtype if dtype is None else dtype

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.config import Along, ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.events import (
     FinishReason,
     MemoryShort,
@@ -145,7 +145,7 @@ class Cut:
     neck: float
     planes: Planes
     resume: Resume
-    link: bool
+    link: Along | None
     painted: Planes | None
     sink: Sink
 

@@ -96,7 +96,7 @@ class Pieces(QObject):
             neck=neck,
             planes=image_planes(recipe.images),
             resume=Resume(result.edited, record.largest, ArrayPlanes(result.arrays[0])),
-            link=recipe.objects.link,
+            link=recipe.objects.linked,
             painted=lesson_planes(painted) if painted is not None and is_there else None,
             sink=result,
         )

@@ -70,7 +70,10 @@ OBJECTS = {
     "gap": Words("Grow, px", "Gives the trained gap back to the objects.", 1, 0, 10),
     "link": Words(
         "Link planes",
-        "The same object keeps its number on all planes: through z, through t, and through both.",
+        "The same object keeps its number from plane to plane.",
+    ),
+    "link_along": Words(
+        "Link along", "z and t together, or only one of them: along the other, objects stay apart."
     ),
 }
 
