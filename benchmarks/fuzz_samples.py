@@ -28,7 +28,6 @@ from napari_unet.engine.stack import Normalization
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.labels import open_label_writer
 from napari_unet.io.plain import to_plain
-from napari_unet.io.process import Process
 from napari_unet.io.provenance import Provenance, Source, Training, UsedModel, to_text
 from napari_unet.io.stack import Layout
 from napari_unet.io.unsaved import UnsavedRecord
@@ -218,8 +217,7 @@ def strokes() -> list[Input]:
     def write(path: Path) -> None:
         array = create_planes(path, GREY.shape, np.dtype(np.uint16), Layout(GREY.shape, "ZYX"))
         array[:] = GREY
-        ended = Process(number=2**22 + 1, started=0.0)
-        record = UnsavedRecord("strokes", "cells", 12345, (1,), ended)
+        record = UnsavedRecord("strokes", "cells", 12345, (1,))
         (path / "unsaved.json").write_text(json.dumps(to_plain(record)))
 
     kept = "2026-12-01 10-00-00 0123abcd.zarr"

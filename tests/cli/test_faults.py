@@ -13,7 +13,6 @@ import pytest
 from napari_unet.cli import evaluate as evaluate_module
 from napari_unet.io import kept_segmentation
 from napari_unet.io.images import open_image
-from napari_unet.io.process import Process
 from napari_unet.io.write_tiff import LabelTiff
 from tests.cli.conftest import Command, sentence
 
@@ -33,7 +32,6 @@ def test_a_disk_that_is_full_in_the_end_costs_no_tile(
     command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept_segmentation, "_WAIT", 0)
-    monkeypatch.setattr(Process, "is_running", lambda _: False)  # this one: it "ends" in between
     words: list[Any] = ["segment", folder / "cells.tif", "--model", folder / "tiny.safetensors"]
     words += ["--device", "cpu", "--output"]
     assert command(*words, folder / "undisturbed.tif").exit_code == 0

@@ -21,7 +21,6 @@ from napari_unet.config import OutputKind
 from napari_unet.io import kept_segmentation
 from napari_unet.io.images import open_image
 from napari_unet.io.kept_folders import find_kept
-from napari_unet.io.process import Process
 
 KILLED = """
 import sys
@@ -49,12 +48,6 @@ class _After(Interruption):
         if self._left <= 0:
             self.request(signal.SIGINT)
         return super().__call__()
-
-
-@pytest.fixture(autouse=True)
-def _ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take this very process for one that has ended."""
-    monkeypatch.setattr(Process, "is_running", lambda _: False)
 
 
 def _segment(folder: Path, stop: Interruption | None = None, **options: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typer.testing import Result
 from napari_unet.engine.training.schedule import Schedule
 from napari_unet.engine.training.trainer import Trainer
 from napari_unet.io.checkpoints import load_model
+from napari_unet.io.claims import claimed
 from napari_unet.io.interrupted import read_interrupted
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_signals import real_signals
@@ -114,6 +115,20 @@ def test_a_killed_training_goes_on_as_if_undisturbed(command: Command, folder: P
     assert resumed.exit_code == 0, resumed.stderr
     assert_same_model(folder, "m", "whole")
     assert list(folder.glob("*unfinished*")) + list(folder.glob(".*.part")) == []
+
+
+def test_what_another_command_has_just_begun_to_go_on_with_is_left_to_it(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(command, folder, monkeypatch, KeyboardInterrupt())
+    path = folder / "m.unfinished"
+    before = path.read_bytes()
+    with claimed(path, "This training", quiet=600):  # it has not reached its first state
+        assert "still going on in another window" in sentence(command(*words(folder), "--resume"))
+        anew = command(*words(folder))
+    assert anew.exit_code == 0
+    assert "This training is not kept for after a crash" in anew.stderr
+    assert path.read_bytes() == before
 
 
 def test_without_resume_what_is_left_is_told_of_and_replaced(

@@ -24,14 +24,13 @@ from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io import kept_folders, kept_record, kept_segmentation
 from napari_unet.io.kept_folders import DAYS_KEPT, find_kept, new_kept
 from napari_unet.io.kept_record import Basis, KeptRecord
-from napari_unet.io.kept_segmentation import KeptSegmentation, write_record
-from napari_unet.io.process import Process
+from napari_unet.io.kept_segmentation import KeptSegmentation
 from tests.engine.tiny import CPU, noise, tiny_model
+from tests.io.ended import ELSEWHERE, end
 
 MODEL = tiny_model()
 STACK = noise(2, 3, 40, 50)
 TILING = TilingConfig(tile=16)  # 3 x 4 per plane
-GONE = Process(number=2**22 + 1, started=0.0)  # no system has so many
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +47,7 @@ def record(started: SegmentStarted) -> KeptRecord:
         objects=ObjectsConfig(),
         kind=OutputKind.LABELS,
     )
-    return KeptRecord("cells", "tiny", basis, 6, started.planes, started.tile, process=GONE)
+    return KeptRecord("cells", "tiny", basis, 6, started.planes, started.tile)
 
 
 def run(kept: KeptSegmentation | None = None, **settings: Any) -> Any:
@@ -168,7 +167,7 @@ def test_of_planes_that_are_finished_soon_no_tile_is_written(
     monkeypatch.setattr(kept_segmentation, "_WAIT", 1e9)
     kept = new_kept(record)
     list(islice(run(kept), 30))  # two planes, and a tile of the third
-    kept.close()
+    kept.leave()
     left = {file.name for file in kept.folder.iterdir()}
     assert left == {"kept.json", "planes", "tiles-000002"}
     assert find_kept()[0].finished == 2
@@ -180,7 +179,7 @@ def test_what_a_short_run_has_finished_is_kept_when_it_is_stopped(
     monkeypatch.setattr(kept_segmentation, "_WAIT", 1e9)
     kept = new_kept(record)
     list(islice(run(kept), 20))
-    kept.close()
+    kept.leave()
     (found,) = find_kept()
     assert (found.finished, found.record.order) == (1, tuple(range(6)))
 
@@ -208,14 +207,19 @@ def test_a_damaged_record_is_not_offered(text: str) -> None:
 def test_of_two_that_want_to_go_on_one_does() -> None:
     killed_after(20)
     (found,) = find_kept()
-    assert found.take().finished == {0}
-    with pytest.raises(FileError):
-        found.take()
+    taken = found.take()
+    assert taken.finished == {0}
+    for again in (found.take, found.remove):
+        with pytest.raises(FileError, match="still going on in another window or command"):
+            again()
     assert find_kept() == []  # this process works on it
+    taken.remove()
+    with pytest.raises(FileError, match="'cells' is there no longer"):
+        found.take()
 
 
 def test_what_is_left_for_the_next_one_is_found_while_this_process_runs() -> None:
-    kept = new_kept(lambda started: replace(record(started), process=Process()))
+    kept = new_kept(record)
     list(islice(run(kept), 20))
     assert find_kept() == []
     kept.leave()
@@ -231,13 +235,12 @@ def test_a_folder_that_cannot_be_filled_goes(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_work_of_a_running_program_is_not_offered() -> None:
-    kept = new_kept(lambda started: replace(record(started), process=Process()))
+    kept = new_kept(record)
     list(islice(run(kept), 20))
     assert find_kept() == []
-    elsewhere = replace(record(SegmentStarted("", (0,), 1, 16)), process=replace(GONE, host="far"))
-    write_record(kept.folder, elsewhere)
+    end(kept.folder.parent, ELSEWHERE)
     assert find_kept() == []  # another computer's, a moment ago
-    for file in kept.folder.iterdir():
+    for file in (kept.folder, *kept.folder.iterdir(), *kept.folder.parent.glob(".*.claim")):
         os.utime(file, (time.time() - 600,) * 2)
     assert len(find_kept()) == 1
 

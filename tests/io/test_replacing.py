@@ -6,15 +6,19 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from napari_unet.io import replacing as replacing_module
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import write_labels
-from napari_unet.io.replacing import _host, replacing
+from napari_unet.io.process import Process
+from napari_unet.io.replacing import replacing
+from tests.io.ended import ELSEWHERE
 
 two_processes = pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be replaced")
 
@@ -70,18 +74,20 @@ def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path: 
     with subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
     ) as living:
-        names = {
-            number: temporary.name.replace(f"-{os.getpid()}-", f"-{number}-")
-            for number in (dead.pid, living.pid, os.getpid())
-        }
-        foreign = f".a.tif.00000000-{dead.pid}-0123abcd.part"  # of another computer
-        for name in (*names.values(), foreign, ".a.tif.part", ".a.tif.mine.old"):
+        own = Process()
+        follower = replace(own, started=own.started - 3600)  # whose number is ours by now
+        begun = int(psutil.Process(living.pid).create_time())
+        runs = Process(number=living.pid, started=begun)
+        processes = (replace(own, number=dead.pid), runs, own, follower)
+        names = [temporary.name.replace(own.mark, process.mark) for process in processes]
+        foreign = temporary.name.replace(own.mark, ELSEWHERE.mark)
+        for name in (*names, foreign, ".a.tif.part", ".a.tif.mine.old"):
             (tmp_path / name).write_text("begun")
         with replacing(path) as temporary:
             temporary.write_text("newer")
         living.communicate(b"\n")
     left = {file.name for file in tmp_path.iterdir()}
-    kept = {names[living.pid], names[os.getpid()], foreign, ".a.tif.part", ".a.tif.mine.old"}
+    kept = {names[1], names[2], foreign, ".a.tif.part", ".a.tif.mine.old"}
     assert left == {"a.tif"} | kept
     assert path.read_text() == "newer"
 
@@ -108,7 +114,7 @@ def test_what_another_file_of_the_folder_was_to_be_is_cleared_up_too(tmp_path: P
     assert {file.name for file in tmp_path.iterdir()} == {"a.tif", aside.name, foreign.name}
 
 
-FOREIGN = ((".part", ".old"), (f".{_host()}-", ".00000000-"))
+FOREIGN = ((".part", ".old"), (f".{Process().host}-", f".{ELSEWHERE.host}-"))
 
 
 WRITES = """

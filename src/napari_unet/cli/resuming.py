@@ -46,11 +46,13 @@ class Leftover:
                 say(f"There is no '{path.name}' to go on with: the training begins anew.")
             return None, self._kept
         try:
-            found = _read_ended(path)
+            self._kept.claim()
+            found = read_interrupted(path)
         except FileError as error:
+            self._kept.release()
             if resume:
                 raise
-            say(f"Note: {error} This training is not kept for after a crash.")
+            say(f"Note: in '{path.name}': {error} This training is not kept for after a crash.")
             return None, None
         if resume:
             return found, self._kept
@@ -59,17 +61,6 @@ class Leftover:
             "takes its place; to go on with that one, stop this one now and add --resume."
         )
         return None, self._kept
-
-
-def _read_ended(path: Path) -> Interrupted:
-    found = read_interrupted(path)
-    if found.is_running:
-        assert found.about.process is not None
-        raise FileError(
-            f"'{path}' is of a training that is still going on (process "
-            f"{found.about.process.number}); let it end, or choose another output."
-        )
-    return found
 
 
 def load_same(found: Interrupted, plan: TrainingPlan) -> TrainingState:

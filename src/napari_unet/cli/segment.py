@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -227,7 +226,7 @@ class Segmenter:
         making = Making(model=self.used)
         # What is there stays until all of this is done.
         written = unfinished_path(output) if output.exists() else output
-        with closing(kept):
+        with kept:
             with open_filling(written, stack, self.model, self.kind) as filling:
                 told = hashing(events, planes)
                 follow = Follower(kept, filling, making, numbered=self.is_numbered)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,10 @@ from napari_unet.io.checkpoints import (
     has_sane_header,
     shapes_of,
 )
+from napari_unet.io.claims import Claim, claim, claimed, is_claimed
 from napari_unet.io.plain import from_plain, to_plain
-from napari_unet.io.process import Process
 from napari_unet.io.replacing import replacing
-from napari_unet.io.training_places import find_places
+from napari_unet.io.training_places import find_places, remove_place
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +42,7 @@ KEEP_EVERY = 5.0
 """Seconds until a training is kept again; more where that would take over 1.5 % of its time."""
 
 _AT_WORK = 600  # seconds without a state, after which another computer's is taken to have ended
+_WHAT = "This training"  # goes on where it is kept
 _START = "start"  # weights: "start/name"
 _STORED = {torch.float32: "F32", torch.float64: "F64", torch.int32: "I32", torch.uint8: "U8"}
 
@@ -53,11 +53,10 @@ class About:
 
     image: str  # names
     labels: str
-    process: Process | None = field(default_factory=Process)  # None: it has ended, and said so
 
 
 class KeptTraining:
-    """The state of one training on disk; nothing is there until the first `write`.
+    """The state of one training on disk; nothing is there until the first one is reached.
 
     Parameters
     ----------
@@ -71,34 +70,58 @@ class KeptTraining:
         self.path = path
         self._about = about
         self._has_failed = False
+        self._held: Claim | None = None
+
+    def claim(self) -> None:
+        """Make the place this training's, to go on with what is there or to replace it.
+
+        Raises
+        ------
+        FileError
+            If another one is at work there, or the folder cannot be written.
+        """
+        if self._held is None:
+            self._held = claim(self.path, _WHAT, quiet=_AT_WORK)
 
     def follow(self, events: Iterator[TrainEvent]) -> Iterator[TrainEvent]:
         """Pass the events of `fit` on, but for the states, which are kept.
 
-        Where one cannot be kept, `Skipped` says so, once; training goes on.
+        Where one cannot be kept, `Skipped` says so, once; training goes on. What is kept is there
+        for others when the events have ended, however they do.
         """
-        for event in events:
-            if not isinstance(event, StateReached):
-                yield event
-                continue
-            failure = self._keep(event)
-            if failure and not self._has_failed:
-                self._has_failed = True
-                reason = f"The training is not kept for after a crash: {failure}"
-                yield Skipped(event.state.step, event.state.seconds, reason)
+        try:
+            for event in events:
+                if not isinstance(event, StateReached):
+                    yield event
+                    continue
+                failure = self._keep(event)
+                if failure and not self._has_failed:
+                    self._has_failed = True
+                    reason = f"The training is not kept for after a crash: {failure}"
+                    yield Skipped(event.state.step, event.state.seconds, reason)
+        finally:
+            self.release()
 
     def remove(self) -> None:
-        """Remove the file: the training has ended whole, or nobody wants it any more."""
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)
+        """Remove the file: the training has ended whole. Another one's stays."""
+        with suppress(FileError):
+            self.claim()
+            remove_place(self.path)
+            self.release()
+
+    def release(self) -> None:
+        """Let others go on with what is kept."""
+        if self._held is not None:
+            self._held.release()
+            self._held = None
 
     def _keep(self, event: StateReached) -> str:
         """Write a state; return why it could not be."""
         assert isinstance(event.state, TrainingState)
-        about = replace(self._about, process=None) if event.is_last else self._about
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_state(event.state, about, self.path)
+            self.claim()
+            write_state(event.state, self._about, self.path)
         except (FileError, OSError) as error:
             return str(error)
         except MemoryError:
@@ -115,11 +138,6 @@ class Interrupted:
     header: CheckpointHeader  # of the model as it was at the start
     record: RunRecord
     saved: float  # seconds since the epoch
-
-    @property
-    def is_running(self) -> bool | None:
-        """Whether it is still going on; None: on another computer, who knows."""
-        return False if self.about.process is None else self.about.process.is_running()
 
     def load(self) -> TrainingState:
         """Return the state to go on from.
@@ -140,6 +158,17 @@ class Interrupted:
             if not state.is_finite:
                 raise ValueError("numbers are NaN or infinite")
         return state
+
+    def remove(self) -> None:
+        """Remove it: nobody wants it.
+
+        Raises
+        ------
+        FileError
+            If it goes on in another window.
+        """
+        with claimed(self.path, _WHAT, quiet=_AT_WORK):
+            remove_place(self.path)
 
 
 def write_state(state: TrainingState, about: About, path: Path) -> None:
@@ -185,10 +214,7 @@ def find_interrupted() -> list[Interrupted]:
         except FileError as error:
             _log.warning("%s", error)
             continue
-        is_running = interrupted.is_running
-        if is_running is None:  # another computer's
-            is_running = time.time() - interrupted.saved < _AT_WORK
-        if not is_running:
+        if not is_claimed(path, quiet=_AT_WORK):
             found.append(interrupted)
     return found
 

@@ -8,23 +8,24 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
 
-from napari_unet.io.failures import cannot_read
+from napari_unet.engine.errors import FileError
+from napari_unet.io.claims import claim, claimed, is_claimed
 from napari_unet.io.kept_record import KeptRecord
 from napari_unet.io.kept_segmentation import (
+    AT_WORK,
     PLANES,
     RECORD,
+    WHAT,
     Describe,
     KeptSegmentation,
     read_record,
-    write_record,
 )
-from napari_unet.io.process import Process
 from napari_unet.io.record_log import RecordLog
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ DAYS_KEPT = 14
 _NAME = re.compile(r"[\d-]+ [\d-]+ [0-9a-f]{8}")  # nobody else's folder is touched
 _MOST = 20 << 30  # bytes that wait in all; older ones go
 _DAY = 24 * 3600  # seconds
-_AT_WORK = 120  # seconds without a tile, after which another computer's run is taken to have ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,28 @@ class KeptRun:
         Raises
         ------
         FileError
-            If it is no longer there, since another process was quicker, or cannot be read.
+            If it is no longer there, another process was quicker, or it cannot be read.
         """
-        folder = _new_folder()
+        held = claim(self.folder, WHAT, quiet=AT_WORK)
         try:
-            self.folder.rename(folder)  # of two processes one succeeds
-            write_record(folder, replace(self.record, process=Process()))
-            return KeptSegmentation(folder)
+            return KeptSegmentation(self.folder, held=held)
         except OSError as error:
-            raise cannot_read(self.folder, error) from error
+            held.release()
+            raise FileError(
+                f"What was kept of the segmentation of '{self.record.name}' is there no longer; "
+                "another window or command has gone on with it. Segment it anew."
+            ) from error
 
     def remove(self) -> None:
-        """Remove it: nobody wants it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove it: nobody wants it.
+
+        Raises
+        ------
+        FileError
+            If another process has gone on with it.
+        """
+        with claimed(self.folder, WHAT, quiet=AT_WORK):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def new_kept(describe: Describe, model: Model | None = None) -> KeptSegmentation:
@@ -94,7 +103,8 @@ def find_kept() -> list[KeptRun]:
     for run in found:
         size += run.size
         if run.saved < oldest or size > _MOST:
-            run.remove()
+            with suppress(FileError):  # another process wants it
+                run.remove()
         else:
             kept.append(run)
     return kept
@@ -124,8 +134,7 @@ def _look_into(folder: Path) -> KeptRun | None:
         return None
     stats = [file.stat() for file in folder.iterdir()]
     saved = max(stat.st_mtime for stat in stats)
-    running = record.process.is_running()
-    if running or (running is None and time.time() - saved < _AT_WORK):
+    if is_claimed(folder, quiet=AT_WORK):
         return None
     return KeptRun(folder, record, saved, sum(stat.st_size for stat in stats))
 

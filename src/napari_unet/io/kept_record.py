@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.stack import Planes
 from napari_unet.io.hashes import model_hash, stack_hash
-from napari_unet.io.process import Process
 from napari_unet.io.provenance import versions
 
 if TYPE_CHECKING:
@@ -96,7 +95,6 @@ class KeptRecord:
     largest: int = 0  # object number in use when it began
     painted: bool = False  # what is painted overrides what is predicted
     model_path: str = ""  # file of the model; empty: none that is known
-    process: Process = field(default_factory=Process)
 
 
 def _compared(planes: Planes) -> list[int]:

@@ -13,15 +13,16 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy.typing as npt
 
 from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.events import PlaneDone, SegmentStarted
+from napari_unet.io.claims import Claim, claim
 from napari_unet.io.kept_arrays import pack, pack_plane, unpack, unpack_plane
 from napari_unet.io.kept_record import KeptRecord
 from napari_unet.io.plain import from_plain, to_plain
@@ -40,6 +41,12 @@ PLANES = "planes"
 
 MODEL = "model.safetensors"
 """A copy of the model."""
+
+WHAT = "This segmentation"
+"""What goes on where one is kept."""
+
+AT_WORK = 120
+"""Seconds without a tile after which another computer's is taken to have ended."""
 
 _WAIT = 5.0  # seconds of work that are not worth a folder
 _GATHER = 1.0  # seconds between two writings: of a plane that is soon finished, no tile is
@@ -78,14 +85,21 @@ class KeptSegmentation:
         Called then; None: the folder is there, of an earlier run, and this process's now.
     model
         What segments, if it may be in no file: a copy lies with the tiles.
+    held
+        The claim on a folder that is there.
     """
 
     def __init__(
-        self, folder: Path, describe: Describe | None = None, model: Model | None = None
+        self,
+        folder: Path,
+        describe: Describe | None = None,
+        model: Model | None = None,
+        held: Claim | None = None,
     ) -> None:
         self.folder = folder
         self._describe = describe
         self._model = model
+        self._held = held
         self._started: SegmentStarted | None = None
         self._began = 0.0  # monotonic seconds
         self._written = 0.0
@@ -95,7 +109,7 @@ class KeptSegmentation:
         self._failed = False
         self._size = 0  # bytes
         self._waiting: list[_Waiting] = []  # what is written when the next second is over
-        self._held = 0  # bytes of it
+        self._waits = 0  # bytes of it
         self._in_files: set[int] = set()  # planes with tiles on disk
         self._unsynced: set[Path] = set()
         self._planes: dict[int, Entry] = {}
@@ -194,9 +208,16 @@ class KeptSegmentation:
         """Keep no more for good; who looks for work to go on with finds it at once."""
         self.close()
         with self._lock:
-            if self._made and not self._failed:
-                self._try(lambda: _note_end(self.folder))
             self._failed = True
+            self._release()
+
+    def __enter__(self) -> Self:
+        """Keep; `leave` when the block ends, however it does."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave what is kept."""
+        self.leave()
 
     def remove(self) -> None:
         """Keep no more, and remove what was kept: the work is done."""
@@ -206,6 +227,11 @@ class KeptSegmentation:
             self._unsynced.clear()
             if self._made:
                 shutil.rmtree(self.folder, ignore_errors=True)
+            self._release()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.release()
 
     def _keep(self, waiting: _Waiting, *, instead: int | None = None) -> None:
         """Write this soon, and the tiles of a plane no more if it is written `instead`."""
@@ -215,10 +241,10 @@ class KeptSegmentation:
             if instead is not None:
                 self._waiting = [other for other in self._waiting if other.plane != instead]
             self._waiting.append(waiting)
-            self._held += waiting.size
+            self._waits += waiting.size
             now = time.monotonic()
             if self._made:
-                is_time = now - self._written >= min(_WAIT, _GATHER) or self._held > _HELD
+                is_time = now - self._written >= min(_WAIT, _GATHER) or self._waits > _HELD
             else:
                 is_time = now - self._began >= _WAIT
             if is_time:
@@ -243,7 +269,9 @@ class KeptSegmentation:
         assert self._describe is not None
         assert self._started is not None
         record = self._describe(self._started)
-        self.folder.mkdir(parents=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self._held = claim(self.folder, WHAT, quiet=AT_WORK)
+        self.folder.mkdir()
         self._made = True
         try:
             if self._model is not None:
@@ -251,13 +279,14 @@ class KeptSegmentation:
 
                 save_model(self._model, self.folder / MODEL)
             self._write_waiting()
-            write_record(self.folder, record)  # last, so that what has one is whole
+            _write_record(self.folder, record)  # last, so that what has one is whole
         except (OSError, UnetPaintError):
             shutil.rmtree(self.folder, ignore_errors=True)
+            self._release()
             raise
 
     def _write_waiting(self) -> None:
-        waiting, self._waiting, self._held = self._waiting, [], 0
+        waiting, self._waiting, self._waits = self._waiting, [], 0
         for one in waiting:
             one.write()
             if one.plane is not None:
@@ -301,7 +330,7 @@ def read_record(folder: Path) -> KeptRecord:
     return from_plain(KeptRecord, json.loads((folder / RECORD).read_text("utf-8")))
 
 
-def write_record(folder: Path, record: KeptRecord) -> None:
+def _write_record(folder: Path, record: KeptRecord) -> None:
     """Write the record into a folder that is there.
 
     Raises
@@ -311,13 +340,6 @@ def write_record(folder: Path, record: KeptRecord) -> None:
     """
     with replacing(folder / RECORD) as temporary:
         temporary.write_text(json.dumps(to_plain(record)), "utf-8")
-
-
-def _note_end(folder: Path) -> None:
-    """Let the record say that its process works on it no more, although it may still run."""
-    with suppress(ValueError, TypeError):
-        record = read_record(folder)
-        write_record(folder, replace(record, process=replace(record.process, started=0.0)))
 
 
 def _place(tile: Tile) -> tuple[int, int, int, int]:

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
-import re
 import secrets
 import shutil
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # napari brings it
-
 from napari_unet.engine.errors import FileError
 from napari_unet.io.durable import swap, sync, sync_names
 from napari_unet.io.failures import cannot_write, exists_already
+from napari_unet.io.process import MARK, Process, find_mark
 
 # What a name is followed by while it is written.
-_LEFT = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.(part|old|narrow)$")
+_LEFT = rf"\.({MARK})-[0-9a-f]{{8}}\.(part|old|narrow)$"
 _SHOWN = 40  # letters of the name that a temporary one begins with
 _DEAD = 14 * 24 * 3600  # seconds after which another computer's is taken to have ended
 _TRIES = 20  # to take the place of a folder that other processes replace meanwhile
@@ -195,7 +191,7 @@ def _begin(given: Path, target: Path) -> Path:
 
 
 def _temporary(target: Path) -> Path:
-    owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    owner = f"{Process().mark}-{secrets.token_hex(4)}"
     return target.with_name(f".{target.name[:_SHOWN]}.{owner}.part")
 
 
@@ -214,16 +210,13 @@ def _left_in(folder: Path) -> list[Path]:
 
 
 def _is_left(path: Path) -> bool:
-    found = _LEFT.search(path.name)
-    if found is None:
+    process = find_mark(_LEFT, path.name)
+    if process is None:
         return False
-    if found[1] != _host():
+    running = process.is_running()
+    if running is None:
         return time.time() - path.lstat().st_mtime > _DEAD
-    return int(found[2]) != os.getpid() and not psutil.pid_exists(int(found[2]))
-
-
-def _host() -> str:
-    return f"{zlib.crc32(platform.node().encode()):08x}"
+    return not running
 
 
 def _check_folder(path: Path) -> None:

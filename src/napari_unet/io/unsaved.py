@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,9 +25,9 @@ import zarr
 
 from napari_unet.engine.errors import FileError
 from napari_unet.io.axes import name_axes
+from napari_unet.io.claims import Claim, claim, claimed, is_claimed
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.plain import from_plain, to_plain
-from napari_unet.io.process import Process
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
 from napari_unet.io.write_zarr import create_planes
@@ -40,6 +40,7 @@ _MOST = 20  # folders that wait; older ones go
 _RECORD = "unsaved.json"
 _NAME = re.compile(r"[\d-]+ [\d-]+ [0-9a-f]{8}\.zarr")  # nobody else's folder is touched
 _DAY = 24 * 3600  # seconds
+_WHAT = "Painting on these labels"  # what goes on where they are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,6 @@ class UnsavedRecord:
     image: str = ""  # name of the image that they lie on; empty: of none
     fingerprint: int | None = None  # of that image
     unfinished: tuple[int, ...] = ()  # planes of a result that are not segmented to their end
-    process: Process = field(default_factory=Process)
     dismissed: bool = False  # they are not offered any more
 
 
@@ -66,11 +66,13 @@ class UnsavedLabels:
         dtype: npt.DTypeLike,
         path: Path,
         array: zarr.Array[Any] | None = None,
+        held: Claim | None = None,
     ) -> None:
         self.layout = layout
         self.dtype = np.dtype(dtype)
         self.path = path
         self._array: Any = array  # of zarr, None: not there yet
+        self._held = held  # on the folder, None: not there yet
         self._lock = Lock()
         self._removed = False
 
@@ -91,12 +93,14 @@ class UnsavedLabels:
             if self._removed or self._array is not None:
                 return
             try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._held = claim(self.path, _WHAT, quiet=_DAY)
                 array = create_planes(self.path, self.layout.shape, self.dtype, self.layout)
                 _write_record(self.path, record)
                 self._array = array
             finally:
                 if self._array is None:
-                    shutil.rmtree(self.path, ignore_errors=True)
+                    self._clear()
 
     def write(self, plane: int, row: int, rows: npt.NDArray[Any]) -> None:
         """Write rows (y, X) of a plane, from `row` on.
@@ -127,14 +131,19 @@ class UnsavedLabels:
                 os.utime(self.path / _RECORD)
             except OSError:  # what zarr has made again meanwhile is not whole
                 self._array = None
-                shutil.rmtree(self.path, ignore_errors=True)
+                self._clear()
                 raise
 
     def remove(self) -> None:
         """Remove the folder: the labels are in a file, or people have closed them."""
         with self._lock:
             self._removed = True
-            shutil.rmtree(self.path, ignore_errors=True)
+            self._clear()
+
+    def _clear(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self._held is not None:
+            self._held.release()
 
     def read(self) -> npt.NDArray[Any]:
         """Return all planes; one that cannot be read is empty.
@@ -176,17 +185,16 @@ class Leftover:
         Raises
         ------
         FileError
-            If it is no longer there, since another window was quicker, or cannot be read.
+            If it is no longer there, another window was quicker, or it cannot be read.
         """
-        path = new_path(self.path.parent)
+        held = claim(self.path, _WHAT, quiet=_DAY)
         try:
-            self.path.rename(path)  # of two processes one succeeds
-            _write_record(path, replace(self.record, process=Process()))
-            array = _open_array(path, mode="r+")
+            array = _open_array(self.path, mode="r+")
         except DAMAGED as error:
+            held.release()
             raise cannot_read(self.path, error) from error
         layout = Layout(tuple(array.shape), name_axes("?" * (array.ndim - 2) + "YX"))
-        return UnsavedLabels(layout, array.dtype, path, array)
+        return UnsavedLabels(layout, array.dtype, self.path, array, held)
 
     def first_plane(self) -> tuple[int, npt.NDArray[Any]] | None:
         """Return the first plane that is painted on, (Y, X), and its number; None: none can be."""
@@ -200,8 +208,15 @@ class Leftover:
         return None
 
     def dismiss(self) -> None:
-        """Offer it no more; the folder stays for its 30 days."""
-        _write_record(self.path, replace(self.record, dismissed=True))
+        """Offer it no more; the folder stays for its 30 days.
+
+        Raises
+        ------
+        FileError
+            If another window has brought it back, or it cannot be written.
+        """
+        with claimed(self.path, _WHAT, quiet=_DAY):
+            _write_record(self.path, replace(self.record, dismissed=True))
 
 
 def usual_folder() -> Path:
@@ -234,8 +249,7 @@ def _look_into(path: Path) -> Leftover | None:
     try:
         saved = (path / _RECORD).stat().st_mtime
         record = from_plain(UnsavedRecord, json.loads((path / _RECORD).read_text("utf-8")))
-        running = record.process.is_running()
-        if running or (running is None and time.time() - saved < _DAY):
+        if is_claimed(path, quiet=_DAY):
             return None
         return Leftover(path, record, tuple(_open_array(path, mode="r").shape), saved)
     except (*DAMAGED, FileError):

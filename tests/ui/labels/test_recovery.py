@@ -24,7 +24,6 @@ from superqt.utils import create_worker
 
 import napari_unet
 from napari_unet.io import unsaved
-from napari_unet.io.process import Process
 from napari_unet.io.unsaved import find_leftovers, usual_folder
 from napari_unet.ui.labels import autosave as autosave_module
 from napari_unet.ui.labels.autosave import Autosave
@@ -32,6 +31,7 @@ from napari_unet.ui.labels.recovery import Recovery, RecoveryLine
 from napari_unet.ui.layers.stroke_folder import folders_to_look_in
 from napari_unet.ui.parts.thumbnail import Thumbnail
 from napari_unet.ui.workbench import Workbench
+from tests.io.ended import end
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def recovery(workbench: Workbench, autosave: Autosave, qtbot: QtBot) -> Iterator
 
 def folders() -> list[Path]:
     folder = usual_folder()
-    return sorted(folder.iterdir()) if folder.exists() else []
+    return sorted(folder.glob("*.zarr"))
 
 
 def saved(value: int) -> bool:
@@ -76,9 +76,10 @@ def saved(value: int) -> bool:
     return False
 
 
-def crash(monkeypatch: pytest.MonkeyPatch) -> None:
+def crash() -> None:
     """Let what is on disk be that of a process that has ended."""
-    monkeypatch.setattr(Process, "is_running", lambda _: False)
+    for folder in folders_to_look_in():
+        end(folder)
 
 
 def test_strokes_are_on_disk_soon_and_so_is_what_an_undo_takes_back(
@@ -208,7 +209,7 @@ def test_a_preference_turns_keeping_off_and_moves_it(
     labels.paint((0, 20, 20), 8)
     moved = tmp_path / "Unsaved strokes"
     qtbot.waitUntil(lambda: not folders() and moved.exists())
-    (path,) = moved.iterdir()
+    (path,) = moved.glob("*.zarr")
     assert {7, 8} <= set(np.unique(np.asarray(unsaved._open_array(path, mode="r"))))
     assert folders_to_look_in() == [usual_folder(), moved]
     chosen.kept = False
@@ -240,31 +241,29 @@ def test_labels_of_another_type_are_kept_anew(
 
 
 def test_a_press_brings_the_strokes_back_where_they_were(
-    workbench: Workbench, viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot,
-    monkeypatch: pytest.MonkeyPatch,
+    workbench: Workbench, viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot
 ) -> None:  # fmt: skip
     killed = Autosave(workbench)
     labels.paint((1, 20, 20), 7)
     painted = labels.data.copy()
     qtbot.waitUntil(lambda: saved(7))
     killed.setParent(None)
-    with monkeypatch.context() as patch:
-        crash(patch)
-        autosave = Autosave(workbench)
-        recovery = Recovery(workbench, autosave)
-        line = RecoveryLine(recovery)
-        qtbot.addWidget(line)
-        qtbot.waitUntil(lambda: bool(recovery.offered))
-        assert line.text.text().endswith("were not saved: 'strokes'.")
-        assert not line.isHidden()
-        (thumbnail,) = line.findChildren(Thumbnail)
-        assert thumbnail.accessibleName() == "strokes"
-        (picture,) = recovery.pictures
-        is_stroke = np.ptp(picture[..., :3], axis=-1) > 0.1  # coloured, on grey
-        assert is_stroke[15:25, 10:30].any()
-        assert not is_stroke[40:].any()
-        line.bring_back.click()
-        qtbot.waitUntil(line.isHidden)
+    crash()
+    autosave = Autosave(workbench)
+    recovery = Recovery(workbench, autosave)
+    line = RecoveryLine(recovery)
+    qtbot.addWidget(line)
+    qtbot.waitUntil(lambda: bool(recovery.offered))
+    assert line.text.text().endswith("were not saved: 'strokes'.")
+    assert not line.isHidden()
+    (thumbnail,) = line.findChildren(Thumbnail)
+    assert thumbnail.accessibleName() == "strokes"
+    (picture,) = recovery.pictures
+    is_stroke = np.ptp(picture[..., :3], axis=-1) > 0.1  # coloured, on grey
+    assert is_stroke[15:25, 10:30].any()
+    assert not is_stroke[40:].any()
+    line.bring_back.click()
+    qtbot.waitUntil(line.isHidden)
     back = workbench.choices.labels
     assert back is not None
     assert back is not labels
@@ -278,15 +277,14 @@ def test_a_press_brings_the_strokes_back_where_they_were(
 
 
 def test_strokes_are_offered_for_their_own_image_only(
-    workbench: Workbench, viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot,
-    monkeypatch: pytest.MonkeyPatch,
+    workbench: Workbench, viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot
 ) -> None:  # fmt: skip
     autosave = Autosave(workbench)
     labels.paint((1, 20, 20), 7)
     qtbot.waitUntil(lambda: saved(7))
     other = viewer.add_image(255 - image.data, name="cells")
     workbench.choose(images=())
-    crash(monkeypatch)
+    crash()
     recovery = Recovery(workbench, autosave)
     assert "Strokes on 'cells' of " in recovery.line
     assert recovery.line.endswith("open that image.")

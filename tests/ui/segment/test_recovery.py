@@ -16,24 +16,23 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.tiles import Tile
-from napari_unet.io import kept_segmentation
+from napari_unet.io import kept_folders, kept_segmentation
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.kept_folders import find_kept
-from napari_unet.io.process import Process
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.segment.recovery import SegmentRecovery, SegmentRecoveryLine
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
+from tests.io.ended import end
 from tests.ui.conftest import CPU
 
 
 @pytest.fixture(autouse=True)
 def _crashed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep from the first tile on, and take this very process for one that has ended."""
+    """Keep from the first tile on."""
     monkeypatch.setattr(kept_segmentation, "_WAIT", 0)
-    monkeypatch.setattr(Process, "is_running", lambda _: False)
 
 
 class Window:
@@ -95,6 +94,7 @@ class Window:
         """End without a word: what is on disk stays."""
         for record in self.step.segmentation.last:
             record.kept = None
+        end(kept_folders._folder())
         self.step.release()
         self._recovery.release()
         self.step.segmentation.release()
@@ -175,8 +175,8 @@ def test_a_whole_result_that_was_not_saved_is_offered_and_an_exported_one_is_not
     first = Window(image, qtbot)
     first.segment(mine, planes=3)
     first.workbench.exported.emit(image, 0.0)
-    assert len(find_kept()) == 1
     result = first.result
+    end(kept_folders._folder())
     window = Window(Image(image.data, name="cells"), qtbot)
     qtbot.waitUntil(lambda: "was not saved (" in window.line.text.text())
     window.crash()
@@ -188,6 +188,7 @@ def test_a_whole_result_that_was_not_saved_is_offered_and_an_exported_one_is_not
 def test_what_was_removed_is_not_offered(image: Image, mine: CurrentModel, qtbot: QtBot) -> None:
     first = Window(image, qtbot)
     first.segment(mine, planes=1)
+    end(kept_folders._folder())
     assert len(find_kept()) == 1
     first.viewer.layers.remove(first.result)
     assert find_kept() == []

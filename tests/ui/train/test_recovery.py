@@ -15,7 +15,8 @@ from napari_unet.config import AugmentConfig, NetworkConfig, ObjectsConfig, Trai
 from napari_unet.engine.events import FinishReason, StepDone, TrainDone, TrainResumed
 from napari_unet.engine.training.schedule import Schedule
 from napari_unet.engine.training.trainer import Trainer
-from napari_unet.io.interrupted import find_interrupted
+from napari_unet.io.claims import claimed
+from napari_unet.io.interrupted import find_interrupted, read_interrupted
 from napari_unet.io.training_places import find_places
 from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.train.control import Training
@@ -181,10 +182,25 @@ def test_stop_leaves_nothing_but_the_model(
     assert find_places() == []
 
 
-def test_what_a_running_program_keeps_is_not_offered(
+def test_what_another_window_goes_on_with_is_neither_resumed_nor_discarded(
     training: Training, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_once(training, qtbot, monkeypatch)
-    monkeypatch.setattr("napari_unet.io.interrupted.Interrupted.is_running", True)
-    assert len(find_places()) == 1
-    assert find_interrupted() == []
+    offered(training, qtbot)
+    (place,) = find_places()
+    told: list[Exception] = []
+    training._workbench.failed.connect(told.append)
+    training.recovery.resumed.connect(
+        lambda interrupted: training.resume(interrupted, ObjectsConfig(), preview=False)
+    )
+    with claimed(place, "This training", quiet=600):
+        with qtbot.waitSignal(training._workbench.ended, timeout=60_000) as ended:
+            training.recovery.resume()
+        assert ended.args == [JobEnd.FAILED]
+        assert find_interrupted() == []
+        training.recovery._left = [read_interrupted(place)]  # as it was found before
+        training.recovery.discard()
+    assert [str(error).partition(" (")[0] for error in told] == 2 * [
+        "This training is still going on in another window or command"
+    ]
+    assert find_places() == [place]

@@ -118,8 +118,11 @@ class SegmentRecovery(QObject):
         """Remove what is offered."""
         offer = self.offered
         if offer is not None:
-            offer.run.remove()
             self._drop(offer)
+            try:
+                offer.run.remove()
+            except FileError as error:
+                self._workbench.fail(error)
 
     def release(self) -> None:
         """Let go of the workbench."""

@@ -136,11 +136,14 @@ def _begin(
 
     if keeping is None:
         return fit(planes, labels, plan, stop=stop, live=live), plan.model
-    state = None if keeping.interrupted is None else keeping.interrupted.load()
+    kept = KeptTraining(keeping.place, About(keeping.image, keeping.labels))
+    state = None
+    if keeping.interrupted is not None:
+        kept.claim()
+        state = keeping.interrupted.load()
     events = fit(
         planes, labels, plan, stop=stop, live=live, keep_every=KEEP_EVERY, interrupted=state
     )
-    kept = KeptTraining(keeping.place, About(keeping.image, keeping.labels))
     return kept.follow(events), plan.model if state is None else state.model
 
 

@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import create_worker
 
 from napari_unet.engine.counts import count
-from napari_unet.io.training_places import DAYS_KEPT, find_places, remove_place
+from napari_unet.engine.errors import FileError
+from napari_unet.io.training_places import DAYS_KEPT, find_places
 from napari_unet.ui.layers.geometry import spatial_shape
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.text import Text
@@ -92,7 +93,10 @@ class TrainRecovery(QObject):
         """Remove what is offered."""
         offered = self._take()
         if offered is not None:
-            remove_place(offered.path)
+            try:
+                offered.remove()
+            except FileError as error:
+                self._workbench.fail(error)
 
     def release(self) -> None:
         """Let go of the workbench."""
