@@ -56,7 +56,7 @@ def test_the_package_loads_neither_torch_nor_a_window() -> None:
 
 
 def test_rooms_below_the_window_load_no_window() -> None:
-    modules = [module for room in ("engine", "io", "cli") for module in _modules_in(room)]
+    modules = [module for room in ("engine", "io", "batch", "cli") for module in _modules_in(room)]
     assert not _packages_loaded_by(*modules) & _GUI
 
 

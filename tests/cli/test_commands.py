@@ -18,8 +18,8 @@ import safetensors.torch
 import tifffile
 import zarr
 
+from napari_unet.batch import segmenter as segment_module
 from napari_unet.cli import demo as demo_module
-from napari_unet.cli import segment as segment_module
 from napari_unet.cli.options import DeviceName, NetworkName
 from napari_unet.config import (
     NETWORKS,

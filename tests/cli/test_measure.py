@@ -13,7 +13,8 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from napari_unet.cli.measure import MeasureWishes, measure_stack
+from napari_unet.batch.measuring import MeasureWishes
+from napari_unet.cli.measure import measure_stack
 from napari_unet.engine.errors import FileError
 from napari_unet.io.labels import write_labels
 from napari_unet.io.samples import Sample
@@ -261,7 +262,7 @@ def test_a_segmentation_whose_table_fails_is_kept(
     def locked(path: Path, _names: object) -> object:
         raise FileError(f"'{path.name}' is open in another program; close the file there.")
 
-    monkeypatch.setattr("napari_unet.cli.measure.open_table_writer", locked)
+    monkeypatch.setattr("napari_unet.batch.measuring.open_table_writer", locked)
     outcome = command(
         *("segment", folder / "cells.tif", "--model", folder / "tiny.safetensors"),
         *("--output", folder / "out.tif", "--table", folder / "out.csv", "--planes", "0"),

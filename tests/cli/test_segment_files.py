@@ -15,15 +15,14 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_unet.batch.segmenter import Opened, Segmenter
 from napari_unet.cli.console import Interruption
-from napari_unet.cli.segment import Segmenter
-from napari_unet.cli.segment_files import segment_files
+from napari_unet.cli.segment_files import segment_into_folder
 from napari_unet.cli.settings import SegmentWishes
 from napari_unet.config import OutputKind
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction import Backend
 from napari_unet.io.checkpoints import save_model
-from napari_unet.io.input_files import find_inputs
 from napari_unet.io.provenance_files import read_provenance
 from tests.cli.conftest import Command, save, sentence
 
@@ -195,12 +194,13 @@ def test_a_file_that_vanishes_or_changes_meanwhile_fails_with_its_sentence(
 ) -> None:
     segment = Segmenter.segment
 
-    def meddle(self: Segmenter, image: Path, *args: Any, **options: Any) -> Any:
-        if image.name == "a.tif":
+    def meddle(self: Segmenter, image: Opened, *args: Any, **options: Any) -> Any:
+        if image.path.name == "a.tif":
             Path("in/b.tif").unlink()
-        if image.name == "c.tif":
-            options["update"] = lambda *_: os.utime(image, ns=(1, 1))
-        return segment(self, image, *args, **options)
+        for event in segment(self, image, *args, **options):
+            if image.path.name == "c.tif":
+                os.utime(image.path, ns=(1, 1))
+            yield event
 
     monkeypatch.setattr(Segmenter, "segment", meddle)
     status, lines = segmented()
@@ -231,23 +231,26 @@ def test_nothing_that_others_have_made_or_corrected_is_replaced(
 
 
 def test_stopped_it_keeps_what_is_done_and_goes_on_when_run_again(
-    files: Path, segmented: Callable[..., Any]
+    files: Path, segmented: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("napari_unet.batch.files.files_at_once", lambda: 1)
+
     class AfterFirst(Interruption):
         def __call__(self) -> bool:
             if Path("out/a.tif").exists():
                 self.request(signal.SIGINT)
             return super().__call__()
 
-    segmenter = Segmenter.of(
-        "tiny.safetensors",
+    done = segment_into_folder(
+        [Path("in")],
+        Path("out"),
+        AfterFirst(),
+        model="tiny.safetensors",
         selection=None,
         wishes=SegmentWishes(),
         kind=OutputKind.LABELS,
         device="cpu",
     )
-    out = Path("out")
-    done = segment_files(find_inputs([Path("in")], out), out, segmenter, AfterFirst())
 
     assert [outcome.status for outcome in done.outcomes] == ["done", "left", "left"]
     assert _status(segmented()[1]) == {"a.tif": "skipped", "b.tif": "done", "c.tif": "done"}
@@ -271,7 +274,7 @@ BAD: list[tuple[str, tuple[str, ...], str]] = [
     ("missing", ("in", "nowhere.tif", "--output", "out"), "does not exist"),
     ("empty folder", ("in", "void", "--output", "out"), "holds no image"),
     ("one name", ("in/a.tif", "twin/a.tif", "--output", "out"), "would both be"),
-    ("its own place", ("in", "--output", "in"), "--suffix"),
+    ("its own place", ("in", "--output", "in"), "suffix"),
     ("one file for many", ("in/a.tif", "in/b.tif", "--output", "o.tif"), "name of a folder"),
     ("one file for a pattern", ("in/*.tif", "--output", "o.tif"), "name of a folder"),
     ("a file as folder", ("in", "--output", "tiny"), "choose another"),

@@ -227,7 +227,11 @@ def segment(
     fails is listed at the end, and in summary.csv. Exit status 1 if any file failed.
     """
     from napari_unet.cli.segment import segment_measured
-    from napari_unet.cli.segment_files import is_folder_wanted, segment_into_folder
+    from napari_unet.cli.segment_files import (
+        is_folder_wanted,
+        segment_into_folder,
+        tell_failures,
+    )
     from napari_unet.cli.settings import SegmentWishes
 
     into_folder = is_folder_wanted(images, output)
@@ -252,7 +256,7 @@ def segment(
     show(figures, as_json=json)
     stop.exit_if_requested()
     if figures.get("failed"):
-        done.tell_failures()
+        tell_failures(done)
         raise typer.Exit(1)
 
 
@@ -291,7 +295,8 @@ def measure(
 
     Ctrl-C ends it early and keeps the rows of finished planes.
     """
-    from napari_unet.cli.measure import MeasureWishes, measure_stack
+    from napari_unet.batch.measuring import MeasureWishes
+    from napari_unet.cli.measure import measure_stack
     from napari_unet.engine.paint import LabelScheme
 
     if json and output is None:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from napari_unet.batch.plane_selection import PlaneSelection
 from napari_unet.cli.console import Interruption, say
 from napari_unet.cli.evaluate import compare
-from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.picture import Row, draw_overview
 from napari_unet.cli.segment import segment_stack
 from napari_unet.cli.settings import SegmentWishes, TrainWishes, choose_start, train_config

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_unet.cli.options import PlaneSelection
+from napari_unet.batch.plane_selection import PlaneSelection
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.scores import Comparison, evaluate_classes, evaluate_objects
 from napari_unet.io.images import open_image

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from napari_unet.cli.console import Interruption, progress_bar, say
-from napari_unet.cli.settings import require_folder
 from napari_unet.config import OutputKind, Task
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import CheckpointError, FileError, SettingsError
@@ -28,6 +27,7 @@ from napari_unet.io.labels import open_label_writer, open_probability_writer
 from napari_unet.io.library import bundled_models, find_model, list_models, look_up_model
 from napari_unet.io.making import Making, PlaneHashed, hashing
 from napari_unet.io.methods_text import methods_text
+from napari_unet.io.output_files import check_output
 from napari_unet.io.pairing import open_labels_for
 from napari_unet.io.paths import is_file
 from napari_unet.io.provenance import Provenance, Source, UsedModel, to_text, versions
@@ -90,7 +90,7 @@ def repeat_segmentation(
         the work fails; the text says what to do.
     """
     if output is not None:
-        require_folder(output, suffixes=(".tif", ".tiff", ".zarr"), inputs=(record,))
+        check_output(output, suffixes=(".tif", ".tiff", ".zarr"), inputs=(record,))
         check_no_other_folder(output)
     made, result = _read(record)
     before = _open_result(result)

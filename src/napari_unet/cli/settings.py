@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -23,11 +22,9 @@ from napari_unet.config import (
     Unpainted,
     preset_of,
 )
-from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.network import Model
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import DEFAULT, find_bundled, find_model, look_up_model
-from napari_unet.io.replacing import check_writable
 
 _SCRATCH = "scratch"
 
@@ -166,20 +163,3 @@ def _limits() -> Iterator[None]:
         yield
     except ValueError as error:
         raise typer.BadParameter(f"{error}.") from error
-
-
-def require_folder(path: Path, *, suffixes: tuple[str, ...], inputs: tuple[Path, ...] = ()) -> None:
-    """Make sure, before hours of work, that a file can be written there.
-
-    Raises
-    ------
-    SettingsError
-        If the name ends otherwise, or is that of an input.
-    FileError
-        If the folder does not exist or is read-only, or the name is too long.
-    """
-    if path.suffix.lower() not in suffixes:
-        raise SettingsError(f"'{path}' must end in {' or '.join(suffixes)}; rename the output.")
-    if any(path.resolve() == other.resolve() for other in inputs):
-        raise SettingsError(f"'{path}' is the input itself; give the output another name.")
-    check_writable(path)

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from napari_unet.batch.plane_selection import PlaneSelection
 from napari_unet.cli.console import progress_bar, say
-from napari_unet.cli.options import PlaneSelection
 from napari_unet.cli.resuming import Leftover, load_same
-from napari_unet.cli.settings import TrainWishes, require_folder
+from napari_unet.cli.settings import TrainWishes
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import CheckpointError, FileError, LabelsError
@@ -42,6 +42,7 @@ from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.interrupted import KEEP_EVERY, About
+from napari_unet.io.output_files import check_output
 from napari_unet.io.pairing import fit_to_labels, open_labels_for
 from napari_unet.io.provenance import Source
 from napari_unet.io.trained_on import Lesson, telling_lesson
@@ -68,7 +69,7 @@ def train_model(
         Whatever is wrong with the input, the device or the output; the text says what to do. If
         training fails on its way, the best weights until then are saved before.
     """
-    require_folder(output, suffixes=(".safetensors",), inputs=(image, labels))
+    check_output(output, suffixes=(".safetensors",), inputs=(image, labels))
     leftover = Leftover(output, About(image.name, labels.name))
     found, kept = leftover.look(resume=resume)
     device = pick_device(wishes.device)

@@ -9,10 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from napari_unet.cli.console import say, saying_warnings
-from napari_unet.engine.errors import UnetPaintError
-
-NO_MEMORY = "There is not enough memory; close other programs, or take a smaller part of the image."
-"""What is said of it, whatever was to be done."""
+from napari_unet.engine.errors import NO_MEMORY, UnetPaintError
 
 
 class _Command(TyperCommand):

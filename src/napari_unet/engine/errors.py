@@ -11,6 +11,8 @@ LIBRARY_FAILURES = (
 )
 """What a library raises that is broken, or made for other versions of those that it needs."""
 
+NO_MEMORY = "There is not enough memory; close other programs, or take a smaller part of the image."
+"""What is said of it, whatever was to be done."""
 
 _LONGEST = 2000  # characters of a sentence; paths can have 1000 on some systems
 _LONGEST_REASON = 200

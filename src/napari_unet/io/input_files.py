@@ -74,8 +74,8 @@ def _check_names(files: Sequence[InputFile]) -> None:
     for file in files:
         if file.path.resolve() == file.output.resolve():
             raise SettingsError(
-                f"The result of '{file.path}' would take its place; choose another folder, or add "
-                "--suffix and what is put behind its name."
+                f"The result of '{file.path}' would take its place; choose another folder, or a "
+                "suffix that is put behind its name."
             )
         other = taken.setdefault(str(file.output.resolve()).casefold(), file)  # as Windows sees it
         if other is not file:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_unet.engine.counts import duration
+
 _SOON = 2.0  # seconds of work before a time left is told
 
 
@@ -13,16 +15,6 @@ class Progress:
 
     text: str
     fraction: float | None = None  # 0 to 1; None: nobody knows
-
-
-def duration(seconds: float) -> str:
-    """Return "45 s", "3 min 05 s", "2 h 10 min"."""
-    whole = round(seconds)
-    if whole < 90:
-        return f"{whole} s"
-    if whole < 90 * 60:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def time_left(seconds: float, fraction: float) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 import torch
 
-from napari_unet.engine.stack.parallel_map import ahead, side_by_side
+from napari_unet.engine.stack.parallel_map import ahead, events_of, side_by_side
 
 PATIENCE = 30  # seconds
 
@@ -118,3 +119,38 @@ def test_no_more_are_begun_than_are_done_at_once_and_one_used() -> None:
     begun: list[int] = []
     for item, _ in ahead(begun.append, range(9), 3):
         assert len(begun) <= item + 4
+
+
+def test_events_of_several_items_are_told_as_they_come() -> None:
+    together = threading.Barrier(2, timeout=PATIENCE)
+
+    def work(item: str) -> Iterator[str]:
+        yield f"{item} begun"
+        if item != "c":
+            together.wait()  # one of the two alone would wait for ever
+        yield f"{item} done"
+
+    told = list(events_of(work, "abc", 2))
+
+    assert sorted(told) == sorted(f"{item} {end}" for item in "abc" for end in ("begun", "done"))
+    assert all(told.index(f"{item} begun") < told.index(f"{item} done") for item in "abc")
+
+
+def test_an_error_among_events_ends_the_work_and_what_is_closed_begins_no_more() -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> Iterator[int]:
+        begun.append(item)
+        yield item
+        if item == 2:
+            raise ValueError("odd")
+
+    with pytest.raises(ValueError, match="odd"):
+        list(events_of(work, range(9)))
+    assert begun[:3] == [0, 1, 2]
+
+    begun.clear()
+    events = events_of(work, iter(range(10**9)))
+    assert next(events) == 0
+    events.close()
+    assert len(begun) < 10**6

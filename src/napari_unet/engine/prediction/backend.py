@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 
 import torch
 
@@ -18,8 +19,11 @@ from napari_unet.engine.network.precision import arrange
 from napari_unet.engine.network.transfer import own_stream
 from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.prediction.decode import wanted_channels
-from napari_unet.engine.prediction.overlap_tile import OverlapTiler, network_probabilities
+from napari_unet.engine.prediction.overlap_tile import Image, OverlapTiler, network_probabilities
 from napari_unet.engine.prediction.tile_side import TileLimits, fitting_side, tile_limits
+
+Compute = Callable[[Image], Image]
+"""Turns (C, Y, X) into (K, Y - 2 margin, X - 2 margin)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +45,8 @@ class Backend:
         openvino = compute is not None
         if compute is None:
             compute = network_probabilities(_arranged(network, device), device, channels)
-        return cls(choice, model.network, OverlapTiler(compute, model.network.levels), openvino)
+        tiler = OverlapTiler(_in_turn(compute, device), model.network.levels)
+        return cls(choice, model.network, tiler, openvino)
 
     @classmethod
     def fitting(cls, model: Model, choice: DeviceChoice) -> Backend | None:
@@ -75,6 +80,20 @@ class Backend:
         """Compute here, and turn what fails into the project's errors."""
         with engine_errors(self.device), own_stream(self.device.torch_device):
             yield
+
+
+def _in_turn(compute: Compute, device: torch.device) -> Compute:
+    """Let threads wait for each other, so that tiles take no more memory than was planned.
+
+    On a GPU two compute: one is copied to and from it meanwhile.
+    """
+    turns = BoundedSemaphore(2 if device.type == "cuda" else 1)
+
+    def compute_in_turn(image: Image) -> Image:
+        with turns:
+            return compute(image)
+
+    return compute_in_turn
 
 
 def _arranged(network: UNet, device: torch.device) -> UNet | FoldedUNet:

@@ -2,6 +2,7 @@ from .bitmap import Bitmap as Bitmap
 from .fingerprint import fingerprint as fingerprint
 from .normalization import Normalization as Normalization
 from .normalization import measure as measure
+from .parallel_map import events_of as events_of
 from .planes import ArrayPlanes as ArrayPlanes
 from .planes import ChannelPlanes as ChannelPlanes
 from .planes import ColourPlanes as ColourPlanes

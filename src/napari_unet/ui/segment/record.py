@@ -12,7 +12,7 @@ from weakref import ref
 from napari.layers import Image, Labels
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
-from napari_unet.engine.counts import count
+from napari_unet.engine.counts import count, duration
 from napari_unet.engine.events import Judged, PlaneDone, Resume
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.kept_segmentation import KeptSegmentation
@@ -22,7 +22,6 @@ from napari_unet.ui.layers.inputs import image_planes
 from napari_unet.ui.layers.provenance import note_provenance, source_of
 from napari_unet.ui.layers.shown_data import ShownData
 from napari_unet.ui.layers.used_numbers import note_used
-from napari_unet.ui.progress import duration
 from napari_unet.ui.segment.result import Result
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unet.engine.counts import count
+from napari_unet.engine.counts import count, duration
 from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.events import (
     TOO_LITTLE,
@@ -33,7 +33,7 @@ from napari_unet.io.failures import cannot_write
 from napari_unet.io.library import model_path
 from napari_unet.io.trained_on import Lesson, telling_lesson
 from napari_unet.io.training_places import remove_place
-from napari_unet.ui.progress import Progress, duration, time_left
+from napari_unet.ui.progress import Progress, time_left
 from napari_unet.ui.worker import Awaited, Job
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from qtpy.QtGui import QColor, QHelpEvent, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
+from napari_unet.engine.counts import duration
 from napari_unet.engine.events import Corrected, LabelsTaken, StepDone, Validated
 from napari_unet.engine.paint import tell_of_objects
 from napari_unet.ui.parts.curves import Scale, Series, round_limit
 from napari_unet.ui.parts.ink import GAP, Ink
 from napari_unet.ui.parts.text import PlainLabel
-from napari_unet.ui.progress import duration
 from napari_unet.ui.train.job import describe_correction
 
 _REDRAW_MS = 250

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QCheckBox
 from superqt.utils import qthrottled
 
 from napari_unet.config import NetworkConfig, ObjectsConfig, TrainConfig
+from napari_unet.engine.counts import duration
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import (
     Corrected,
@@ -26,7 +27,6 @@ from napari_unet.ui.parts.action import Action
 from napari_unet.ui.parts.missed import MissedButton
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.progress import duration
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot

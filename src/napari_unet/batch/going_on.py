@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from napari_unet.cli.console import say
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.counts import count
 from napari_unet.engine.events import SegmentStarted
@@ -59,13 +58,19 @@ class Wanted:
         )
 
 
-def take_up(
-    wanted: Wanted, left: Sequence[KeptRun], *, anew: bool
-) -> tuple[KeptSegmentation, TilingConfig]:
-    """Return what keeps the work, with what an earlier run has left, and how it is cut into tiles.
+@dataclass(frozen=True, slots=True, eq=False)
+class TakenUp:
+    """What a segmentation begins with."""
 
-    It says whether it goes on, and if not, what has changed. What was made otherwise stays, for a
-    run that is as that one was.
+    kept: KeptSegmentation  # keeps the work, with what an earlier run has left
+    tiling: TilingConfig
+    note: str = ""  # whether it goes on, and if not, what has changed; empty: there was nothing
+
+
+def take_up(wanted: Wanted, left: Sequence[KeptRun], *, anew: bool) -> TakenUp:
+    """Return what keeps the work, and how it is cut into tiles.
+
+    What was made otherwise stays, for a run that is as that one was.
 
     Parameters
     ----------
@@ -78,14 +83,15 @@ def take_up(
     for run in runs if anew else ():
         run.remove()
     if anew or not runs:
-        return new_kept(wanted.record), wanted.tiling
+        return TakenUp(new_kept(wanted.record), wanted.tiling)
     changes = [_changed(wanted, run.record) for run in runs]
     if "" not in changes:
-        say(f"Of {_tell(runs[0])}, but {changes[0]} not as then: this begins anew.")
-        return new_kept(wanted.record), wanted.tiling
+        note = f"Of {_tell(runs[0])}, but {changes[0]} not as then: this begins anew."
+        return TakenUp(new_kept(wanted.record), wanted.tiling, note)
     run = runs[changes.index("")]
-    say(f"Going on: of {_tell(run)}; --anew begins from the start.")
-    return run.take(), replace(wanted.tiling, tile=run.record.side)
+    tiling = replace(wanted.tiling, tile=run.record.side)
+    note = f"Going on: of {_tell(run)}."  # before its folder is another one
+    return TakenUp(run.take(), tiling, note)
 
 
 def _changed(wanted: Wanted, record: KeptRecord) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.cli.console import Update, progress_bar, say
 from napari_unet.config import OutputKind, Task
-from napari_unet.engine.counts import count
 from napari_unet.engine.events import (
-    MemoryShort,
     PlaneDone,
+    PlaneUncut,
     SegmentDone,
     SegmentEvent,
     SegmentStarted,
@@ -112,52 +110,45 @@ def open_filling(
 
 
 @dataclass(frozen=True, slots=True)
-class Follower:
-    """Writes what is final as it comes.
+class Filled:
+    """What became of a file."""
+
+    begun: SegmentStarted
+    done: SegmentDone
+    objects: int
+
+
+def fill(
+    events: Iterator[SegmentEvent | PlaneHashed],
+    filling: Filling,
+    kept: KeptSegmentation,
+    making: Making,
+    *,
+    numbered: bool,
+) -> Generator[SegmentEvent, None, Filled]:
+    """Write what is final as it comes, and tell the events that are of use to others.
 
     Of numbered objects only whole planes are final, of anything else each tile.
     """
-
-    kept: KeptSegmentation
-    filling: Filling
-    making: Making
-    numbered: bool
-
-    def all(
-        self, events: Iterator[SegmentEvent | PlaneHashed], update: Update | None
-    ) -> tuple[SegmentStarted, SegmentDone, int]:
-        """Return the first event, the last, and the objects; without `update` a bar shows them."""
-        if update is not None:
-            return self._write(events, update, tell=lambda _: None)
-        with progress_bar("Segmenting") as shown:
-            return self._write(events, shown, tell=say)
-
-    def _write(
-        self,
-        events: Iterator[SegmentEvent | PlaneHashed],
-        update: Update,
-        tell: Callable[[str], None],
-    ) -> tuple[SegmentStarted, SegmentDone, int]:
-        begun = done = None
-        objects = 0
-        for event in events:
-            self.making.note(event)
-            match event:
-                case SegmentStarted():
-                    begun = event
-                    self.kept.begin(event)
-                    tell(f"Segmenting {count(len(event.planes), 'plane')} on {event.device}")
-                case TileDone():
-                    update(event.done / event.total, f"plane {event.plane}")
-                    if not self.numbered:
-                        self.filling.take_tile(event)
-                case PlaneDone():
-                    self.filling.take_plane(event)
-                    objects += event.objects if event.complete else 0
-                case MemoryShort():
-                    say(f"{event}.")
-                case SegmentDone():
-                    done = event
-        assert begun is not None
-        assert done is not None  # `segment` ends with it or raises
-        return begun, done, objects
+    begun = done = None
+    objects = 0
+    for event in events:
+        making.note(event)
+        match event:
+            case SegmentStarted():
+                begun = event
+                kept.begin(event)
+            case TileDone():
+                if not numbered:
+                    filling.take_tile(event)
+            case PlaneDone():
+                filling.take_plane(event)
+                objects += event.objects if event.complete else 0
+            case PlaneUncut() | PlaneHashed():  # large, or of no use to others
+                continue
+            case SegmentDone():
+                done = event
+        yield event
+    assert begun is not None
+    assert done is not None  # `segment` ends with it or raises
+    return Filled(begun, done, objects)

@@ -1,0 +1,275 @@
+"""Segment a stack with a trained model, plane by plane into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import NamedTuple
+
+from napari_unet.batch.events import FileSegmented, Note, Stopped
+from napari_unet.batch.filling import Filled, fill, open_filling
+from napari_unet.batch.going_on import Wanted, take_up
+from napari_unet.batch.plane_selection import PlaneSelection
+from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.engine.events import SegmentEvent, Stop, never
+from napari_unet.engine.network import DeviceChoice, Model
+from napari_unet.engine.prediction import Backend, segment
+from napari_unet.io.images import ImageStack, open_image
+from napari_unet.io.kept_folders import KeptRun, find_kept
+from napari_unet.io.making import Making, hashing
+from napari_unet.io.output_files import check_output
+from napari_unet.io.provenance import Provenance, Source, UsedModel, to_text
+from napari_unet.io.provenance_files import write_beside
+from napari_unet.io.replacing import put_in_place
+from napari_unet.io.unfinished import tell_unfinished, unfinished_path
+from napari_unet.io.write_zarr import check_no_other_folder
+
+RESULT_SUFFIXES = (".tif", ".tiff", ".zarr")
+"""What the name of a result ends in."""
+
+_NOTHING = "Stopped before the first plane was finished; nothing is written."
+
+
+def check_segmentation(output: Path, image: Path) -> None:
+    """Make sure, before the work begins, that the result of an image can be written there.
+
+    Raises
+    ------
+    UnetPaintError
+        As `check_output` does; also if it is a folder of something else.
+    """
+    check_output(output, suffixes=RESULT_SUFFIXES, inputs=(image,))
+    check_no_other_folder(output)
+
+
+class Opened(NamedTuple):
+    """An image, as a model takes it."""
+
+    path: Path
+    stack: ImageStack
+    note: str  # that it is not read as the file says; empty: it is
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A model, and all that is wanted of it but the image: it segments any number of files.
+
+    Several threads may use one.
+
+    Parameters
+    ----------
+    model, name, path
+        The model, as people call it, and where it is; None: in no file.
+    device
+        Where to compute.
+    tiling, objects, kind
+        As of `engine.prediction.segment`.
+    selection
+        The planes; None: all.
+    anew
+        Whether nothing that an earlier run has left is gone on with.
+    """
+
+    model: Model
+    name: str
+    path: Path | None
+    device: DeviceChoice
+    tiling: TilingConfig
+    objects: ObjectsConfig
+    kind: OutputKind
+    selection: PlaneSelection | None = None
+    anew: bool = False
+    _once: RLock = field(default_factory=RLock, repr=False, compare=False)
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether labels of objects come out."""
+        return self.kind is OutputKind.LABELS and self.model.task is Task.OBJECTS
+
+    @property
+    def used(self) -> UsedModel:
+        """What is noted of the model."""
+        with self._once:
+            return self._used
+
+    @property
+    def backend(self) -> Backend | None:
+        """The network on the device, for those who share it; None: it does not fit there."""
+        with self._once:
+            return self._backend
+
+    @property
+    def left(self) -> list[KeptRun]:
+        """What ended programs have left to go on with; it is looked for once."""
+        with self._once:
+            return self._left
+
+    @cached_property
+    def _used(self) -> UsedModel:
+        return UsedModel.of(self.model, self.name, self.path)
+
+    @cached_property
+    def _backend(self) -> Backend | None:
+        return Backend.fitting(self.model, self.device)
+
+    @cached_property
+    def _left(self) -> list[KeptRun]:
+        return find_kept()
+
+    def open(self, image: Path) -> Opened:
+        """Open an image; where the model takes one channel, those of one plane are planes."""
+        stack = open_image(image)
+        planes = stack.channels_as_planes()
+        count = planes.layout().count
+        if self.model.network.in_channels > 1 or stack.layout().count > 1 or count == 1:
+            return Opened(image, stack, "")
+        note = (
+            f"The model takes one channel: the {count} channels of '{stack.name}' are read as "
+            "planes."
+        )
+        return Opened(image, planes, note)
+
+    def wanted(self, stack: ImageStack, output: Path) -> Wanted:
+        """Return the segmentation of a stack.
+
+        Raises
+        ------
+        SettingsError
+            If a selected plane does not exist.
+        """
+        planes = stack.planes()
+        selection = self.selection
+        numbers = range(planes.count) if selection is None else selection.numbers(planes.count)
+        return Wanted(
+            name=stack.name,
+            planes=planes,
+            numbers=numbers,
+            model_name=self.name,
+            model=self.model,
+            device=self.device,
+            tiling=self.tiling,
+            objects=self.objects,
+            kind=self.kind,
+            output=output,
+        )
+
+    def segment(
+        self,
+        image: Opened,
+        output: Path,
+        stop: Stop = never,
+        *,
+        backend: Backend | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Iterator[Note | SegmentEvent | FileSegmented]:
+        """Segment one image into a file.
+
+        The result has the image's planes, axes and pixel size; planes that are not selected, or not
+        reached when the work is stopped, are 0 in it. If it is stopped, a file that was there
+        before stays, and the new one is called "….unfinished" beside it. Asked for again, the work
+        goes on where it was stopped or killed, unless it is to begin `anew`.
+
+        Parameters
+        ----------
+        backend
+            The network, where several files share it; None: one is built.
+        check
+            Called before the file appears under its name; if it raises, none does.
+
+        Yields
+        ------
+        Note, SegmentEvent, FileSegmented
+            As `engine.prediction.segment`, but for `PlaneUncut`. `FileSegmented` comes last, unless
+            it was stopped before the first plane was done: then there is no file.
+
+        Raises
+        ------
+        UnetPaintError
+            Whatever is wrong with the input, the device or the output; the text says what to do.
+        """
+        wanted = self.wanted(image.stack, output)
+        planes = wanted.planes
+        taken = take_up(wanted, self.left, anew=self.anew)
+        yield from (Note(text) for text in (image.note, taken.note) if text)
+        events = segment(
+            self.model,
+            planes,
+            device=self.device,
+            tiling=taken.tiling,
+            objects=wanted.objects,
+            kind=self.kind,
+            numbers=wanted.numbers,
+            kept=taken.kept,
+            backend=backend,
+            provisional=False,
+            stop=stop,
+        )
+        making = Making(model=self.used)
+        # What is there stays until all of this is done.
+        written = unfinished_path(output) if output.exists() else output
+        with taken.kept:
+            try:
+                with open_filling(written, image.stack, self.model, self.kind) as filling:
+                    told = hashing(events, planes)
+                    filled = yield from fill(
+                        told, filling, taken.kept, making, numbered=self.is_numbered
+                    )
+                    provenance = making.provenance(
+                        planes,
+                        Source.of(image.stack, image.path),
+                        kind=self.kind,
+                        tiling=wanted.tiling,
+                        objects=wanted.objects,
+                    )
+                    text = _as_text(provenance, output)
+                    check()
+                    filling.fill(planes.count)
+                    left = set(filled.begun.planes).difference(filled.done.planes)
+                    filling.note_unfinished(left)
+                    filling.note_provenance(text)
+            except _NothingDone:
+                yield Stopped(_NOTHING)
+                return
+            if not left and written != output:
+                written = put_in_place(written, output)
+            assert provenance is not None  # else nothing is done
+            record = write_beside(written, provenance)
+            if left:
+                stays = "" if written == output else f" '{output.name}' is as it was."
+                yield Stopped(f"{tell_unfinished(left)} and 0 in '{written.name}'.{stays}")
+            else:
+                taken.kept.remove()
+        yield self._segmented(written, record, filled, planes.count, len(left))
+
+    def _segmented(
+        self, output: Path, record: Path | None, filled: Filled, planes: int, left: int
+    ) -> FileSegmented:
+        begun, done = filled.begun, filled.done
+        objects = filled.objects if self.is_numbered else None
+        seconds = round(done.seconds, 3)
+        figures = {
+            "output": str(output),
+            "record": None if record is None else str(record),
+            "kind": self.kind.value,
+            "device": begun.device,
+            "planes": len(done.planes),
+            "empty_planes": planes - len(done.planes),
+            **({} if objects is None else {"objects": objects}),
+            "tile": begun.tile,
+            "finished": done.reason.value,
+            "seconds": seconds,
+        }
+        return FileSegmented(output, record, figures, left, objects, seconds)
+
+
+def _as_text(provenance: Provenance | None, output: Path) -> str:
+    if provenance is None:
+        raise _NothingDone
+    return to_text(provenance, output.absolute().parent)
+
+
+class _NothingDone(Exception):  # noqa: N818
+    """It was stopped before the first plane; what was begun is not to appear."""
