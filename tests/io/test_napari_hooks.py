@@ -22,7 +22,7 @@ from napari_unet.io import napari_hooks
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import write_labels
 from napari_unet.io.lazy import LazyArray
-from napari_unet.io.napari_hooks import get_reader, write_labels_layer
+from napari_unet.io.napari_hooks import get_reader, read_layers, write_labels_layer
 
 Grey = npt.NDArray[np.uint16]
 PLUGIN = "napari-unet-paint"
@@ -294,3 +294,21 @@ def test_the_manifest_names_the_reader_and_the_writer() -> None:
     assert commands[writer.command] == f"{module}:write_labels_layer"
     assert (reader.accepts_directories, writer.layer_types) == (True, ["labels"])
     assert reader.filename_patterns == ["*.tif", "*.tiff", "*.zarr"]
+
+
+def test_each_image_of_a_file_of_several_is_a_layer_and_the_first_is_shown(
+    tmp_path: Path, grey: Grey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tif:
+        for name, stack in (("left", grey[:3]), ("middle", grey[:2]), ("right", grey[3:, :20])):
+            about = {"axes": "ZYX", "Name": name}
+            tif.write(stack, photometric="minisblack", metadata=about)
+    layers = read_layers(str(tmp_path / "a.ome.tif"))
+    names, shapes = [layer[1]["name"] for layer in layers], [layer[0].shape for layer in layers]
+    assert names == ["a left", "a middle", "a right"]
+    assert shapes == [(3, 40, 52), (2, 40, 52), (3, 20, 52)]
+    assert [layer[1].get("visible", True) for layer in layers] == [True, False, False]
+    np.testing.assert_array_equal(np.asarray(layers[2][0]), grey[3:, :20])
+    monkeypatch.setattr(napari_hooks, "_MOST_IMAGES", 2)
+    with pytest.warns(UserWarning, match=r"holds 3 images, of which the first 2 are open"):
+        assert len(read_layers(str(tmp_path / "a.ome.tif"))) == 2

@@ -15,9 +15,11 @@ import tifffile
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from napari_unet.engine.errors import FileError, ImageError
+from napari_unet.engine.errors import FileError, ImageError, SettingsError
 from napari_unet.io.failures import FileWarning
+from napari_unet.io.images import list_positions, open_image
 from napari_unet.io.read_tiff import open_tiff
+from napari_unet.io.stack import View
 
 Grey = npt.NDArray[np.uint16]
 SHAPE = (6, 40, 52)
@@ -370,8 +372,12 @@ def test_several_images_in_one_file_are_not_chosen_from_in_silence(
     with tifffile.TiffWriter(path) as tif:
         tif.write(grey, photometric="minisblack", metadata=None)
         tif.write(grey[0, :20, :20], photometric="minisblack", metadata=None)
-    with pytest.raises(ImageError, match=r"two.tif' holds 2 images \(6×40×52, 20×20\); save the"):
+    with pytest.raises(ImageError, match=r"holds 2 images \(.*6×40×52, .*20×20\); choose one"):
         open_tiff(path)
+    second = open_tiff(path, "1")
+    np.testing.assert_array_equal(np.asarray(second.array), grey[0, :20, :20])
+    with pytest.raises(SettingsError, match="has no position '2'"):
+        open_tiff(path, "2")
 
 
 def test_many_images_are_told_in_a_short_sentence(tmp_path: Path, grey: Grey) -> None:
@@ -379,7 +385,7 @@ def test_many_images_are_told_in_a_short_sentence(tmp_path: Path, grey: Grey) ->
     with tifffile.TiffWriter(path) as tif:
         for side in range(10, 40):
             tif.write(grey[0, :side, :side], photometric="minisblack")
-    with pytest.raises(ImageError, match=r"holds 30 images \(10×10, 11×11, 12×12, …\); save the"):
+    with pytest.raises(ImageError, match=r"holds 30 images \(.*10×10, .*12×12, …\); choose"):
         open_tiff(path)
 
 
@@ -411,10 +417,16 @@ def test_volumes_that_were_written_one_by_one_are_a_movie(tmp_path: Path, grey: 
 def test_volumes_of_an_ome_file_are_images_of_their_own(tmp_path: Path, grey: Grey) -> None:
     path = tmp_path / "a.ome.tif"
     with tifffile.TiffWriter(path) as tif:
-        for volume in (grey[:3], grey[3:]):
-            tif.write(volume, photometric="minisblack", metadata={"axes": "ZYX"})
-    with pytest.raises(ImageError, match=r"a.ome.tif' holds 2 images \(3×40×52, 3×40×52\)"):
+        for name, volume in (("left", grey[:3]), ("right", grey[3:])):
+            about = {"axes": "ZYX", "Name": name, "PhysicalSizeZ": len(name)}
+            tif.write(volume, photometric="minisblack", metadata=about)
+    with pytest.raises(ImageError, match=r"2 images \(left: 3×40×52, right: 3×40×52\); choose one"):
         open_tiff(path)
+    assert list_positions(path) == ("left", "right")
+    for chosen in ("right", "Right", "1"):
+        right = open_image(path, View(chosen))
+        assert (right.name, right.view.position, right.spacing["Z"]) == ("a right", "right", 5)
+        np.testing.assert_array_equal(np.asarray(right.array), grey[3:])
 
 
 def test_a_frame_of_a_row_that_is_cut_off_is_told(tmp_path: Path, grey: Grey) -> None:

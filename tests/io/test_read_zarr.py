@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import numpy.typing as npt
 import pytest
 import zarr
 
-from napari_unet.engine.errors import FileError, ImageError
-from napari_unet.io.images import open_image
-from napari_unet.io.stack import Channel
+from napari_unet.engine.errors import ImageError
+from napari_unet.io.images import list_positions, open_image
+from napari_unet.io.stack import Channel, View
 
 Grey = npt.NDArray[np.uint16]
 
@@ -103,29 +102,23 @@ def test_the_one_image_of_bioformats2raw_opens(tmp_path: Path, grey: Grey) -> No
     np.testing.assert_array_equal(np.asarray(stack.array), grey[0])
 
 
-def suggested(path: Path) -> Path:
-    """Return the path that the sentence about several images gives."""
-    with pytest.raises(FileError, match="holds several images; give the path of one") as raised:
+def test_of_several_images_one_is_chosen_by_its_path(tmp_path: Path, grey: Grey) -> None:
+    path = bioformats2raw(tmp_path / "a.zarr", grey, series=2)
+    with pytest.raises(ImageError, match=r"holds 2 images \(0, 1\); choose one"):
         open_image(path)
-    found = re.search(r"for example '(.*)'\.$", str(raised.value))
-    assert found is not None
-    return Path(found[1])
+    for image in (open_image(path, View("1")), open_image(path / "1")):
+        np.testing.assert_array_equal(np.asarray(image.array), grey[1])
 
 
-def test_of_several_images_one_is_suggested_that_opens(tmp_path: Path, grey: Grey) -> None:
-    path = suggested(bioformats2raw(tmp_path / "a.zarr", grey, series=2))
-    assert path == tmp_path / "a.zarr" / "0"
-    np.testing.assert_array_equal(np.asarray(open_image(path).array), grey[0])
-
-
-def test_a_field_of_a_plate_is_suggested(tmp_path: Path, grey: Grey) -> None:
+def test_fields_of_a_plate_are_named_by_their_wells(tmp_path: Path, grey: Grey) -> None:
     plate = new_group(tmp_path / "plate.zarr")
     plate.attrs["plate"] = {"wells": [{"path": "A/1"}, {"path": "A/10"}, {"path": "A/2"}]}
     for well in ("1", "2", "10"):
         fill(plate.create_group(f"A/{well}/0"), grey[0], [("y", "space"), ("x", "space")])
-    path = suggested(tmp_path / "plate.zarr")
-    assert path == tmp_path / "plate.zarr" / "A" / "1" / "0"
-    np.testing.assert_array_equal(np.asarray(open_image(path).array), grey[0])
+    assert list_positions(tmp_path / "plate.zarr") == ("A/1/0", "A/2/0", "A/10/0")
+    field = open_image(tmp_path / "plate.zarr", View("A/2/0"))
+    assert (field.name, field.levels) == ("plate A/2/0", 1)
+    np.testing.assert_array_equal(np.asarray(field.array), grey[0])
 
 
 def test_labels_of_an_image_are_no_second_image(tmp_path: Path, grey: Grey) -> None:

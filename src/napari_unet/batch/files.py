@@ -83,7 +83,7 @@ def segment_files(
     _make_folder(folder)
     check_summary(folder)
     before = objects_before(folder)
-    outcomes = [FileOutcome(str(file.path), str(file.output)) for file in files]
+    outcomes = [FileOutcome(str(file), str(file.output)) for file in files]
     yield FilesStarted(len(files), str(segmenter.device))
     room = _Room(_TOGETHER)
 
@@ -197,7 +197,7 @@ class _OneFile:
         _make_folder(output.parent)
         check_segmentation(output, self.file.path)
         stamp = file_stamp(self.file.path)
-        image = segmenter.open(self.file.path)
+        image = segmenter.open(self.file.path, self.file.position)
         with self.room.taken(math.prod(image.stack.layout().plane_shape)):
             made = _made_before(output)
             if made is not None and not segmenter.anew:
@@ -248,7 +248,9 @@ class _OneFile:
         table = self.file.output.with_suffix(".csv")
         if not self.tables or (only_missing and table.exists()):
             return
-        for event in measure_result(result, self.file.path, table, self.segmenter.selection):
+        own = self.segmenter.view
+        view = replace(own, position=self.file.position or own.position)
+        for event in measure_result(result, self.file.path, table, self.segmenter.selection, view):
             if isinstance(event, Note):
                 yield event
 

@@ -12,7 +12,6 @@ from typing import TextIO
 from napari_unet.batch.events import Note, TableWritten
 from napari_unet.batch.plane_selection import PlaneSelection
 from napari_unet.config import OutputKind
-from napari_unet.engine.counts import count
 from napari_unet.engine.errors import SettingsError, UnetPaintError
 from napari_unet.engine.events import Stop, never
 from napari_unet.engine.measurements import Measures, PlaneMeasured, measure
@@ -22,9 +21,10 @@ from napari_unet.io.output_files import check_output
 from napari_unet.io.pairing import fit_to_labels, open_labels_for
 from napari_unet.io.paths import is_folder
 from napari_unet.io.replacing import put_in_place
-from napari_unet.io.stack import Layout
+from napari_unet.io.stack import AS_IT_IS, Layout, View
 from napari_unet.io.tables import Rows, begin_table, check_unlocked, open_table_writer
 from napari_unet.io.unfinished import unfinished_path
+from napari_unet.io.view import as_seen
 
 _MASKS = ((1, 1), (255, 255))  # lowest and highest number
 
@@ -35,7 +35,7 @@ class MeasureWishes:
 
     volumes: bool = False
     background: int = 0  # a number that is no object
-    axes: str | None = None  # None: as the file says
+    view: View = AS_IT_IS  # of the image; its axes are those of the labels, too
     pixel_size: float | None = None  # µm; None: as the files say
     z_step: float | None = None  # µm
 
@@ -62,7 +62,11 @@ def check_measurable(kind: OutputKind) -> None:
 
 
 def measure_result(
-    labels: Path, image: Path, table: Path, selection: PlaneSelection | None = None
+    labels: Path,
+    image: Path,
+    table: Path,
+    selection: PlaneSelection | None = None,
+    view: View = AS_IT_IS,
 ) -> Iterator[Note | PlaneMeasured | TableWritten]:
     """Measure what a `Segmenter` has written, as `measure_file` does.
 
@@ -70,7 +74,7 @@ def measure_result(
     """
     try:
         yield from measure_file(
-            labels, image, output=table, selection=selection, wishes=MeasureWishes()
+            labels, image, output=table, selection=selection, wishes=MeasureWishes(view=view)
         )
     except UnetPaintError:
         yield Note(f"The segmentation is in '{labels}'; only its table is missing.")
@@ -109,7 +113,7 @@ def measure_file(
     path = output if isinstance(output, Path) else None
     if path is not None:
         check_table(path, (labels,) if image is None else (labels, image))
-    stack = _open_stack(labels, image, wishes.axes)
+    stack = _open_stack(labels, image, wishes.view)
     numbers = None if selection is None else selection.numbers(stack.layout().count)
     planes = open_labels_for(stack, labels, numbers)
     layout = _layout(stack, None if image is None else labels, wishes)
@@ -142,20 +146,15 @@ def measure_file(
     yield TableWritten(written, figures)
 
 
-def _open_stack(labels: Path, image: Path | None, axes: str | None) -> ImageStack:
-    """Return the image, or the labels themselves, with the axes that were typed."""
-    if image is None:
-        stack = open_image(labels).channels_as_planes()  # labels have no channels
-    else:
-        stack = fit_to_labels(open_image(image), labels)
-    if axes is None:
-        return stack
-    if len(axes) != len(stack.axes) or axes[-1] != stack.axes[-1]:
-        raise SettingsError(
-            f"'{stack.name}' has {count(len(stack.axes), 'axis')}, read as {stack.axes}; write one "
-            f"letter for each after --axes, in their order, the last of them {stack.axes[-1]}."
-        )
-    return replace(stack, axes=axes)
+def _open_stack(labels: Path, image: Path | None, view: View) -> ImageStack:
+    """Return the image, or the labels themselves, as they are meant."""
+    if image is not None:
+        stack = open_image(image, view)
+        return stack if view.axes or view.channels else fit_to_labels(stack, labels)
+    if view.channels:
+        raise SettingsError("--channels are those of an image; give it after the labels.")
+    stack = open_image(labels, replace(view, axes=None)).channels_as_planes()  # labels have none
+    return as_seen(stack, replace(view, position=None)) if view.axes else stack
 
 
 def _layout(stack: ImageStack, labels: Path | None, wishes: MeasureWishes) -> Layout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -24,6 +24,7 @@ from napari_unet.io.output_files import check_output
 from napari_unet.io.provenance import Provenance, Source, UsedModel, to_text
 from napari_unet.io.provenance_files import write_beside
 from napari_unet.io.replacing import put_in_place
+from napari_unet.io.stack import AS_IT_IS, View
 from napari_unet.io.unfinished import tell_unfinished, unfinished_path
 from napari_unet.io.write_zarr import check_no_other_folder
 
@@ -50,7 +51,7 @@ class Opened(NamedTuple):
 
     path: Path
     stack: ImageStack
-    note: str  # that it is not read as the file says; empty: it is
+    note: str  # that it is not read as the file says, or what of it is; empty: all of it
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Segmenter:
         As of `engine.prediction.segment`.
     selection
         The planes; None: all.
+    view
+        What of each file is segmented.
     anew
         Whether nothing that an earlier run has left is gone on with.
     """
@@ -81,6 +84,7 @@ class Segmenter:
     objects: ObjectsConfig
     kind: OutputKind
     selection: PlaneSelection | None = None
+    view: View = AS_IT_IS
     anew: bool = False
     _once: RLock = field(default_factory=RLock, repr=False, compare=False)
 
@@ -119,18 +123,26 @@ class Segmenter:
     def _left(self) -> list[KeptRun]:
         return find_kept()
 
-    def open(self, image: Path) -> Opened:
-        """Open an image; where the model takes one channel, those of one plane are planes."""
-        stack = open_image(image)
+    def open(self, image: Path, position: str | None = None) -> Opened:
+        """Open an image; where the model takes one channel, those of one plane are planes.
+
+        Parameters
+        ----------
+        position
+            Which image of a file of several; None: as the `view` says.
+        """
+        view = replace(self.view, position=position or self.view.position)
+        stack = open_image(image, view)
         planes = stack.channels_as_planes()
         count = planes.layout().count
-        if self.model.network.in_channels > 1 or stack.layout().count > 1 or count == 1:
-            return Opened(image, stack, "")
+        is_as_meant = self.model.network.in_channels > 1 or view.axes or view.channels
+        if is_as_meant or stack.layout().count > 1 or count == 1:
+            return Opened(image, stack, stack.level_note)
         note = (
             f"The model takes one channel: the {count} channels of '{stack.name}' are read as "
             "planes."
         )
-        return Opened(image, planes, note)
+        return Opened(image, planes, f"{note} {stack.level_note}".strip())
 
     def wanted(self, stack: ImageStack, output: Path) -> Wanted:
         """Return the segmentation of a stack.

@@ -12,13 +12,15 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_unet.cli.console import say, show, stop_on_signal
+from napari_unet.cli.comparing import evaluate, repeat
+from napari_unet.cli.console import show, stop_on_signal
 from napari_unet.cli.models_app import models
 from napari_unet.cli.options import (
     STACK,
     AnewWish,
     AsJson,
     AxesWish,
+    ChannelsWish,
     DeviceName,
     DeviceWish,
     DiameterWish,
@@ -30,6 +32,8 @@ from napari_unet.cli.options import (
     NetworkName,
     PixelSizeWish,
     PlaneWish,
+    PositionsWish,
+    PositionWish,
     ReductionWish,
     RotationsWish,
     SmallestWish,
@@ -113,6 +117,9 @@ def train(
     task: TaskWish = Task.OBJECTS,
     unpainted: UnpaintedGuess = None,
     planes: LabelledPlaneWish = None,
+    axes: AxesWish = None,
+    channels: ChannelsWish = None,
+    position: PositionWish = None,
     seconds: Annotated[
         float | None,
         typer.Option(metavar="S", help="Time limit, seconds; default: 60, or none with --steps."),
@@ -152,6 +159,7 @@ def train(
     """
     from napari_unet.cli.settings import TrainWishes, choose_start, train_config
     from napari_unet.cli.train import for_people, train_model
+    from napari_unet.io.stack import View
 
     begin = choose_start(start, network)
     config = train_config(
@@ -171,6 +179,7 @@ def train(
             TrainWishes(begin, config, task, unpainted, device),
             output=model,
             selection=planes,
+            view=View(position, axes, channels or ()),
             stop=stop,
             resume=resume,
         )
@@ -199,6 +208,9 @@ def segment(
         ),
     ],
     planes: PlaneWish = None,
+    axes: AxesWish = None,
+    channels: ChannelsWish = None,
+    position: PositionsWish = None,
     tile: TileWish = None,
     rotations: RotationsWish = None,
     output_kind: Annotated[OutputKind, typer.Option(help="What to write.")] = OutputKind.LABELS,
@@ -233,15 +245,19 @@ def segment(
         tell_failures,
     )
     from napari_unet.cli.settings import SegmentWishes
+    from napari_unet.io.stack import View
 
     into_folder = is_folder_wanted(images, output)
     if table is not None and into_folder:
         raise typer.BadParameter("A folder of results has a table for each; add --tables instead.")
+    if position == "all" and not into_folder:
+        raise typer.BadParameter("--position all goes with a FOLDER as output.")
     if (suffix or tables) and not into_folder:
         raise typer.BadParameter("--suffix and --tables go with a FOLDER as output.")
     wishes: dict[str, Any] = {
         "model": model,
         "selection": planes,
+        "view": View(position, axes, channels or ()),
         "wishes": SegmentWishes(tile, rotations, min_size, link, link_along),
         "kind": output_kind,
         "device": device,
@@ -285,6 +301,8 @@ def measure(
     ] = False,
     planes: LabelledPlaneWish = None,
     axes: AxesWish = None,
+    channels: ChannelsWish = None,
+    position: PositionWish = None,
     pixel_size: PixelSizeWish = None,
     z_step: ZStepWish = None,
     task: TaskWish = Task.OBJECTS,
@@ -298,11 +316,14 @@ def measure(
     from napari_unet.batch.measuring import MeasureWishes
     from napari_unet.cli.measure import measure_stack
     from napari_unet.engine.paint import LabelScheme
+    from napari_unet.io.stack import View
 
     if json and output is None:
         raise typer.BadParameter("--json prints the figures, so the table needs an --output.")
     background = LabelScheme(task, unpainted).background or 0
-    wishes = MeasureWishes(volumes, background, axes, pixel_size, z_step)
+    wishes = MeasureWishes(
+        volumes, background, View(position, axes, channels or ()), pixel_size, z_step
+    )
     with stop_on_signal("the rows of the finished planes are being saved.") as stop:
         figures = measure_stack(
             labels, image, output=output, selection=planes, wishes=wishes, stop=stop
@@ -312,81 +333,8 @@ def measure(
     stop.exit_if_requested()
 
 
-@app.command()
-def repeat(
-    result: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RESULT.json",
-            help="The record that was written beside a result, or the result.",
-            show_default=False,
-        ),
-    ],
-    *,
-    image: Annotated[
-        Path | None, typer.Option(metavar="IMAGE", help="Where the image is now.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Where the model is now.")
-    ] = None,
-    painted: Annotated[
-        Path | None,
-        typer.Option(metavar="LABELS", help="The painted labels that overrode the prediction."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(metavar="OUT.tif|OUT.zarr", help="File for the new result.")
-    ] = None,
-    methods: Annotated[
-        bool,
-        typer.Option(
-            "--methods", help="Print a paragraph for the methods section of a paper, no more."
-        ),
-    ] = False,
-    device: DeviceWish = DeviceName.AUTO,
-    json: AsJson = False,
-) -> None:
-    """Segment again as a result was made, and compare.
-
-    Exit status 0 if every pixel is the same, 1 if not. Image and model must be those that were
-    used; planes that were corrected by hand are not compared.
-    """
-    from napari_unet.cli.repeat import Inputs, repeat_segmentation, tell_methods, tell_outcome
-
-    if methods:
-        typer.echo(tell_methods(result))
-        return
-    with stop_on_signal("the planes done so far are being compared.") as stop:
-        figures = repeat_segmentation(
-            result, Inputs(image, model, painted), output=output, device=device, stop=stop
-        )
-    show(figures, as_json=json)
-    say(tell_outcome(figures))
-    stop.exit_if_requested()
-    if not figures["identical"]:
-        raise typer.Exit(1)
-
-
-@app.command()
-def evaluate(
-    prediction: Annotated[
-        Path, typer.Argument(metavar="PREDICTION", help=f"Labels: {STACK}.", show_default=False)
-    ],
-    truth: Annotated[
-        Path,
-        typer.Argument(
-            metavar="TRUTH", help="True labels, which may lack planes.", show_default=False
-        ),
-    ],
-    *,
-    task: TaskWish = Task.OBJECTS,
-    unpainted: UnpaintedWish = Unpainted.BACKGROUND,
-    planes: LabelledPlaneWish = None,
-    json: AsJson = False,
-) -> None:
-    """Compare a segmentation with its truth."""
-    from napari_unet.cli.evaluate import compare
-
-    show(compare(prediction, truth, task=task, unpainted=unpainted, selection=planes), as_json=json)
+app.command()(repeat)
+app.command()(evaluate)
 
 
 @app.command()

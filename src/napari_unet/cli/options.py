@@ -74,7 +74,7 @@ def parse_reduction(text: str) -> int | None:
 
 
 def parse_axes(text: str) -> str:
-    """Read a letter per axis, as in TZCYX; the last two, or those before S, are Y and X.
+    """Read a letter per axis, as in TZCYX; Y and X, in this order, are among them.
 
     Raises
     ------
@@ -82,9 +82,23 @@ def parse_axes(text: str) -> str:
         If the text is anything else.
     """
     axes = text.upper()
-    if not re.fullmatch(r"[A-Z]*YXS?", axes) or len(set(axes)) < len(axes):
+    if not re.fullmatch(r"[A-Z]*Y[A-Z]*X[A-Z]*", axes) or len(set(axes)) < len(axes):
         raise typer.BadParameter(f"'{text}' names no axes; write ZYX, TYX or TZCYX, for example.")
     return axes
+
+
+def parse_channels(text: str) -> tuple[str, ...]:
+    """Read names or numbers of channels, parted by commas.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is none.
+    """
+    words = tuple(word for each in text.split(",") if (word := each.strip()))
+    if not words:
+        raise typer.BadParameter("name a channel, or several parted by commas: DAPI,GFP or 0,2.")
+    return words
 
 
 STACK = "TIFF, folder of TIFF or PNG planes, or OME-Zarr"
@@ -190,6 +204,29 @@ AxesWish = Annotated[
         parser=parse_axes,
         metavar="AXES",
         help="What the axes are, where the file does not say it or is wrong: TYX, ZYX, TZCYX.",
+    ),
+]
+ChannelsWish = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_channels,
+        metavar="CHANNELS",
+        help="Only these channels of the image, by name or number from 0: DAPI or 0,2; default: "
+        "all.",
+    ),
+]
+PositionWish = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|N", help="Which image of a file of several, by name or number from 0."
+    ),
+]
+PositionsWish = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|N|all",
+        help="Which image of a file of several, by name or number from 0; all: each by itself, "
+        "into a folder.",
     ),
 ]
 PixelSizeWish = Annotated[

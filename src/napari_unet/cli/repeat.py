@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from napari_unet.engine.prediction import segment
 from napari_unet.engine.stack import ArrayPlanes, Planes, bands
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.hashes import join_hashes, model_hash, paint_hash, stack_hash
-from napari_unet.io.images import ImageStack, open_image
+from napari_unet.io.images import ImageStack, open_image, open_images
 from napari_unet.io.labels import open_label_writer, open_probability_writer
 from napari_unet.io.library import bundled_models, find_model, list_models, look_up_model
 from napari_unet.io.making import Making, PlaneHashed, hashing
@@ -32,6 +33,7 @@ from napari_unet.io.pairing import open_labels_for
 from napari_unet.io.paths import is_file
 from napari_unet.io.provenance import Provenance, Source, UsedModel, to_text, versions
 from napari_unet.io.provenance_files import path_beside, read_provenance, write_beside
+from napari_unet.io.stack import AS_IT_IS
 from napari_unet.io.write_zarr import check_no_other_folder, create_planes
 
 _ELSEWHERE = re.compile(r"[\\/]{2}|.*://")  # another computer: nobody has asked to call it
@@ -175,7 +177,7 @@ def _prepare(made: Provenance, folder: Path, inputs: Inputs) -> _Work:
     """Find what was used, and make sure that it is still the same."""
     path, model = _find_model(made.model, folder, inputs.model)
     image = inputs.image or _known_path(made.image, folder, "image", "--image")
-    stack = _same_image(made, open_image(image), image, model.network.in_channels)
+    stack = _same_image(made, image, model.network.in_channels)
     painted, source = None, None
     if made.painted is not None:
         labels = inputs.painted or _known_path(made.painted, folder, "painted labels", "--painted")
@@ -228,9 +230,11 @@ def _there(path: str | None, folder: Path) -> list[Path]:
     return [found] if is_file(found) or found.is_dir() else []
 
 
-def _same_image(made: Provenance, stack: ImageStack, path: Path, channels: int) -> ImageStack:
+def _same_image(made: Provenance, path: Path, channels: int) -> ImageStack:
     """Return the stack as it was segmented: all channels, one of them, or channels as planes."""
-    for one in _readings(stack):
+    view = made.image.view
+    stacks = open_images(path) if view == AS_IT_IS else [open_image(path, view)]
+    for one in chain.from_iterable(map(_readings, stacks)):
         planes = one.planes()
         fits = planes.channels == channels and planes.count > max(made.planes)
         if fits and stack_hash(planes, made.planes) == made.image.hash:

@@ -20,6 +20,7 @@ from napari_unet.engine.events import MemoryShort, SegmentEvent, SegmentStarted,
 from napari_unet.engine.network import pick_device
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
+from napari_unet.io.stack import AS_IT_IS, View
 
 _GO_ON = "To go on, run the same command again."
 
@@ -64,7 +65,9 @@ def segment_measured(
     figures = segment_stack(image, output=output, stop=stop, **wishes)
     if table is not None:
         labels = Path(figures["output"])
-        found = tell_measured(measure_result(labels, image, table, wishes["selection"]))
+        found = tell_measured(
+            measure_result(labels, image, table, wishes["selection"], wishes["view"])
+        )
         figures |= {"table": found["output"], "rows": found["rows"]}
     return figures
 
@@ -76,6 +79,7 @@ def load_segmenter(
     wishes: SegmentWishes,
     kind: OutputKind,
     device: str,
+    view: View = AS_IT_IS,
     anew: bool = False,
 ) -> Segmenter:
     """Load the model, for what was typed.
@@ -97,6 +101,7 @@ def load_segmenter(
         objects=wishes.objects(loaded.network),
         kind=kind,
         selection=selection,
+        view=view,
         anew=anew,
     )
     if wishes.links and not segmenter.is_numbered:

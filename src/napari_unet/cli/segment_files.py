@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from napari_unet.cli.segment import load_segmenter
 from napari_unet.engine.counts import count, duration
 from napari_unet.engine.errors import SettingsError
 from napari_unet.io.batch_summary import Status
-from napari_unet.io.input_files import find_inputs, is_pattern
+from napari_unet.io.input_files import each_position, find_inputs, is_pattern
 from napari_unet.io.paths import is_folder
 from napari_unet.io.read_zarr import is_zarr
+from napari_unet.io.stack import AS_IT_IS, View
+
+ALL = "all"
+"""The position that means each image of a file of several."""
 
 
 def is_folder_wanted(images: Sequence[Path], output: Path) -> bool:
@@ -51,6 +56,7 @@ def segment_into_folder(
     *,
     suffix: str = "",
     tables: bool = False,
+    view: View = AS_IT_IS,
     **wishes: Any,
 ) -> FilesDone:
     """Find the images, load the model, and segment as `batch.files.segment_files` does.
@@ -63,7 +69,10 @@ def segment_into_folder(
     if tables:
         check_measurable(wishes["kind"])
     files = find_inputs(images, folder, suffix)
-    return _tell(segment_files(files, folder, load_segmenter(**wishes), stop, tables=tables))
+    if view.position == ALL:
+        files, view = each_position(files), replace(view, position=None)
+    segmenter = load_segmenter(view=view, **wishes)
+    return _tell(segment_files(files, folder, segmenter, stop, tables=tables))
 
 
 def tell_failures(done: FilesDone) -> None:

@@ -45,6 +45,7 @@ from napari_unet.io.interrupted import KEEP_EVERY, About
 from napari_unet.io.output_files import check_output
 from napari_unet.io.pairing import fit_to_labels, open_labels_for
 from napari_unet.io.provenance import Source
+from napari_unet.io.stack import AS_IT_IS, View
 from napari_unet.io.trained_on import Lesson, telling_lesson
 
 
@@ -55,6 +56,7 @@ def train_model(
     *,
     output: Path,
     selection: PlaneSelection | None,
+    view: View = AS_IT_IS,
     stop: Stop,
     resume: bool = False,
 ) -> dict[str, Any]:
@@ -73,7 +75,11 @@ def train_model(
     leftover = Leftover(output, About(image.name, labels.name))
     found, kept = leftover.look(resume=resume)
     device = pick_device(wishes.device)
-    stack = fit_to_labels(open_image(image), labels)
+    stack = open_image(image, view)
+    if stack.level_note:
+        say(stack.level_note)
+    if not (view.axes or view.channels):
+        stack = fit_to_labels(stack, labels)
     planes = stack.planes()
     numbers = None if selection is None else selection.numbers(planes.count)
     painted = RememberedLabels(open_labels_for(stack, labels, numbers))

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from napari_unet.engine.errors import FileError, SettingsError
+from napari_unet.engine.errors import FileError, SettingsError, UnetPaintError
 from napari_unet.io.failures import cannot_read
-from napari_unet.io.names import natural_key
+from napari_unet.io.images import list_positions
+from napari_unet.io.names import file_stem, natural_key
 from napari_unet.io.paths import is_folder
 from napari_unet.io.provenance_files import has_record
 from napari_unet.io.read_folder import list_planes
@@ -26,6 +27,10 @@ class InputFile:
 
     path: Path
     output: Path
+    position: str | None = None  # which of several in it; None: its only one
+
+    def __str__(self) -> str:
+        return str(self.path) if self.position is None else f"{self.path} [{self.position}]"
 
 
 def find_inputs(named: Sequence[Path], folder: Path, suffix: str = "") -> list[InputFile]:
@@ -67,6 +72,35 @@ def find_inputs(named: Sequence[Path], folder: Path, suffix: str = "") -> list[I
     ]
     _check_names(files)
     return files
+
+
+def each_position(files: Sequence[InputFile]) -> list[InputFile]:
+    """Return the files with an entry for each image of those that hold several.
+
+    Its name is put behind that of the result. What cannot be read stays as it is, and fails later.
+
+    Raises
+    ------
+    SettingsError
+        If two results would have one name.
+    """
+    found = [one for file in files for one in _positions(file)]
+    _check_names(found)
+    return found
+
+
+def _positions(file: InputFile) -> list[InputFile]:
+    try:
+        names = list_positions(file.path)
+    except UnetPaintError:
+        return [file]
+    if len(names) == 1:
+        return [file]
+    output = file.output
+    return [
+        InputFile(file.path, output.with_stem(f"{output.stem} {file_stem(name, 'image')}"), name)
+        for name in names
+    ]
 
 
 def _check_names(files: Sequence[InputFile]) -> None:

@@ -81,6 +81,22 @@ class LazyArray:
 
         return LazyArray((*self.shape[:axis], *self.shape[axis + 1 :]), self.dtype, fetch)
 
+    def pick(self, positions: Sequence[int], axis: int) -> LazyArray:
+        """Return the array with some positions of an axis only, in this order; nothing is read."""
+
+        def read(index: Index, position: int) -> npt.NDArray[Any]:
+            return self._fetch((*index[:axis], position, *index[axis + 1 :]))
+
+        def fetch(index: Index) -> npt.NDArray[Any]:
+            entry = index[axis]
+            if not isinstance(entry, slice):
+                return read(index, positions[entry])
+            parts = [read(index, position) for position in positions[entry]]
+            return np.stack(parts, axis=_kept(index, axis))
+
+        shape = (*self.shape[:axis], len(positions), *self.shape[axis + 1 :])
+        return LazyArray(shape, self.dtype, fetch)
+
     def move_axis(self, source: int, destination: int) -> LazyArray:
         """Return the array with one axis moved to another position; nothing is read."""
         shape = list(self.shape)

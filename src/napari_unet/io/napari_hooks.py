@@ -15,18 +15,19 @@ from napari_unet.engine.errors import FileError
 from napari_unet.engine.stack import bands
 from napari_unet.io.axes import axis_letters, name_axes
 from napari_unet.io.folder_names import is_label_name
-from napari_unet.io.images import open_image
+from napari_unet.io.images import list_positions, open_image, open_images
 from napari_unet.io.labels import open_label_writer
 from napari_unet.io.names import natural_key
 from napari_unet.io.paths import is_file, is_folder
 from napari_unet.io.read_folder import list_planes, open_planes
 from napari_unet.io.read_zarr import is_zarr
-from napari_unet.io.stack import Channel, ImageStack, Layout
+from napari_unet.io.stack import Channel, ImageStack, Layout, View
 from napari_unet.io.unfinished import tell_unfinished, unfinished_in
 from napari_unet.io.units import to_micrometres, to_seconds
 
 LayerData = tuple[Any, dict[str, Any], str]
 _SUFFIXES = {".tif", ".tiff", ".zarr"}
+_MOST_IMAGES = 24  # of a file, opened at once
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
@@ -51,7 +52,8 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
 
     Channels (axis C) become one layer each, called and coloured as the file says. Label images,
     which were written here or have a name that says so, become one labels layer, which lies in
-    memory whole, so that it can be corrected.
+    memory whole, so that it can be corrected. Of a file of several images each becomes layers of
+    its own, of which those of the first one are shown.
 
     Raises
     ------
@@ -60,9 +62,29 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     """
     if isinstance(path, list):
         files = sorted(map(Path, path), key=natural_key)
-        stack = open_planes(files, files[0].parent.name)
-    else:
-        stack = open_image(path)
+        return _layers(open_planes(files, files[0].parent.name))
+    first, *others = _shown_images(path)
+    hidden = [layer for stack in others for layer in _layers(stack)]
+    for _, settings, _ in hidden:
+        settings["visible"] = False
+    return [*_layers(first), *hidden]
+
+
+def _shown_images(path: str) -> list[ImageStack]:
+    """Open the images of a file; of very many the first ones, with a warning."""
+    names = list_positions(path)
+    if len(names) <= _MOST_IMAGES:
+        return open_images(path)
+    warnings.warn(
+        f"'{Path(path).name}' holds {len(names)} images, of which the first {_MOST_IMAGES} are "
+        f"open ({names[0]} to {names[_MOST_IMAGES - 1]}); segment all of them on the command line, "
+        "with --position all.",
+        stacklevel=3,
+    )
+    return [open_image(path, View(name)) for name in names[:_MOST_IMAGES]]
+
+
+def _layers(stack: ImageStack) -> list[LayerData]:
     if stack.is_labels or _looks_like_labels(stack):
         _check_memory(stack)
         settings = _layer_settings(stack, stack.axes, stack.name)

@@ -23,7 +23,7 @@ from napari_unet.engine.errors import FileError, reason_of, without_controls
 from napari_unet.io.hashes import model_hash
 from napari_unet.io.library import bundled_models
 from napari_unet.io.plain import from_plain, to_plain
-from napari_unet.io.stack import ImageStack
+from napari_unet.io.stack import AS_IT_IS, ImageStack, View
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model
@@ -49,6 +49,7 @@ class Source:
     dtype: str = ""
     spacing: Mapping[str, float] = field(default_factory=dict)  # µm; s for T
     path: str | None = None  # None: of no file that is known
+    view: View = AS_IT_IS  # what of the file it is
 
     def __post_init__(self) -> None:
         _require(not self.hash or _HASH.fullmatch(self.hash), f"hash is {self.hash!r:.40}")
@@ -67,6 +68,7 @@ class Source:
             dtype=stack.array.dtype.name,
             spacing=dict(stack.spacing),
             path=str(path.absolute()),
+            view=stack.view,
         )
 
 

@@ -20,7 +20,8 @@ from napari_unet.io.axes import in_reading_order, name_axes
 from napari_unet.io.failures import FileWarning
 from napari_unet.io.imagej_text import imagej_channels
 from napari_unet.io.ome_text import OmeImage, declares_type, read_ome
-from napari_unet.io.stack import BLACK, SOFTWARE, Channel, ImageStack, fitting_channels
+from napari_unet.io.positions import pick_position, unique_names
+from napari_unet.io.stack import BLACK, SOFTWARE, Channel, ImageStack, View, fitting_channels
 from napari_unet.io.tiff_axes import read_axes
 from napari_unet.io.tiff_directories import check_directories
 from napari_unet.io.tiff_pages import TiffPages, reading_tiff
@@ -33,27 +34,32 @@ _WHITE_IS_ZERO = 0  # PhotometricInterpretation
 _log_lock = threading.Lock()
 
 
-def open_tiff(path: Path) -> ImageStack:
+def open_tiff(path: Path, position: str | None = None) -> ImageStack:
     """Open a TIFF: plane, stack, OME, ImageJ hyperstack or equal pages; tiled, packed, BigTIFF.
 
     The file is held open during reads only. Where its OME-XML is of no use, the pixels open
     without it, with a `FileWarning`.
+
+    Parameters
+    ----------
+    position
+        Name or number of the image, if the file has several.
 
     Raises
     ------
     FileError
         If it is missing, no TIFF, or not whole.
     ImageError
-        If it holds several images of different kinds, or no plane.
+        If it holds several images of different kinds of which none is chosen, or no plane.
+    SettingsError
+        If it has no such position.
     """
-    with reading_tiff(path):
-        check_directories(path)
-    with reading_tiff(path), _quiet(), tifffile.TiffFile(path) as tif:
-        _refuse_entities(tif, path)
-        ome = _read_ome(tif, path)
-        found = _all_series(tif, path)
-        ome = ome if tif.is_ome else []
-        alike = _only_image(found, tif, path)
+    with _opened(path) as (tif, ome, found):
+        images = _images(found, tif, path)
+        names, sizes = _names(images), [shape_text(image[0].shape) for image in images]
+        chosen = pick_position(names, position, path, sizes=sizes)
+        alike = images[chosen]
+        _check_plane(alike[0], path)
         check_announced(alike[0], path)
         check_whole(tif, alike, path)
         tell_unwritten(alike, path)
@@ -68,7 +74,37 @@ def open_tiff(path: Path) -> ImageStack:
         spacing = read_spacing(tif, page, described)
     name = re.sub(r"(\.ome)?\.tiff?$", "", path.name, flags=re.IGNORECASE)
     is_labels = array.dtype.kind == "u" and page.software.startswith(SOFTWARE)
-    return ImageStack(array, axes, spacing, name, channels=channels, is_labels=is_labels)
+    is_one = len(images) == 1
+    return ImageStack(
+        array,
+        axes,
+        spacing,
+        name if is_one else f"{name} {names[chosen]}",
+        channels=channels,
+        is_labels=is_labels,
+        levels=len(alike[0].levels),
+        view=View() if is_one else View(names[chosen]),
+    )
+
+
+def tiff_positions(path: Path) -> tuple[str, ...]:
+    """Return the names of the images in a file; raises as `open_tiff`."""
+    with _opened(path) as (tif, _, found):
+        return _names(_images(found, tif, path))
+
+
+@contextmanager
+def _opened(
+    path: Path,
+) -> Iterator[tuple[tifffile.TiffFile, list[OmeImage], list[tifffile.TiffPageSeries]]]:
+    """Open a file; give with it what OME-XML tells, and what tifffile sees as its images."""
+    with reading_tiff(path):
+        check_directories(path)
+    with reading_tiff(path), _quiet(), tifffile.TiffFile(path) as tif:
+        _refuse_entities(tif, path)
+        ome = _read_ome(tif, path)
+        found = _all_series(tif, path)
+        yield tif, ome if tif.is_ome else [], found
 
 
 @contextmanager
@@ -144,10 +180,10 @@ def _all_series(tif: tifffile.TiffFile, path: Path) -> list[tifffile.TiffPageSer
     return [series for series in found if series.shape]
 
 
-def _only_image(
+def _images(
     found: list[tifffile.TiffPageSeries], tif: tifffile.TiffFile, path: Path
-) -> list[tifffile.TiffPageSeries]:
-    """Return the series of the one image in the file, alike; several are frames in a row.
+) -> list[list[tifffile.TiffPageSeries]]:
+    """Return the series of each image in the file, alike; several are frames in a row.
 
     Slide scanners put pictures of the label beside the image, and an OME-TIFF may tell of images
     in other files.
@@ -160,15 +196,19 @@ def _only_image(
     is_frame = set(first.axes) <= set("YXS")
     may_be_parts = first.kind in _WORDLESS_KINDS or (first.kind == "ome" and is_frame)
     alike = may_be_parts and all(_look(other) == _look(first) for other in others)
-    if others and not alike and first.kind in COMMON_KINDS:
-        shapes = ", ".join(shape_text(s.shape) for s in (first, *others)[:3])
-        raise ImageError(
-            f"'{path}' holds {len(others) + 1} images ({shapes}{', …' * (len(others) > 2)}); save "
-            "the one that you want as a file of its own."
-        )
+    if alike:
+        return [[first, *others]]
+    return [[each] for each in ((first, *others) if first.kind in COMMON_KINDS else (first,))]
+
+
+def _names(images: list[list[tifffile.TiffPageSeries]]) -> tuple[str, ...]:
+    return unique_names([image[0].name for image in images])
+
+
+def _check_plane(first: tifffile.TiffPageSeries, path: Path) -> None:
+    """Raise `ImageError` if an image holds no plane of numbers."""
     if first.dtype is None or not {"Y", "X"} <= set(first.keyframe.axes):
         raise ImageError(f"'{path}' holds no plane of numbers; save it as a grey-value TIFF.")
-    return [first, *others] if alike else [first]
 
 
 def _has_own_pages(series: tifffile.TiffPageSeries, tif: tifffile.TiffFile) -> bool:

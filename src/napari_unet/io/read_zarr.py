@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,21 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from napari_unet.engine.errors import FileError, ImageError
+from napari_unet.engine.errors import FileError, ImageError, UnetPaintError
 from napari_unet.io.axes import axis_letters, in_reading_order
 from napari_unet.io.bounded_codecs import bound_codecs
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.lazy import Index, LazyArray
 from napari_unet.io.names import natural_key
-from napari_unet.io.stack import Channel, ImageStack, fitting_channels, hex_colour, limits_of
+from napari_unet.io.positions import pick_position, unique_names
+from napari_unet.io.stack import (
+    Channel,
+    ImageStack,
+    View,
+    fitting_channels,
+    hex_colour,
+    limits_of,
+)
 from napari_unet.io.units import is_printed, positive, to_micrometres, to_seconds
 from napari_unet.io.zarr_checks import (
     DAMAGED,
@@ -47,23 +55,32 @@ def has_zarr_marks(path: Path) -> bool:
     return any((path / mark).is_file() for mark in _MARKS)
 
 
-def open_zarr(path: Path) -> ImageStack:
+def open_zarr(path: Path, position: str | None = None) -> ImageStack:
     """Open the full resolution of an OME-Zarr image, or a plain zarr array.
 
-    A folder of several images, as bioformats2raw and plates have, opens where there is one image.
+    Parameters
+    ----------
+    position
+        Which image of a folder of several, as bioformats2raw and plates have: its path in there
+        (``A/1/0``), or its number.
 
     Raises
     ------
     FileError
-        If there is no image in it, or several, it is damaged, announces a size that no image has,
-        or holds anything but numbers in codecs that are known.
+        If there is no image in it, it is damaged, announces a size that no image has, or holds
+        anything but numbers in codecs that are known.
     ImageError
-        If it has no axes Y and X.
+        If it has no axes Y and X, or there are several images and none is chosen.
+    SettingsError
+        If it has no such position.
     """
     with _reading(path):
         store = CheckedStore(path)
         with warnings.catch_warnings(action="ignore"):  # of codecs that few others have
-            node = _one_image(zarr.open(store, mode="r"), path)
+            images = _all_images(zarr.open(store, mode="r"), path)
+        names = _names(images)
+        chosen = pick_position(names, position, path)
+        node, levels = images[chosen], 1
         attributes: Mapping[str, Any] = {}
         if isinstance(node, zarr.Array):
             array, spacing = node, dict[str, float]()
@@ -72,7 +89,7 @@ def open_zarr(path: Path) -> ImageStack:
         else:
             attributes = _ome(node)
             multiscale = attributes["multiscales"][0]
-            array = _full_resolution(node, multiscale)
+            array, levels = _full_resolution(node, multiscale), len(multiscale["datasets"])
             check_axes(array, path)
             axes, spacing = _axes_and_spacing(multiscale, array.ndim)
         check_array(array, path)
@@ -86,16 +103,31 @@ def open_zarr(path: Path) -> ImageStack:
             f"'{path}' has the axes {axes}, without Y or X; save it with axes named y and x."
         )
     lazy, axes = in_reading_order(LazyArray(array.shape, array.dtype, _fetcher(array, path)), axes)
-    name = path.stem.removesuffix(".ome")
+    name, is_one = path.stem.removesuffix(".ome"), len(images) == 1
     return ImageStack(
-        lazy, axes, spacing, name, channels=channels, is_labels="image-label" in attributes
+        lazy,
+        axes,
+        spacing,
+        name if is_one else f"{name} {names[chosen]}",
+        channels=channels,
+        is_labels="image-label" in attributes,
+        levels=levels,
+        view=View() if is_one else View(names[chosen]),
     )
+
+
+def zarr_positions(path: Path) -> tuple[str, ...]:
+    """Return the paths of the images in a folder; raises as `open_zarr`."""
+    with _reading(path), warnings.catch_warnings(action="ignore"):
+        return _names(_all_images(zarr.open(CheckedStore(path), mode="r"), path))
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
+    except UnetPaintError:
+        raise  # said well enough
     except FileNotFoundError as error:
         raise FileError(
             f"'{path}' holds no zarr data; choose the folder whose name ends in .zarr."
@@ -112,17 +144,16 @@ def _fetcher(array: Any, path: Path) -> Any:
     return fetch
 
 
-def _one_image(node: Any, path: Path) -> Any:
-    """Return the array or multiscale image that a folder is, or the only one inside it."""
-    found = list(islice(_images(node, count()), 2))
-    if len(found) == 1:
-        return found[0]
+def _all_images(node: Any, path: Path) -> list[Any]:
+    """Return the array or multiscale image that a folder is, or those inside it."""
+    found = list(_images(node, count()))
     if not found:
         raise FileError(f"'{path}' holds no OME-Zarr image; choose the folder of an image.")
-    raise FileError(
-        f"'{path}' holds several images; give the path of one of them, for example "
-        f"'{path / found[0].path}'."
-    )
+    return found
+
+
+def _names(images: Sequence[Any]) -> tuple[str, ...]:
+    return unique_names([node.path for node in images])
 
 
 def _images(node: Any, seen: Iterator[int]) -> Iterator[Any]:

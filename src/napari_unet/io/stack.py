@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from napari_unet.engine.counts import shape_text
 from napari_unet.engine.stack import ArrayPlanes, ColourPlanes
 from napari_unet.io.axes import name_axes
 from napari_unet.io.units import finite
@@ -55,6 +56,29 @@ def limits_of(low: Any, high: Any) -> tuple[float, float] | None:
     if darkest is None or brightest is None or darkest >= brightest:
         return None
     return darkest, brightest
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which part of a file is meant, and how it is read.
+
+    Parameters
+    ----------
+    position
+        Name, or number from 0, of an image in a file of several; None: its only one.
+    axes
+        A letter per axis, in the order in which they are read; None: as the file says.
+    channels
+        Names, or numbers from 0; empty: all.
+    """
+
+    position: str | None = None
+    axes: str | None = None
+    channels: tuple[str, ...] = ()
+
+
+AS_IT_IS = View()
+"""All of a file that holds one image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +151,10 @@ class ImageStack:
         What the file tells of each channel, in order; empty: nothing.
     is_labels
         True if the file says that it is a label image, as those written here do.
+    levels
+        Resolutions that the file has; the array is the finest of them.
+    view
+        What of the file it is.
     """
 
     array: Any
@@ -136,11 +164,21 @@ class ImageStack:
     plane_names: tuple[str, ...] | None = None
     channels: tuple[Channel, ...] = ()
     is_labels: bool = False
+    levels: int = 1
+    view: View = AS_IT_IS
 
     @property
     def pixel_size(self) -> tuple[float, float] | None:
         """Height and width of a pixel in µm, None if unknown."""
         return self.layout().pixel_size
+
+    @property
+    def level_note(self) -> str:
+        """Which resolution of several it is, in a sentence; empty: there is one."""
+        if self.levels == 1:
+            return ""
+        size = shape_text(self.layout().plane_shape)
+        return f"'{self.name}' has {self.levels} resolutions; the finest, {size} px, is used."
 
     @property
     def is_rgb(self) -> bool:

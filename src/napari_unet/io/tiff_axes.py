@@ -35,7 +35,9 @@ def read_axes(tif: tifffile.TiffFile, alike: Sequence[tifffile.TiffPageSeries]) 
     axes = first.axes[: len(_shape(first))].upper()
     if not {"Y", "X"} <= set(axes):  # what the writer calls them leaves no plane
         axes = "?" * len(leading_shape(first)) + first.keyframe.axes
-    if "S" in axes:
+    if "C" in axes and "S" in axes[: len(leading_shape(first))]:  # scenes, as czifile calls them
+        axes = axes.replace("S", "?" if "P" in axes else "P")
+    elif "S" in axes:
         axes = axes.replace("S", _samples(first, _stated(tif, first)))
     if first.kind == "imagej" and "C" in axes and _length(first, "C") > _MOST_CHANNELS:
         axes = axes.replace("C", "?")

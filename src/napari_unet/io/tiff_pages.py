@@ -22,7 +22,7 @@ import numpy.typing as npt
 import tifffile
 
 from napari_unet.engine.counts import shape_text
-from napari_unet.engine.errors import FileError, reason_of
+from napari_unet.engine.errors import FileError, UnetPaintError, reason_of
 from napari_unet.io.failures import cannot_read
 from napari_unet.io.lazy import Spans, page_array
 from napari_unet.io.tiff_axes import leading_shape
@@ -48,6 +48,8 @@ def reading_tiff(path: Path) -> Iterator[None]:
     """Turn what tifffile raises into `FileError`."""
     try:
         yield
+    except UnetPaintError:
+        raise  # said well enough
     except tifffile.TiffFileError as error:
         raise FileError(
             f"'{path}' is no TIFF file, or a damaged one ({reason_of(error)}); open it in "

@@ -186,7 +186,8 @@ def _check_channels(model: Model, planes: Planes) -> None:
     if wants == 1:
         raise ImageError(
             f"The image has {has} channels (is it a colour image?), but the model was trained on "
-            "one; choose one channel or convert the image to grey, or train a new model on it."
+            "one; choose one channel (on the command line with --channels), or train a new model "
+            "on it."
         )
     raise ImageError(
         f"The image has {count(has, 'channel')}, but the model was trained on {wants}; "
