@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from skimage.measure import label
-from skimage.segmentation import watershed
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.objects.decoder import as_bytes, cut_objects
+from napari_unet.engine.objects.nearest_stroke import nearest_stroke
 
 _OUTLINE = 0.1  # of the field: lower is background
 _JOINED = 0.9  # share of the lower hill's height that the pass within a scribble has
@@ -67,7 +67,7 @@ def _part(field: Field, hills: Labels, scribbles: Labels) -> None:
         numbers = numbers[numbers > 0]
         if len(numbers) < 2:
             continue
-        parts = watershed(-field[box], seeds, mask=mine)
+        parts = nearest_stroke(field[box], seeds, mine)
         window = field[box]
         for one in numbers:
             inside = parts == one
