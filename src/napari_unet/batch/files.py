@@ -26,7 +26,14 @@ from napari_unet.batch.measuring import measure_result
 from napari_unet.batch.segmenter import Opened, Segmenter, check_segmentation
 from napari_unet.batch.tally import Tally
 from napari_unet.engine.errors import NO_MEMORY, FileError, UnetPaintError
-from napari_unet.engine.events import MemoryShort, SegmentEvent, Stop, TileDone, never
+from napari_unet.engine.events import (
+    MemoryShort,
+    SegmentEvent,
+    SegmentStarted,
+    Stop,
+    TileDone,
+    never,
+)
 from napari_unet.engine.stack import events_of
 from napari_unet.io.batch_summary import (
     FileOutcome,
@@ -259,6 +266,7 @@ def _told_of_one(
     events: Iterator[Note | SegmentEvent | FileSegmented],
 ) -> Generator[Note | _At, None, FileSegmented | None]:
     """Tell what matters among others; return what was written, None: nothing."""
+    planes = 0
     for event in events:
         match event:
             case Stopped():  # the summary says so
@@ -267,8 +275,10 @@ def _told_of_one(
                 yield event
             case MemoryShort():
                 yield Note(f"{event}.")
+            case SegmentStarted():
+                planes = len(event.planes)
             case TileDone():
-                yield _At(event.done / event.total, f"plane {event.plane}")
+                yield _At(event.done / event.total, f"plane {event.plane}" if planes > 1 else "")
             case FileSegmented():
                 return event
     return None

@@ -33,7 +33,9 @@ class InputFile:
         return str(self.path) if self.position is None else f"{self.path} [{self.position}]"
 
 
-def find_inputs(named: Sequence[Path], folder: Path, suffix: str = "") -> list[InputFile]:
+def find_inputs(
+    named: Sequence[Path], folder: Path, suffix: str = "", *, subfolders: bool = True
+) -> list[InputFile]:
     """Return the images that are named, each once, in natural order within its folder.
 
     Parameters
@@ -47,6 +49,8 @@ def find_inputs(named: Sequence[Path], folder: Path, suffix: str = "") -> list[I
         has no signs, lies alike below this one; it is not searched itself.
     suffix
         Put behind each name.
+    subfolders
+        Whether results lie in the same subfolders as their images; else all lie in the folder.
 
     Raises
     ------
@@ -62,7 +66,8 @@ def find_inputs(named: Sequence[Path], folder: Path, suffix: str = "") -> list[I
         if not images:
             raise FileError(f"'{one}' {search.why_none(one)}")
         for path, place in images:
-            output = folder / place.with_name(f"{_stem(path)}{suffix}.tif")
+            name = f"{_stem(path)}{suffix}.tif"
+            output = folder / (place.with_name(name) if subfolders else name)
             found.setdefault(path.resolve(), InputFile(path, output))
     outputs = {file.output.resolve() for file in found.values()}
     files = [

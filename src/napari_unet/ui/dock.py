@@ -31,10 +31,11 @@ from napari_unet.ui.measure.control import Measuring
 from napari_unet.ui.measure.step import MeasureStep
 from napari_unet.ui.model.control import Models
 from napari_unet.ui.model.step import ModelStep
+from napari_unet.ui.parts.progress_panel import ProgressPanel
 from napari_unet.ui.parts.step import Step
-from napari_unet.ui.progress_panel import ProgressPanel
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Segmentation
+from napari_unet.ui.segment.files_control import SegmentingFiles
 from napari_unet.ui.segment.recovery import SegmentRecovery
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train.control import Training
@@ -66,6 +67,7 @@ class Controls:
         self.inspecting = Inspecting(workbench)
         self.segmentation = Segmentation(workbench)
         self.segment_recovery = SegmentRecovery(workbench, self.segmentation)
+        self.segmenting_files = SegmentingFiles(workbench)
         self.correcting = Correcting(workbench)
         self.suggesting = Suggesting(workbench)
         self.repairing = Repairing(workbench)
@@ -214,7 +216,9 @@ def _show_error(sentence: str) -> None:
 
 def _steps(workbench: Workbench, controls: Controls) -> list[Step]:
     """Return the steps in the order of the work."""
-    segment = SegmentStep(workbench, controls.segmentation, controls.segment_recovery)
+    segment = SegmentStep(
+        workbench, controls.segmentation, controls.segment_recovery, controls.segmenting_files
+    )
     train = TrainStep(workbench, controls.training, segment.objects.value)
     segment.objects.when_changed(train.cut_previews)
     return [

@@ -65,6 +65,10 @@ class Readiness:
         reason = self.why_not_start() or self._no_device() or self.why_no_image()
         return reason or self._no_model() or self._other_channels()
 
+    def why_not_segment_files(self) -> str | None:
+        """Segment files with the chosen model, whatever image is open."""
+        return self.why_not_start() or self._no_device() or self._no_model()
+
     def _no_device(self) -> str | None:
         return None if self.has_device else "PyTorch could not be loaded; see below."
 

@@ -22,6 +22,7 @@ from napari_unet.io.kept_folders import find_kept
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
+from napari_unet.ui.segment.files_control import SegmentingFiles
 from napari_unet.ui.segment.recovery import SegmentRecovery, SegmentRecoveryLine
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -47,7 +48,8 @@ class Window:
         self.workbench = Workbench(self.viewer)
         segmentation = Segmentation(self.workbench)
         self._recovery = SegmentRecovery(self.workbench, segmentation)
-        self.step = SegmentStep(self.workbench, segmentation, self._recovery)
+        files = SegmentingFiles(self.workbench)
+        self.step = SegmentStep(self.workbench, segmentation, self._recovery, files)
         qtbot.addWidget(self.step)
         self.workbench.changed.connect(self.step.refresh)
         self.workbench.use_device(CPU)

@@ -30,6 +30,7 @@ from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.segment import job as segment_job
 from napari_unet.ui.segment.control import Scope, Segmentation
+from napari_unet.ui.segment.files_control import SegmentingFiles
 from napari_unet.ui.segment.recovery import SegmentRecovery
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -75,7 +76,7 @@ def step(
     bench = Workbench(viewer)
     segmentation = Segmentation(bench)
     recovery = SegmentRecovery(bench, segmentation)
-    step = SegmentStep(bench, segmentation, recovery)
+    step = SegmentStep(bench, segmentation, recovery, SegmentingFiles(bench))
     bench.changed.connect(step.refresh)
     qtbot.addWidget(step)
     bench.use_device(CPU)
@@ -264,7 +265,7 @@ def test_nothing_is_held_after_release(viewer: ViewerModel, qtbot: QtBot) -> Non
     changed = viewer.layers.selection.events.changed
     before = len(changed.callbacks)
     recovery = SegmentRecovery(bench, segmentation)
-    step = SegmentStep(bench, segmentation, recovery)
+    step = SegmentStep(bench, segmentation, recovery, SegmentingFiles(bench))
     step.release()
     recovery.release()
     assert len(changed.callbacks) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from napari_unet.io.kept_planes import KeptPlanes
 from napari_unet.io.kept_segmentation import KeptSegmentation
 from napari_unet.io.making import hashing
 from napari_unet.io.provenance import UsedModel
-from napari_unet.ui.progress import Progress, time_left
+from napari_unet.ui.progress import Progress, Stopwatch, time_left
 from napari_unet.ui.workbench import CurrentModel
 from napari_unet.ui.worker import Awaited, Job
 
@@ -181,39 +180,22 @@ def cut_results(cuts: Sequence[Cut]) -> Job:
     return run
 
 
-class TurnTimer:
+class TurnTimer(Stopwatch):
     """Tells how far the job is, how fast it is, and how long it still takes."""
 
     def __init__(self, turns: int) -> None:
+        super().__init__()
         self._turns = turns
         self._turn = 0  # from 0
         self._fraction = 0.0  # of all turns that is done
-        self._began = time.monotonic()
         self._last_lap = 0.0
-        self._paused_at: float | None = None
         self._pixels = 0
         self._shortage = ""  # of memory, in this turn
-
-    @property
-    def seconds(self) -> float:
-        """Time worked, without the pauses and without what finds the size of tiles."""
-        return (self._paused_at or time.monotonic()) - self._began
 
     def lap(self) -> float:
         """Return the time worked since this was asked last, seconds."""
         before, self._last_lap = self._last_lap, self.seconds
         return self._last_lap - before
-
-    def pause(self) -> None:
-        """Stop the clock."""
-        if self._paused_at is None:
-            self._paused_at = time.monotonic()
-
-    def resume(self) -> None:
-        """Let the clock go on."""
-        if self._paused_at is not None:
-            self._began += time.monotonic() - self._paused_at
-            self._paused_at = None
 
     def tell(self, event: object) -> Progress | None:
         """Return what to show for this event, None to leave the line as it is."""

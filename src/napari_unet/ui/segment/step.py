@@ -23,6 +23,8 @@ from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import PlainLabel, Text
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
+from napari_unet.ui.segment.files_control import SegmentingFiles
+from napari_unet.ui.segment.files_dialog import FilesButton, HowToSegment
 from napari_unet.ui.segment.recovery import SegmentRecovery, SegmentRecoveryLine
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
@@ -109,7 +111,11 @@ class SegmentStep(Step):
     """Segments into layers of their own; a second press goes on where it was stopped."""
 
     def __init__(
-        self, workbench: Workbench, segmentation: Segmentation, recovery: SegmentRecovery
+        self,
+        workbench: Workbench,
+        segmentation: Segmentation,
+        recovery: SegmentRecovery,
+        files: SegmentingFiles,
     ) -> None:
         super().__init__(workbench, "Segment")
         self.segmentation = segmentation
@@ -129,7 +135,7 @@ class SegmentStep(Step):
         self.missed = MissedButton(workbench.viewer, lambda: segmentation.missed)
         self.hint = Text()
         self.body.addWidget(SegmentRecoveryLine(recovery))
-        self._build()
+        self._build(files)
         self._connect()
         self.refresh()
 
@@ -168,7 +174,7 @@ class SegmentStep(Step):
             self.tiling.set_value(preset.tiling)
             self.objects.set_value(preset.objects)
 
-    def _build(self) -> None:
+    def _build(self, files: SegmentingFiles) -> None:
         self.scope.offer(_SCOPES)
         self.scope.value = Scope.STACK
         self.kind.offer(_KINDS)
@@ -187,6 +193,7 @@ class SegmentStep(Step):
         self.body.addLayout(buttons)
         self.body.addWidget(self.missed)
         self.body.addWidget(self.hint)
+        self.body.addWidget(FilesButton(files, self._how))
         self.body.addWidget(FoldedSettings("Advanced", self.objects, self.tiling, self.paint))
 
     def _connect(self) -> None:
@@ -202,6 +209,9 @@ class SegmentStep(Step):
         self.segmentation.told.connect(self.refresh)
         self.segmentation.went_on.connect(self._on_went_on)
         self._selection_changed().connect(self._on_selection_changed)
+
+    def _how(self) -> HowToSegment:
+        return HowToSegment(self.kind.value, self.tiling.value(), self.objects.value())
 
     def _selection_changed(self) -> Any:
         return self.workbench.viewer.layers.selection.events.changed
