@@ -193,7 +193,12 @@ class SegmentStep(Step):
         self.body.addLayout(buttons)
         self.body.addWidget(self.missed)
         self.body.addWidget(self.hint)
-        self.body.addWidget(FilesButton(files, self._how))
+        self.body.addWidget(
+            FilesButton(
+                files,
+                lambda: HowToSegment(self.kind.value, self.tiling.value(), self.objects.value()),
+            )
+        )
         self.body.addWidget(FoldedSettings("Advanced", self.objects, self.tiling, self.paint))
 
     def _connect(self) -> None:
@@ -209,9 +214,6 @@ class SegmentStep(Step):
         self.segmentation.told.connect(self.refresh)
         self.segmentation.went_on.connect(self._on_went_on)
         self._selection_changed().connect(self._on_selection_changed)
-
-    def _how(self) -> HowToSegment:
-        return HowToSegment(self.kind.value, self.tiling.value(), self.objects.value())
 
     def _selection_changed(self) -> Any:
         return self.workbench.viewer.layers.selection.events.changed
