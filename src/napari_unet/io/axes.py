@@ -73,6 +73,17 @@ def in_reading_order(array: LazyArray, axes: str) -> tuple[LazyArray, str]:
     return array, axes
 
 
+def axis_letter(name: str) -> str:
+    """Return the letter of an axis that is called so, in any of the usual words; "?" for others.
+
+    Examples
+    --------
+    >>> axis_letter("time"), axis_letter("Channels"), axis_letter("p"), axis_letter("-3")
+    ('T', 'C', 'P', '?')
+    """
+    return _letter(name, None)
+
+
 def _letter(name: str | None, kind: str | None) -> str:
     """Return "?" for a name that says nothing."""
     word = (name or "").strip().lower()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
@@ -17,7 +19,8 @@ from qtpy.QtCore import Qt
 from napari_unet.config import Task, Unpainted
 from napari_unet.ui.image import step as image_step
 from napari_unet.ui.image.step import ImageStep, describe_images
-from napari_unet.ui.layers.geometry import placement
+from napari_unet.ui.layers.geometry import full_resolution, placement
+from napari_unet.ui.layers.new_labels import new_labels
 from napari_unet.ui.workbench import Workbench
 
 
@@ -52,7 +55,7 @@ def _tick(step: ImageStep, row: int, on: bool = True) -> None:
         ((3, 64, 48), "uint16", {"scale": (1, 250, 500), "units": ("nm",) * 3},
          "3 planes · 64×48 · uint16 · 0.25 × 0.5 µm/px"),
         ((64, 48), "float32", {}, "1 plane · 64×48 · float32"),
-        ((2, 600, 8, 8), "uint8", {}, "1,200 planes · 8×8 · uint8"),
+        ((2, 600, 8, 8), "uint8", {}, "1,200 planes (t? 2, z? 600) · 8×8 · uint8"),
         ((5, 64, 48, 3), "uint8", {"rgb": True}, "5 planes · 64×48 · RGB as 3 channels · uint8"),
         ((64, 48, 4), "uint8", {"rgb": True}, "1 plane · 64×48 · RGB as 3 channels · uint8"),
     ],
@@ -61,6 +64,84 @@ def test_one_line_says_what_is_open(
     shape: tuple[int, ...], dtype: str, options: dict[str, Any], line: str
 ) -> None:
     assert describe_images((Image(np.zeros(shape, dtype), **options),)) == line
+
+
+@pytest.mark.parametrize(
+    ("labels", "axes"),
+    [(("t", "z", "y", "x"), "t 2, z 3"), (("-4", "-3", "-2", "-1"), "t? 2, z? 3")],
+)
+def test_several_axes_of_planes_are_told(labels: tuple[str, ...], axes: str) -> None:
+    image = Image(np.zeros((2, 3, 8, 8), np.uint8), axis_labels=labels)
+    assert describe_images((image,)) == f"6 planes ({axes}) · 8×8 · uint8"
+
+
+def test_of_several_resolutions_the_finest_is_named() -> None:
+    image = Image([np.zeros((64, 48), np.uint8), np.zeros((32, 24), np.uint8)], multiscale=True)
+    assert describe_images((image,)).endswith("64×48 · uint8 · the finest of 2 resolutions")
+
+
+@pytest.mark.parametrize(
+    ("axes", "kind"),
+    [
+        *((axes, "numpy") for axes in ("cyx", "tcyx", "zcyx", "tzcyx", "yxc")),
+        ("tczyx", "zarr"),
+        ("tczyx", "multiscale"),
+    ],
+)
+def test_an_axis_that_is_named_channels_is_split_into_layers(
+    axes: str,
+    kind: str,
+    step: ImageStep,
+    workbench: Workbench,
+    viewer: ViewerModel,
+    tmp_path: Path,
+) -> None:
+    viewer.layers.clear()
+    lengths = {"t": 3, "c": 2, "z": 4, "y": 20, "x": 24}
+    values = np.arange(np.prod([lengths[axis] for axis in axes]), dtype=np.uint16)
+    values = values.reshape([lengths[axis] for axis in axes])
+    data: Any = zarr.create_array(tmp_path / "a.zarr", data=values) if kind == "zarr" else values
+    levels = [data, data[(..., slice(None, None, 2))]]
+    whole = viewer.add_layer(
+        Image(
+            levels if kind == "multiscale" else data,
+            multiscale=kind == "multiscale",
+            rgb=False,
+            name="movie",
+            scale=[{"t": 5, "c": 1, "z": 2, "y": 0.5, "x": 0.5}[axis] for axis in axes],
+            translate=range(len(axes)),
+        )
+    )
+    for axis, name in enumerate(axes):  # as napari opens it, nobody has named them
+        if axis in step.axes.boxes and name not in "yx":
+            step.axes.boxes[axis].value = name
+    assert "press Split channels" in step.status.text()
+    step.split.click()
+    at, kept = axes.index("c"), [axis for axis in axes if axis != "c"]
+    assert [layer.name for layer in viewer.layers] == ["movie C0", "movie C1"]
+    for number, layer in enumerate(viewer.layers):
+        np.testing.assert_array_equal(
+            np.asarray(full_resolution(layer)), np.moveaxis(values, at, 0)[number]
+        )
+        assert layer.axis_labels == tuple(kept)
+        np.testing.assert_allclose(layer.scale, np.delete(whole.scale, at))
+        np.testing.assert_allclose(layer.translate, np.delete(whole.translate, at))
+    assert workbench.choices.images == (viewer.layers[0],)
+    assert step.split.isHidden()
+    _tick(step, 0)
+    assert "2 channels" in step.status.text()
+
+
+def test_labels_on_an_image_follow_the_names_of_its_axes(
+    step: ImageStep, viewer: ViewerModel, image: Image
+) -> None:
+    image.axis_labels = ("-3", "-2", "-1")
+    labels = viewer.add_layer(new_labels(image))
+    (box,) = step.axes.boxes.values()
+    box.value = "t"
+    assert image.axis_labels == labels.axis_labels == ("t", "-2", "-1")
+    box.value = ""
+    assert image.axis_labels == ("-3", "-2", "-1")
 
 
 def test_the_image_that_is_there_is_chosen(

@@ -14,11 +14,13 @@ from superqt.utils import create_worker
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count, shape_text
 from napari_unet.engine.errors import EngineError
+from napari_unet.ui.image.axes import AxesForm, describe_axes
 from napari_unet.ui.image.channels import ChannelList
 from napari_unet.ui.layers.added import purpose
 from napari_unet.ui.layers.follower import Follower
-from napari_unet.ui.layers.geometry import pixel_size
+from napari_unet.ui.layers.geometry import channel_axis, pixel_size
 from napari_unet.ui.layers.inputs import image_planes, why_no_image, why_not_channels
+from napari_unet.ui.layers.splitting import split_channels
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.pickers import LayerPicker
 from napari_unet.ui.parts.step import Step
@@ -26,7 +28,9 @@ from napari_unet.ui.parts.text import PlainLabel
 from napari_unet.ui.workbench import Workbench
 
 _SHOW_ME = "Open a small stack of touching cells with strokes painted on it, ready to train on."
-_WHAT_MATTERS = ("data", "name", "scale", "translate", "rotate", "shear", "affine", "units")
+_WHAT_MATTERS = (
+    *("data", "name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels"),
+)
 
 
 class ImageStep(Step):
@@ -38,8 +42,11 @@ class ImageStep(Step):
             workbench.viewer, Image, "The image or stack to segment.", _is_an_image
         )
         self.channels = ChannelList()
+        self.axes = AxesForm(workbench.viewer)
+        self.split = QPushButton("Split channels")
         self.show_me = QPushButton("Show &me")
-        self._folded = Folded("Channels", _with_note(self.channels))
+        self._further = _with_note(self.channels)
+        self._folded = Folded("Channels and axes", _one_below_the_other(self._further, self.axes))
         self._follower = Follower(self._on_layer_changed, *_WHAT_MATTERS)
         self._sample: Any = None  # worker that makes it
         self._build()
@@ -56,7 +63,11 @@ class ImageStep(Step):
         self._follower.follow(images)
         others = [image for image in images if chosen and _can_join(chosen[0], image)]
         self.channels.offer(others, chosen[1:])
-        self._folded.setVisible(bool(others))
+        self._further.setVisible(bool(others))
+        is_open = self.axes.offer(chosen[0] if chosen else None)
+        self.axes.setVisible(is_open)
+        self._folded.setVisible(is_open or bool(others))
+        self.split.setVisible(bool(chosen) and channel_axis(chosen[0]) is not None)
         self.picker.setVisible(bool(images))
         self.show_me.setVisible(not images)
         self.tell(why_no_image(chosen) or describe_images(chosen))
@@ -75,12 +86,14 @@ class ImageStep(Step):
     def _build(self) -> None:
         self.picker.setAccessibleName("Image")
         self.show_me.setToolTip(_SHOW_ME)
-        for widget in (self.picker, self._folded, self.show_me):
+        self.split.setToolTip("Puts a layer of each channel in the place of the image.")
+        for widget in (self.picker, self.split, self._folded, self.show_me):
             self.body.addWidget(widget)
 
     def _connect(self) -> None:
         self.picker.picked.connect(self._on_picked)
         self.channels.picked.connect(self._on_picked)
+        self.split.clicked.connect(self._on_split_clicked)
         self.show_me.clicked.connect(self._on_show_me_clicked)
         for event in self._list_events():
             event.connect(self.refresh)
@@ -97,6 +110,11 @@ class ImageStep(Step):
 
     def _on_layer_changed(self) -> None:
         self.workbench.changed.emit()  # what the others can do may be another thing now
+        self.refresh()
+
+    def _on_split_clicked(self) -> None:
+        first, *_ = split_channels(self.workbench.viewer, self.workbench.choices.images[0])
+        self.workbench.choose(images=(first,))
         self.refresh()
 
     def _on_show_me_clicked(self) -> None:
@@ -127,8 +145,8 @@ class ImageStep(Step):
 
 def describe_images(images: Sequence[Image]) -> str:
     """Return "84 planes · 512×512 · uint8 · 0.19 µm/px"; images that can be used."""
-    planes = image_planes(images)
-    facts = [count(planes.count, "plane"), shape_text(planes.shape)]
+    planes, axes = image_planes(images), describe_axes(images[0])
+    facts = [count(planes.count, "plane") + f" ({axes})" * bool(axes), shape_text(planes.shape)]
     if images[0].rgb:
         facts.append(f"RGB as {planes.channels} channels")
     elif planes.channels > 1:
@@ -137,6 +155,8 @@ def describe_images(images: Sequence[Image]) -> str:
     size = pixel_size(images[0])
     if size is not None:
         facts.append(_per_pixel(*size))
+    if images[0].multiscale:
+        facts.append(f"the finest of {len(images[0].data)} resolutions")
     return " · ".join(facts)
 
 
@@ -152,6 +172,14 @@ def _is_an_image(layer: Layer) -> bool:
 
 def _can_join(image: Image, other: Image) -> bool:
     return other != image and why_not_channels(image, other) is None
+
+
+def _one_below_the_other(*parts: QWidget) -> QWidget:
+    content = QWidget()
+    column = QVBoxLayout(content)
+    for part in parts:
+        column.addWidget(part)
+    return content
 
 
 def _with_note(channels: ChannelList) -> QWidget:

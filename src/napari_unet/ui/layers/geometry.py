@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.utils.transforms import CompositeAffine
 
-from napari_unet.io.axes import name_axes
+from napari_unet.io.axes import axis_letter, name_axes
 from napari_unet.io.stack import Layout
 
 _METRES = "micrometer"
@@ -89,8 +89,8 @@ def file_layout(layer: Layer) -> Layout:
 def layer_axes(layer: Layer) -> str:
     """Return one letter per axis of the layer, "TZYX" for example.
 
-    The last two axes are Y and X. Others are taken from their labels ("t", "z", "c"), or from
-    their unit (a time); what is left without a name, as in "-3", is Z, then T.
+    The last two axes are Y and X. Others are taken from their labels ("t", "z", "channel"), or
+    from their unit (a time); what is left without a name, as in "-3", is Z, then T.
     """
     return name_axes(stated_axes(layer))
 
@@ -98,6 +98,14 @@ def layer_axes(layer: Layer) -> str:
 def stated_axes(layer: Layer) -> str:
     """Return one letter per axis, as `layer_axes`, but "?" for an axis that nobody has named."""
     return "".join(_axis_letter(layer, axis) for axis in range(layer.ndim))
+
+
+def channel_axis(layer: Layer) -> int | None:
+    """Return the axis that is labelled as that of several channels, None if there is none."""
+    for axis, length in enumerate(spatial_shape(layer)):
+        if length > 1 and axis_letter(str(layer.axis_labels[axis])) == "C":
+            return axis
+    return None
 
 
 def has_other_order(one: Layer, other: Layer) -> bool:
@@ -109,9 +117,9 @@ def has_other_order(one: Layer, other: Layer) -> bool:
 def _axis_letter(layer: Layer, axis: int) -> str:
     if axis >= layer.ndim - 2:
         return "YX"[axis - layer.ndim]
-    label = str(layer.axis_labels[axis]).upper()
-    if label in ("T", "Z", "C"):
-        return label
+    letter = axis_letter(str(layer.axis_labels[axis]))
+    if letter not in "?YXS":
+        return letter
     return "T" if _in_unit(layer, axis, _SECONDS) is not None else "?"
 
 

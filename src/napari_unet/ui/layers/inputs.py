@@ -15,6 +15,7 @@ from napari_unet.engine.stack import ArrayPlanes, ChannelPlanes, ColourPlanes, P
 from napari_unet.io.stack import followed_axes
 from napari_unet.io.unfinished import unfinished_in
 from napari_unet.ui.layers.geometry import (
+    channel_axis,
     full_resolution,
     has_other_order,
     layer_axes,
@@ -78,14 +79,14 @@ def why_no_image(images: Sequence[Image]) -> str | None:
 
 def _why_channels_in_one(image: Image) -> str | None:
     """Return what to do with a layer that holds channels along an axis, None if it does not."""
-    axes = stated_axes(image)
-    axis = axes.find("C")
-    if axis < 0 or spatial_shape(image)[axis] == 1:
+    axis = channel_axis(image)
+    if axis is None:
         return None
-    cure = "open its file with U-Net Paint as the reader, which makes a layer of each channel"
-    if axis == 0:
-        cure = "in the layer list, right-click it: Split Stack; then choose its channels"
-    return f"'{image.name}' holds its channels along an axis, where planes are expected: {cure}."
+    channels = count(spatial_shape(image)[axis], "channel")
+    return (
+        f"'{image.name}' holds {channels} along an axis, where planes are expected: press Split "
+        "channels, then choose one or several of them."
+    )
 
 
 def why_not_channels(first: Image, other: Image) -> str | None:
