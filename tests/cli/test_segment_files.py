@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction import Backend
 from napari_unet.io.checkpoints import save_model
+from napari_unet.io.images import open_image
+from napari_unet.io.labels import open_label_writer
+from napari_unet.io.provenance import to_text
 from napari_unet.io.provenance_files import read_provenance
 from tests.cli.conftest import Command, save, sentence
 
@@ -216,8 +220,11 @@ def test_nothing_that_others_have_made_or_corrected_is_replaced(
     files: Path, segmented: Callable[..., Any]
 ) -> None:
     segmented(inputs=("in/a.tif",))
-    record = json.loads(Path("out/a.tif.json").read_text())
-    Path("out/a.tif.json").write_text(json.dumps({**record, "corrected": [0]}))
+    corrected = replace(read_provenance(Path("out/a.tif")), corrected=(0,))
+    stack = open_image("out/a.tif")
+    with open_label_writer("out/a.tif", stack.layout()) as writer:
+        writer.write(np.asarray(stack.array))
+        writer.note_provenance(to_text(corrected, None))
     Path("out/b.tif").write_bytes(Path("in/a.tif").read_bytes())
     before = [Path(name).read_bytes() for name in ("out/a.tif", "out/b.tif")]
 

@@ -18,7 +18,12 @@ from napari_unet.engine.errors import FileError
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import Layout, open_label_writer, open_probability_writer
 from napari_unet.io.provenance import FORMAT, SCHEMA, from_text, to_text
-from napari_unet.io.provenance_files import path_beside, read_provenance, write_beside
+from napari_unet.io.provenance_files import (
+    mend_beside,
+    path_beside,
+    read_provenance,
+    write_beside,
+)
 from tests.io.records import record
 
 OME = "{http://www.openmicroscopy.org/Schemas/OME/2016-06}"
@@ -116,6 +121,37 @@ def test_an_earlier_record_is_replaced_and_no_other_file(tmp_path: Path) -> None
     path_beside(result).write_text("{}")
     assert write_beside(result, record()) is None
     assert path_beside(result).read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", ["cells.tif", "cells.zarr"])
+def test_a_record_beside_a_result_of_another_run_describes_it_to_nobody(
+    name: str, tmp_path: Path
+) -> None:
+    result = write_result(tmp_path / name)
+    beside = write_beside(result, replace(record(), planes=(0,)))  # then it was killed
+    assert beside is not None
+
+    assert read_provenance(beside) == read_provenance(result) == record()
+    mend_beside(result)
+    assert json.loads(beside.read_text())["planes"] == list(record().planes)
+    before = beside.stat().st_mtime_ns
+    mend_beside(result)
+    assert beside.stat().st_mtime_ns == before
+    beside.unlink()
+    mend_beside(result)
+    assert beside.exists()
+    beside.write_text("{}")
+    mend_beside(result)
+    assert beside.read_text() == "{}"
+
+
+def test_a_result_that_another_program_has_saved_is_described_beside_it(tmp_path: Path) -> None:
+    result = tmp_path / "cells.tif"
+    tifffile.imwrite(result, np.zeros((9, 9), np.uint16))
+    beside = write_beside(result, record())
+    assert beside is not None
+    assert read_provenance(result) == read_provenance(beside)
+    assert read_provenance(result).planes == record().planes
 
 
 def test_any_name_of_a_layer_can_be_told() -> None:

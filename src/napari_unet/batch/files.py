@@ -46,7 +46,7 @@ from napari_unet.io.failures import cannot_write
 from napari_unet.io.hashes import FileStamp, file_stamp, stack_hash
 from napari_unet.io.input_files import InputFile
 from napari_unet.io.provenance import Provenance, Source
-from napari_unet.io.provenance_files import has_record, path_beside, read_provenance
+from napari_unet.io.provenance_files import mend_beside, read_provenance
 
 FilesEvent = FilesStarted | Note | FilesProgress | FileEnded | FilesDone
 
@@ -210,6 +210,7 @@ class _OneFile:
             if made is not None and not segmenter.anew:
                 changes = _changes(segmenter, image, output, made)
                 if changes == "":
+                    mend_beside(output)  # the run before may have been killed just then
                     yield from self._measure(output, only_missing=True)
                     planes, objects = len(made.planes), self.before.get(self.begun.output)
                     return replace(
@@ -294,9 +295,8 @@ def _made_before(output: Path) -> Provenance | None:
     """
     if not output.exists():
         return None
-    beside = path_beside(output)
     try:
-        return read_provenance(beside if has_record(output) else output)
+        return read_provenance(output)
     except FileError as error:
         raise FileError(
             f"'{output}' is there already and no result of this program; move it away, or choose "

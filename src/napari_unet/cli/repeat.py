@@ -32,7 +32,7 @@ from napari_unet.io.output_files import check_output
 from napari_unet.io.pairing import open_labels_for
 from napari_unet.io.paths import is_file
 from napari_unet.io.provenance import Provenance, Source, UsedModel, to_text, versions
-from napari_unet.io.provenance_files import path_beside, read_provenance, write_beside
+from napari_unet.io.provenance_files import read_provenance, write_beside
 from napari_unet.io.stack import AS_IT_IS
 from napari_unet.io.write_zarr import check_no_other_folder, create_planes
 
@@ -160,8 +160,7 @@ def _read(path: Path) -> tuple[Provenance, Path]:
     """Return a record, and where its result lies: beside it, or it is in the result itself."""
     if path.suffix.lower() == ".json":
         return read_provenance(path), path.with_suffix("")
-    beside = path_beside(path)
-    return read_provenance(beside if is_file(beside) else path), path
+    return read_provenance(path), path
 
 
 def _open_result(path: Path) -> Planes:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import tifffile
 
 from napari_unet.engine.errors import FileError
 from napari_unet.io.failures import cannot_read
-from napari_unet.io.paths import check_readable
+from napari_unet.io.paths import check_readable, is_file, is_folder
 from napari_unet.io.provenance import FORMAT, Provenance, from_text, to_text
 from napari_unet.io.replacing import replacing
 from napari_unet.io.tiff_directories import check_directories
@@ -40,7 +41,7 @@ def has_record(path: Path) -> bool:
     if not path_beside(path).is_file():
         return False
     try:
-        read_provenance(path_beside(path))
+        _read(path_beside(path))
     except FileError:
         return False
     return True
@@ -60,24 +61,71 @@ def write_beside(result: Path, provenance: Provenance) -> Path | None:
         If it cannot be written.
     """
     path = path_beside(result)
-    if path.exists():
-        try:
-            read_provenance(path)
-        except FileError:
-            return None
-    with replacing(path) as temporary:
-        temporary.write_text(f"{to_text(provenance, path.parent, indent=1)}\n", "ascii")
+    if path.exists() and not has_record(result):
+        return None
+    _write(path, to_text(provenance, path.parent, indent=1))
     return path
 
 
-def read_provenance(path: Path) -> Provenance:
-    """Return the record in a file: one that lies beside a result, or a result itself.
+def mend_beside(result: Path) -> None:
+    """Let the record beside a result be the one in it, unless another file has that name.
 
     Raises
     ------
     FileError
-        If the file cannot be read, or holds no such record.
+        If it cannot be written.
     """
+    path = path_beside(result)
+    try:
+        own = _read(result)
+        if path.exists() and _without_paths(own) == _without_paths(_read(path)):
+            return
+    except FileError:
+        return
+    _write(path, to_text(own, None, indent=1))
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(f"{text}\n", "ascii")
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Return the record of a result, given the result or the file beside it.
+
+    Where they differ in more than paths, what the result itself says counts: the two are replaced
+    one after the other, and a kill between leaves the record of the run before beside it. Where the
+    result says nothing, as after it was saved by another program, the file beside it counts.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or there is no such record.
+    """
+    is_beside = path.suffix.lower() == _SUFFIX
+    result = path.with_suffix("") if is_beside else path
+    if is_beside and not (is_file(result) or is_folder(result)):
+        return _read(path)
+    if not is_beside and not has_record(path):
+        return _read(path)
+    try:
+        own = _read(result)
+    except FileError:
+        return _read(path_beside(result))
+    if not has_record(result):
+        return own
+    beside = _read(path_beside(result))
+    return beside if _without_paths(beside) == _without_paths(own) else own
+
+
+def _without_paths(made: Provenance) -> Provenance:
+    painted = None if made.painted is None else replace(made.painted, path=None)
+    image, model = replace(made.image, path=None), replace(made.model, path=None)
+    return replace(made, image=image, model=model, painted=painted)
+
+
+def _read(path: Path) -> Provenance:
+    """Return the record in this very file."""
     check_readable(path)
     try:
         if path.is_dir():
