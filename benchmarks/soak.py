@@ -7,8 +7,9 @@
 In each cycle a person opens an image in place of the one before, paints with the mouse, trains with
 live preview, paints meanwhile, segments the stack, takes the prediction, repairs it and undoes a
 stroke, compares, and exports; every tenth time the dock is closed and opened as well. After each
-cycle a line is written: resident memory, threads, open files, Qt's widgets, the longest time for
-which the window did not answer, and how long the cycle took. The slopes are Theil's and Sen's, the
+cycle a line is written: resident memory, what the program holds of the C library's heap (with
+glibc), threads, open files, Qt's widgets, the longest time for which the window did not answer, and
+how long the cycle took. Before, the heap gives back what nobody holds, as far as it can. The slopes are Theil's and Sen's, the
 median of those between all pairs of cycles, with their interval of 95 %; the first cycles, in which
 libraries are loaded and caches fill, do not count.
 """
@@ -16,6 +17,7 @@ libraries are loaded and caches fill, do not count.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import json
 import os
@@ -61,6 +63,7 @@ class Trend:
 
 TRENDS = (
     Trend("memory", "MB", 20),
+    Trend("heap", "MB", 20),
     Trend("threads", "", 1),
     Trend("files", "", 1),
     Trend("widgets", "", 20),
@@ -108,16 +111,44 @@ def measure_cycle(person: Person, cycle: int, path: Path) -> Figures:
     beats, seconds = heart.stop(), time.monotonic() - begun
     gc.collect()  # what nobody holds is no growth
     pause(0.2)
+    heap = trim_heap()
     process = psutil.Process()
     return {
         "cycle": cycle,
         "memory": process.memory_info().rss / MEGABYTE,
+        "heap": heap / MEGABYTE,
         "threads": process.num_threads(),
         "files": process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
         "widgets": len(QApplication.allWidgets()),
         "stall": beats["longest_ms"],
         "seconds": seconds,
     }
+
+
+class _HeapInfo(ctypes.Structure):
+    """glibc's `mallinfo2`."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+def trim_heap() -> int:
+    """Let the C library's heap give back what it can; return the bytes that are in use.
+
+    0 where it is not glibc's.
+    """
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallinfo2"):
+        return 0
+    library.malloc_trim(0)
+    library.mallinfo2.restype = _HeapInfo
+    info: Any = library.mallinfo2()
+    return int(info.uordblks + info.hblkhd)
 
 
 def begin(person: Person, sample: Sample, *, reopen: bool) -> None:
@@ -195,7 +226,7 @@ def tell(cycles: Sequence[Figures]) -> None:
     print("\n| | first | last | highest | per hour | of 95 % | |\n|---|---|---|---|---|---|---|")
     grows = []
     for trend in TRENDS:
-        values = np.array([figures[trend.key] for figures in counted], float)
+        values = np.array([figures.get(trend.key, 0) for figures in counted], float)
         slope, _, low, high = theilslopes(values, at)
         is_flat = low <= 0 or slope <= trend.limit
         grows += [] if is_flat else [trend.key]
