@@ -7,11 +7,11 @@
 In each cycle a person opens an image in place of the one before, paints with the mouse, trains with
 live preview, paints meanwhile, segments the stack, takes the prediction, repairs it and undoes a
 stroke, compares, and exports; every tenth time the dock is closed and opened as well. After each
-cycle a line is written: resident memory, what the program holds of the C library's heap (with
-glibc), threads, open files, Qt's widgets, the longest time for which the window did not answer, and
-how long the cycle took. Before, the heap gives back what nobody holds, as far as it can. The slopes are Theil's and Sen's, the
-median of those between all pairs of cycles, with their interval of 95 %; the first cycles, in which
-libraries are loaded and caches fill, do not count.
+cycle the C library's heap gives back what it can of what nobody holds, and a line is written:
+resident memory, bytes of the heap in use (with glibc), threads, open files, Qt's widgets, the
+longest time for which the window did not answer, and how long the cycle took. The slopes are
+Theil's and Sen's, the median of those between all pairs of cycles, with their interval of 95 %; the
+first cycles, in which libraries are loaded and caches fill, do not count.
 """
 
 from __future__ import annotations
