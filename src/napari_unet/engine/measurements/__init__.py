@@ -1,4 +1,4 @@
-"""Label images → tables: how many objects, how large, of what shape, how bright.
+"""Label images → tables: how many objects, how large, of what shape, how bright; and outlines.
 
 Knows label images and grey values, plane by plane; not how they came about, and no files.
 """
