@@ -35,7 +35,8 @@ from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.library import find_model
 from napari_unet.io.samples import synthetic_cells
-from napari_unet.io.write_zarr import ome_metadata
+from napari_unet.io.stack import Layout
+from napari_unet.io.zarr_pyramid import Pyramid, ome_metadata
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -55,7 +56,9 @@ def make_image(folder: Path, planes: int, side: int) -> Path:
     path = folder / f"{planes}x{side}.zarr"
     cells = synthetic_cells(seed=1, planes=1, shape=(BLOCK, BLOCK)).image[0]
     group = zarr.open_group(str(path), mode="w", zarr_format=3)
-    group.attrs["ome"] = ome_metadata("ZYX", {}, path.stem, is_labels=False)
+    layout = Layout((planes, side, side), "ZYX")
+    pyramid = Pyramid.full_size(layout)
+    group.attrs.update(ome_metadata(layout, pyramid, path.stem, is_labels=False))
     array = group.create_array(
         "0",
         shape=(planes, side, side),

@@ -288,8 +288,15 @@ def test_an_ome_zarr_keeps_the_specification(tmp_path: Path) -> None:
     [image] = ome["multiscales"]
     unit = {"type": "space", "unit": "micrometer"}
     assert image["axes"] == [{"name": name, **unit} for name in "zyx"]
-    [level] = image["datasets"]
+    assert [level["path"] for level in image["datasets"]] == ["0", "1", "2"]
+    level, half, _quarter = image["datasets"]
     assert level["coordinateTransformations"] == [{"type": "scale", "scale": [1.5, 0.19, 0.21]}]
+    assert half["coordinateTransformations"] == [
+        {"type": "scale", "scale": [1.5, 0.38, 0.42]},
+        {"type": "translation", "translation": [0.0, 0.095, 0.105]},  # of the first pixel's middle
+    ]
+    np.testing.assert_array_equal(group["1"][:], data[:, 1::2, 1::2])  # type: ignore[index]
+    np.testing.assert_array_equal(group["2"][:], data[:, 2::4, 2:-2:4])  # type: ignore[index]
     array = group[level["path"]]
     assert isinstance(array, zarr.Array)
     assert array.chunks == (1, 1024, 50)

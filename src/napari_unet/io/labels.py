@@ -15,11 +15,17 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from napari_unet.engine.errors import FileError
-from napari_unet.io.stack import Layout
+from napari_unet.io.image_labels import labels_in_image, lies_in_image
+from napari_unet.io.label_formats import LabelFormat, label_format
+from napari_unet.io.stack import ImageStack, Layout
+from napari_unet.io.write_ctc import tracked_frames
+from napari_unet.io.write_geojson import geojson
+from napari_unet.io.write_rois import roi_zip
 from napari_unet.io.write_tiff import label_tiff, probability_tiff
 from napari_unet.io.write_zarr import plane_zarr
 
 __all__ = [
+    "LabelFormat",
     "Layout",
     "PlaneWriter",
     "open_label_writer",
@@ -50,7 +56,12 @@ class PlaneWriter(Protocol):
 
 
 def open_label_writer(
-    path: str | Path, layout: Layout, *, largest: int | None = None
+    path: str | Path,
+    layout: Layout,
+    *,
+    largest: int | None = None,
+    wish: LabelFormat | None = None,
+    image: ImageStack | None = None,
 ) -> AbstractContextManager[PlaneWriter]:
     """Open a label image for writing.
 
@@ -59,20 +70,28 @@ def open_label_writer(
     path
         Ends in .tif or .tiff: Deflate-packed TIFF, uint16 if every label is below 65536 (with
         ImageJ's metadata), else uint32 (with OME-XML); BigTIFF with OME-XML past 4 GB; a name
-        in .ome.tif is always OME-TIFF. Ends in .zarr: OME-Zarr 0.5, uint32.
+        in .ome.tif is always OME-TIFF. Ends in .zarr: OME-Zarr 0.5, uint32, in several sizes; so is
+        "image.zarr/labels/NAME", which lies in the OME-Zarr of the image, in its version. Ends in
+        .zip: ImageJ ROIs; in .geojson: detections for QuPath; a folder like 01_RES: masks and
+        tracks as of the Cell Tracking Challenge.
     layout
         Shape, axes and spacing of the whole file; see `ImageStack.layout`.
     largest
         The largest label, if known. A TIFF with larger ones than foreseen is written again, as
         uint32, from the plane on where they appear.
+    wish
+        The format, where it is not as the name ends.
+    image
+        That of the labels: QuPath's detections then have its grey values measured, and ROIs are
+        placed as in a stack of several channels if it has such.
 
     Raises
     ------
     FileError
-        At once, if the suffix is unknown or the folder is missing or read-only; while writing, if
-        the disk is full.
+        At once, if the name fits no format or the axes do not fit it, if the folder is missing or
+        read-only; while writing, if the disk is full.
     LabelsError
-        While writing, if labels are negative, fractions, or need more than 32 bits.
+        While writing, if labels are negative, fractions, or need more bits than the format has.
 
     Examples
     --------
@@ -82,9 +101,20 @@ def open_label_writer(
     ...             writer.write(np.asarray(event.labels))
     """
     path = Path(path)
-    if _is_zarr(path):
-        return plane_zarr(path, layout, is_labels=True)
-    return label_tiff(path, layout, largest=largest)
+    match label_format(path, wish):
+        case LabelFormat.OME_ZARR if lies_in_image(path):
+            return labels_in_image(path, layout)
+        case LabelFormat.OME_ZARR:
+            return plane_zarr(path, layout, is_labels=True)
+        case LabelFormat.IMAGEJ:
+            return roi_zip(path, layout, channels=1 if image is None else image.planes().channels)
+        case LabelFormat.GEOJSON:
+            return geojson(path, layout, image=image)
+        case LabelFormat.TRACKING:
+            return tracked_frames(path, layout)
+        case kind:
+            is_ome = kind is LabelFormat.OME_TIFF
+            return label_tiff(path, layout, largest=largest, ome=is_ome)
 
 
 def open_probability_writer(

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,47 @@ def zarr_positions(path: Path) -> tuple[str, ...]:
     """Return the paths of the images in a folder; raises as `open_zarr`."""
     with _reading(path), warnings.catch_warnings(action="ignore"):
         return _names(_all_images(zarr.open(CheckedStore(path), mode="r"), path))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGroup:
+    """What an OME-Zarr image says of itself; nothing of its pixels is read."""
+
+    path: Path  # of the group that holds its arrays
+    zarr_format: int
+    axes: str  # one letter each, as its arrays have them
+    shapes: tuple[tuple[int, ...], ...]  # of the full size and of its smaller copies
+    transformations: tuple[list[dict[str, Any]], ...]  # of each
+    is_consolidated: bool  # whether the metadata of all groups in it are copied in one place
+
+
+def open_image_group(path: Path, position: str | None = None) -> ImageGroup:
+    """Read the metadata of an OME-Zarr image; arguments and errors are those of `open_zarr`.
+
+    Raises
+    ------
+    FileError
+        Also if it is a plain array.
+    """
+    with _reading(path):
+        images = _all_images(zarr.open(CheckedStore(path), mode="r"), path)
+        node = images[pick_position(_names(images), position, path)]
+        if isinstance(node, zarr.Array):
+            raise FileError(
+                f"'{path}' is a plain zarr array, which has no place for labels; write them into a "
+                ".zarr of their own."
+            )
+        multiscale = _ome(node)["multiscales"][0]
+        arrays = [node[level["path"]] for level in multiscale["datasets"]]
+        axes, _spacing = _axes_and_spacing(multiscale, arrays[0].ndim)
+        return ImageGroup(
+            path / node.path,
+            int(node.metadata.zarr_format),
+            axes,
+            tuple(tuple(int(n) for n in array.shape) for array in arrays),
+            tuple(list(d["coordinateTransformations"]) for d in multiscale["datasets"]),
+            node.metadata.consolidated_metadata is not None,
+        )
 
 
 @contextmanager

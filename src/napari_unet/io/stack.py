@@ -210,6 +210,15 @@ class ImageStack:
         """Return the stack with what it calls channels as planes; many programs call them so."""
         return replace(self, axes=name_axes(self.axes.replace("C", "?")), channels=())
 
+    def channel_names(self) -> tuple[str, ...]:
+        """Return a name for each channel, which may be empty."""
+        count = self.planes().channels
+        if self.is_rgb:
+            return ("red", "green", "blue")
+        if len(self.channels) == count:
+            return tuple(channel.name for channel in self.channels)
+        return ("",) * count
+
     def layout(self, *, channels: int | None = None) -> Layout:
         """Return the layout of a result of this image: its axes without C and S.
 

@@ -229,7 +229,7 @@ class LabelTiff:
             if written:
                 with tifffile.TiffFile(narrow) as tif:
                     for page in tif.pages:
-                        self._append(_strips(page))
+                        self._append(strips(page))
         finally:
             narrow.unlink()
         with closing(self._page) as begun:
@@ -295,18 +295,27 @@ class ProbabilityTiff:
         self._pages.close()
 
 
-def _strips(page: Any) -> Iterator[npt.NDArray[Any]]:
+def strips(page: Any) -> Iterator[npt.NDArray[Any]]:
     """Yield the rows (y, X) of a page of a file, as they are packed."""
     for strip, *_ in page.segments():
         yield strip[0, ..., 0]
 
 
 @contextmanager
-def label_tiff(path: Path, layout: Layout, *, largest: int | None) -> Iterator[LabelTiff]:
-    """Open a label TIFF for writing; it appears under its name when the block ends."""
+def label_tiff(
+    path: Path, layout: Layout, *, largest: int | None, ome: bool = False
+) -> Iterator[LabelTiff]:
+    """Open a label TIFF for writing; it appears under its name when the block ends.
+
+    Parameters
+    ----------
+    ome
+        Whether it is an OME-TIFF whatever its name is.
+    """
+    is_ome = ome or _is_ome(path)
     with (
         replacing(path) as temporary,
-        closing(LabelTiff(temporary, layout, largest=largest, ome=_is_ome(path))) as writer,
+        closing(LabelTiff(temporary, layout, largest=largest, ome=is_ome)) as writer,
     ):
         yield writer
         writer.finish()

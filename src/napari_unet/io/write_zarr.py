@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,42 +20,43 @@ from napari_unet.io.read_zarr import has_zarr_marks
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import Layout
 from napari_unet.io.unfinished import UNFINISHED, image_name
+from napari_unet.io.zarr_pyramid import AXES, ORDER, LevelPlane, Pyramid, ome_metadata
 
-_ORDER = "TCZYX"  # that OME-Zarr prescribes
 _CHUNK = 1024  # pixels per side at most; one plane never shares a chunk with another
-_AXES: dict[str, dict[str, str]] = {
-    "T": {"name": "t", "type": "time"},
-    "C": {"name": "c", "type": "channel"},
-    "Z": {"name": "z", "type": "space"},
-    "Y": {"name": "y", "type": "space"},
-    "X": {"name": "x", "type": "space"},
-}
 
 
 class PlaneZarr:
-    """An OME-Zarr image that is being written: labels uint32, probabilities float32."""
+    """An OME-Zarr image that is being written: labels uint32, probabilities float32.
 
-    def __init__(self, path: Path, layout: Layout, *, name: str, is_labels: bool) -> None:
-        self._described = path / "0" / "zarr.json"
+    Labels have copies in smaller sizes, whose pixels are those in the middle of what they stand for
+    (the nearest ones, as numbers have no mean).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        layout: Layout,
+        *,
+        name: str,
+        is_labels: bool,
+        pyramid: Pyramid | None = None,
+    ) -> None:
         self._is_labels = is_labels
         plane_axes = 2 if is_labels else 3
         self._leading_axes = layout.axes[:-plane_axes]
         self._leading_shape = layout.shape[:-plane_axes]
         self._plane_shape = layout.shape[-plane_axes:]
-        self._axes = "".join(axis for axis in _ORDER if axis in layout.axes)
+        self._pyramid = pyramid or Pyramid.halved(layout)
+        self._axes = self._pyramid.axes
         self._written = 0  # planes
         self._rows = 0  # of the next one
-        length = dict(zip(layout.axes, layout.shape, strict=True))
-        shape = tuple(length[axis] for axis in self._axes)
-        group = zarr.open_group(str(path), mode="w-", zarr_format=3)
-        group.attrs["ome"] = ome_metadata(self._axes, layout.spacing, name, is_labels=is_labels)
-        self._group = group
-        self._array = group.create_array(
-            "0",
-            shape=shape,
-            chunks=tuple(min(length[a], _CHUNK) if a in "YX" else 1 for a in self._axes),
-            dtype=np.uint32 if is_labels else np.float32,
-            dimension_names=[_AXES[axis]["name"] for axis in self._axes],
+        zarr_format: Literal[2, 3] = 3 if self._pyramid.version == "0.5" else 2
+        self._described = path / "0" / ("zarr.json" if zarr_format == 3 else ".zarray")
+        self._group = zarr.open_group(str(path), mode="w-", zarr_format=zarr_format)
+        self._group.attrs.update(ome_metadata(layout, self._pyramid, name, is_labels=is_labels))
+        shapes = self._pyramid.shapes if is_labels else self._pyramid.shapes[:1]
+        self._array, *self._smaller = (
+            self._create(str(i), shape, zarr_format) for i, shape in enumerate(shapes)
         )
 
     def write(self, rows: npt.NDArray[Any]) -> None:
@@ -74,6 +76,7 @@ class PlaneZarr:
         self._array[self._region(slice(self._rows, self._rows + rows.shape[-2]))] = rows
         self._rows += rows.shape[-2]
         if self._rows == self._plane_shape[-2]:
+            self._shrink_plane()
             self._written += 1
             self._rows = 0
 
@@ -92,15 +95,6 @@ class PlaneZarr:
         """Let the attributes say what made it, given as a line of JSON."""
         self._group.attrs[FORMAT] = json.loads(text)
 
-    def _region(self, rows: slice) -> tuple[int | slice, ...]:
-        """Return where these rows of the plane that is being written are."""
-        at = np.unravel_index(self._written, self._leading_shape) if self._leading_shape else ()
-        position: dict[str, int | slice] = {
-            axis: int(i) for axis, i in zip(self._leading_axes, at, strict=True)
-        }
-        position["Y"] = rows
-        return tuple(position.get(axis, slice(None)) for axis in self._axes)
-
     def finish(self) -> None:
         """Raise unless every plane was written, and is still there."""
         self._described.stat()
@@ -108,30 +102,48 @@ class PlaneZarr:
         if self._written != expected:
             raise ValueError(f"{self._written} of {expected} planes were written")
 
+    def _create(
+        self, name: str, shape: tuple[int, ...], zarr_format: Literal[2, 3]
+    ) -> zarr.Array[Any]:
+        sides = zip(self._axes, shape, strict=True)
+        own: dict[str, Any] = {"dimension_names": [AXES[axis]["name"] for axis in self._axes]}
+        if zarr_format == 2:  # OME-Zarr wants folders in folders
+            own = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+        return self._group.create_array(
+            name,
+            shape=shape,
+            chunks=tuple(min(side, _CHUNK) if axis in "YX" else 1 for axis, side in sides),
+            dtype=np.uint32 if self._is_labels else np.float32,
+            fill_value=0,
+            **own,
+        )
 
-def ome_metadata(
-    axes: str, spacing: Mapping[str, float], name: str, *, is_labels: bool
-) -> dict[str, Any]:
-    """Return the attribute "ome" of a group whose array "0" has these axes.
+    def _region(self, rows: slice, columns: slice = slice(None)) -> tuple[int | slice, ...]:
+        """Return where this part of the plane that is being written is."""
+        position: dict[str, int | slice] = {**self._place(), "Y": rows, "X": columns}
+        return tuple(position.get(axis, slice(None)) for axis in self._axes)
 
-    Parameters
-    ----------
-    spacing
-        Distance between neighbours along an axis, where known: µm for Z, Y and X, s for T.
-    """
-    described = [dict(_AXES[axis]) for axis in axes]
-    for axis, description in zip(axes, described, strict=True):
-        if axis in spacing:
-            description["unit"] = "second" if axis == "T" else "micrometer"
-    scale = [float(spacing.get(axis, 1.0)) for axis in axes]
-    transformations = [{"type": "scale", "scale": scale}]
-    multiscale = {
-        "name": name,
-        "axes": described,
-        "datasets": [{"path": "0", "coordinateTransformations": transformations}],
-    }
-    labels: dict[str, Any] = {"image-label": {}} if is_labels else {}
-    return {"version": "0.5", "multiscales": [multiscale], **labels}
+    def _place(self) -> dict[str, int]:
+        """Return where the plane that is being written lies, along each axis before its own."""
+        at = np.unravel_index(self._written, self._leading_shape) if self._leading_shape else ()
+        return {axis: int(i) for axis, i in zip(self._leading_axes, at, strict=True)}
+
+    def _shrink_plane(self) -> None:
+        """Write the smaller copies of a plane of labels that is complete."""
+        if not self._smaller:
+            return
+        copies = [
+            LevelPlane(array, self._pyramid.axes, self._pyramid.sources(level), self._place())
+            for level, array in enumerate(self._smaller, start=1)
+        ]
+        height, width = self._plane_shape
+        for y, x in product(range(0, height, _CHUNK), range(0, width, _CHUNK)):
+            rows = slice(y, min(y + _CHUNK, height))
+            columns = slice(x, min(x + _CHUNK, width))
+            read = np.asarray(self._array[self._region(rows, columns)])
+            if read.any():
+                for copy in copies:
+                    copy.take(read, rows, columns)
 
 
 def create_planes(
@@ -156,8 +168,9 @@ def create_planes(
     """
     chunks = (*(1 for _ in shape[:-2]), *(min(side, _CHUNK) for side in shape[-2:]))
     group = zarr.open_group(str(path), mode="w-", zarr_format=3)
-    if layout is not None and set(layout.axes) <= set(_ORDER):
-        group.attrs["ome"] = ome_metadata(layout.axes, layout.spacing, path.stem, is_labels=True)
+    if layout is not None and set(layout.axes) <= set(ORDER):
+        pyramid = Pyramid.full_size(layout)
+        group.attrs.update(ome_metadata(layout, pyramid, path.stem, is_labels=True))
     return group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0)
 
 
@@ -177,7 +190,7 @@ def plane_zarr(path: Path, layout: Layout, *, is_labels: bool) -> Iterator[Plane
         If `path` is a folder of something else, or OME-Zarr has no such axis.
     """
     check_no_other_folder(path)
-    if not set(layout.axes) <= set(_ORDER):
+    if not set(layout.axes) <= set(ORDER):
         raise FileError(
             f"OME-Zarr has no room for the axes {layout.axes}; save '{path.stem}' as .tif instead."
         )

@@ -92,4 +92,4 @@ def test_nothing_has_no_outline() -> None:
 def test_large_numbers_stay() -> None:
     (outline,) = outlines(np.full((1, 2), 2**31 - 1, np.int32))
     assert outline.label == 2**31 - 1
-    assert outline.rings[0].tolist() == [[2, 0], [2, 1], [0, 1], [0, 0]]
+    assert outline.rings[0].tolist() == [[0, 1], [0, 0], [2, 0], [2, 1]]  # clockwise

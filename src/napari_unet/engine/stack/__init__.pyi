@@ -7,6 +7,7 @@ from .planes import ArrayPlanes as ArrayPlanes
 from .planes import ChannelPlanes as ChannelPlanes
 from .planes import ColourPlanes as ColourPlanes
 from .planes import Planes as Planes
+from .run_labels import LabelCollector as LabelCollector
 from .run_labels import RunLabels as RunLabels
 from .tiles import Tile as Tile
 from .tiles import bands as bands
