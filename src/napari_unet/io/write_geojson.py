@@ -103,6 +103,7 @@ class _OnePlane:
     """One plane among many that are not there."""
 
     run = runs = channels = 1
+    followed = ""
     dtype = np.dtype(np.int32)
 
     def __init__(self, labels: RunLabels, plane: int, count: int) -> None:
