@@ -15,7 +15,6 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.errors import SettingsError, UnetPaintError
 from napari_unet.engine.events import Stop, never
 from napari_unet.engine.measurements import Measures, PlaneMeasured, measure
-from napari_unet.engine.stack import Planes
 from napari_unet.io.images import ImageStack, open_image
 from napari_unet.io.output_files import check_output
 from napari_unet.io.pairing import fit_to_labels, open_labels_for
@@ -26,7 +25,8 @@ from napari_unet.io.tables import Rows, begin_table, check_unlocked, open_table_
 from napari_unet.io.unfinished import unfinished_path
 from napari_unet.io.view import as_seen
 
-_MASKS = ((1, 1), (255, 255))  # lowest and highest number
+MASKS = ((1, 1), (255, 255))
+"""Lowest and highest number of objects that probably are none, but a mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +113,15 @@ def measure_file(
     path = output if isinstance(output, Path) else None
     if path is not None:
         check_table(path, (labels,) if image is None else (labels, image))
-    stack = _open_stack(labels, image, wishes.view)
+    stack = open_stack(labels, image, wishes.view)
     numbers = None if selection is None else selection.numbers(stack.layout().count)
     planes = open_labels_for(stack, labels, numbers)
-    layout = _layout(stack, None if image is None else labels, wishes)
+    layout = stack_layout(stack, None if image is None else labels, wishes)
     if _lacks_step(layout, wishes):
         yield Note("The distance of the planes is not known: lengths are in pixels; add --z-step.")
     grey = None if image is None else stack.planes()
-    measures = Measures(layout, _channels(stack, grey), wishes.volumes)
+    channels = () if image is None else stack.channel_names()
+    measures = Measures(layout, channels, wishes.volumes)
     events = measure(
         planes,
         measures,
@@ -146,7 +147,7 @@ def measure_file(
     yield TableWritten(written, figures)
 
 
-def _open_stack(labels: Path, image: Path | None, view: View) -> ImageStack:
+def open_stack(labels: Path, image: Path | None, view: View) -> ImageStack:
     """Return the image, or the labels themselves, as they are meant."""
     if image is not None:
         stack = open_image(image, view)
@@ -157,7 +158,7 @@ def _open_stack(labels: Path, image: Path | None, view: View) -> ImageStack:
     return as_seen(stack, replace(view, position=None)) if view.axes else stack
 
 
-def _layout(stack: ImageStack, labels: Path | None, wishes: MeasureWishes) -> Layout:
+def stack_layout(stack: ImageStack, labels: Path | None, wishes: MeasureWishes) -> Layout:
     """Return axes and spacing, as typed, as the image says, or else as the file of labels says."""
     layout = stack.layout()
     spacing: dict[str, float] = {}
@@ -178,17 +179,6 @@ def _layout(stack: ImageStack, labels: Path | None, wishes: MeasureWishes) -> La
 
 def _lacks_step(layout: Layout, wishes: MeasureWishes) -> bool:
     return wishes.volumes and "Z" not in layout.spacing and layout.pixel_size is not None
-
-
-def _channels(stack: ImageStack, grey: Planes | None) -> tuple[str, ...]:
-    """Return a name for each channel, which may be empty."""
-    if grey is None:
-        return ()
-    if stack.is_rgb:
-        return ("red", "green", "blue")
-    if len(stack.channels) == grey.channels:
-        return tuple(channel.name for channel in stack.channels)
-    return ("",) * grey.channels
 
 
 @contextmanager
@@ -226,7 +216,7 @@ def _odd(found: _Found, labels: Path) -> str:
     """Return what may not be as one thinks."""
     if not found.rows:
         return f"There are no objects in '{labels.name}': the table has its first line only."
-    if found.numbers in _MASKS:
+    if found.numbers in MASKS:
         return (
             f"All objects in '{labels.name}' have the number {found.numbers[0]}, as in a mask, and "
             "are measured as one; to measure each of them, number them first (in Python: "

@@ -14,6 +14,7 @@ import typer
 
 from napari_unet.cli.comparing import evaluate, repeat
 from napari_unet.cli.console import show, stop_on_signal
+from napari_unet.cli.converting import convert
 from napari_unet.cli.models_app import models
 from napari_unet.cli.options import (
     STACK,
@@ -333,6 +334,7 @@ def measure(
     stop.exit_if_requested()
 
 
+app.command()(convert)
 app.command()(repeat)
 app.command()(evaluate)
 

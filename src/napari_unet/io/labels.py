@@ -28,6 +28,7 @@ __all__ = [
     "LabelFormat",
     "Layout",
     "PlaneWriter",
+    "label_format",
     "open_label_writer",
     "open_probability_writer",
     "write_labels",

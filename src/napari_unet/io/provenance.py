@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,6 +165,16 @@ class Provenance:
         corrected = set(self.corrected)
         return tuple(plane for plane in self.planes if plane not in corrected)
 
+    def with_paths(self, change: Callable[[str], str]) -> Provenance:
+        """Return the record with its paths changed, those that are known."""
+        image, model, painted = self.image, self.model, self.painted
+        return replace(
+            self,
+            image=replace(image, path=image.path and change(image.path)),
+            model=replace(model, path=model.path and change(model.path)),
+            painted=painted and replace(painted, path=painted.path and change(painted.path)),
+        )
+
     def corrected_on(self, planes: Iterable[int]) -> Provenance:
         """Return the record of the result with these planes changed by hand, too."""
         return replace(self, corrected=tuple(sorted({*self.corrected, *planes})))
@@ -200,7 +210,7 @@ def to_text(provenance: Provenance, folder: Path | None, *, indent: int | None =
         Where the text will lie: paths are given from there, so that a folder can be moved or sent
         as a whole. None: as they are.
     """
-    seen = provenance if folder is None else _from_folder(provenance, folder)
+    seen = provenance if folder is None else provenance.with_paths(partial(_seen, folder))
     told = {"format": FORMAT, "schema": SCHEMA, **_as_lines(to_plain(seen))}
     return json.dumps(told, indent=indent, allow_nan=False)
 
@@ -237,20 +247,8 @@ def from_text(text: str, name: str) -> Provenance:
         ) from error
 
 
-def _from_folder(provenance: Provenance, folder: Path) -> Provenance:
-    """Return the record with paths as they are seen from a folder."""
-    painted = provenance.painted
-    return replace(
-        provenance,
-        image=replace(provenance.image, path=_seen(provenance.image.path, folder)),
-        model=replace(provenance.model, path=_seen(provenance.model.path, folder)),
-        painted=painted and replace(painted, path=_seen(painted.path, folder)),
-    )
-
-
-def _seen(path: str | None, folder: Path) -> str | None:
-    if path is None:
-        return None
+def _seen(folder: Path, path: str) -> str:
+    """Return a path as it is seen from a folder."""
     try:
         return Path(os.path.relpath(path, folder.absolute())).as_posix()
     except ValueError:  # on another drive of Windows

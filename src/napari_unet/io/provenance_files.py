@@ -53,7 +53,7 @@ def write_beside(result: Path, provenance: Provenance) -> Path | None:
     Returns
     -------
     Path or None
-        The file; None: another file has its name.
+        The file; None: another file has its name, or the result lies inside an OME-Zarr.
 
     Raises
     ------
@@ -88,6 +88,18 @@ def mend_beside(result: Path) -> None:
 def _write(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         temporary.write_text(f"{text}\n", "ascii")
+
+
+def find_provenance(result: Path) -> Provenance | None:
+    """Return the record of a result, beside it or in it, with whole paths; None: it has none."""
+    folder = result.absolute().parent
+    for place in (path_beside(result), result):
+        try:
+            found = read_provenance(place)
+        except FileError:
+            continue
+        return found.with_paths(lambda path: str((folder / path).resolve()))
+    return None
 
 
 def read_provenance(path: Path) -> Provenance:
