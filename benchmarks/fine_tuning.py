@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 from benchmarks.microscopy_sets import SETS
-from benchmarks.stroke_budgets import BUDGETS, cached_set, paint_budget, score, untrained
+from benchmarks.stroke_budgets import PAINTER, PERSONS, cached_set, paint_budget, score, untrained
 from napari_unet.cli.settings import train_config
 from napari_unet.config import Balance, NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import TrainDone
@@ -112,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--budget", type=int, choices=BUDGETS, default=20)
+    parser.add_argument("--budget", type=int, choices=PERSONS[PAINTER], default=20)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--steps", type=int, help="instead of seconds")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,10 +1,10 @@
 """Quality against cost of pretrained networks of several sizes.
 
-    python -m benchmarks.network_size light runs/light_24/light_24.safetensors --seconds 10 60
+    python -m benchmarks.network_size light large --steps 100 --seeds 0 1
 
 For each network, in one run: seconds per training step and Mpx/s of prediction, measured in turns
 (medians of the repeats), and the mean scores on the tested planes of real microscopy after the
-same strokes and the same seconds. Prints a table in Markdown.
+same strokes and as many steps, for each budget. Prints a table in Markdown.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks.microscopy_sets import SETS
-from benchmarks.stroke_budgets import BUDGETS, cached_set, run_network, train_steps
+from benchmarks.stroke_budgets import PAINTER, SCRIBBLER, cached_set, run_network, train_steps
 from benchmarks.stroke_cells import Cell
 from napari_unet.config import OutputKind
 from napari_unet.engine.network import Model, margin, pick_device
@@ -32,16 +32,16 @@ from napari_unet.io.library import find_model
 _TIMED_SET = "bbbc039"
 _TIMED_STEPS = 20
 _TIMED_PLANE = 1024, 1024  # pixels
+_PAINTS = (SCRIBBLER, 5), (PAINTER, 20), (PAINTER, 50)
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Means over the sets, and how many steps the time was enough for."""
+    """Means over the sets."""
 
     iou: float
     seg: float
     ap50: float
-    steps: int
 
 
 def step_seconds(model: Model) -> float:
@@ -66,26 +66,27 @@ def prediction_speed(model: Model) -> float:
     return noise.size / 1e6 / (time.perf_counter() - begun)
 
 
-def quality(model: Model, sets: Sequence[str], seconds: float, wish: argparse.Namespace) -> Quality:
+def quality(
+    model: Model, wish: argparse.Namespace, steps: int, person: str, budget: int
+) -> Quality:
     """Train on strokes and score, on every set with every seed."""
     runs = [
-        run_network(Cell(name, wish.budget, seconds, "bundled", seed, ""), model)[0]
-        for name in sets
+        run_network(Cell(name, person, budget, steps, "bundled", seed, ""), model)[0]["scores"]
+        for name in wish.sets
         for seed in wish.seeds
     ]
     means = {
-        key: statistics.fmean(run["scores"][key] for run in runs if key in run["scores"])
+        key: statistics.fmean(scores[key] for scores in runs if key in scores)
         for key in ("iou", "seg", "ap50")
     }
-    return Quality(**means, steps=round(statistics.median(r["training"]["steps"] for r in runs)))
+    return Quality(**means)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", help="bundled names or files")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--budget", type=int, choices=BUDGETS, default=20)
-    parser.add_argument("--seconds", nargs="+", type=float, default=[10.0, 60.0])
+    parser.add_argument("--steps", nargs="+", type=int, default=[100])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--repeats", type=int, default=3)
     wish = parser.parse_args()
@@ -95,10 +96,11 @@ def main() -> None:
         for _ in range(wish.repeats)
     ]
     print(
-        f"{torch.get_num_threads()} threads; {wish.budget} actions; means over "
+        f"{torch.get_num_threads()} threads; IoU / SEG / AP at 0.5; means over "
         f"{', '.join(cached_set(name).title for name in wish.sets)}\n"
     )
-    times = [f"after {seconds:g} s: steps, IoU, SEG, AP at 0.5" for seconds in wish.seconds]
+    kinds = list(product(wish.steps, _PAINTS))
+    times = [f"{person}, {budget}, {steps} steps" for steps, (person, budget) in kinds]
     heads = ["network", "channels", "levels", "margin, px", "pretrained, steps", "s per step"]
     print("| " + " | ".join([*heads, "Mpx/s", *times]) + " |")
     print("|---" * (len(heads) + 1 + len(times)) + "|")
@@ -109,9 +111,9 @@ def main() -> None:
             f"| {name} | {network.base_channels} | {network.levels} | {margin(network.levels)} "
             f"| {model.record.steps} | {step:.3f} | {speed:.2f}"
         ]
-        for seconds in wish.seconds:
-            found = quality(model, wish.sets, seconds, wish)
-            cells.append(f"{found.steps}, {found.iou:.3f}, {found.seg:.3f}, {found.ap50:.3f}")
+        for steps, (person, budget) in kinds:
+            found = quality(model, wish, steps, person, budget)
+            cells.append(f"{found.iou:.3f} / {found.seg:.3f} / {found.ap50:.3f}")
         print(" | ".join(cells) + " |", flush=True)
 
 

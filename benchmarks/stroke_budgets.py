@@ -1,12 +1,13 @@
-"""How good segmentation is after some strokes and some seconds, against a peer and from scratch.
+"""How good segmentation is after some strokes and some steps, against a peer and from scratch.
 
-    python -m benchmarks.stroke_budgets --sets dic_hela isbi2012 --seconds 10 60 --output results
+    python -m benchmarks.stroke_budgets --sets dic_hela isbi2012 --steps 100 --output results
     python -m benchmarks.stroke_tables results --document docs/stroke_budgets.md
 
 A simulated person (`benchmarks.annotator`) paints on up to four planes; every method learns from
-the same paint for the same time on the same cores, and is scored on other planes. Each finished
-cell of the table is kept in the folder OUTPUT (`benchmarks.stroke_cells`) and not measured again:
-a run can be stopped and started again.
+the same paint, and is scored on other planes. Training is limited by steps and the forest grows to
+its full size, so that the figures do not depend on the machine. Each finished cell of the table is
+kept in the folder OUTPUT (`benchmarks.stroke_cells`) and not measured again: a run can be stopped
+and started again.
 """
 
 from __future__ import annotations
@@ -25,18 +26,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from benchmarks.annotator import correct, paint_plane
+from benchmarks.annotator import correct, paint_classes, paint_plane, scribble_objects
 from benchmarks.forest import SETTINGS, grow_forests, segment_planes
 from benchmarks.microscopy_sets import SETS, MicroscopySet
-from benchmarks.stroke_cells import (
-    METHODS,
-    Cell,
-    full_grown,
-    has_labels,
-    keep,
-    read_cells,
-    read_labels,
-)
+from benchmarks.stroke_cells import METHODS, Cell, keep, read_cells
 from benchmarks.undecided import leave_undecided
 from napari_unet.cli.settings import train_config
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
@@ -50,28 +43,24 @@ from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import DEFAULT, find_model
 
-__all__ = [
-    "BUDGETS",
-    "METHODS",
-    "Cell",
-    "Paint",
-    "cached_set",
-    "paint_budget",
-    "read_cells",
-    "score",
-    "train_steps",
-    "untrained",
-]
+PAINTER, SCRIBBLER = "painter", "scribbler"
 
-BUDGETS: dict[int, tuple[int, ...]] = {
-    8: (8,),
-    20: (8, 12),
-    50: (8, 12, 15, 15),
-    120: (8, 12, 15, 15),  # and corrections of what is wrong then
+PERSONS: dict[str, dict[int, tuple[int, ...]]] = {
+    PAINTER: {
+        8: (8,),
+        20: (8, 12),
+        50: (8, 12, 15, 15),
+        120: (8, 12, 15, 15),  # and corrections of what is wrong then
+    },
+    SCRIBBLER: {5: (5,), 20: (20,)},
 }
-"""Actions in all → actions on each painted plane before any result is seen."""
+"""The budgets of each person → actions on each painted plane before any result is seen.
 
-SECONDS = (10.0, 60.0, 180.0)
+The *painter* fills objects and goes around them; the *scribbler* draws so many short strokes inside
+objects, or in each class, and as many on the background, and outlines nothing.
+"""
+
+STEPS = (100, 400)
 
 Labels = npt.NDArray[np.int32]
 
@@ -92,7 +81,7 @@ def cached_set(name: str) -> MicroscopySet:
 
 
 @cache
-def paint_budget(name: str, budget: int, seed: int) -> Paint:
+def paint_budget(name: str, budget: int, seed: int, person: str = PAINTER) -> Paint:
     """Paint a set within a budget; smaller budgets are part of larger ones.
 
     Notes
@@ -102,11 +91,11 @@ def paint_budget(name: str, budget: int, seed: int) -> Paint:
     """
     chosen = cached_set(name)
     labels = np.zeros(chosen.truth.shape, dtype=np.int32)
-    planned = BUDGETS[budget]
+    planned = PERSONS[person][budget]
     for plane, actions in zip(chosen.painted, planned, strict=False):
-        labels[plane] = _paint(name, plane, actions, seed)
+        labels[plane] = _paint(name, plane, actions, seed, person)
     done = sum(planned)
-    if budget > done:
+    if budget > done:  # the painter's largest
         done += _correct(chosen, labels, budget - done)
     share = float((labels[list(chosen.painted[: len(planned)])] > 0).mean())
     return Paint(labels, done, share)
@@ -130,11 +119,14 @@ def train_steps(name: str, start: Model, steps: int, *, budget: int) -> Model:
 
 
 @cache
-def _paint(name: str, plane: int, actions: int, seed: int) -> npt.NDArray[np.int32]:
-    chosen = cached_set(name)
-    return paint_plane(
-        chosen.truth[plane], chosen.task, actions=actions, seed=100 * seed + plane
-    )  # (Y, X)
+def _paint(name: str, plane: int, actions: int, seed: int, person: str) -> Labels:
+    """Return the paint on a plane, (Y, X)."""
+    truth, task = cached_set(name).truth[plane], cached_set(name).task
+    if person == PAINTER:
+        return paint_plane(truth, task, actions=actions, seed=100 * seed + plane)
+    if task is Task.CLASSES:
+        return paint_classes(truth, per_class=actions, seed=seed)
+    return scribble_objects(truth, strokes=actions, seed=seed)
 
 
 def _correct(chosen: MicroscopySet, labels: Labels, actions: int) -> int:
@@ -167,22 +159,27 @@ def score(chosen: MicroscopySet, found: Sequence[Labels], numbers: Sequence[int]
     }
 
 
+def paint_of(cell: Cell) -> Paint:
+    """Return what the person of a cell has painted."""
+    return paint_budget(cell.set, cell.budget, cell.seed, cell.person)
+
+
 def run_network(cell: Cell, start: Model | NetworkConfig) -> tuple[dict[str, Any], list[Labels]]:
     """Train and score a network; also return the first painted and the tested planes."""
-    chosen, paint = cached_set(cell.set), paint_budget(cell.set, cell.budget, cell.seed)
+    chosen, paint = cached_set(cell.set), paint_of(cell)
     device = pick_device("cpu")
-    begun, work_begun = time.perf_counter(), time.process_time()
+    begun = time.perf_counter()
     *_, done = fit(
         chosen.planes,
         ArrayPlanes(paint.labels),
         TrainingPlan(
             start=start,
             scheme=LabelScheme(chosen.task, Unpainted.IGNORED),
-            config=train_config(start, seconds=cell.seconds, steps=None, seed=cell.seed),
+            config=train_config(start, seconds=None, steps=cell.steps, seed=cell.seed),
             device=device,
         ),
     )
-    spent, work = time.perf_counter() - begun, time.process_time() - work_begun
+    spent = time.perf_counter() - begun
     assert isinstance(done, TrainDone)
     numbers = (chosen.painted[0], *chosen.tested)
     events = segment(done.model, chosen.planes, device=device, numbers=numbers)
@@ -192,7 +189,6 @@ def run_network(cell: Cell, start: Model | NetworkConfig) -> tuple[dict[str, Any
         "scores": score(chosen, found[1:], chosen.tested),
         "training": {
             "seconds": spent,
-            "cpu_seconds": work,  # much below threads x seconds: other work took the cores
             "steps": record.steps,
             "best_step": record.best_step,
         },
@@ -202,15 +198,8 @@ def run_network(cell: Cell, start: Model | NetworkConfig) -> tuple[dict[str, Any
 
 def run_forest(cell: Cell, threads: int) -> tuple[dict[str, Any], list[Labels]]:
     """Grow and score forests; each score is the best of their settings on the tested planes."""
-    chosen, paint = cached_set(cell.set), paint_budget(cell.set, cell.budget, cell.seed)
-    grown = grow_forests(
-        chosen.planes,
-        paint.labels,
-        chosen.task,
-        seconds=cell.seconds,
-        seed=cell.seed,
-        threads=threads,
-    )
+    chosen, paint = cached_set(cell.set), paint_of(cell)
+    grown = grow_forests(chosen.planes, paint.labels, chosen.task, seed=cell.seed, threads=threads)
     numbers = (chosen.painted[0], *chosen.tested)
     found = segment_planes(grown.forests, chosen.planes, numbers, threads=threads)
     scores = [score(chosen, planes[1:], chosen.tested) for planes in found]
@@ -219,7 +208,7 @@ def run_forest(cell: Cell, threads: int) -> tuple[dict[str, Any], list[Labels]]:
     figures = {
         "scores": {key: max(one[key] for one in scores) for key in scores[0]},
         "settings": dict(zip(names, scores, strict=True)),
-        "training": {"seconds": grown.seconds, "full": grown.full},
+        "training": {"seconds": grown.seconds},
     }
     return figures, found[best]
 
@@ -234,17 +223,26 @@ def run_cell(
         start = bundled if cell.method == "bundled" else network
         assert start is not None
         figures, found = run_network(cell, start)
-    paint = paint_budget(cell.set, cell.budget, cell.seed)
+    paint = paint_of(cell)
     painted = {"actions": paint.actions, "share": paint.share}
     return {"paint": painted, "threads": threads, **figures}, found
 
 
 def wanted_cells(wish: argparse.Namespace, models: dict[str, str]) -> Iterator[Cell]:
-    """Yield the cells that were asked for, the shorter trainings first."""
-    for seed, seconds, name, budget, method in product(
-        wish.seeds, sorted(wish.seconds), wish.sets, wish.budgets, wish.methods
-    ):
-        yield Cell(name, budget, seconds, method, seed, models[method])
+    """Yield the cells that were asked for, the shorter trainings first, each once."""
+    paints = [
+        (name, person, budget)
+        for name, person in product(wish.sets, wish.persons)
+        for budget in PERSONS[person]
+        if wish.budgets is None or budget in wish.budgets
+    ]
+    cells = (
+        Cell(name, person, budget, 0 if method == "forest" else steps, method, seed, models[method])
+        for seed, steps, (name, person, budget), method in product(
+            wish.seeds, sorted(wish.steps), paints, wish.methods
+        )
+    )
+    return iter(dict.fromkeys(cells))
 
 
 def untrained(model: Model) -> NetworkConfig:
@@ -272,8 +270,9 @@ def name_of_weights(path: Path) -> str:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--budgets", nargs="+", type=int, choices=BUDGETS, default=list(BUDGETS))
-    parser.add_argument("--seconds", nargs="+", type=float, default=SECONDS)
+    parser.add_argument("--persons", nargs="+", choices=PERSONS, default=list(PERSONS))
+    parser.add_argument("--budgets", nargs="+", type=int, help="default: all of each person")
+    parser.add_argument("--steps", nargs="+", type=int, default=STEPS)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--model", default=DEFAULT, help="bundled name or file")
@@ -291,11 +290,7 @@ def main() -> None:
     for cell in wanted_cells(wish, models):
         if cell in done:
             continue
-        grown = full_grown(cell, done)
-        if grown and has_labels(wish.output, grown):
-            figures, found = done[grown], read_labels(wish.output, grown)
-        else:
-            figures, found = run_cell(cell, bundled, network, wish.threads)
+        figures, found = run_cell(cell, bundled, network, wish.threads)
         done[cell] = record = figures | {"cell": asdict(cell)}
         keep(wish.output, record, found)
         scores = "  ".join(f"{name} {value:.3f}" for name, value in record["scores"].items())

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tifffile
-
-__all__ = ["METHODS", "Cell", "full_grown", "has_labels", "keep", "read_cells", "read_labels"]
 
 METHODS = ("bundled", "scratch", "forest")
 
@@ -26,8 +24,9 @@ class Cell:
     """One cell of the table."""
 
     set: str
-    budget: int  # actions
-    seconds: float  # of training
+    person: str  # who paints
+    budget: int  # actions, or strokes of each class
+    steps: int  # of training; 0: a forest, which grows to its full size
     method: str
     seed: int  # of the paint and of training
     model: str  # which bundled network, or which size from scratch; "" for the forest
@@ -35,7 +34,8 @@ class Cell:
     @property
     def name(self) -> str:
         """The name of its label image."""
-        parts = (self.set, self.budget, f"{self.seconds:g}s", self.method, self.model, self.seed)
+        steps = f"{self.steps}steps" if self.steps else ""
+        parts = (self.set, self.person, self.budget, steps, self.method, self.model, self.seed)
         return "_".join(str(part) for part in parts if part != "").replace("/", "-")
 
 
@@ -66,15 +66,6 @@ def read_labels(output: Path, cell: Cell) -> list[npt.NDArray[np.int32]]:
 def has_labels(output: Path, cell: Cell) -> bool:
     """Return whether the label image of a finished cell is at hand."""
     return _labels_of(output, cell).exists()
-
-
-def full_grown(cell: Cell, done: dict[Cell, dict[str, Any]]) -> Cell | None:
-    """Return a finished cell whose forest was full-grown in less time: more would not change it."""
-    for other, record in done.items():
-        same = replace(other, seconds=cell.seconds) == cell and other.seconds < cell.seconds
-        if same and record["training"].get("full"):
-            return other
-    return None
 
 
 def _labels_of(output: Path, cell: Cell) -> Path:

@@ -11,52 +11,65 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmarks.documents import put_into
 from benchmarks.microscopy_sets import SETS
 from benchmarks.pictures import draw_best_and_worst, show_best_and_worst
-from benchmarks.stroke_budgets import cached_set, paint_budget, score
+from benchmarks.stroke_budgets import PAINTER, cached_set, paint_of, score
 from benchmarks.stroke_cells import METHODS, Cell, has_labels, read_cells, read_labels
 from napari_unet.config import Task
 
-__all__ = ["draw_set", "render", "summarise"]
-
 _SCORES = {"iou": "IoU", "seg": "SEG", "ap50": "AP at 0.5", "map": "AP 0.5 to 0.95"}
 _PEERS = METHODS[1:]
+_TIE = 0.01  # a difference that says nothing
 
 Scores = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The same paint and time for every method."""
+    """The same paint for every method."""
 
     set: str
+    person: str
     budget: int
-    seconds: float
+    steps: int
     seed: int
-    scores: Mapping[str, Scores]  # of each method
+    scores: Mapping[str, Scores]  # of each method that is finished
     share: float  # painted pixels
+
+    def lead(self, peer: str, key: str) -> float | None:
+        """Return by how much the bundled network is ahead of a peer, None if that is unknown."""
+        ours, theirs = self.scores["bundled"].get(key), self.scores.get(peer, {}).get(key)
+        return None if ours is None or theirs is None else ours - theirs
 
 
 def gather(done: Mapping[Cell, dict[str, Any]], model: str) -> list[Case]:
-    """Return the cases that every method has finished, in the order of the table."""
-    found: dict[tuple[str, int, float, int], dict[str, Scores]] = {}
-    shares: dict[tuple[str, int, float, int], float] = {}
+    """Return the cases that the bundled network has finished, in the order of the table."""
+    cases = []
     for cell, record in done.items():
-        if cell.method != "bundled" or cell.model == model:
-            case = (cell.set, cell.budget, cell.seconds, cell.seed)
-            found.setdefault(case, {})[cell.method] = record["scores"]
-            shares[case] = record["paint"]["share"]
+        if cell.method != "bundled" or cell.model != model:
+            continue
+        scores = {
+            other.method: found["scores"]
+            for other, found in done.items()
+            if replace(cell, steps=other.steps, method=other.method, model=other.model) == other
+            and other.steps in (0, cell.steps)
+            and (other.method != "bundled" or other == cell)
+        }
+        paint = (cell.set, cell.person, cell.budget)
+        case = Case(*paint, cell.steps, cell.seed, scores, record["paint"]["share"])
+        cases.append(case)
     names = list(SETS)
-    return [
-        Case(*case, scores=scores, share=shares[case])
-        for case, scores in sorted(found.items(), key=lambda one: (names.index(one[0][0]), *one[0]))
-        if set(scores) == set(METHODS)
-    ]
+
+    def place(case: Case) -> tuple[Any, ...]:
+        return names.index(case.set), case.person, case.budget, case.steps, case.seed
+
+    return sorted(cases, key=place)
 
 
 def render(cases: Sequence[Case], model: str, document: Path | None = None) -> str:
@@ -73,25 +86,22 @@ def render(cases: Sequence[Case], model: str, document: Path | None = None) -> s
 
 
 def summarise(cases: Sequence[Case], peer: str) -> str:
-    """Return the mean lead of the bundled network over a peer, per score and time."""
+    """Return the lead of the bundled network over a peer, per person, score and steps."""
     lines = [
         f"Lead over {'the random forest' if peer == 'forest' else 'the network from scratch'}:\n",
-        "| score | seconds | cells | mean | smallest | at least as good |",
-        "|---|---|---|---|---|---|",
+        "| person | score | steps | cells | mean | smallest | ahead, or behind by 0.01 at most |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for key, title in _SCORES.items():
-        for seconds in sorted({case.seconds for case in cases}):
-            leads = [
-                case.scores["bundled"][key] - case.scores[peer][key]
-                for case in cases
-                if case.seconds == seconds and key in case.scores["bundled"]
-            ]
-            if leads:
-                wins = sum(lead >= 0 for lead in leads)
-                lines.append(
-                    f"| {title} | {seconds:g} | {len(leads)} | {statistics.mean(leads):+.3f} "
-                    f"| {min(leads):+.3f} | {wins} of {len(leads)} |"
-                )
+    kinds = sorted({(case.person, case.steps) for case in cases})
+    for (key, title), (person, steps) in product(_SCORES.items(), kinds):
+        alike = [case for case in cases if (case.person, case.steps) == (person, steps)]
+        leads = [lead for case in alike if (lead := case.lead(peer, key)) is not None]
+        if leads:
+            enough = sum(lead >= -_TIE for lead in leads)
+            lines.append(
+                f"| {person} | {title} | {steps} | {len(leads)} | {statistics.mean(leads):+.3f} "
+                f"| {min(leads):+.3f} | {enough} of {len(leads)} |"
+            )
     return "\n".join(lines)
 
 
@@ -100,17 +110,24 @@ def _table(cases: Sequence[Case]) -> str:
     keys = [key for key in _SCORES if key in cases[0].scores["bundled"]]
     heads = [f"{_SCORES[key]}: {' / '.join(METHODS)}" for key in keys]
     lines = [
-        " | ".join(["| actions | painted | seconds", *heads, "IoU: lead |"]),
-        "|---" * (len(heads) + 4) + "|",
+        " | ".join(["| person | actions | painted | steps", *heads, "IoU: lead |"]),
+        "|---" * (len(heads) + 5) + "|",
     ]
     for case in cases:
-        scores = [" / ".join(f"{case.scores[m][key]:.3f}" for m in METHODS) for key in keys]
-        lead = case.scores["bundled"]["iou"] - max(case.scores[peer]["iou"] for peer in _PEERS)
+        scores = [
+            " / ".join(_told(case.scores.get(m, {}).get(key)) for m in METHODS) for key in keys
+        ]
+        leads = [lead for peer in _PEERS if (lead := case.lead(peer, "iou")) is not None]
+        least = f"{min(leads):+.3f}" if leads else ""
         lines.append(
-            f"| {case.budget} | {case.share:.1%} | {case.seconds:g} | {' | '.join(scores)} "
-            f"| {lead:+.3f} |"
+            f"| {case.person} | {case.budget} | {case.share:.1%} | {case.steps} "
+            f"| {' | '.join(scores)} | {least} |"
         )
     return "\n".join(lines)
+
+
+def _told(score: float | None) -> str:
+    return "–" if score is None else f"{score:.3f}"
 
 
 def _pictures(document: Path, name: str) -> Path:
@@ -125,10 +142,10 @@ def draw_set(cell: Cell, output: Path, document: Path) -> list[Path]:
     key = "iou" if chosen.task is Task.CLASSES else "seg"
     return draw_best_and_worst(
         chosen,
-        paint_budget(cell.set, cell.budget, cell.seed).labels,
+        paint_of(cell).labels,
         {chosen.painted[0]: first, **found},
         {number: score(chosen, [labels], [number])[key] for number, labels in found.items()},
-        caption=f"{cell.budget} actions, {cell.seconds:g} s of training.  {_SCORES[key]}",
+        caption=f"{cell.budget} actions, {cell.steps} steps of training.  {_SCORES[key]}",
         path=_pictures(document, cell.set),
     )
 
@@ -139,7 +156,7 @@ def main() -> None:
     parser.add_argument("--document", type=Path, help="write into it; default: print the tables")
     parser.add_argument("--model", help="name and digest as in the cells; default: the last one")
     parser.add_argument("--budget", type=int, default=50, help="of the pictures")
-    parser.add_argument("--seconds", type=float, default=60, help="of the pictures")
+    parser.add_argument("--steps", type=int, default=100, help="of the pictures")
     wish = parser.parse_args()
     done = read_cells(wish.output)
     models = [cell.model for cell in done if cell.method == "bundled"]
@@ -152,7 +169,8 @@ def main() -> None:
         return
     (wish.document.parent / "images").mkdir(exist_ok=True)
     for cell in done:
-        is_wanted = (cell.model, cell.budget, cell.seconds) == (model, wish.budget, wish.seconds)
+        paint = cell.model, cell.person, cell.budget, cell.steps
+        is_wanted = paint == (model, PAINTER, wish.budget, wish.steps)
         if is_wanted and has_labels(wish.output, cell):
             draw_set(cell, wish.output, wish.document)
     put_into(wish.document, "tables", render(cases, model, wish.document))

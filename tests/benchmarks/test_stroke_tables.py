@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.stroke_cells import Cell, full_grown, keep, read_cells, read_labels
+from benchmarks.stroke_cells import Cell, keep, read_cells, read_labels
 from benchmarks.stroke_tables import gather, summarise
 
-CELL = Cell("isbi2012", 8, 10.0, "bundled", 0, "light-1")
+CELL = Cell("isbi2012", "painter", 8, 100, "bundled", 0, "light-1")
 
 
 def record(iou: float) -> dict[str, object]:
@@ -33,30 +33,23 @@ def test_a_line_that_was_cut_off_is_measured_again(tmp_path: Path) -> None:
     assert read_cells(tmp_path) == {}
 
 
-def test_a_full_grown_forest_serves_longer_times_only() -> None:
-    forest = replace(CELL, method="forest", model="", seconds=60.0)
-    done = {forest: {"training": {"full": True}}}
-
-    assert full_grown(replace(forest, seconds=180.0), done) == forest
-    assert full_grown(replace(forest, seconds=10.0), done) is None
-    assert full_grown(replace(forest, seconds=180.0, budget=20), done) is None
-
-
-def test_the_lead_is_over_cases_that_every_method_finished() -> None:
+def test_the_lead_is_over_the_same_paint_and_as_many_steps() -> None:
     done = {
         CELL: record(0.8),
         replace(CELL, model="older-1"): record(0.1),
         replace(CELL, method="scratch", model="24/4"): record(0.5),
-        replace(CELL, method="forest", model=""): record(0.6),
+        replace(CELL, method="scratch", model="24/4", steps=400): record(0.2),
+        replace(CELL, method="forest", model="", steps=0): record(0.6),
+        replace(CELL, method="forest", model="", steps=0, person="scribbler"): record(0.3),
         replace(CELL, budget=20): record(0.9),  # the others are not finished
     }
 
     cases = gather(done, "light-1")
-    text = summarise(cases, "forest")
 
-    assert [case.budget for case in cases] == [8]
+    assert [case.budget for case in cases] == [8, 20]
     assert cases[0].scores["bundled"]["iou"] == pytest.approx(0.8)
-    assert "| IoU | 10 | 1 | +0.200 | +0.200 | 1 of 1 |" in text
+    assert "| painter | IoU | 100 | 1 | +0.200 | +0.200 | 1 of 1 |" in summarise(cases, "forest")
+    assert "| painter | IoU | 100 | 1 | +0.300 | +0.300 | 1 of 1 |" in summarise(cases, "scratch")
 
 
 def dict_of(cell: Cell) -> dict[str, object]:
