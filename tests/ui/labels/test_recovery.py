@@ -262,6 +262,7 @@ def test_a_press_brings_the_strokes_back_where_they_were(
     is_stroke = np.ptp(picture[..., :3], axis=-1) > 0.1  # coloured, on grey
     assert is_stroke[15:25, 10:30].any()
     assert not is_stroke[40:].any()
+    qtbot.waitUntil(lambda: recovery._worker is None)
     line.bring_back.click()
     qtbot.waitUntil(line.isHidden)
     back = workbench.choices.labels
