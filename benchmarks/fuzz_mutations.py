@@ -274,7 +274,8 @@ def change_safetensors(data: bytes, rng: Random) -> bytes:
     else:
         told = json.loads(head)
         texts = told["__metadata__"]
-        texts["model"] = change_json(texts["model"].encode(), rng).decode("utf-8", "replace")
+        part = rng.choice(("about", "model", "run", "run")) if "run" in texts else "model"
+        texts[part] = change_json(texts[part].encode(), rng).decode("utf-8", "replace")
         head = json.dumps(told).encode()
     return len(head).to_bytes(8, "little") + head + rest
 

@@ -16,6 +16,7 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks import fuzz_drawn as drawn
+from benchmarks import fuzz_kept as kept
 from benchmarks import fuzz_mutations as mutations
 from benchmarks import fuzz_samples as samples
 from benchmarks.fuzz_mutations import Input
@@ -239,9 +240,13 @@ READERS: dict[str, Reader] = {
     ),
     "record": Reader(0.07, samples.records, _any_file, read_record),
     "strokes": Reader(0.03, samples.strokes, mutations.change_folder, read_strokes),
+    "training": Reader(0.1, kept.trainings, kept.change_training, kept.read_training),
+    "segmentation": Reader(
+        0.1, kept.segmentations, kept.change_segmentation, kept.read_segmentation
+    ),
     "words": Reader(0.03, commands, change_words, read_words),
 }
-"""By their names; the shares sum up to 1."""
+"""By their names."""
 
 
 def make_input(name: str, seed: int, number: int) -> Input:

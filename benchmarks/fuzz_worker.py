@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -20,6 +21,7 @@ from benchmarks.fuzz_mutations import Input
 from benchmarks.fuzz_readers import READERS, Refusal, make_input
 from napari_unet.engine.errors import UnetPaintError, printable
 from napari_unet.io.failures import FileWarning
+from napari_unet.io.process import MARK
 
 LIMIT = 10  # seconds of an input on the processor
 _PATIENCE = 60  # seconds on the clock: others may be at work
@@ -28,6 +30,10 @@ _ADDRESSES = 6 * 2**30  # bytes above what the process has at its start: it must
 _LONGEST = 2100  # characters of a sentence, as `engine.errors` cuts them
 _PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
 _REACHING = ("socket.connect", "socket.getaddrinfo", "pickle.find_class", *_PROGRAMS)
+# What is opened where ".." in a command line asks for it: the summaries, before the work, to learn
+# whether another program has locked them; files on their way to their names; and, to wait until the
+# disk knows these names, the folder itself.
+_ASKED_FOR = {"words": rf"(/(summary\.(json|csv)|\.[^/]+\.{MARK}-[0-9a-f]{{8}}\.part))?"}
 _SYSTEM = ("/usr", "/lib", "/etc/ld", "/etc/local", "/proc", "/sys", "/dev", "/etc/mime")
 
 
@@ -86,7 +92,7 @@ def read_input(name: str, files: Input, folder: Path, number: int) -> Outcome:
     _put(files, folder)
     os.chdir(folder)
     before = _peak()
-    watch = _Watch(folder)
+    watch = _Watch(folder, _ASKED_FOR.get(name))
     warned: list[warnings.WarningMessage] = []
     try:
         with warnings.catch_warnings(record=True, action="always") as warned:
@@ -158,13 +164,18 @@ class _Watch:
 
     _current: _Watch | None = None
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, asked_for: str | None = None) -> None:
         self.on = False
+        self._asked_for = asked_for and re.escape(os.path.realpath(folder.parent)) + asked_for
         self.seen: list[str] = []
         self._own = (str(folder), *map(os.path.realpath, (sys.prefix, sys.base_prefix, *sys.path)))
         if _Watch._current is None:
             sys.addaudithook(_Watch._note)
         _Watch._current = self
+
+    def _may_open(self, path: str) -> bool:
+        is_asked_for = self._asked_for is not None and re.fullmatch(self._asked_for, path)
+        return path.startswith((*self._own, *_SYSTEM)) or bool(is_asked_for)
 
     @staticmethod
     def _note(event: str, told: tuple[Any, ...]) -> None:
@@ -175,5 +186,5 @@ class _Watch:
             watch.seen.append(f"{event} {told!r:.200}")
         elif event == "open" and isinstance(told[0], str | bytes):
             path = os.path.realpath(os.fsdecode(told[0]))
-            if not path.startswith((*watch._own, *_SYSTEM)):  # noqa: SLF001 its own hook
+            if not watch._may_open(path):  # noqa: SLF001 its own hook
                 watch.seen.append(f"open {path} {told[1]}")

@@ -14,7 +14,7 @@ from benchmarks.fuzz_readers import READERS, Reader, Refusal, make_input
 from benchmarks.fuzz_worker import read_input
 from napari_unet.engine.errors import FileError
 
-_EACH = {"words": 6, "folder": 20, "strokes": 20}  # the others: 60
+_EACH = {"words": 6, "folder": 12, "strokes": 12, "training": 10, "segmentation": 20}  # else 60
 
 
 @pytest.mark.parametrize("name", READERS)

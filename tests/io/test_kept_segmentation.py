@@ -16,15 +16,18 @@ import numpy.typing as npt
 import pytest
 
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
-from napari_unet.engine.errors import FileError
+from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.events import PlaneDone, SegmentStarted
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.prediction.segmentation import segment, whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io import kept_folders, kept_record, kept_segmentation
+from napari_unet.io.kept_arrays import Packed, PackedPlane, PackedTile, described, pack
 from napari_unet.io.kept_folders import DAYS_KEPT, find_kept, new_kept
 from napari_unet.io.kept_record import Basis, KeptRecord
 from napari_unet.io.kept_segmentation import KeptSegmentation
+from napari_unet.io.plain import to_plain
+from napari_unet.io.record_log import RecordLog
 from tests.engine.tiny import CPU, noise, tiny_model
 from tests.io.ended import ELSEWHERE, end
 
@@ -202,6 +205,35 @@ def test_a_damaged_record_is_not_offered(text: str) -> None:
     (folder / "kept.json").write_text(text)
     assert find_kept() == []
     assert folder.exists()
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (1, 16, 8), (2, 16, 16)])
+def test_a_kept_tile_of_another_form_is_predicted_anew(shape: tuple[int, ...]) -> None:
+    expected, _ = undisturbed()
+    folder = killed_after(6)
+    log = RecordLog(folder / "tiles-000000")
+    told, _ = next(described(PackedTile, log.entries()))
+    array, data = pack(np.ones(shape, np.uint8))
+    log.append(to_plain(replace(told, shape=array.shape)), data)
+    log.append({"at": "everywhere"}, b"")
+    (kept,) = find_kept()
+    found, _ = result(run(kept.take()))
+    for plane, values in expected.items():
+        np.testing.assert_array_equal(found[plane], values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"shape": (40, 49)}, {"shape": (1, 1)}, {"size": 0}, {"starts": Packed((9,), "<u4")}],
+)
+def test_a_kept_plane_that_is_none_is_told_of(change: dict[str, Any]) -> None:
+    folder = killed_after(20)
+    log = RecordLog(folder / "planes")
+    ((told, entry),) = described(PackedPlane, log.entries())
+    log.append(to_plain(replace(told, **change)), log.read(entry))
+    (kept,) = find_kept()
+    with pytest.raises(UnetPaintError, match=r"What was kept of plane 0 .*; discard it and begin"):
+        result(run(kept.take()))
 
 
 def test_of_two_that_want_to_go_on_one_does() -> None:

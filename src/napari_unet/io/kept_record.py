@@ -16,6 +16,7 @@ from napari_unet.io.provenance import versions
 if TYPE_CHECKING:
     from napari_unet.engine.network import DeviceChoice, Model
 
+_MOST = 1 << 31  # objects
 _COMPARED = 1 << 32  # bytes of the image that are read, unless a plane has more
 _WORDS = {
     "image": "the image",
@@ -95,6 +96,17 @@ class KeptRecord:
     largest: int = 0  # object number in use when it began
     painted: bool = False  # what is painted overrides what is predicted
     model_path: str = ""  # file of the model; empty: none that is known
+
+    def __post_init__(self) -> None:
+        TilingConfig(tile=self.side)
+        is_possible = (
+            all(0 <= plane < self.planes for plane in self.order)
+            and len(set(self.order)) == len(self.order) > 0
+            and min(self.shape) >= 0
+            and 0 <= self.largest < _MOST
+        )
+        if not is_possible:
+            raise ValueError(f"planes {self.order!r:.60} of {self.planes}")
 
 
 def _compared(planes: Planes) -> list[int]:

@@ -20,10 +20,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy.typing as npt
 
-from napari_unet.engine.errors import FileError, UnetPaintError
+from napari_unet.engine.errors import FileError, UnetPaintError, reason_of
 from napari_unet.engine.events import PlaneDone, SegmentStarted
 from napari_unet.io.claims import Claim, claim
-from napari_unet.io.kept_arrays import pack, pack_plane, unpack, unpack_plane
+from napari_unet.io.kept_arrays import (
+    PackedPlane,
+    PackedTile,
+    described,
+    pack,
+    pack_plane,
+    unpack,
+    unpack_plane,
+)
 from napari_unet.io.kept_record import KeptRecord
 from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.record_log import Entry, RecordLog
@@ -112,11 +120,12 @@ class KeptSegmentation:
         self._waits = 0  # bytes of it
         self._in_files: set[int] = set()  # planes with tiles on disk
         self._unsynced: set[Path] = set()
-        self._planes: dict[int, Entry] = {}
-        self._tiles: dict[int, dict[tuple[int, ...], Entry]] = {}  # of an earlier run
+        self._planes: dict[int, tuple[PackedPlane, Entry]] = {}
+        self._tiles: dict[int, dict[tuple[int, ...], tuple[PackedTile, Entry]]] = {}  # as before
         self._lock = Lock()
         if describe is None:
-            self._planes = {e.about["plane"]: e for e in self._plane_log.entries()}
+            planes = described(PackedPlane, self._plane_log.entries())
+            self._planes = {told.plane: (told, entry) for told, entry in planes}
             self._size = sum(file.stat().st_size for file in folder.iterdir())
             tiles = (file.name.partition("-") for file in folder.glob("tiles-*"))
             self._in_files = {int(number) for _, _, number in tiles if number.isdecimal()}
@@ -140,12 +149,13 @@ class KeptSegmentation:
         FileError
             If it cannot be read.
         """
-        entry = self._planes[number]
+        told, entry = self._planes[number]
         try:
-            return unpack_plane(entry.about, self._plane_log.read(entry))
-        except OSError as error:
+            return unpack_plane(told, self._plane_log.read(entry))
+        except (OSError, ValueError) as error:
             raise FileError(
-                f"What was kept of plane {number} cannot be read ({error.strerror}); begin anew."
+                f"What was kept of plane {number} cannot be read ({reason_of(error)}); discard it "
+                "and begin anew."
             ) from error
 
     def tile(self, plane: int, tile: Tile) -> npt.NDArray[Any] | None:
@@ -156,10 +166,13 @@ class KeptSegmentation:
             try:
                 log = self._tile_log(plane)
                 if plane not in self._tiles:
-                    self._tiles = {plane: {tuple(e.about["at"]): e for e in log.entries()}}
-                entry = self._tiles[plane].get(_place(tile))
-                return None if entry is None else unpack(entry.about, log.read(entry))
-            except OSError:
+                    tiles = described(PackedTile, log.entries())
+                    self._tiles = {plane: {told.at: (told, entry) for told, entry in tiles}}
+                if _place(tile) not in self._tiles[plane]:
+                    return None
+                told, entry = self._tiles[plane][_place(tile)]
+                return unpack(told, log.read(entry))
+            except (OSError, ValueError):
                 return None
 
     def keep_tile(self, plane: int, tile: Tile, settled: npt.NDArray[Any]) -> None:
@@ -167,8 +180,9 @@ class KeptSegmentation:
         values = settled.copy()  # who takes the tile may change it
 
         def write() -> None:
-            about, data = pack(values)
-            self._append(self._tile_log(plane), {"at": _place(tile), **about}, data)
+            array, data = pack(values)
+            told = PackedTile(array.shape, array.dtype, _place(tile))
+            self._append(self._tile_log(plane), told, data)
 
         self._keep(_Waiting(write, values.nbytes, plane))
 
@@ -176,10 +190,10 @@ class KeptSegmentation:
         """Keep a whole plane; of objects its tiles are not needed any more."""
         if done.labels is None:
             return
-        about, data = pack_plane(done)
+        told, data = pack_plane(done)
 
         def write() -> None:
-            self._append(self._plane_log, about, data)
+            self._append(self._plane_log, told, data)
             if done.plane not in self._in_files:
                 return
             tiles = self._tile_log(done.plane).path
@@ -293,10 +307,10 @@ class KeptSegmentation:
                 self._in_files.add(one.plane)
         self._written = time.monotonic()
 
-    def _append(self, log: RecordLog, about: dict[str, Any], data: bytes) -> None:
+    def _append(self, log: RecordLog, told: PackedTile | PackedPlane, data: bytes) -> None:
         if self._size + len(data) > _MOST:
             raise OSError(f"more than {_MOST} bytes")
-        log.append(about, data)
+        log.append(to_plain(told), data)
         self._size += len(data)
         self._unsynced.add(log.path)
 

@@ -99,4 +99,8 @@ def _next(file: Any, size: int) -> Entry | None:
     text = file.read(text_size)
     if zlib.crc32(file.read(data_size), zlib.crc32(text)) != check:
         return None
-    return Entry(json.loads(text), start, data_size)
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return Entry(about, start, data_size) if isinstance(about, dict) else None

@@ -115,6 +115,14 @@ def settler(
     return lambda p: values[p.argmax(axis=0)]
 
 
+def is_settled(values: Settled, tile: Tile, model: Model, settle: Callable[..., Settled]) -> bool:
+    """Return whether an array is what `settle` returns of a tile, by its shape and type."""
+    answers = np.zeros((model.network.outputs, 1, 1), np.float32)
+    pixel = settle(answers[wanted_channels(model.task)])
+    shape = (*pixel.shape[:-2], tile.y.length, tile.x.length)
+    return (values.dtype, values.shape) == (pixel.dtype, shape)
+
+
 def objects_on_plane(model: Model, objects: ObjectsConfig, shape: tuple[int, int]) -> ObjectsConfig:
     """Return how a model's foreground is cut on a plane (Y, X), by the sizes that it learned."""
     on_plane = model.seen(shape).objects(objects)

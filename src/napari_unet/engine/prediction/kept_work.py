@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.engine.errors import ImageError
 from napari_unet.engine.events import PlaneDone, Resume
 from napari_unet.engine.prediction.decode import Settled
 from napari_unet.engine.stack.planes import DerivedPlanes, Planes
@@ -66,6 +67,11 @@ def resumed(resume: Resume, kept: KeptWork, order: Sequence[int], planes: Planes
     """Return what a run is to know of the planes of its order that were kept, too.
 
     Numbers go on above theirs, and other planes can be linked to them.
+
+    Raises
+    ------
+    ImageError
+        If a kept plane is of another size than the image.
     """
     again = frozenset(kept.finished).intersection(order)
     if not again:
@@ -74,6 +80,10 @@ def resumed(resume: Resume, kept: KeptWork, order: Sequence[int], planes: Planes
     for number in again:
         done = kept.plane(number)
         assert done.labels is not None
+        if done.labels.shape != planes.shape:
+            raise ImageError(
+                f"What was kept of plane {number} is of another size; discard it and begin anew."
+            )
         largest = max(largest, int(done.labels.values.max()))
         new += done.objects
     return Resume(

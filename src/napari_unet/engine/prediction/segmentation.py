@@ -37,6 +37,7 @@ from napari_unet.engine.prediction.decode import (
     PlaneDecoder,
     Probabilities,
     Settled,
+    is_settled,
     plane_decoder,
     settler,
 )
@@ -252,7 +253,8 @@ class _Run:
     def _find(self, place: tuple[int, Tile]) -> Settled:
         """Return a tile that was kept, or predict it."""
         settled = self.kept.tile(*place)
-        if settled is None:
+        model, tile = self.predictor.model, place[1]
+        if settled is None or not is_settled(settled, tile, model, self.settle):
             settled = self.settle(self.predictor.predict(*place))
             self.kept.keep_tile(*place, settled)
         return settled
