@@ -21,7 +21,7 @@ from napari_unet.io.label_formats import LabelFormat, label_format
         ("cells.zip", "imagej"),
         ("cells.GeoJSON", "geojson"),
         ("01_RES", "ctc"),
-        ("folder.zarr/02_res", "ctc"),
+        ("folder.zarr/cells_res", "ctc"),
     ],
 )
 def test_the_ending_says_the_format(name: str, expected: str) -> None:

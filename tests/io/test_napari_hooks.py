@@ -281,6 +281,20 @@ def test_naparis_own_reader_reads_the_same(largest: int, tmp_path: Path) -> None
     np.testing.assert_array_equal(reader(path)[0][0], data)
 
 
+@pytest.mark.parametrize("ending", [".zip", ".geojson"])
+def test_file_save_writes_outlines(ending: str, tmp_path: Path) -> None:
+    manager = npe2.PluginManager()
+    manager.register(npe2.PluginManifest.from_distribution(PLUGIN))
+    path = tmp_path / f"cells{ending}"
+    writer, _ = manager.get_writer(str(path), ["labels"], plugin_name=PLUGIN)
+    assert writer is not None
+    assert writer.filename_extensions == [ending]
+    layer = Labels(np.eye(4, dtype=np.int32), axis_labels=("y", "x"))
+    data, meta, _ = layer.as_layer_data_tuple()
+    assert write_labels_layer(str(path), data, meta) == [str(path)]
+    assert path.stat().st_size > 0
+
+
 # The manifest
 
 
@@ -288,11 +302,17 @@ def test_the_manifest_names_the_reader_and_the_writer() -> None:
     manifest = npe2.PluginManifest.from_distribution(PLUGIN)
     commands = {c.id: c.python_name for c in manifest.contributions.commands or []}
     [reader] = manifest.contributions.readers or []
-    [writer] = manifest.contributions.writers or []
+    writers = manifest.contributions.writers or []
     module = napari_hooks.__name__
     assert commands[reader.command] == f"{module}:get_reader"
-    assert commands[writer.command] == f"{module}:write_labels_layer"
-    assert (reader.accepts_directories, writer.layer_types) == (True, ["labels"])
+    assert {commands[writer.command] for writer in writers} == {f"{module}:write_labels_layer"}
+    assert reader.accepts_directories
+    assert {writer.display_name: writer.filename_extensions for writer in writers} == {
+        "Label image": [".tif", ".tiff", ".zarr"],
+        "ImageJ ROIs": [".zip"],
+        "GeoJSON for QuPath": [".geojson"],
+    }
+    assert all(writer.layer_types == ["labels"] for writer in writers)
     assert reader.filename_patterns == ["*.tif", "*.tiff", "*.zarr"]
 
 

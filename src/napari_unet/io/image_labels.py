@@ -30,15 +30,15 @@ def lies_in_image(path: Path) -> bool:
     return path.parent.name == _LABELS and has_zarr_marks(path.parent.parent)
 
 
-def path_in_image(image: Path, name: str) -> Path:
-    """Return where labels of this name lie in an OME-Zarr image, in its first or only image.
+def labels_folder(image: Path) -> Path:
+    """Return where labels of an OME-Zarr image lie.
 
     Raises
     ------
-    FileError
-        If it is no OME-Zarr image.
+    FileError, ImageError
+        If it is no OME-Zarr image, or has several.
     """
-    return open_image_group(image).path / _LABELS / name
+    return open_image_group(image).path / _LABELS
 
 
 @contextmanager

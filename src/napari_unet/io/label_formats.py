@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from pathlib import Path
 
@@ -37,8 +36,8 @@ _BY_ENDING = (
     (".zarr", LabelFormat.OME_ZARR),
     (".zip", LabelFormat.IMAGEJ),
     (".geojson", LabelFormat.GEOJSON),
+    ("_res", LabelFormat.TRACKING),
 )
-_RESULTS = re.compile(r"\d+_RES", re.IGNORECASE)  # folders of the Cell Tracking Challenge
 _OME = (".ome.tif", ".ome.tiff")
 
 
@@ -83,8 +82,6 @@ def _named(path: Path) -> LabelFormat | None:
         return LabelFormat.OME_ZARR
     if name.endswith(_OME):
         return LabelFormat.OME_TIFF
-    if _RESULTS.fullmatch(path.name):
-        return LabelFormat.TRACKING
     return next((kind for ending, kind in _BY_ENDING if name.endswith(ending)), None)
 
 

@@ -23,7 +23,8 @@ from napari_unet.engine.errors import FileError
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.ui.export import job as export_job
 from napari_unet.ui.export.control import Exporting
-from napari_unet.ui.export.step import ExportStep, ask_export_folder, ask_export_path
+from napari_unet.ui.export.dialogs import ask_export_folder, ask_export_path
+from napari_unet.ui.export.step import ExportStep
 from napari_unet.ui.segment.result import Result
 from napari_unet.ui.workbench import Workbench
 from tests.ui.conftest import endless_job, failing_job

@@ -92,7 +92,7 @@ class Exporting(QObject):
         self.told.emit("Copied: how the result was made, with versions and the reference.")
 
     def export(self, results: Sequence[ResultLayers], paths: Sequence[Path]) -> None:
-        """Write each result to its own file, TIFF or OME-Zarr by its name."""
+        """Write each result to its own file, in the format that its name says."""
         exports = [
             job.Export(
                 path,

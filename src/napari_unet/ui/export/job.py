@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Export:
     """One file to write."""
 
-    path: Path  # ends in .tif, .tiff or .zarr
+    path: Path  # its ending says the format
     arrays: tuple[Any, ...]  # one of labels, or one per class of probabilities
     layout: Layout  # of one array
     are_probabilities: bool = False

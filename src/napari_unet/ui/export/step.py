@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from napari.layers import Labels, Layer
-from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton
 
-from napari_unet.io.names import file_stem
 from napari_unet.ui.export.control import Exporting, can_be_exported
+from napari_unet.ui.export.dialogs import ask_export_folder, ask_export_path
 from napari_unet.ui.parts.action import Action
 from napari_unet.ui.parts.pickers import LayerPicker
 from napari_unet.ui.parts.settings import narrow_form
@@ -17,9 +16,6 @@ from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import PlainLabel
 from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.workbench import Workbench
-
-_EXPORTS = "TIFF, for Fiji and napari (*.tif *.tiff);;OME-Zarr, for large stacks (*.zarr)"
-_SUFFIXES = (".tif", ".tiff", ".zarr")
 
 
 class ExportStep(Step):
@@ -33,7 +29,9 @@ class ExportStep(Step):
         )
         self.export = Action(
             "Export label TIFFs",
-            "Writes all planes, with axes and pixel size, as TIFF (Fiji, napari) or OME-Zarr.",
+            "Writes all planes, with axes and pixel size, as TIFF (Fiji, napari) or OME-Zarr, and "
+            "labels also as ImageJ ROIs, GeoJSON (QuPath) or for the Cell Tracking Challenge: as "
+            "the name ends, or as the kind of file that you choose.",
         )
         self.methods = QPushButton("Copy methods text")
         self.methods.setToolTip(
@@ -117,34 +115,3 @@ class ExportStep(Step):
     def _on_methods_clicked(self) -> None:
         wanted = self.exporting.wanted(self.result.value)
         self.exporting.copy_methods(wanted[0][0] if wanted else None)
-
-
-def ask_export_path(parent: QWidget, layer: Layer, image: Layer | None) -> Path | None:
-    """Return where to write `layer`, None if the user cancels.
-
-    Proposes a name beside the image's file, so that image and labels stay together.
-    """
-    word = "labels" if isinstance(layer, Labels) else "probabilities"
-    source = image.source.path if image is not None else None
-    if source:
-        proposal = Path(source).with_name(f"{file_stem(Path(source).stem, '')} {word}.tif")
-    else:
-        proposal = Path.home() / f"{file_stem(layer.name, word)}.tif"
-    return _ask_save(parent, f"Export {word}", proposal, _EXPORTS, ".tif")
-
-
-def ask_export_folder(parent: QWidget, image: Layer | None) -> Path | None:
-    """Return the folder to write several results into, None if the user cancels."""
-    source = image.source.path if image is not None else None
-    start = Path(source).parent if source else Path.home()
-    chosen = QFileDialog.getExistingDirectory(parent, "Export into this folder", str(start))
-    return Path(chosen) if chosen else None
-
-
-def _ask_save(parent: QWidget, title: str, proposal: Path, kind: str, suffix: str) -> Path | None:
-    chosen, chosen_kind = QFileDialog.getSaveFileName(parent, title, str(proposal), kind)
-    if not chosen:
-        return None
-    if chosen.lower().endswith(_SUFFIXES):
-        return Path(chosen)
-    return Path(chosen + (".zarr" if ".zarr" in chosen_kind else suffix))  # "HeLa 2.5" has none yet
