@@ -74,7 +74,8 @@ def gather(done: Mapping[Cell, dict[str, Any]], model: str) -> list[Case]:
 
 def render(cases: Sequence[Case], model: str, document: Path | None = None) -> str:
     """Return all tables as Markdown, with the pictures that lie beside the document."""
-    parts = [f"Bundled network: `{model}`.", *(summarise(cases, peer) for peer in _PEERS)]
+    parts = [f"Bundled network: `{model}`."]
+    parts += [summarise(cases, peer) for peer in _measured(cases) if peer in _PEERS]
     for name in SETS:
         own = [case for case in cases if case.set == name]
         if own:
@@ -108,14 +109,15 @@ def summarise(cases: Sequence[Case], peer: str) -> str:
 def _table(cases: Sequence[Case]) -> str:
     """Return the cases of one set, a row each: bundled / scratch / forest for each score."""
     keys = [key for key in _SCORES if key in cases[0].scores["bundled"]]
-    heads = [f"{_SCORES[key]}: {' / '.join(METHODS)}" for key in keys]
+    methods = _measured(cases)
+    heads = [f"{_SCORES[key]}: {' / '.join(methods)}" for key in keys]
     lines = [
         " | ".join(["| person | actions | painted | steps", *heads, "IoU: lead |"]),
         "|---" * (len(heads) + 5) + "|",
     ]
     for case in cases:
         scores = [
-            " / ".join(_told(case.scores.get(m, {}).get(key)) for m in METHODS) for key in keys
+            " / ".join(_told(case.scores.get(m, {}).get(key)) for m in methods) for key in keys
         ]
         leads = [lead for peer in _PEERS if (lead := case.lead(peer, "iou")) is not None]
         least = f"{min(leads):+.3f}" if leads else ""
@@ -124,6 +126,11 @@ def _table(cases: Sequence[Case]) -> str:
             f"| {' | '.join(scores)} | {least} |"
         )
     return "\n".join(lines)
+
+
+def _measured(cases: Sequence[Case]) -> list[str]:
+    """Return the methods that any of the cases has been measured with."""
+    return [method for method in METHODS if any(method in case.scores for case in cases)]
 
 
 def _told(score: float | None) -> str:
