@@ -69,7 +69,8 @@ class FilesProgress:
     @property
     def of_work(self) -> float:
         """How far this run is with what it has to do itself, 0 to 1."""
-        return self.worked / (self.worked + 1 - self.share) if self.worked else 0.0
+        left = max(0.0, 1 - self.share)
+        return self.worked / (self.worked + left) if self.worked else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.stack import events_of
 from napari_unet.io.batch_summary import (
+    JSON,
     FileOutcome,
     Status,
     check_summary,
@@ -99,19 +100,51 @@ def segment_files(
         for told in one.events():
             yield _Heard(index, told)
 
-    tally, written = Tally(files), time.monotonic()
+    tally, summary = Tally(files), _Summary(folder, outcomes)
     try:
         with closing(events_of(work, range(len(files)), files_at_once())) as heard:
             for index, told in heard:
                 if isinstance(told, FileOutcome):
                     outcomes[index] = told
                 yield from _told(index, told, tally)
-                if time.monotonic() - written > _WRITE_EVERY:
-                    write_summary(folder, outcomes)
-                    written = time.monotonic()
+                yield from summary.write_if_old()
     finally:
-        write_summary(folder, outcomes)
+        last = summary.write()
+    yield from last
     yield FilesDone(folder, tuple(outcomes))
+
+
+class _Summary:
+    """The list of what became of the files; that it is open in Excel ends no work of a night.
+
+    Parameters
+    ----------
+    folder
+        Of the results.
+    outcomes
+        Those of all files, which change.
+    """
+
+    def __init__(self, folder: Path, outcomes: list[FileOutcome]) -> None:
+        self._folder = folder
+        self._outcomes = outcomes
+        self._written = time.monotonic()
+        self._told = ""
+
+    def write_if_old(self) -> list[Note]:
+        """Write it, unless it was just written."""
+        return self.write() if time.monotonic() - self._written > _WRITE_EVERY else []
+
+    def write(self) -> list[Note]:
+        """Write it; return what is to be said if that cannot be done, once."""
+        self._written = time.monotonic()
+        try:
+            write_summary(self._folder, self._outcomes)
+        except FileError as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                return [Note(f"{error} All results are there, and the list is in '{JSON}'.")]
+        return []
 
 
 def _told(index: int, told: Note | _At | FileOutcome, tally: Tally) -> Iterator[FilesEvent]:

@@ -83,7 +83,9 @@ def objects_before(folder: Path) -> dict[str, int]:
     """Return the objects of each output, as an earlier summary counted them; damaged: none."""
     try:
         files = json.loads((folder / JSON).read_text("ascii"))["files"]
-        return {file["output"]: int(file["objects"]) for file in files if file["objects"]}
+        return {
+            file["output"]: int(file["objects"]) for file in files if file["objects"] is not None
+        }
     except (OSError, LookupError, TypeError, ValueError, RecursionError):
         return {}
 

@@ -145,11 +145,12 @@ def test_what_fails_for_all_files_is_said_in_the_window(
 def test_pausing_stopping_and_going_on(
     dialog: FilesDialog, folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = threading.Event()
+    begun, asked = threading.Event(), threading.Event()
     segment_files = batch.segment_files
 
     def wait_for_the_end(files: Any, out: Any, segmenter: Any, stop: Stop, **options: Any) -> Any:
         def stop_in_time() -> bool:
+            begun.set()
             asked.wait(PATIENCE / 1000)
             return stop()
 
@@ -160,6 +161,7 @@ def test_pausing_stopping_and_going_on(
         dialog.form.images.choose(folder / "in")
         dialog.form.folder.line.setText(str(folder / "out"))
         dialog.start.click()
+        qtbot.waitUntil(begun.is_set, timeout=PATIENCE)
         assert not dialog.form.isEnabled()
         dialog.pause.click()
         assert dialog.pause.text() == "Resume"

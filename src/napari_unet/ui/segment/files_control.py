@@ -126,6 +126,8 @@ class SegmentingFiles(QObject):
         if self._running:
             self.line = sentence
 
-    def _on_end(self, _end: JobEnd) -> None:
+    def _on_end(self, end: JobEnd) -> None:
         self._running = False
+        if end is JobEnd.STOPPED and not self.line:
+            self.line = "Stopped before the first file."
         self.told.emit()
