@@ -81,6 +81,17 @@ def table(path: Path, version: int) -> None:
         write_rows({"object": np.arange(ROWS), "area": np.full(ROWS, version)})
 
 
+def outlines(path: Path, version: int) -> None:
+    objects = np.zeros(SHAPE, np.int32)
+    objects[:, ::2] = np.arange(32)[:, np.newaxis] + version
+    write_labels(path, list(objects), shape=SHAPE, axes="TYX", spacing={})
+
+
+def content(path: Path) -> object:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return [(file.name, file.read_bytes()) for file in files]
+
+
 def pixels(path: Path) -> object:
     return np.asarray(open_image(path).array).tolist()
 
@@ -99,6 +110,9 @@ FILES: list[tuple[str, Callable[[Path, int], None], Callable[[Path], object]]] =
     ("probabilities.tif", probabilities, pixels),
     ("model.safetensors", model, weights),
     ("table.csv", table, text),
+    ("cells.zip", outlines, content),
+    ("cells.geojson", outlines, content),
+    ("01_RES", outlines, content),
 ]
 EACH = pytest.mark.parametrize(("name", "write", "read"), FILES, ids=[file[0] for file in FILES])
 

@@ -7,6 +7,7 @@ them; if there was no group of labels yet, it appears with them in one step.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -51,9 +52,10 @@ def labels_in_image(path: Path, layout: Layout) -> Iterator[PlaneZarr]:
         If the image cannot be read, has another size, or something else has the name.
     """
     image = open_image_group(path.parent.parent)
+    group = path.parent
+    check_no_other_folder(group)
     check_no_other_folder(path)
     layout = _fitted(layout, image, path)
-    group = path.parent
     with ExitStack() as ends:
         if has_zarr_marks(group):
             temporary = ends.enter_context(replacing(path))
@@ -69,7 +71,8 @@ def labels_in_image(path: Path, layout: Layout) -> Iterator[PlaneZarr]:
         writer.finish()
     _add_to_list(group, path.name, image.zarr_format)
     if image.is_consolidated:
-        zarr.consolidate_metadata(str(image.path))
+        with warnings.catch_warnings(action="ignore"):  # of version 3, which has no rules for it
+            zarr.consolidate_metadata(str(image.path))
 
 
 def _pyramid(image: ImageGroup) -> Pyramid:
@@ -81,7 +84,8 @@ def _pyramid(image: ImageGroup) -> Pyramid:
 
     def kept_step(step: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            key: value if key == "type" else without_channels(value) for key, value in step.items()
+            key: without_channels(value) if isinstance(value, list) else value
+            for key, value in step.items()
         }
 
     return Pyramid(
