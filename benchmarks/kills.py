@@ -7,6 +7,8 @@
 
 painting    a real window in which a person paints, trains, segments and exports; the next window
             brings the strokes back, and none that is older than five seconds may be missing
+windows     a window that trains or segments, and the next one, in which *Resume* or *Continue* is
+            pressed: the weights and the labels must be those of a window that was left alone
 training    `napari-unet train`; resumed, it must end with the weights of a run that was left alone
 segmenting  `napari-unet segment` into TIFF and OME-Zarr; continued, it must give the same labels
 exporting   the window's export, which replaces older files; each must be the older or the new one
@@ -28,6 +30,7 @@ import numpy as np
 
 from benchmarks.kill_commands import segmenting, training
 from benchmarks.kill_exports import exporting
+from benchmarks.kill_jobs import windows_segmenting, windows_training
 from benchmarks.kill_painting import painting
 from benchmarks.killing import Killed
 
@@ -38,6 +41,8 @@ KINDS: dict[str, Kind] = {
     "training": training,
     "segmenting": segmenting,
     "exporting": exporting,
+    "training in a window": windows_training,
+    "segmenting in a window": windows_segmenting,
 }
 OLDEST = 5.0  # seconds: an older stroke must not be lost
 

@@ -262,8 +262,8 @@ def test_a_press_brings_the_strokes_back_where_they_were(
     is_stroke = np.ptp(picture[..., :3], axis=-1) > 0.1  # coloured, on grey
     assert is_stroke[15:25, 10:30].any()
     assert not is_stroke[40:].any()
-    qtbot.waitUntil(lambda: recovery._worker is None)
-    line.bring_back.click()
+    qtbot.waitUntil(lambda: not recovery.is_looking)
+    line.accept.click()
     qtbot.waitUntil(line.isHidden)
     back = workbench.choices.labels
     assert back is not None
@@ -290,12 +290,12 @@ def test_strokes_are_offered_for_their_own_image_only(
     assert "Strokes on 'cells' of " in recovery.line
     assert recovery.line.endswith("open that image.")
     workbench.choose(images=(other,))
-    qtbot.waitUntil(lambda: recovery._worker is None)
+    qtbot.waitUntil(lambda: not recovery.is_looking)
     assert recovery.offered == []
     assert recovery.line == ""
     workbench.choose(images=(image,))
     qtbot.waitUntil(lambda: bool(recovery.offered))
-    recovery.dismiss()
+    recovery.refuse()
     assert recovery.line == ""
     assert find_leftovers(usual_folder()) == []
     recovery.release()

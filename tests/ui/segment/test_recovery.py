@@ -20,10 +20,11 @@ from napari_unet.io import kept_folders, kept_segmentation
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.kept_folders import find_kept
 from napari_unet.ui.layers.paint_count import PaintCount
+from napari_unet.ui.parts.offer_line import OfferLine
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.segment.files_control import SegmentingFiles
-from napari_unet.ui.segment.recovery import SegmentRecovery, SegmentRecoveryLine
+from napari_unet.ui.segment.recovery import SegmentRecovery
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.workbench import CurrentModel, Workbench
 from tests.io.ended import end
@@ -54,7 +55,7 @@ class Window:
         self.workbench.changed.connect(self.step.refresh)
         self.workbench.use_device(CPU)
         self.workbench.choose(images=(image,))
-        (self.line,) = self.step.findChildren(SegmentRecoveryLine)
+        (self.line,) = self.step.findChildren(OfferLine)
 
     def segment(self, model: CurrentModel, *, planes: int) -> None:
         """Segment until so many planes are finished, and a tile of the next one."""
@@ -105,7 +106,7 @@ class Window:
     def go_on(self) -> None:
         """Press Continue, and wait for the segmentation's end."""
         with self._qtbot.waitSignals([self.workbench.ended] * 2, timeout=20_000):
-            self.line.go_on.click()
+            self.line.accept.click()
 
 
 @pytest.fixture
@@ -209,12 +210,12 @@ def test_an_image_that_has_changed_is_noticed(
     failures: list[str] = []
     window.workbench.failed.connect(failures.append)
     with qtbot.waitSignal(window.workbench.ended):
-        window.line.go_on.click()
+        window.line.accept.click()
     assert "something has changed since: the image." in failures[0]
     assert len(window.viewer.layers) == 1
     assert len(find_kept()) == 1
 
-    window.line.discard.click()
+    window.line.refuse.click()
     assert find_kept() == []
     assert window.line.isHidden()
     window.crash()
@@ -229,7 +230,7 @@ def test_another_image_is_asked_for(image: Image, mine: CurrentModel, qtbot: QtB
     assert window.line.isHidden()
     window.viewer.layers.clear()
     assert window.line.text.text().endswith("; to go on, open that image.")
-    assert window.line.go_on.isHidden()
+    assert window.line.accept.isHidden()
     window.crash()
 
 
@@ -260,8 +261,8 @@ def test_labels_that_overrode_the_prediction_are_asked_for(
     first.crash()
     window = Window(image, qtbot, labels)
     qtbot.waitUntil(lambda: not window.line.isHidden())
-    assert not window.line.go_on.isEnabled()
-    assert "Painted labels overrode" in window.line.go_on.toolTip()
+    assert not window.line.accept.isEnabled()
+    assert "Painted labels overrode" in window.line.accept.toolTip()
     window.workbench.painted = first.workbench.painted
     window.workbench.choose(labels=labels)
     window.go_on()

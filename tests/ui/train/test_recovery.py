@@ -18,9 +18,9 @@ from napari_unet.engine.training.trainer import Trainer
 from napari_unet.io.claims import claimed
 from napari_unet.io.interrupted import find_interrupted, read_interrupted
 from napari_unet.io.training_places import find_places
+from napari_unet.ui.parts.offer_line import OfferLine
 from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.train.control import Training
-from napari_unet.ui.train.recovery import TrainRecoveryLine
 from napari_unet.ui.workbench import Workbench
 
 QUICK = TrainConfig(
@@ -66,9 +66,9 @@ def fail_once(training: Training, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch)
     assert ended.args == [JobEnd.FAILED]
 
 
-def offered(training: Training, qtbot: QtBot) -> TrainRecoveryLine:
+def offered(training: Training, qtbot: QtBot) -> OfferLine:
     qtbot.waitUntil(lambda: training.recovery.offered is not None, timeout=20_000)
-    line = TrainRecoveryLine(training.recovery)
+    line = OfferLine(training.recovery)
     qtbot.addWidget(line)
     return line
 
@@ -80,7 +80,7 @@ def resume(training: Training, qtbot: QtBot) -> list[object]:
         lambda interrupted: training.resume(interrupted, ObjectsConfig(), preview=False)
     )
     with qtbot.waitSignal(training._workbench.ended, timeout=60_000) as ended:
-        training.recovery.resume()
+        training.recovery.accept()
     assert ended.args == [JobEnd.COMPLETED]
     return told
 
@@ -97,7 +97,7 @@ def test_a_training_that_failed_is_offered_and_goes_on_to_its_end(
     assert line.text.text().startswith(
         "A training of 'cells' on 'strokes' was interrupted after 5 steps ("
     )
-    assert line.resume.isEnabled()
+    assert line.accept.isEnabled()
 
     told = resume(training, qtbot)
 
@@ -145,10 +145,10 @@ def test_a_killed_training_is_offered_when_its_image_is_open_and_no_other(
     assert line.isHidden()
     workbench.choose(images=())
     assert line.text.text().endswith("to go on, open that image.")
-    assert line.resume.isHidden()
+    assert line.accept.isHidden()
     workbench.choose(images=(image,))
-    assert not line.resume.isHidden()
-    assert not line.resume.isEnabled()  # no labels yet
+    assert not line.accept.isHidden()
+    assert not line.accept.isEnabled()  # no labels yet
 
 
 def test_nothing_is_kept_where_strokes_are_not_as_people_want_it(
@@ -164,7 +164,7 @@ def test_what_is_discarded_is_gone(
 ) -> None:
     fail_once(training, qtbot, monkeypatch)
     line = offered(training, qtbot)
-    line.discard.click()
+    line.refuse.click()
     assert line.isHidden()
     assert find_places() == []
 
@@ -195,11 +195,11 @@ def test_what_another_window_goes_on_with_is_neither_resumed_nor_discarded(
     )
     with claimed(place, "This training", quiet=600):
         with qtbot.waitSignal(training._workbench.ended, timeout=60_000) as ended:
-            training.recovery.resume()
+            training.recovery.accept()
         assert ended.args == [JobEnd.FAILED]
         assert find_interrupted() == []
         training.recovery._left = [read_interrupted(place)]  # as it was found before
-        training.recovery.discard()
+        training.recovery.refuse()
     assert [str(error).partition(" (")[0] for error in told] == 2 * [
         "This training is still going on in another window or command"
     ]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from itertools import islice
 from typing import Any
 
 import numpy.typing as npt
 from napari.layers import Image, Labels
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
-from superqt.utils import create_worker
 
-from napari_unet.engine.errors import FileError, UnetPaintError, printable
+from napari_unet.engine.errors import FileError, printable
 from napari_unet.io.unfinished import UNFINISHED
 from napari_unet.io.unsaved import DAYS_KEPT, Leftover, UnsavedLabels, find_leftovers
 from napari_unet.ui.labels.autosave import Autosave, fingerprint
 from napari_unet.ui.labels.picture import picture_of
 from napari_unet.ui.layers.geometry import long_shape, placement, spatial_shape
 from napari_unet.ui.layers.stroke_folder import folders_to_look_in
-from napari_unet.ui.parts.text import Text
+from napari_unet.ui.parts.offer_line import OfferLine, Offers, day_and_time
 from napari_unet.ui.parts.thumbnail import Thumbnail
 from napari_unet.ui.workbench import Workbench
 
@@ -31,23 +27,19 @@ _Seen = tuple[Leftover, npt.NDArray[Any]]
 _Taken = tuple[Leftover, UnsavedLabels, npt.NDArray[Any]]
 
 
-class Recovery(QObject):
+class Recovery(Offers):
     """Knows which strokes a crash has left, and brings those of the chosen image back."""
 
-    changed = Signal()  # what is offered
+    ACCEPT, REFUSE = "Bring them back", "Dismiss"
 
     def __init__(self, workbench: Workbench, autosave: Autosave) -> None:
-        super().__init__()
-        self._workbench = workbench
+        super().__init__(workbench, self._compare)
         self._autosave = autosave
         self._left = [left for folder in folders_to_look_in() for left in find_leftovers(folder)]
         self._left.sort(key=lambda left: left.saved, reverse=True)
         self._image: Image | None = None  # that was compared
-        self._worker: Any = None
-        self._heard: dict[str, Any] = {}  # by which of our methods
         self.offered: list[Leftover] = []
         self.pictures: list[npt.NDArray[Any]] = []  # of each that is offered, (Y, X, 4)
-        workbench.changed.connect(self._compare)
         self._compare()
 
     @property
@@ -55,20 +47,31 @@ class Recovery(QObject):
         """What can be brought back, or which image to open for it; empty: nothing."""
         if self.offered:
             names = " and ".join(f"'{left.record.name}'" for left in self.offered)
-            return f"Strokes of {_when(self.offered[0])} were not saved: {names}."
-        if self._left and not self._workbench.choices.images and self._left[0].record.image:
+            return f"Strokes of {day_and_time(self.offered[0].saved)} were not saved: {names}."
+        newest = next(iter(self._left), None)
+        if newest and not self._workbench.choices.images and newest.record.image:
             return (
-                f"Strokes on '{self._left[0].record.image}' of {_when(self._left[0])} were not "
+                f"Strokes on '{newest.record.image}' of {day_and_time(newest.saved)} were not "
                 "saved; to bring them back, open that image."
             )
         return ""
 
-    def bring_back(self) -> None:
-        """Add what is offered as layers."""
-        if self.offered and self._worker is None:
-            self._start(_take, list(self.offered), returned=self._on_taken)
+    @property
+    def is_offered(self) -> bool:
+        """Whether strokes on the chosen image can be brought back."""
+        return bool(self.offered)
 
-    def dismiss(self) -> None:
+    def tooltips(self) -> tuple[str, str]:
+        """Return what the buttons do."""
+        folder = self.offered[0].path.parent if self.offered else ""
+        return _BRING_BACK, _DISMISS.format(folder)
+
+    def accept(self) -> None:
+        """Add what is offered as layers."""
+        if self.offered and not self.is_looking:
+            self._look(_take, list(self.offered), then=self._on_taken)
+
+    def refuse(self) -> None:
         """Offer what is offered no more."""
         for left in self.offered:
             try:
@@ -77,31 +80,23 @@ class Recovery(QObject):
                 self._workbench.fail(error)
         self._drop(self.offered)
 
-    def release(self) -> None:
-        """Let go of the workbench."""
-        self._workbench.changed.disconnect(self._compare)
-        self._let_go()
-
     def _compare(self) -> None:
         """See what belongs to the chosen image, when it is another one."""
         image = self._workbench.choices.image
-        if not self._left or image is self._image or self._worker is not None:
+        if not self._left or image is self._image or self.is_looking:
             return
         self._image, self.offered, self.pictures = image, [], []
         fitting = [] if image is None else [x for x in self._left if _fits(x, image)]
         if fitting:
-            self._start(_of_image, fitting, image, returned=self._on_compared)
+            self._look(_of_image, fitting, image, then=self._on_compared)
         self.changed.emit()
-
-    def _start(self, work: Any, *arguments: Any, returned: Any) -> None:
-        self._heard = {"returned": returned, "errored": self._on_errored, "finished": self._end}
-        self._worker = create_worker(work, *arguments, _connect=self._heard)
 
     def _on_compared(self, found: list[_Seen]) -> None:
         if self._image is self._workbench.choices.image:
             self.offered = [left for left, _ in found]
             self.pictures = [picture for _, picture in found]
         self.changed.emit()
+        self._compare()  # another image may have been chosen meanwhile
 
     def _on_taken(self, taken: list[_Taken]) -> None:
         for left, kept, data in taken:
@@ -119,79 +114,34 @@ class Recovery(QObject):
                 )
             )
         self._drop(self.offered)
-
-    def _on_errored(self, error: Exception) -> None:
-        self._workbench.fail(
-            error if isinstance(error, UnetPaintError) else FileError(f"{error}; try it again.")
-        )
+        self._compare()
 
     def _drop(self, done: list[Leftover]) -> None:
         self._left = [left for left in self._left if left not in done]
         self.offered, self.pictures = [], []
         self.changed.emit()
 
-    def _end(self) -> None:
-        self._let_go()
-        self._compare()  # another image may have been chosen meanwhile
 
-    def _let_go(self) -> None:
-        if self._worker is not None:
-            for signal, method in self._heard.items():
-                getattr(self._worker, signal).disconnect(method)
-            self._worker = None
-
-
-class RecoveryLine(QWidget):
-    """One line above pictures and two buttons; hidden while there is nothing to tell."""
+class RecoveryLine(OfferLine):
+    """Shows pictures of the strokes as well."""
 
     def __init__(self, recovery: Recovery) -> None:
-        super().__init__()
         self._recovery = recovery
-        self.text = Text()
-        self.bring_back = QPushButton("Bring them back")
-        self.dismiss = QPushButton("Dismiss")
-        self.bring_back.setToolTip(_BRING_BACK)
-        self._pictures = QHBoxLayout()
-        row = QHBoxLayout()
-        row.addWidget(self.bring_back)
-        row.addWidget(self.dismiss)
-        row.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.text)
-        column.addLayout(self._pictures)
-        column.addLayout(row)
-        self.bring_back.clicked.connect(recovery.bring_back)
-        self.dismiss.clicked.connect(recovery.dismiss)
-        recovery.changed.connect(self.refresh)
-        self.refresh()
+        super().__init__(recovery)
 
     def refresh(self) -> None:
         """Show what is offered."""
-        line, offered = self._recovery.line, self._recovery.offered
-        self.setVisible(bool(line))
-        self.text.setText(line)
-        self.bring_back.setVisible(bool(offered))
-        self.dismiss.setVisible(bool(offered))
-        if offered:
-            self.dismiss.setToolTip(printable(_DISMISS.format(offered[0].path.parent)))
-        self._show_pictures()
-
-    def _show_pictures(self) -> None:
-        while (item := self._pictures.takeAt(0)) is not None:
+        super().refresh()
+        while (item := self.pictures.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
         shown = zip(self._recovery.offered, self._recovery.pictures, strict=True)
         for left, picture in islice(shown, _PICTURES):
             name = printable(left.record.name)
-            thumbnail = Thumbnail(name, f"'{name}', painted until {_when(left)}.")
+            thumbnail = Thumbnail(name, f"'{name}', painted until {day_and_time(left.saved)}.")
             thumbnail.show_colours(picture)
-            self._pictures.addWidget(thumbnail)
-
-
-def _when(left: Leftover) -> str:
-    return time.strftime("%d %b, %H:%M", time.localtime(left.saved)).lstrip("0")
+            self.pictures.addWidget(thumbnail)
 
 
 def _fits(left: Leftover, image: Image) -> bool:

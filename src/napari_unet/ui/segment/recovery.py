@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from napari.layers import Image
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
-from superqt.utils import create_worker
+from qtpy.QtCore import QTimer
 
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import FileError
@@ -18,8 +14,7 @@ from napari_unet.engine.events import Stop
 from napari_unet.io.kept_folders import DAYS_KEPT, KeptRun, find_kept
 from napari_unet.ui.layers.geometry import spatial_shape
 from napari_unet.ui.layers.inputs import image_planes
-from napari_unet.ui.parts.action import set_ready
-from napari_unet.ui.parts.text import Text
+from napari_unet.ui.parts.offer_line import Offers, day_and_time
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.segment.control import Segmentation
@@ -43,7 +38,7 @@ class _Offer:
 
     def __str__(self) -> str:
         record = self.run.record
-        when = time.strftime("%d %b, %H:%M", time.localtime(self.run.saved)).lstrip("0")
+        when = day_and_time(self.run.saved)
         if self.finished >= record.planes:
             return f"A segmentation of '{record.name}' was not saved ({when})"
         done = f"{self.finished:,} of {count(record.planes, 'plane')}"
@@ -58,14 +53,13 @@ class _Offer:
         return (record.name, record.planes, record.shape) == (image.name, planes, shape[-2:])
 
 
-class SegmentRecovery(QObject):
+class SegmentRecovery(Offers):
     """Knows which segmentations a crash has left, and goes on with that of the chosen image."""
 
-    changed = Signal()  # what is offered
+    ACCEPT, REFUSE = "Continue", "Discard"
 
     def __init__(self, workbench: Workbench, segmentation: Segmentation) -> None:
-        super().__init__()
-        self._workbench = workbench
+        super().__init__(workbench)
         self._segmentation = segmentation
         self._left: list[_Offer] = []
         self._turn: _Offer | None = None  # that is being compared
@@ -73,8 +67,7 @@ class SegmentRecovery(QObject):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._take)
-        workbench.changed.connect(self.changed)
-        self._worker: Any = create_worker(_look, _connect={"returned": self._on_found})
+        self._look(_find, then=self._on_found)
 
     @property
     def offered(self) -> _Offer | None:
@@ -93,6 +86,15 @@ class SegmentRecovery(QObject):
             return f"{self._left[0]}; to go on, open that image."
         return ""
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether a segmentation of the chosen image can be gone on with."""
+        return self.offered is not None
+
+    def tooltips(self) -> tuple[str, str]:
+        """Return what the buttons do."""
+        return _CONTINUE, _DISCARD
+
     def why_not(self) -> str | None:
         """Return why it cannot go on now, None if it can."""
         offer = self.offered
@@ -101,7 +103,7 @@ class SegmentRecovery(QObject):
         waits = None if self._workbench.device else "The device is being looked for."
         return Readiness.of(self._workbench).why_not_start() or waits
 
-    def go_on(self) -> None:
+    def accept(self) -> None:
         """Segment what is missing, once it is known that nothing has changed."""
         offer, device = self.offered, self._workbench.device
         if offer is None or device is None or self.why_not() is not None:
@@ -114,7 +116,7 @@ class SegmentRecovery(QObject):
 
         self._workbench.run("Comparing the image", compare, self._on_compared, self._on_end)
 
-    def discard(self) -> None:
+    def refuse(self) -> None:
         """Remove what is offered."""
         offer = self.offered
         if offer is not None:
@@ -126,14 +128,11 @@ class SegmentRecovery(QObject):
 
     def release(self) -> None:
         """Let go of the workbench."""
-        self._workbench.changed.disconnect(self.changed)
+        super().release()
         self._soon.stop()
-        if self._worker is not None:
-            self._worker.returned.disconnect(self._on_found)
-            self._worker = None
 
     def _on_found(self, left: list[_Offer]) -> None:
-        self._left, self._worker = left, None
+        self._left = left
         self.changed.emit()
 
     def _on_compared(self, model: object) -> None:
@@ -162,39 +161,6 @@ class SegmentRecovery(QObject):
         self.changed.emit()
 
 
-class SegmentRecoveryLine(QWidget):
-    """One line above two buttons; hidden while there is nothing to tell."""
-
-    def __init__(self, recovery: SegmentRecovery) -> None:
-        super().__init__()
-        self._recovery = recovery
-        self.text = Text()
-        self.go_on = QPushButton("Continue")
-        self.discard = QPushButton("Discard")
-        self.discard.setToolTip(_DISCARD)
-        row = QHBoxLayout()
-        row.addWidget(self.go_on)
-        row.addWidget(self.discard)
-        row.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.text)
-        column.addLayout(row)
-        self.go_on.clicked.connect(recovery.go_on)
-        self.discard.clicked.connect(recovery.discard)
-        recovery.changed.connect(self.refresh)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Show what is offered."""
-        line, offered = self._recovery.line, self._recovery.offered
-        self.setVisible(bool(line))
-        self.text.setText(line)
-        self.go_on.setVisible(offered is not None)
-        self.discard.setVisible(offered is not None)
-        set_ready(self.go_on, self._recovery.why_not(), _CONTINUE)
-
-
-def _look() -> list[_Offer]:
+def _find() -> list[_Offer]:
     """Return what crashed windows have left."""
     return [_Offer(run, run.finished) for run in find_kept() if not run.record.output]

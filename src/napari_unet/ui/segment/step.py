@@ -16,6 +16,7 @@ from napari_unet.ui.layers.geometry import spatial_shape
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.folded import FoldedSettings
 from napari_unet.ui.parts.missed import MissedButton
+from napari_unet.ui.parts.offer_line import OfferLine
 from napari_unet.ui.parts.pickers import Picker
 from napari_unet.ui.parts.settings import SettingsForm, narrow_form
 from napari_unet.ui.parts.settings import SettingWords as Words
@@ -25,7 +26,7 @@ from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.segment.files_control import SegmentingFiles
 from napari_unet.ui.segment.files_dialog import FilesButton, HowToSegment
-from napari_unet.ui.segment.recovery import SegmentRecovery, SegmentRecoveryLine
+from napari_unet.ui.segment.recovery import SegmentRecovery
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
 TILING = {
@@ -134,7 +135,7 @@ class SegmentStep(Step):
         self.anew = QPushButton("Start over")
         self.missed = MissedButton(workbench.viewer, lambda: segmentation.missed)
         self.hint = Text()
-        self.body.addWidget(SegmentRecoveryLine(recovery))
+        self.body.addWidget(OfferLine(recovery))
         self._build(files)
         self._connect()
         self.refresh()

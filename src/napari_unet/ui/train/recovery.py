@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
-from superqt.utils import create_worker
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import FileError
 from napari_unet.io.training_places import DAYS_KEPT, find_places
 from napari_unet.ui.layers.geometry import spatial_shape
-from napari_unet.ui.parts.action import set_ready
-from napari_unet.ui.parts.text import Text
+from napari_unet.ui.parts.offer_line import Offers, day_and_time
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.workbench import Workbench
 
@@ -30,18 +26,16 @@ _RESUME = (
 _DISCARD = f"Removes what it has learned. Otherwise it waits for {DAYS_KEPT} days."
 
 
-class TrainRecovery(QObject):
+class TrainRecovery(Offers):
     """Knows which trainings were interrupted, and which of them was on the chosen image."""
 
-    changed = Signal()  # what is offered
+    ACCEPT, REFUSE = "Resume", "Discard"
+
     resumed = Signal(object)  # Interrupted, which people want to go on with
 
     def __init__(self, workbench: Workbench) -> None:
-        super().__init__()
-        self._workbench = workbench
+        super().__init__(workbench)
         self._left: list[Interrupted] = []
-        self._worker: Any = None
-        workbench.changed.connect(self.changed)
         self.look()
 
     @property
@@ -61,6 +55,15 @@ class TrainRecovery(QObject):
             return f"{_describe(self._left[0])}; to go on, open that image."
         return ""
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether a training on the chosen image can be gone on with."""
+        return self.offered is not None
+
+    def tooltips(self) -> tuple[str, str]:
+        """Return what the buttons do."""
+        return _RESUME, _DISCARD
+
     def why_not(self) -> str | None:
         """Return why it cannot go on now, None if it can."""
         waits = None if self._workbench.device else "The device is being looked for."
@@ -68,15 +71,15 @@ class TrainRecovery(QObject):
 
     def look(self) -> None:
         """See what there is, in the background."""
-        if self._worker is not None:
+        if self.is_looking:
             return
         if find_places():  # else there is no need to load torch
-            self._worker = create_worker(_look, _connect={"returned": self._on_found})
+            self._look(_find, then=self._on_found)
         elif self._left:
             self._left = []
             self.changed.emit()
 
-    def resume(self) -> None:
+    def accept(self) -> None:
         """Tell that people want to go on with what is offered, unless something is in the way."""
         if self.why_not() is None and (offered := self._take()) is not None:
             self.resumed.emit(offered)
@@ -89,7 +92,7 @@ class TrainRecovery(QObject):
             self.changed.emit()
         return offered
 
-    def discard(self) -> None:
+    def refuse(self) -> None:
         """Remove what is offered."""
         offered = self._take()
         if offered is not None:
@@ -98,52 +101,12 @@ class TrainRecovery(QObject):
             except FileError as error:
                 self._workbench.fail(error)
 
-    def release(self) -> None:
-        """Let go of the workbench."""
-        self._workbench.changed.disconnect(self.changed)
-        if self._worker is not None:
-            self._worker.returned.disconnect(self._on_found)
-            self._worker = None
-
     def _on_found(self, left: list[Interrupted]) -> None:
-        self._left, self._worker = left, None
+        self._left = left
         self.changed.emit()
 
 
-class TrainRecoveryLine(QWidget):
-    """One line above two buttons; hidden while there is nothing to tell."""
-
-    def __init__(self, recovery: TrainRecovery) -> None:
-        super().__init__()
-        self._recovery = recovery
-        self.text = Text()
-        self.resume = QPushButton("Resume")
-        self.discard = QPushButton("Discard")
-        self.discard.setToolTip(_DISCARD)
-        row = QHBoxLayout()
-        row.addWidget(self.resume)
-        row.addWidget(self.discard)
-        row.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.text)
-        column.addLayout(row)
-        self.resume.clicked.connect(recovery.resume)
-        self.discard.clicked.connect(recovery.discard)
-        recovery.changed.connect(self.refresh)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Show what is offered."""
-        line, offered = self._recovery.line, self._recovery.offered
-        self.setVisible(bool(line))
-        self.text.setText(line)
-        self.resume.setVisible(offered is not None)
-        self.discard.setVisible(offered is not None)
-        set_ready(self.resume, self._recovery.why_not(), _RESUME)
-
-
-def _look() -> list[Interrupted]:
+def _find() -> list[Interrupted]:
     """Return what ended windows have left."""
     from napari_unet.io.interrupted import find_interrupted  # noqa: PLC0415 loads torch
 
@@ -158,7 +121,7 @@ def _fits(left: Interrupted, image: Image) -> bool:
 
 
 def _describe(left: Interrupted) -> str:
-    when = time.strftime("%d %b, %H:%M", time.localtime(left.saved)).lstrip("0")
+    when = day_and_time(left.saved)
     about, step = left.about, count(left.record.trainer.step, "step")
     return (
         f"A training of '{about.image}' on '{about.labels}' was interrupted after {step} ({when})"

@@ -25,12 +25,12 @@ from napari_unet.engine.events import (
 )
 from napari_unet.ui.parts.action import Action
 from napari_unet.ui.parts.missed import MissedButton
+from napari_unet.ui.parts.offer_line import OfferLine
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot
-from napari_unet.ui.train.recovery import TrainRecoveryLine
 from napari_unet.ui.train.settings import TrainSettings
 from napari_unet.ui.train.size_part import SizePart
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -132,7 +132,7 @@ class TrainStep(Step):
         self.preview.setToolTip(
             "While training, segment what is visible every few seconds, as the layer 'preview'."
         )
-        self.body.addWidget(TrainRecoveryLine(self._training.recovery))
+        self.body.addWidget(OfferLine(self._training.recovery))
         rows = narrow_form()
         self.settings.seconds.add_to(rows)
         self.object_size.field.add_to(rows)
