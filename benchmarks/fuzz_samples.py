@@ -22,20 +22,20 @@ from PIL import Image
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from benchmarks.fuzz_mutations import Input
-from napari_unet.config import NetworkConfig, ObjectsConfig, OutputKind, Task, TilingConfig
+from benchmarks.records import record
+from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.network import TrainRecord, fresh_model
 from napari_unet.engine.stack import Normalization
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.labels import open_label_writer
 from napari_unet.io.plain import to_plain
-from napari_unet.io.provenance import Provenance, Source, Training, UsedModel, to_text
+from napari_unet.io.provenance import to_text
 from napari_unet.io.stack import Layout
 from napari_unet.io.unsaved import UnsavedRecord
 from napari_unet.io.write_zarr import create_planes
 
 TINY = NetworkConfig(levels=2, base_channels=2)
 GREY = (np.arange(3 * 20 * 24) * 37 % 4000).astype(np.uint16).reshape(3, 20, 24)
-_HASH = "blake2b:" + 2 * "0123456789abcdef"
 
 
 def tiffs() -> list[Input]:
@@ -172,18 +172,18 @@ def ome_zarrs() -> list[Input]:
 
 def models() -> list[Input]:
     """Return checkpoints of objects and of classes."""
-    record = TrainRecord(started="2026-12-01", steps=9, labelled_pixels=900, seconds=1.5)
+    trained = TrainRecord(started="2026-12-01", steps=9, labelled_pixels=900, seconds=1.5)
     made = []
     for task, values in ((Task.OBJECTS, (0, 1)), (Task.CLASSES, (1, 2))):
         fresh = fresh_model(TINY, Normalization((0.0,), (900.0,)), task, values)
-        model = replace(fresh, pixel_size=(0.5, 0.5), record=record)
+        model = replace(fresh, pixel_size=(0.5, 0.5), record=trained)
         made.append({"a.safetensors": _written(partial(save_model, model), "a.safetensors")})
     return made
 
 
 def records() -> list[Input]:
     """Return records of a segmentation: JSON, and inside a TIFF and an OME-Zarr."""
-    text = to_text(provenance(), None)
+    text = to_text(record(), None)
     return [
         {"a.json": text.encode()},
         {"a.tif": _written(_labels, "a.tif")},
@@ -192,33 +192,14 @@ def records() -> list[Input]:
     ]
 
 
-def provenance() -> Provenance:
-    """Return a record with something in most fields."""
-    trained = Training("2026-12-01T10:00:00+00:00", "0.1", "light", 200, 150, 60.5, 9000, 4, 7)
-    return Provenance(
-        image=Source("cells", _HASH, (3, 20, 24), "ZYX", "uint16", {"X": 0.5}, "cells.tif"),
-        model=UsedModel("m", _HASH, TINY, Task.OBJECTS, trained, "m.safetensors"),
-        kind=OutputKind.LABELS,
-        tiling=TilingConfig(rotations=7),
-        objects=ObjectsConfig(min_size=20),
-        planes=(1, 0, 2),
-        device="CPU",
-        backend="OpenVINO",
-        started="2026-12-01T11:00:00+00:00",
-        finished="2026-12-01T11:01:00+00:00",
-        versions={"torch": "2.13.0"},
-        painted=Source("strokes", _HASH, (3, 20, 24)),
-    )
-
-
 def strokes() -> list[Input]:
     """Return strokes that a program, which has ended, kept on disk."""
 
     def write(path: Path) -> None:
         array = create_planes(path, GREY.shape, np.dtype(np.uint16), Layout(GREY.shape, "ZYX"))
         array[:] = GREY
-        record = UnsavedRecord("strokes", "cells", 12345, (1,))
-        (path / "unsaved.json").write_text(json.dumps(to_plain(record)))
+        told = to_plain(UnsavedRecord("strokes", "cells", 12345, (1,)))
+        (path / "unsaved.json").write_text(json.dumps(told))
 
     kept = "2026-12-01 10-00-00 0123abcd.zarr"
     return [{n.replace("a.zarr", kept): data for n, data in _written_folder(write).items()}]
@@ -229,7 +210,7 @@ def _labels(path: Path) -> None:
     with open_label_writer(path, layout) as writer:
         for plane in GREY:
             writer.write(plane)
-        writer.note_provenance(to_text(provenance(), None))
+        writer.note_provenance(to_text(record(), None))
 
 
 def tiff(data: Any, **settings: Any) -> bytes:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Protocol
 
 LONG = 180.0  # seconds; nothing that is waited for takes as long
 
@@ -29,6 +31,22 @@ class Killed:
     trouble: str = ""  # anything else that should not be
 
 
+class Process(Protocol):
+    """What a victim needs of its process."""
+
+    def poll(self) -> int | None:
+        """Return its exit status; None: it lives."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, and return its exit status."""
+        ...
+
+    def kill(self) -> None:
+        """Kill it."""
+        ...
+
+
 class Victim:
     """A program in a process of its own; what it says goes to a file."""
 
@@ -37,14 +55,18 @@ class Victim:
     ) -> None:
         self._said = said
         self._file: IO[bytes] = said.open("wb")
-        self._process = subprocess.Popen(
+        told = {"OMP_NUM_THREADS": "1", **(environment or {})}
+        self._process = self._start(command, told)
+        self._begun = time.monotonic()
+
+    def _start(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
+        return subprocess.Popen(
             [sys.executable, *command],
             stdin=subprocess.DEVNULL,
             stdout=self._file,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
+            env={**os.environ, **environment},
         )
-        self._begun = time.monotonic()
 
     def __enter__(self) -> Victim:
         return self
@@ -90,7 +112,7 @@ class Victim:
 
     def kill(self) -> bool:
         """Kill it; return whether it was still alive."""
-        self._process.send_signal(signal.SIGKILL)
+        self._process.kill()
         return self._process.wait() == -signal.SIGKILL
 
     def end(self) -> int:
@@ -100,6 +122,57 @@ class Victim:
     def last_words(self, letters: int = 1500) -> str:
         """Return the end of what it has said."""
         return self._said.read_text(errors="replace")[-letters:]
+
+
+class Forked(Victim):
+    """A function in a copy of this process, with the libraries that are loaded here."""
+
+    def __init__(
+        self, work: Callable[[], None], said: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._work = work
+        super().__init__((), said, environment)
+
+    def _start(self, _command: Sequence[str], environment: Mapping[str, str]) -> Process:
+        number = os.fork()
+        if number:
+            return _Copy(number)
+        os.environ.update(environment)
+        for stream in (1, 2):
+            os.dup2(self._file.fileno(), stream)
+        try:
+            self._work()
+        except BaseException:  # noqa: BLE001  # the copy must not go on as its parent does
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+        os._exit(0)
+
+
+class _Copy:
+    """A copy of this process."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        if self._status is None:
+            ended, status = os.waitpid(self._number, os.WNOHANG)
+            self._status = os.waitstatus_to_exitcode(status) if ended else None
+        return self._status
+
+    def wait(self, timeout: float | None = None) -> int:
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if time.monotonic() > until:
+                raise TimeoutError(f"it has not ended in {timeout} s")
+            time.sleep(0.01)
+        return status
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self._number, signal.SIGKILL)
 
 
 def places(folder: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from napari_unet.config import OutputKind
 from napari_unet.io import kept_segmentation
 from napari_unet.io.images import open_image
 from napari_unet.io.kept_folders import find_kept
+from tests.cli.stopping import StopAfter
 
 KILLED = """
 import sys
@@ -34,20 +34,6 @@ kept_segmentation._WAIT = 0
 from napari_unet.cli import main
 main()
 """
-
-
-class _After(Interruption):
-    """Asks to stop after so many tiles."""
-
-    def __init__(self, tiles: int) -> None:
-        super().__init__()
-        self._left = tiles
-
-    def __call__(self) -> bool:
-        self._left -= 1
-        if self._left <= 0:
-            self.request(signal.SIGINT)
-        return super().__call__()
 
 
 def _segment(folder: Path, stop: Interruption | None = None, **options: Any) -> dict[str, Any]:
@@ -105,7 +91,7 @@ def test_stopped_and_run_again_it_goes_on(
     _segment(folder, kind=kind)
     whole = _pixels(folder)
     (folder / "out.tif").unlink()
-    _segment(folder, _After(tiles=6), kind=kind)
+    _segment(folder, StopAfter(tiles=6), kind=kind)
     assert "To go on, run the same command again." in capsys.readouterr().err
     figures = _segment(folder, kind=kind)
     assert "Going on: of 'out.tif', " in capsys.readouterr().err
@@ -117,7 +103,7 @@ def test_stopped_and_run_again_it_goes_on(
 def test_what_has_changed_is_said_and_the_work_begins_anew(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _segment(folder, _After(tiles=6))
+    _segment(folder, StopAfter(tiles=6))
     for wishes, word in [
         (SegmentWishes(tile=40, min_size=9), "how objects are cut is"),
         (SegmentWishes(tile=32), "how it is predicted is"),
@@ -137,7 +123,7 @@ def test_what_has_changed_is_said_and_the_work_begins_anew(
 
 
 def test_anew_forgets_what_was_finished(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _segment(folder, _After(tiles=6))
+    _segment(folder, StopAfter(tiles=6))
     capsys.readouterr()
     _segment(folder, anew=True)
     assert "Going on" not in capsys.readouterr().err
@@ -147,7 +133,7 @@ def test_anew_forgets_what_was_finished(folder: Path, capsys: pytest.CaptureFixt
 def test_what_another_output_has_is_left_alone(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _segment(folder, _After(tiles=6))
+    _segment(folder, StopAfter(tiles=6))
     capsys.readouterr()
     _segment(folder, output=folder / "other.tif")
     assert "Going on" not in capsys.readouterr().err

@@ -25,6 +25,7 @@ from napari_unet.engine.errors import FileError
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import open_image
 from napari_unet.io.unfinished import UNFINISHED
+from tests.cli.stopping import StopAfter
 
 real_signals = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows sends Ctrl-C to a whole console only"
@@ -128,20 +129,6 @@ def test_ctrl_c_while_libraries_are_imported_ends_without_a_traceback(
     assert not (folder / "out.tif").exists()
 
 
-class _After(Interruption):
-    """Asks to stop after so many tiles."""
-
-    def __init__(self, tiles: int) -> None:
-        super().__init__()
-        self._left = tiles
-
-    def __call__(self) -> bool:
-        self._left -= 1
-        if self._left <= 0:
-            self.request(signal.SIGINT)
-        return super().__call__()
-
-
 def _segment(
     folder: Path,
     stop: Interruption,
@@ -170,7 +157,7 @@ def test_a_plane_that_is_half_done_counts_as_not_done(
     tiles: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    figures = _segment(folder, _After(tiles=tiles), kind, output)
+    figures = _segment(folder, StopAfter(tiles=tiles), kind, output)
     told = capsys.readouterr().err
     assert f"Planes 1–3 are not segmented to their end and 0 in '{output}'." in told
     assert (figures["planes"], figures["empty_planes"]) == (1, 3)
@@ -199,7 +186,7 @@ def test_tiff_and_zarr_hold_the_same(folder: Path, kind: OutputKind) -> None:
 def test_nothing_is_written_when_nothing_is_finished(folder: Path) -> None:
     (folder / "out.tif").write_bytes(b"of yesterday")
     with pytest.raises(typer.Exit) as ended:
-        _segment(folder, _After(tiles=2))
+        _segment(folder, StopAfter(tiles=2))
     assert ended.value.exit_code == 130
     assert (folder / "out.tif").read_bytes() == b"of yesterday"
 
@@ -211,7 +198,7 @@ def test_an_older_result_stays_until_the_new_one_is_whole(
     _segment(folder, Interruption(), output=output)
     whole = np.asarray(open_image(folder / output).array)
 
-    figures = _segment(folder, _After(tiles=6), output=output)
+    figures = _segment(folder, StopAfter(tiles=6), output=output)
 
     partial = Path(figures["output"])
     assert partial.name == output.replace("out.", "out.unfinished.")

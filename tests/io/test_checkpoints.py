@@ -239,6 +239,7 @@ BAD: dict[str, tuple[Callable[[Tensors, Texts, dict[str, Any]], Any], str, str]]
     "too few values": (changed(values=[1, 2]), "(1, 2) for 3 classes", "train the model again"),
     "values twice": (changed(values=[1, 1, 2]), "for 3 classes", "train the model again"),
     "negative value": (changed(values=[-1, 1, 2]), "for 3 classes", "train the model again"),
+    "value beyond int32": (changed(values=[1, 2, 2**31]), "for 3 classes", "train the model again"),
     "values of objects": (changed(task="objects"), "for objects", "train the model again"),
     "one channel": (changed(normalization__low=[0.0]), "normalisation", "train the model again"),
     "empty range": (changed(normalization__low=[1e9, 1e9]), "is empty", "train the model again"),

@@ -18,6 +18,7 @@ from napari_unet.engine.stack import ArrayPlanes, Normalization
 from napari_unet.io import hashes
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.hashes import (
+    PlaneHashes,
     file_stamp,
     join_hashes,
     model_hash,
@@ -125,3 +126,21 @@ def test_the_stamp_of_a_file_changes_with_it(tmp_path: Path) -> None:
     assert before != after
     assert (after.size, after.modified) == (2, 10**9)
     assert file_stamp(tmp_path) is None
+
+
+def test_a_plane_that_is_asked_for_twice_is_read_once(
+    grey: npt.NDArray[np.uint16], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes, read = ArrayPlanes(grey), list[int]()
+    reads = ArrayPlanes.read
+
+    def noted(self: ArrayPlanes, plane: int, y: slice, x: slice) -> npt.NDArray[np.uint16]:
+        read.append(plane)
+        return reads(self, plane, y, x)
+
+    monkeypatch.setattr(ArrayPlanes, "read", noted)
+    known = PlaneHashes(planes)
+    assert known[2] == plane_hash(ArrayPlanes(grey), 2)
+    read.clear()
+    assert stack_hash(planes, (1, 2), known) == join_hashes(planes, {n: known[n] for n in (1, 2)})
+    assert read == [1]

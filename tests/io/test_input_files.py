@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.records import record
 from napari_unet.engine.errors import FileError, SettingsError
 from napari_unet.io.input_files import find_inputs
 from napari_unet.io.provenance import to_text
-from tests.io.records import record
 
 
 @pytest.fixture(autouse=True)

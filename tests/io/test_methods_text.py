@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from benchmarks.records import record
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.io.methods_text import CITATION, methods_text
 from napari_unet.io.provenance import Training
-from tests.io.records import record
 
 
 def test_a_paragraph_and_the_reference() -> None:

@@ -14,6 +14,7 @@ import pytest
 import tifffile
 import zarr
 
+from benchmarks.records import record
 from napari_unet.engine.errors import FileError
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import Layout, open_label_writer, open_probability_writer
@@ -24,7 +25,6 @@ from napari_unet.io.provenance_files import (
     read_provenance,
     write_beside,
 )
-from tests.io.records import record
 
 OME = "{http://www.openmicroscopy.org/Schemas/OME/2016-06}"
 

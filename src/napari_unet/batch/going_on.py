@@ -13,6 +13,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.events import SegmentStarted
 from napari_unet.engine.network import DeviceChoice, Model
 from napari_unet.engine.stack import ArrayPlanes
+from napari_unet.io.hashes import PlaneHashes
 from napari_unet.io.kept_folders import KeptRun, new_kept
 from napari_unet.io.kept_record import Basis, KeptRecord
 from napari_unet.io.kept_segmentation import KeptSegmentation
@@ -43,7 +44,13 @@ class Wanted:
             tiling=self.tiling,
             objects=self.objects,
             kind=self.kind,
+            hashes=self.hashes,
         )
+
+    @cached_property
+    def hashes(self) -> PlaneHashes:
+        """The hashes of the image's planes, for the basis and for the record of the result."""
+        return PlaneHashes(self.planes)
 
     def record(self, started: SegmentStarted) -> KeptRecord:
         """Return what is noted of it where it is kept."""

@@ -225,7 +225,7 @@ class Segmenter:
         with taken.kept:
             try:
                 with open_filling(written, image.stack, self.model, self.kind) as filling:
-                    told = hashing(events, planes)
+                    told = hashing(events, planes, hashes=wanted.hashes)
                     filled = yield from fill(
                         told, filling, taken.kept, making, numbered=self.is_numbered
                     )

@@ -31,6 +31,7 @@ from napari_unet.io.replacing import replacing
 FORMAT = "napari-unet-paint"
 FORMAT_VERSION = 1  # raised when older versions of the package would misread a file
 
+_LARGEST_VALUE = 2**31 - 1  # labels are int32
 _WIDEST = 1024  # channels; nobody trains wider networks, and a damaged header may ask for any
 _LARGEST_HEADER = 2**23  # bytes; those of trained models have some thousands
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}
@@ -69,7 +70,8 @@ class CheckpointHeader:
             raise ValueError(f"normalisation of {len(low)} channels for {network.in_channels}")
         if any(not a < b for a, b in zip(low, high, strict=True)):
             raise ValueError("the normalisation is empty")
-        if len(set(self.values)) != network.classes or min(self.values) < 0:
+        is_possible = all(0 <= value <= _LARGEST_VALUE for value in self.values)
+        if len(set(self.values)) != network.classes or not is_possible:
             raise ValueError(f"values {self.values!r:.40} for {network.classes} classes")
         if self.task is Task.OBJECTS and self.values != OBJECT_VALUES:
             raise ValueError(f"values {self.values!r:.40} for objects")

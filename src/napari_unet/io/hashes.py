@@ -1,7 +1,9 @@
 """Hashes that tell whether an image, a model or settings are still the same.
 
 They are of what is in a file, not of the file: an image has the same hash as TIFF and as zarr, and
-a model before and after it is saved or renamed.
+a model before and after it is saved or renamed. They read all of it, and stand in
+records for years; to tell in a moment which of a few images is open, `engine.stack.fingerprint`
+looks at its middle.
 """
 
 from __future__ import annotations
@@ -75,7 +77,29 @@ def _hash_plane(planes: Planes, plane: int, dtype: np.dtype[Any]) -> str:
     return _name(digest)
 
 
-def stack_hash(planes: Planes, numbers: Iterable[int] | None = None) -> str:
+class PlaneHashes:
+    """The hashes of an image's planes, each read once: for images that do not change meanwhile."""
+
+    def __init__(self, planes: Planes) -> None:
+        self._planes = planes
+        self._known: dict[int, str] = {}
+
+    def __getitem__(self, plane: int) -> str:
+        """Return the `plane_hash` of a plane.
+
+        Raises
+        ------
+        FileError
+            If the plane cannot be read.
+        """
+        if plane not in self._known:
+            self._known[plane] = plane_hash(self._planes, plane)
+        return self._known[plane]
+
+
+def stack_hash(
+    planes: Planes, numbers: Iterable[int] | None = None, hashes: PlaneHashes | None = None
+) -> str:
     """Return the hash of a stack, or of some of its planes; one plane is read at a time.
 
     Parameters
@@ -84,6 +108,8 @@ def stack_hash(planes: Planes, numbers: Iterable[int] | None = None) -> str:
         The stack.
     numbers
         Of the planes that count, in any order; None: all.
+    hashes
+        Of this stack's planes, where some are known already or are asked for later.
 
     Raises
     ------
@@ -91,7 +117,8 @@ def stack_hash(planes: Planes, numbers: Iterable[int] | None = None) -> str:
         If a plane cannot be read.
     """
     chosen = range(planes.count) if numbers is None else numbers
-    return join_hashes(planes, {plane: plane_hash(planes, plane) for plane in chosen})
+    hashes = hashes or PlaneHashes(planes)
+    return join_hashes(planes, {plane: hashes[plane] for plane in chosen})
 
 
 def join_hashes(planes: Planes, hashes: Mapping[int, str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.stack import Planes
-from napari_unet.io.hashes import model_hash, stack_hash
+from napari_unet.io.hashes import PlaneHashes, model_hash, stack_hash
 from napari_unet.io.provenance import versions
 
 if TYPE_CHECKING:
@@ -53,10 +53,12 @@ class Basis:
         tiling: TilingConfig,
         objects: ObjectsConfig,
         kind: OutputKind,
+        hashes: PlaneHashes | None = None,
     ) -> Basis:
         """Return how `engine.prediction.segment` makes it of these.
 
-        All of the image is read; of more than 4 GB, planes spread evenly over the stack.
+        All of the image is read, unless its `hashes` are known; of more than 4 GB, planes spread
+        evenly over the stack.
 
         Raises
         ------
@@ -64,7 +66,7 @@ class Basis:
             If the image cannot be read.
         """
         return cls(
-            image=stack_hash(planes, _compared(planes)),
+            image=stack_hash(planes, _compared(planes), hashes),
             model=model_hash(model),
             kind=kind,
             tiling=tiling,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.events import PlaneDone, SegmentDone, SegmentEvent, SegmentStarted
 from napari_unet.engine.stack import Planes
-from napari_unet.io.hashes import join_hashes, paint_hash, plane_hash
+from napari_unet.io.hashes import PlaneHashes, join_hashes, paint_hash
 from napari_unet.io.provenance import Provenance, Source, UsedModel, now, versions
 
 
@@ -22,22 +22,27 @@ class PlaneHashed:
 
 
 def hashing(
-    events: Iterable[SegmentEvent], planes: Planes, painted: Planes | None = None
+    events: Iterable[SegmentEvent],
+    planes: Planes,
+    painted: Planes | None = None,
+    hashes: PlaneHashes | None = None,
 ) -> Generator[SegmentEvent | PlaneHashed, None, None]:
     """Yield the events of a segmentation, and after each whole plane what it was made from.
 
-    The plane has just been read for its tiles, so that most systems have it at hand.
+    The plane has just been read for its tiles, so that most systems have it at hand; where its
+    `hashes` are asked for elsewhere as well, it is read once for both.
 
     Raises
     ------
     FileError
         If a plane cannot be read any more.
     """
+    hashes = hashes or PlaneHashes(planes)
     for event in events:
         yield event
         if isinstance(event, PlaneDone) and event.complete:
             paint = None if painted is None else paint_hash(painted, event.plane)
-            yield PlaneHashed(event.plane, plane_hash(planes, event.plane), paint)
+            yield PlaneHashed(event.plane, hashes[event.plane], paint)
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,8 @@
-"""What tells images apart, whatever they are called."""
+"""What tells the images of one person apart in a moment, whatever they are called.
+
+It offers strokes and trainings for the image that they belong to. That two images are the same to
+the last pixel, only the hashes of `io.hashes` tell, which read all of them.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer
 from superqt.utils import create_worker
 
+from napari_unet.engine import stack
 from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.unfinished import unfinished_in
@@ -28,7 +28,6 @@ _log = logging.getLogger(__name__)
 
 _WAIT_MS = 2000  # from a stroke to its saving, at most; those between go with it
 _LARGEST = 1 << 32  # bytes of a layer that is kept
-_PRINT = 256  # pixels per side of what tells images apart
 
 
 class Autosave(QObject):
@@ -203,14 +202,11 @@ def _not_kept(name: str, error: Exception) -> FileError:
 
 
 def fingerprint(image: Image) -> int | None:
-    """Return a number that tells the image from others: of its middle; None: it cannot be read."""
+    """Return a number that tells the image from others; None: it cannot be read."""
     try:
-        planes = image_planes((image,))
-        middle = (slice(max(0, n // 2 - _PRINT // 2), n // 2 + _PRINT // 2) for n in planes.shape)
-        pixels = np.ascontiguousarray(planes.read(planes.count // 2, *middle))
+        return stack.fingerprint(image_planes((image,)))
     except (UnetPaintError, MemoryError):
         return None
-    return zlib.crc32(pixels.view(np.uint8).data, zlib.crc32(pixels.dtype.str.encode()))
 
 
 def _can_be_kept(layer: Labels) -> bool:

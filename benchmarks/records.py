@@ -1,4 +1,4 @@
-"""A record of a segmentation that tests write and read."""
+"""A record of a segmentation, for tests and for what is made of strangers' files."""
 
 from __future__ import annotations
 
