@@ -31,11 +31,13 @@ from qtpy.QtWidgets import (
 
 from napari_unet.engine.events import StepDone, TrainDone, Validated
 from napari_unet.ui.dock import UNetPaint
+from napari_unet.ui.image.step import ImageStep
 from napari_unet.ui.labels.step import LabelsStep
 from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.ink import curve_colours
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.train import job as train_job
+from napari_unet.ui.train.step import TrainStep
 from tests.ui.conftest import Calls, endless_training, job_of
 from tests.ui.pressing import LONG, begin, buttons, open_dock, step
 from tests.ui.test_dock_closing import ours
@@ -91,6 +93,34 @@ def full(
         folded.fold.expand(animate=False)
     qtbot.wait(300)  # the plot is drawn at most four times a second
     return dock
+
+
+def test_the_first_steps_are_in_sight_on_a_small_screen(
+    viewer: Any, dock: UNetPaint, window: QDockWidget, labels: Labels, qtbot: QtBot
+) -> None:
+    whole = window.window()
+    assert whole is not None
+    whole.resize(1280, 720)
+    train, area = step(dock, TrainStep), dock.findChild(QScrollArea)
+    assert area is not None
+
+    def are_in_sight() -> bool:
+        view = area.viewport()
+        assert view is not None
+        first, last = step(dock, ImageStep).title, train.action
+        bottom = last.mapTo(view, QPoint(0, last.height())).y()
+        return first.mapTo(view, QPoint(0, 0)).y() >= 0 and bottom <= view.height() <= 720
+
+    for theme in ("light", "dark"):
+        viewer.theme = theme
+        qtbot.waitUntil(are_in_sight)
+    labels.data[:] = 0
+    labels.refresh()
+    qtbot.waitUntil(lambda: "Nothing is painted" in train.action.hint.text())
+    qtbot.waitUntil(are_in_sight)
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: "Open an image" in train.action.hint.text())
+    qtbot.waitUntil(are_in_sight)
 
 
 def float_narrow(window: QDockWidget, qtbot: QtBot) -> None:

@@ -96,7 +96,7 @@ def test_training_waits_for_enough_paint_and_says_for_what(
 
     labels.data[:] = 0
     labels.refresh()
-    qtbot.waitUntil(lambda: says("Nothing is painted yet: paint some background (1)"))
+    qtbot.waitUntil(lambda: says("Nothing is painted yet: paint background (1)"))
     assert not buttons(dock)["inspect"].isEnabled()
     labels.paint((0, 10, 10), 2)
     qtbot.waitUntil(lambda: says("Paint some background as 1, too."))

@@ -42,7 +42,9 @@ from napari_unet.ui.train.control import Training
 from napari_unet.ui.train.step import TrainStep
 from napari_unet.ui.workbench import Workbench
 
-_BETWEEN_STEPS = 10  # pixels
+_BETWEEN_STEPS = 8  # pixels
+_FOOTER = (9, 2, 9, 4)  # pixels around it: left, top, right, bottom
+_WITHIN_FOOTER = 3  # pixels
 _WIDTH = 28  # of the dock at first, in widths of the letter M
 _WHY_NOT_STOP = {
     JobState.IDLE: "Nothing is running.",
@@ -187,6 +189,8 @@ class UNetPaint(QWidget):
         column.addStretch(1)
         footer = QWidget()  # in sight however far the steps are scrolled
         column = QVBoxLayout(footer)
+        column.setContentsMargins(*_FOOTER)
+        column.setSpacing(_WITHIN_FOOTER)
         column.addWidget(self.progress)
         column.addWidget(self.badge)
         outer = QVBoxLayout(self)

@@ -19,6 +19,7 @@ from napari_unet.engine.network.record import HeldOut
 from napari_unet.engine.paint.hints import Hint, Oddity
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.ui.labels import paint_counter
+from napari_unet.ui.labels.filling import FILL
 from napari_unet.ui.labels.step import LabelsStep, describe_paint
 from napari_unet.ui.layers import arrays
 from napari_unet.ui.layers.geometry import placement
@@ -76,7 +77,7 @@ def _count(planes: int, numbers: list[int], ones: int = 0, unpainted: int = 9) -
         (_count(2, [1]), CLASSES, BACKGROUND, 0,
          "2 planes painted · 2 classes · 0 blocks held out to validate"),
         (_count(0, []), OBJECTS, IGNORED, None,
-         "Nothing is painted yet: paint some background (1) and some objects (2, 3, …)."),
+         "Nothing is painted yet: paint background (1) and objects (2, 3, …)."),
         (_count(0, []), CLASSES, BACKGROUND, None,
          "Nothing is painted yet: paint all of each class on a plane or more (1, 2, …)."),
         (_count(1, [1], ones=7), OBJECTS, IGNORED, None,
@@ -263,9 +264,10 @@ def test_another_task_than_the_models_is_the_users_choice_and_told(
 def test_the_keys_of_the_task_are_listed(step: LabelsStep) -> None:
     space = "\N{NO-BREAK SPACE}"  # a key stays beside its words
     words = step.caption.text().replace(space, " ")
-    assert words == "Keys: G background · N next object · D erase"
+    assert words == f"Keys: G background · N next · D erase\n{FILL.line}"
     step.task.value = CLASSES
-    assert step.caption.text().replace(space, " ") == "Keys: C next class · D erase"
+    words = step.caption.text().replace(space, " ")
+    assert words == f"Keys: C next class · D erase\n{FILL.line}"
 
 
 def test_nothing_forces_the_dock_wider(step: LabelsStep, labels: Labels) -> None:

@@ -165,16 +165,16 @@ def test_headings_and_damaged_files_cannot_be_chosen_and_say_why(step: ModelStep
 
 def test_a_chosen_model_is_described(step: ModelStep, qtbot: QtBot) -> None:
     pick(step, "HeLa", qtbot)
-    assert step.status.text() == ("HeLa · objects · IoU 0.83 on 24 held-out blocks · 2026-11-20")
+    assert step.status.text() == "objects · IoU 0.83 on 24 held-out blocks · 2026-11-20"
     for fact in ("scratch", "1,200 steps", "5,000 px", "step 900", "0.5 × 0.5 µm"):
         assert fact in step.status.toolTip()
     pick(step, "kinds", qtbot)
-    assert step.status.text() == "kinds · 2 classes · not validated"
+    assert step.status.text() == "2 classes · not validated"
 
 
 def test_a_model_that_nobody_painted_for_is_called_pretrained(model: Model) -> None:
     bundled = replace(model, record=TrainRecord(steps=9000, started=RECORD.started, device="CPU"))
-    assert describe_model("light", bundled) == "light · objects · pretrained · 2026-11-20"
+    assert describe_model("light", bundled) == "light · objects · pretrained"
     strokes = replace(bundled, record=replace(RECORD, whole_objects=0))
     assert describe_model("mine", strokes) == "mine · objects · of strokes, not scored · 2026-11-20"
     assert "Validation IoU of strokes: 0.83, kept" in tell_story(strokes)

@@ -6,7 +6,7 @@ from typing import Any
 
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_unet.config import Unpainted
 from napari_unet.ui.compare.control import Comparing
@@ -15,6 +15,7 @@ from napari_unet.ui.compare.mistakes_layer import COLOURS
 from napari_unet.ui.compare.table import ScoreTable
 from napari_unet.ui.layers.added import Purpose, is_overridden_by, purpose
 from napari_unet.ui.parts.action import Action
+from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.pickers import LayerPicker, Picker
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
@@ -73,6 +74,7 @@ class CompareStep(Step):
     def _build(self) -> None:
         self.zeros.offer(_ZEROS)
         self.what.offer(_WHAT)
+        self.title.hide()  # it is that of the fold
         rows = QWidget()
         form = narrow_form(rows)
         form.addRow("&Result", self.result)
@@ -80,8 +82,12 @@ class CompareStep(Step):
         form.addRow("&Zeros", self.zeros)
         form.addRow("&Planes", self.what)
         self.table.hide()
-        for part in (rows, self.action, self.table):
-            self.body.addWidget(part)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        for part in (self.status, rows, self.action, self.table):
+            column.addWidget(part)
+        self.fold = Folded(self.title.text(), content)
+        self.body.addWidget(self.fold)
         self._propose_truth()
 
     def _connect(self) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import napari
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -21,7 +19,6 @@ from napari_unet.ui.correct.repairing import Repairing
 from napari_unet.ui.parts import keys
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.canvases import canvases
-from napari_unet.ui.parts.text import Text
 from napari_unet.ui.workbench import Workbench
 
 KEYS = {Tool.SPLIT: keys.SPLIT, Tool.MERGE: keys.MERGE, Tool.DELETE: keys.DELETE}
@@ -38,7 +35,6 @@ _ALL = (
     "Acts on the shown plane of the result; what was repaired is paint in your labels, to train "
     "on. Undo takes it back."
 )
-_FILLING_BRUSH = (0, 8)  # of napari: the first version with a brush that fills
 
 
 class RepairRow(QWidget):
@@ -60,16 +56,13 @@ class RepairRow(QWidget):
     ) -> None:
         super().__init__()
         self.repairing = repairing
-        self.fill = Text(how_to_fill())
         self.buttons = {tool: QPushButton(tool.value) for tool in Tool}
         self._glass = LineGlass()
         tools = {key: partial(self._on_pressed, tool) for tool, key in KEYS.items()}
         self.keys = keys.ViewerKeys(workbench.viewer, others | tools)
         self._canvas: QWidget | None = None  # that is listened to while a tool is held
-        column, row = QVBoxLayout(self), QHBoxLayout()
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
-        column.addWidget(self.fill)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
         for button in self.buttons.values():  # in no group: Tab would skip the others
             button.setCheckable(True)
             button.clicked.connect(self._on_clicked)
@@ -85,7 +78,6 @@ class RepairRow(QWidget):
             key = f" Key: {KEYS[tool]}." if KEYS[tool] in self.keys else ""
             set_ready(button, reason, f"{_TOOLTIPS[tool]} {_ALL}{key}")
             button.setChecked(tool is held)
-        self.fill.setVisible(reason is None)
         self._listen(None if held is None else next(iter(canvases(self)), None))
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 Qt
@@ -136,14 +128,3 @@ class RepairRow(QWidget):
             self._glass.show(canvas, spots)
         else:
             self._glass.hide()
-
-
-def how_to_fill() -> str:
-    """Return how napari fills an outline, in the version that is installed."""
-    version = tuple(int(part) for part in napari.__version__.split(".")[:2])
-    if version >= _FILLING_BRUSH:
-        return (
-            "Brush: right-click, go round an object and back to the start, and it is filled. "
-            "Key 3: a polygon."
-        )
-    return "Key 3 of napari: a polygon that is filled. Key 4: a bucket that fills an outline."

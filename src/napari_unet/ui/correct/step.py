@@ -91,10 +91,11 @@ class CorrectStep(Step):
         self.hint.setVisible(bool(reasons))
         self.unseen.setVisible(why_not_take is None and self.part.value is Part.PLANE)
         can_take_one = why_not_take is None and keys.TAKE_OBJECT in self.repair.keys
-        self.key.setText(f"Key: {keys.TAKE_OBJECT} takes the object under the cursor")
+        self.key.setText(f"{keys.TAKE_OBJECT} takes the object under the cursor")
         self.key.setVisible(can_take_one)
         self.repair.refresh()
         self.coaching.setText(_coach(choices))
+        self.coaching.setVisible(self.repair.repairing.tool is None)  # which has its own line
 
     def release(self) -> None:
         """Let go of the controls and the keys."""

@@ -13,6 +13,7 @@ from napari_unet.engine.counts import count as several
 from napari_unet.engine.paint import LabelScheme
 from napari_unet.ui.labels.autosave import Autosave
 from napari_unet.ui.labels.control import Painting
+from napari_unet.ui.labels.filling import FILL
 from napari_unet.ui.labels.legend import Legend, entries
 from napari_unet.ui.labels.recovery import Recovery, RecoveryLine
 from napari_unet.ui.layers.added import other_image, purpose
@@ -74,8 +75,8 @@ class LabelsStep(Step):
         self._follower.follow([] if choices.labels is None else [choices.labels])
         rows = entries(choices.scheme, self.painting.classes)
         self.legend.show_entries(rows, choices.labels)
-        self.caption.setText(self._key_words())
-        self.caption.setVisible(choices.labels is not None and bool(self.caption.text()))
+        self.caption.setText("\n".join(filter(None, [self._key_words(), FILL.line])))
+        self.caption.setVisible(choices.labels is not None)
         set_ready(self.new, why_no_image(choices.images), _NEW)
         self.tell(self._status())
 
@@ -96,6 +97,7 @@ class LabelsStep(Step):
         self.unpainted.value = self.workbench.choices.unpainted
         self.picker.setAccessibleName("Labels")
         self.caption.setWordWrap(True)
+        self.caption.setToolTip(FILL.more)
         font = self.caption.font()
         font.setPointSizeF(font.pointSizeF() * 0.9)
         self.caption.setFont(font)
@@ -150,7 +152,7 @@ class LabelsStep(Step):
         """Return the keys that do something for this task, in words."""
         words = {keys.BACKGROUND: "background" if self.painting.background is not None else ""}
         if self.workbench.choices.task is Task.OBJECTS:
-            words[keys.NEXT_OBJECT] = "next object"
+            words[keys.NEXT_OBJECT] = "next"
         else:
             words[keys.NEXT_CLASS] = "next class"
         words[keys.ERASE] = "erase"

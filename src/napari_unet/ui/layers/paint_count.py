@@ -13,7 +13,7 @@ from napari_unet.config import MAX_CLASSES, Task, Unpainted
 from napari_unet.engine.paint import PAINTED_BACKGROUND, Hint, LabelScheme
 
 _HOW_TO_START = {
-    (Task.OBJECTS, Unpainted.IGNORED): "paint some background (1) and some objects (2, 3, …).",
+    (Task.OBJECTS, Unpainted.IGNORED): "paint background (1) and objects (2, 3, …).",
     (Task.OBJECTS, Unpainted.BACKGROUND): "paint all objects of a plane or more (1, 2, …).",
     (Task.CLASSES, Unpainted.IGNORED): "paint some of each class (1, 2, …).",
     (Task.CLASSES, Unpainted.BACKGROUND): "paint all of each class on a plane or more (1, 2, …).",

@@ -14,16 +14,21 @@ if TYPE_CHECKING:
 
 
 def describe_model(name: str, model: Model | CheckpointHeader) -> str:
-    """Return name, kinds, score and date in one line."""
+    """Return name, kinds, score and date in one line; without a name the others.
+
+    Bundled models have no date: it is that of the version.
+    """
     record = model.record
-    parts = [name, kinds_of(model)]
+    parts = [*filter(None, [name]), kinds_of(model)]
     if not tell_of_objects(record.whole_objects):
         parts.append("of strokes, not scored")
     elif record.validation_iou is not None:
         blocks = count(len(record.held_out), "held-out block")
         parts.append(f"IoU {score_of(model)} on {blocks}")
+    elif _is_pretrained(model):
+        return " · ".join([*parts, "pretrained"])
     else:
-        parts.append("pretrained" if _is_pretrained(model) else "not validated")
+        parts.append("not validated")
     return " · ".join([*parts, *filter(None, [date_of(model)])])
 
 

@@ -53,7 +53,8 @@ class ModelStep(Step):
         self.keep.setVisible(models.trained is not None)
         self.yours.show_readiness(reason)
         if isinstance(start, CurrentModel):
-            self.tell(describe_model(start.name, start.model))
+            is_shown = self.picker.currentText() == start.name
+            self.tell(describe_model("" if is_shown else start.name, start.model))
             self.status.setToolTip(rich_tooltip(tell_story(start.model)))
         else:
             self.tell("It knows nothing yet: it learns from your labels alone.")
@@ -64,6 +65,7 @@ class ModelStep(Step):
         self._models.changed.disconnect(self._on_models_changed)
 
     def _build(self) -> None:
+        self.header.addWidget(self.status, stretch=1)  # beside the title, as it is short
         label = PlainLabel("Start &from")
         label.setBuddy(self.picker)
         row = QHBoxLayout()

@@ -65,6 +65,7 @@ class ProgressPanel(QWidget):
         row.addWidget(self.stop)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
         column.addLayout(row)
         column.addWidget(self.status)
         self.stop.clicked.connect(self.stop_clicked)

@@ -17,6 +17,8 @@ from napari_unet.ui.parts.text import PlainLabel
 
 Config = TypeVar("Config")
 
+_SPACING = 2  # pixels between rows
+
 
 @dataclass(frozen=True, slots=True)
 class SettingWords:
@@ -104,6 +106,7 @@ def narrow_form(parent: QWidget | None = None) -> QFormLayout:
     """Return an empty form whose fields take all of a narrow dock's width."""
     rows = QFormLayout(parent)
     rows.setContentsMargins(0, 0, 0, 0)
+    rows.setVerticalSpacing(_SPACING)
     rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return rows
 

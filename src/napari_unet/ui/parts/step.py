@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet.ui.parts.text import PlainLabel, Text
 from napari_unet.ui.workbench import Workbench
+
+_SPACING = 2  # pixels between what is in a step: the first ones are to be seen at once
 
 
 class Step(QWidget):
@@ -22,6 +24,7 @@ class Step(QWidget):
         self.title = PlainLabel(title)
         self.status = Text()
         self.body = QVBoxLayout()
+        self.body.setSpacing(_SPACING)
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)
@@ -29,7 +32,9 @@ class Step(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
-        column.addWidget(self.title)
+        self.header = QHBoxLayout()
+        self.header.addWidget(self.title, alignment=Qt.AlignmentFlag.AlignTop)
+        column.addLayout(self.header)
         column.addWidget(self.status)
         column.addLayout(self.body)
         self.tell("")

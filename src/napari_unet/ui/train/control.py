@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from napari_unet.io.interrupted import Interrupted
 
 
+NOT_TRAINED = "Not trained yet"
 _DOING = {
     JobState.IDLE: "Training",  # for a moment, before the end is told
     JobState.RUNNING: "Training",
@@ -125,7 +126,7 @@ class Training(QObject):
         start = self._workbench.choices.start
         if isinstance(start, CurrentModel) and start.path is None:  # by a dock that was closed
             return job.describe_training(start.model.record)
-        return "Not trained yet"
+        return NOT_TRAINED
 
     def takes_in(self) -> str:
         """Return in one sentence which strokes the run that is on learns from; empty: none is."""

@@ -29,7 +29,7 @@ from napari_unet.ui.parts.offer_line import OfferLine
 from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.readiness import Readiness
-from napari_unet.ui.train.control import Training
+from napari_unet.ui.train.control import NOT_TRAINED, Training
 from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot
 from napari_unet.ui.train.settings import TrainSettings
 from napari_unet.ui.train.size_part import SizePart
@@ -138,8 +138,8 @@ class TrainStep(Step):
         self.object_size.field.add_to(rows)
         self.body.addLayout(rows)
         for part in (
-            self.preview,
             self.action,
+            self.preview,
             self.missed,
             self.plot,
             self.corrections,
@@ -181,6 +181,7 @@ class TrainStep(Step):
 
     def _tell_where(self) -> None:
         self.tell(self._training.where())
+        self.status.setHidden(self.status.text() == NOT_TRAINED)  # the button says as much
 
     def _tell_age(self) -> None:
         """Tell how old the preview is, while training should renew it."""
