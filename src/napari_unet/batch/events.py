@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_unet.engine.counts import count
 from napari_unet.io.batch_summary import CSV, FileOutcome, Status
+from napari_unet.io.input_files import InputFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,10 @@ class FilesProgress:
 class FileEnded:
     """One file is done, skipped, failed, or left since the work was stopped."""
 
+    file: InputFile
+    outcome: FileOutcome
     ended: int  # files so far, this one included
     files: int
-    outcome: FileOutcome
 
     def __str__(self) -> str:
         return f"{self.ended}/{self.files} {self.outcome.input}: {_tell(self.outcome)}"

@@ -106,7 +106,7 @@ def segment_files(
             for index, told in heard:
                 if isinstance(told, FileOutcome):
                     outcomes[index] = told
-                yield from _told(index, told, tally)
+                yield from _told(index, files[index], told, tally)
                 yield from summary.write_if_old()
     finally:
         last = summary.write()
@@ -147,7 +147,9 @@ class _Summary:
         return []
 
 
-def _told(index: int, told: Note | _At | FileOutcome, tally: Tally) -> Iterator[FilesEvent]:
+def _told(
+    index: int, file: InputFile, told: Note | _At | FileOutcome, tally: Tally
+) -> Iterator[FilesEvent]:
     match told:
         case Note():
             yield told
@@ -157,7 +159,7 @@ def _told(index: int, told: Note | _At | FileOutcome, tally: Tally) -> Iterator[
             pass  # it has not ended
         case FileOutcome():
             progress = tally.end(index, worked=told.status is not Status.SKIPPED)
-            yield FileEnded(progress.ended, progress.files, told)
+            yield FileEnded(file, told, progress.ended, progress.files)
             yield progress
 
 

@@ -16,10 +16,12 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.batch import files as batch
+from napari_unet.batch.events import FileEnded
 from napari_unet.config import NETWORKS, ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.events import Stop
 from napari_unet.engine.network.model import Model
 from napari_unet.io.batch_summary import FileOutcome, Status
+from napari_unet.io.input_files import InputFile
 from napari_unet.ui.segment.files_control import SegmentingFiles
 from napari_unet.ui.segment.files_dialog import FilesButton, FilesDialog, HowToSegment
 from napari_unet.ui.segment.paths_field import ImagesField
@@ -65,7 +67,7 @@ def run(dialog: FilesDialog, folder: Path, qtbot: QtBot) -> None:
 
 def shown(dialog: FilesDialog) -> list[FileOutcome]:
     model = dialog.table.outcomes
-    return [model.outcome(row) for row in range(model.rowCount())]
+    return [model.ended(row).outcome for row in range(model.rowCount())]
 
 
 def test_it_says_what_is_missing(dialog: FilesDialog, folder: Path) -> None:
@@ -125,9 +127,10 @@ def test_an_image_and_its_result_are_opened_from_the_list(
 
 
 def test_what_cannot_be_opened_is_told(dialog: FilesDialog, folder: Path, qtbot: QtBot) -> None:
-    outcome = FileOutcome(str(folder / "in/b.tif"), "b.tif", Status.FAILED)
+    file = InputFile(folder / "in/b.tif", folder / "out/b.tif")
+    outcome = FileOutcome(str(file), str(file.output), Status.FAILED)
     with qtbot.waitSignal(dialog.files.workbench.failed) as failed:
-        dialog.files.open_result(outcome)
+        dialog.files.open_result(FileEnded(file, outcome, 1, 1))
     assert "0 bytes" in failed.args[0]
 
 

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.batch.events import FileEnded, FilesDone, FilesProgress, FilesStarted, Note
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.errors import UnetPaintError
-from napari_unet.io.batch_summary import FileOutcome, Status
+from napari_unet.io.batch_summary import Status
 from napari_unet.io.napari_hooks import read_layers
 from napari_unet.ui.progress import Progress, Stopwatch
 from napari_unet.ui.readiness import Readiness
@@ -28,7 +28,7 @@ class SegmentingFiles(QObject):
 
     told = Signal()  # `is_running` or `line` has changed
     began = Signal()  # the outcomes before are gone
-    ended_one = Signal(object)  # FileOutcome
+    ended_one = Signal(object)  # FileEnded
 
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
@@ -74,11 +74,14 @@ class SegmentingFiles(QObject):
         if self._running:
             (runner.resume if runner.state is JobState.PAUSED else runner.pause)()
 
-    def open_result(self, outcome: FileOutcome) -> None:
-        """Add the image, and above it its result if there is one, to the viewer."""
-        paths = [Path(outcome.input)]
-        if outcome.status in (Status.DONE, Status.SKIPPED):
-            paths.append(Path(outcome.output))
+    def open_result(self, ended: FileEnded) -> None:
+        """Add the image, and above it its result if there is one, to the viewer.
+
+        Of a file with several images, all are added.
+        """
+        paths = [ended.file.path]
+        if ended.outcome.status in (Status.DONE, Status.SKIPPED):
+            paths.append(ended.file.output)
         try:
             for path in paths:
                 self._open(path)
@@ -107,7 +110,7 @@ class SegmentingFiles(QObject):
                 self.line = event.text
                 self.told.emit()
             case FileEnded():
-                self.ended_one.emit(event.outcome)
+                self.ended_one.emit(event)
             case FilesProgress():
                 told = files_job.tell_progress(event, self._watch.seconds)
                 self.workbench.progressed.emit(told)

@@ -16,8 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unet.batch.events import FileEnded
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
-from napari_unet.io.batch_summary import FileOutcome
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.progress_panel import ProgressPanel
 from napari_unet.ui.parts.settings import narrow_form
@@ -170,14 +170,14 @@ class FilesDialog(QDialog):
         is_any = self.table.outcomes.rowCount() > 0
         self.table.setVisible(is_any)
         self.show_result.setVisible(is_any)
-        outcome = self.table.selected
-        self.message.setText("" if outcome is None else tell(outcome))
-        self.message.setVisible(outcome is not None)
-        reason = None if outcome is not None else "Select a file in the list first."
+        ended = self.table.selected
+        self.message.setText("" if ended is None else tell(ended.outcome))
+        self.message.setVisible(ended is not None)
+        reason = None if ended is not None else "Select a file in the list first."
         set_ready(self.show_result, reason, "Adds both to the viewer; so does a double click.")
 
-    def _on_ended_one(self, outcome: FileOutcome) -> None:
-        self.table.outcomes.add(outcome)
+    def _on_ended_one(self, ended: FileEnded) -> None:
+        self.table.outcomes.add(ended)
         if not self.table.isVisible():
             self._show_files()
 
@@ -187,9 +187,9 @@ class FilesDialog(QDialog):
             self.files.start(self.form.wish(), *self._how())
 
     def _on_open_clicked(self) -> None:
-        outcome: FileOutcome | None = self.table.selected
-        if outcome is not None:
-            self.files.open_result(outcome)
+        ended = self.table.selected
+        if ended is not None:
+            self.files.open_result(ended)
 
 
 class FilesButton(QPushButton):

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QTableView,
 )
 
+from napari_unet.batch.events import FileEnded
 from napari_unet.engine.counts import count
 from napari_unet.io.batch_summary import FileOutcome, Status
 from napari_unet.ui.parts.text import rich_tooltip
@@ -33,8 +34,8 @@ class OutcomeModel(QAbstractTableModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._failed: list[FileOutcome] = []
-        self._others: list[FileOutcome] = []  # in the order of their ends
+        self._failed: list[FileEnded] = []
+        self._others: list[FileEnded] = []  # in the order of their ends
 
     def clear(self) -> None:
         """Forget all."""
@@ -42,16 +43,16 @@ class OutcomeModel(QAbstractTableModel):
         self._failed, self._others = [], []
         self.endResetModel()
 
-    def add(self, outcome: FileOutcome) -> None:
+    def add(self, ended: FileEnded) -> None:
         """Take one more."""
-        is_failed = outcome.status is Status.FAILED
+        is_failed = ended.outcome.status is Status.FAILED
         row = len(self._failed)
         self.beginInsertRows(QModelIndex(), row, row)
-        (self._failed if is_failed else self._others).append(outcome)
+        (self._failed if is_failed else self._others).append(ended)
         self.endInsertRows()
 
-    def outcome(self, row: int) -> FileOutcome:
-        """Return what became of the file in a row."""
+    def ended(self, row: int) -> FileEnded:
+        """Return the file in a row."""
         if row < len(self._failed):
             return self._failed[row]
         return self._others[len(self._failed) + len(self._others) - 1 - row]
@@ -68,7 +69,7 @@ class OutcomeModel(QAbstractTableModel):
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the text of a cell, or all that is known of its file."""
-        outcome = self.outcome(index.row())
+        outcome = self.ended(index.row()).outcome
         if role == Qt.ItemDataRole.DisplayRole:
             return _short_name(outcome) if index.column() == 0 else _short(outcome)
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -120,7 +121,7 @@ class FilesTable(QTableView):
     """Shows the files, and tells which one people go to."""
 
     picked = Signal()  # `selected` has changed
-    wanted = Signal(object)  # FileOutcome: to be opened
+    wanted = Signal(object)  # FileEnded: to be opened
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,11 +131,11 @@ class FilesTable(QTableView):
         self._build()
 
     @property
-    def selected(self) -> FileOutcome | None:
-        """What became of the file that is selected."""
+    def selected(self) -> FileEnded | None:
+        """The file that is selected."""
         selection = self.selectionModel()
         rows = selection.selectedRows() if selection is not None else []
-        return self.outcomes.outcome(rows[0].row()) if rows else None
+        return self.outcomes.ended(rows[0].row()) if rows else None
 
     def selectionChanged(  # noqa: N802 Qt
         self, selected: QItemSelection, deselected: QItemSelection
@@ -144,7 +145,7 @@ class FilesTable(QTableView):
         self.picked.emit()
 
     def _on_double_clicked(self, index: QModelIndex) -> None:
-        self.wanted.emit(self.outcomes.outcome(index.row()))
+        self.wanted.emit(self.outcomes.ended(index.row()))
 
     def _build(self) -> None:
         self.setAccessibleName("Files that have ended")
