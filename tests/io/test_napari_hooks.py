@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,23 @@ def test_file_save_writes_outlines(ending: str, tmp_path: Path) -> None:
     data, meta, _ = layer.as_layer_data_tuple()
     assert write_labels_layer(str(path), data, meta) == [str(path)]
     assert path.stat().st_size > 0
+
+
+def test_features_of_a_layer_go_into_geojson(tmp_path: Path) -> None:
+    features = {
+        "index": [0, 1, 7],
+        "speed": [np.nan, 2.5, 3.0],
+        "kind": ["", "a", "b"],
+        "area_px": [0, 99, 99],
+    }
+    layer = Labels(np.diag([1, 7, 9]).astype(np.int32), features=features)
+    data, meta, _ = layer.as_layer_data_tuple()
+    write_labels_layer(str(tmp_path / "a.geojson"), data, meta)
+    found = json.loads((tmp_path / "a.geojson").read_text())["features"]
+    measured = [feature["properties"]["measurements"] for feature in found]
+    assert [row.get("speed") for row in measured] == [2.5, 3.0, None]
+    assert [row["area_px"] for row in measured] == [1, 1, 1]  # what is measured now counts
+    assert not any("kind" in row for row in measured)  # no number
 
 
 # The manifest

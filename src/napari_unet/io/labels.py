@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from napari_unet.engine.errors import FileError
 from napari_unet.io.image_labels import labels_in_image, lies_in_image
+from napari_unet.io.label_features import LabelFeatures
 from napari_unet.io.label_formats import LabelFormat, label_format
 from napari_unet.io.stack import ImageStack, Layout
 from napari_unet.io.write_ctc import tracked_frames
@@ -63,6 +64,7 @@ def open_label_writer(
     largest: int | None = None,
     wish: LabelFormat | None = None,
     image: ImageStack | None = None,
+    features: LabelFeatures | None = None,
 ) -> AbstractContextManager[PlaneWriter]:
     """Open a label image for writing.
 
@@ -85,6 +87,8 @@ def open_label_writer(
     image
         That of the labels: QuPath's detections then have its grey values measured, and ROIs are
         placed as in a stack of several channels if it has such.
+    features
+        What else is known of each object, for QuPath's detections.
 
     Raises
     ------
@@ -110,7 +114,7 @@ def open_label_writer(
         case LabelFormat.IMAGEJ:
             return roi_zip(path, layout, channels=1 if image is None else image.planes().channels)
         case LabelFormat.GEOJSON:
-            return geojson(path, layout, image=image)
+            return geojson(path, layout, image=image, features=features)
         case LabelFormat.TRACKING:
             return tracked_frames(path, layout)
         case kind:

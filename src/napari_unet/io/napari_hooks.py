@@ -16,6 +16,7 @@ from napari_unet.engine.stack import bands
 from napari_unet.io.axes import axis_letters, name_axes
 from napari_unet.io.folder_names import is_label_name
 from napari_unet.io.images import list_positions, open_image, open_images
+from napari_unet.io.label_features import LabelFeatures
 from napari_unet.io.labels import open_label_writer
 from napari_unet.io.names import natural_key
 from napari_unet.io.paths import is_file, is_folder
@@ -131,7 +132,7 @@ def _shown(channel: Channel) -> dict[str, Any]:
 
 
 def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Save a labels layer as TIFF or OME-Zarr with its scale, units and axis labels.
+    """Save a labels layer with scale, units and axis labels, in the format that the path ends in.
 
     Warns of planes whose segmentation is not finished.
 
@@ -151,7 +152,8 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     axes = _axes(meta.get("axis_labels"), len(shape))
     spacing = _spacing(axes, meta.get("scale"), meta.get("units"))
     unfinished = unfinished_in(meta.get("metadata", {}))
-    with open_label_writer(path, Layout(shape, axes, spacing)) as writer:
+    features = LabelFeatures.of(meta["features"]) if "features" in meta else None
+    with open_label_writer(path, Layout(shape, axes, spacing), features=features) as writer:
         for rows in _rows(data):
             writer.write(rows)
         writer.note_unfinished(unfinished)

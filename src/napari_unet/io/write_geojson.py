@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import repeat
 from math import isnan
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,6 +21,7 @@ from napari_unet.engine.measurements import (
     trace_outlines,
 )
 from napari_unet.engine.stack import RunLabels
+from napari_unet.io.label_features import LabelFeatures
 from napari_unet.io.plane_objects import OutlineWriter
 from napari_unet.io.replacing import replacing
 from napari_unet.io.stack import ImageStack, Layout
@@ -38,11 +40,21 @@ class GeoJson(OutlineWriter):
         Of the labels.
     image
         Its grey values are measured, too; None: size and shape only.
+    features
+        What else is known of the objects; of the same name, what is measured counts.
     """
 
-    def __init__(self, file: TextIO, layout: Layout, name: str, image: ImageStack | None) -> None:
+    def __init__(
+        self,
+        file: TextIO,
+        layout: Layout,
+        name: str,
+        image: ImageStack | None,
+        features: LabelFeatures | None,
+    ) -> None:
         super().__init__(layout, name)
         self._file = file
+        self._features = features
         self._measures = Measures(layout, () if image is None else image.channel_names())
         self._grey = None if image is None else image.planes()
         self._is_first = True
@@ -82,9 +94,11 @@ class GeoJson(OutlineWriter):
             for name, column in event.rows.columns.items()
             if name not in _PLACE
         }
-        for values in zip(*columns.values(), strict=True):
+        objects = event.rows["label"].tolist()
+        known = repeat({}) if self._features is None else self._features.rows(objects)
+        for values, also in zip(zip(*columns.values(), strict=True), known, strict=False):
             row = zip(columns, map(_number, values), strict=True)
-            yield {name: value for name, value in row if not isnan(value)}
+            yield {**also, **{name: value for name, value in row if not isnan(value)}}
 
 
 def _number(value: float) -> float:
@@ -118,13 +132,19 @@ class _OnePlane:
 
 
 @contextmanager
-def geojson(path: Path, layout: Layout, *, image: ImageStack | None = None) -> Iterator[GeoJson]:
+def geojson(
+    path: Path,
+    layout: Layout,
+    *,
+    image: ImageStack | None = None,
+    features: LabelFeatures | None = None,
+) -> Iterator[GeoJson]:
     """Open a GeoJSON file for writing; it appears under its name when the block ends.
 
     Parameters
     ----------
-    image
-        On the planes of the labels; its grey values are measured, too.
+    image, features
+        As of `GeoJson`; the image is on the planes of the labels.
 
     Raises
     ------
@@ -132,6 +152,6 @@ def geojson(path: Path, layout: Layout, *, image: ImageStack | None = None) -> I
         If the layout has axes that objects have no place along.
     """
     with replacing(path) as temporary, temporary.open("x", encoding="ascii") as file:
-        writer = GeoJson(file, layout, path.name, image)
+        writer = GeoJson(file, layout, path.name, image, features)
         yield writer
         writer.finish()

@@ -137,9 +137,9 @@ class PlaneZarr:
             for level, array in enumerate(self._smaller, start=1)
         ]
         height, width = self._plane_shape
-        for y, x in product(range(0, height, _CHUNK), range(0, width, _CHUNK)):
-            rows = slice(y, min(y + _CHUNK, height))
-            columns = slice(x, min(x + _CHUNK, width))
+        side = 2 * _CHUNK  # so that the chunks of the next size are written once
+        for y, x in product(range(0, height, side), range(0, width, side)):
+            rows, columns = slice(y, min(y + side, height)), slice(x, min(x + side, width))
             read = np.asarray(self._array[self._region(rows, columns)])
             if read.any():
                 for copy in copies:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from napari.layers import Labels
 
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import never
@@ -60,6 +61,14 @@ def test_the_file_itself_says_which_planes_are_not_finished(array: Any, tmp_path
     path = tmp_path / "out.zarr"
     list(export_files([Export(path, (array,), LAYOUT, unfinished=(1, 3))])(never))
     assert zarr.open_group(path, mode="r").attrs[UNFINISHED] == [1, 3]
+
+
+def test_features_go_along(tmp_path: Path) -> None:
+    known = {"index": [0, 5], "speed": [0.0, 1.5]}
+    layer = Labels(np.full((2, 2), 5, np.int32), features=known)
+    path, layout = tmp_path / "out.geojson", Layout((2, 2), "YX")
+    list(export_files([Export(path, (layer.data,), layout, features=layer.features)])(never))
+    assert '"speed":1.5' in path.read_text()
 
 
 class Watched:

@@ -101,6 +101,7 @@ class Exporting(QObject):
                 are_probabilities=not isinstance(layers[0], Labels),
                 unfinished=unfinished_in(layers[0].metadata),
                 provenance=provenance_of(layers[0]),
+                features=layers[0].features if isinstance(layers[0], Labels) else None,
             )
             for layers, path in zip(results, paths, strict=True)
         ]

@@ -36,6 +36,7 @@ class Export:
     are_probabilities: bool = False
     unfinished: tuple[int, ...] = ()  # planes that are not segmented to their end
     provenance: Provenance | None = None  # what made them; None: it is not known
+    features: Any = None  # of the layer, a pandas table
 
     @property
     def planes(self) -> int:
@@ -50,13 +51,15 @@ class Export:
         FileError
             If the file cannot be written, or an axis C leaves no room for that of the classes.
         """
+        from napari_unet.io.label_features import LabelFeatures  # noqa: PLC0415
         from napari_unet.io.labels import (  # noqa: PLC0415 loads the writers
             open_label_writer,
             open_probability_writer,
         )
 
         if not self.are_probabilities:
-            return open_label_writer(self.path, self.layout)
+            features = None if self.features is None else LabelFeatures.of(self.features)
+            return open_label_writer(self.path, self.layout, features=features)
         shape, axes = self.layout.shape, self.layout.axes
         if "C" in axes:
             raise FileError(
