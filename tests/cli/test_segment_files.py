@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ from napari_unet.config import OutputKind
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction import Backend
 from napari_unet.io.checkpoints import save_model
+from napari_unet.io.failures import cannot_write
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import open_label_writer
 from napari_unet.io.provenance import to_text
@@ -258,6 +260,27 @@ def test_a_folder_of_planes_stays_one_stack_where_the_output_is_a_file(
 
     assert outcome.exit_code == 0, outcome.output
     assert tifffile.imread("o.tif").shape == (2, 40, 44)
+
+
+def test_a_table_that_another_program_had_open_is_written_by_the_next_run(
+    segmented: Callable[..., Any], files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmented("--tables", inputs=("in/a.tif",))
+    before = (files / "out/a.csv").read_text()
+
+    def lock(path: Path, _names: object) -> object:
+        raise cannot_write(path, PermissionError(errno.EACCES, "Permission denied"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_unet.batch.measuring.open_table_writer", lock)
+        status, lines = segmented("--tables", "--min-size", "30", inputs=("in/a.tif",))
+    assert (status, lines["a.tif"]["status"]) == (1, "failed")
+    assert "is open in another program" in lines["a.tif"]["message"]
+    assert (files / "out/a.csv").read_text() == before
+
+    _, lines = segmented("--tables", "--min-size", "30", inputs=("in/a.tif",))
+    assert lines["a.tif"]["status"] == "skipped"
+    assert len((files / "out/a.csv").read_text()) < len(before)
 
 
 BAD: list[tuple[str, tuple[str, ...], str]] = [

@@ -289,13 +289,21 @@ class _OneFile:
 
     def _measure(self, result: Path, *, only_missing: bool = False) -> Iterator[Note | _At]:
         table = self.file.output.with_suffix(".csv")
-        if not self.tables or (only_missing and table.exists()):
+        if not self.tables or (only_missing and _is_of(table, result)):
             return
         own = self.segmenter.view
         view = replace(own, position=self.file.position or own.position)
         for event in measure_result(result, self.file.path, table, self.segmenter.selection, view):
             if isinstance(event, Note):
                 yield event
+
+
+def _is_of(table: Path, result: Path) -> bool:
+    """Return whether a table is of a result as it is: not older, as one that was locked stays."""
+    try:
+        return table.stat().st_mtime_ns >= result.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
 
 
 def _told_of_one(
