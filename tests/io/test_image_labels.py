@@ -82,7 +82,9 @@ def test_labels_lie_under_their_image_which_stays_as_it_is(version: str, tmp_pat
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_labels_keep_the_specification(version: str, tmp_path: Path) -> None:
+def test_labels_keep_the_specification_and_show_the_pixel_in_the_middle_where_smaller(
+    version: str, tmp_path: Path
+) -> None:
     image = tmp_path / "cells.zarr"
     make_image(image, version)
     path = image / "labels" / "nuclei"
@@ -102,13 +104,6 @@ def test_labels_keep_the_specification(version: str, tmp_path: Path) -> None:
         assert array.shape == (full.shape[0], *full.shape[2:])
         [step], [like] = level["coordinateTransformations"], at["coordinateTransformations"]
         assert step == {"type": "scale", "scale": [like["scale"][i] for i in (0, 2, 3, 4)]}
-
-
-def test_each_smaller_copy_shows_the_pixel_in_the_middle(tmp_path: Path) -> None:
-    image = tmp_path / "cells.zarr"
-    make_image(image, "0.5")
-    write(image / "labels" / "nuclei")
-    group = zarr.open_group(str(image / "labels" / "nuclei"), mode="r")
     np.testing.assert_array_equal(group["1"][:], LABELS[:, :, 1::2, 1::2])  # type: ignore[index]
     np.testing.assert_array_equal(group["2"][:], LABELS[:, 1:2, 2::4, 2::4])  # type: ignore[index]
 
