@@ -20,7 +20,7 @@ from napari_unet.cli.settings import train_config
 from napari_unet.config import Balance, NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit, fit_head, trainer
@@ -87,8 +87,7 @@ def run(name: str, variant: Variant, bundled: Model, wish: argparse.Namespace) -
         patch.object(trainer, "fit_head", first_fit),
     ):
         *_, done = fit(
-            chosen.planes,
-            ArrayPlanes(labels),
+            TrainingSet.of((chosen.planes, ArrayPlanes(labels))),
             TrainingPlan(
                 start=start,
                 scheme=LabelScheme(chosen.task, Unpainted.IGNORED),

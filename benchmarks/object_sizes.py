@@ -17,7 +17,7 @@ from benchmarks.scribbles import scribbler
 from benchmarks.stroke_budgets import cached_set
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.network import pick_device
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import estimate_size
 from napari_unet.io.checkpoints import load_model
@@ -44,8 +44,8 @@ def main() -> None:
     print("| set | true diameter, px | estimated | image reduced by |\n|---|---|---|---|")
     for name in wish.sets:
         labels = ArrayPlanes(scribbler(name, wish.seed))
-        planes = cached_set(name).planes
-        found = estimate_size(model, planes, labels, scheme, pick_device("cpu"), known=None)
+        pairs = TrainingSet.of((cached_set(name).planes, labels))
+        found = estimate_size(model, pairs, scheme, pick_device("cpu"), known=None)
         shown = "–" if found.diameter is None else f"{found.diameter:.0f}"
         title = cached_set(name).title
         print(f"| {title} | {true_diameter(name):.0f} | {shown} | {found.reduction} |", flush=True)

@@ -33,7 +33,7 @@ from napari_unet.cli.settings import train_config
 from napari_unet.config import Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit
@@ -210,8 +210,7 @@ def _background(plane: Image, truth: Image, rng: np.random.Generator) -> Image:
 def train(chosen: MicroscopySet, labels: Image, steps: int, seed: int) -> Model:
     start = load_model(find_model("light"))
     *_, done = fit(
-        chosen.planes,
-        ArrayPlanes(labels),
+        TrainingSet.of((chosen.planes, ArrayPlanes(labels))),
         TrainingPlan(
             start=start,
             scheme=LabelScheme(chosen.task, Unpainted.IGNORED),

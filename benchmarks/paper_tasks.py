@@ -42,7 +42,7 @@ from napari_unet.config import (
 )
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit
@@ -184,8 +184,7 @@ def measure(
     device, stack = pick_device("cpu"), task.stack
     recipe = train_config(start, seconds=seconds, steps=None, seed=seed, reduction=task.reduction)
     *_, done = fit(
-        stack.planes,
-        ArrayPlanes(painted_planes(stack)),
+        TrainingSet.of((stack.planes, ArrayPlanes(painted_planes(stack)))),
         TrainingPlan(
             start=start,
             scheme=LabelScheme(stack.task, Unpainted.IGNORED),

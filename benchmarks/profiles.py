@@ -40,7 +40,7 @@ import napari_unet
 from napari_unet.cli.settings import train_config
 from napari_unet.config import OutputKind, Task, Unpainted
 from napari_unet.engine.network import pick_device
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import Predictor, segment
 from napari_unet.engine.stack import ArrayPlanes, Tile
 from napari_unet.engine.training import TrainingPlan, fit
@@ -97,8 +97,7 @@ def train() -> Callable[[], object]:
 
     def steps() -> int:
         events = fit(
-            ArrayPlanes(cells.image),
-            ArrayPlanes(cells.truth.astype(np.int32)),
+            TrainingSet.of((ArrayPlanes(cells.image), ArrayPlanes(cells.truth.astype(np.int32)))),
             TrainingPlan(
                 start=model,
                 scheme=LabelScheme(Task.OBJECTS, Unpainted.BACKGROUND),

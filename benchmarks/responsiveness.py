@@ -43,6 +43,7 @@ from benchmarks.live_window import (
 )
 from napari_unet.config import NETWORKS, RECIPES, Task, TrainConfig, Unpainted
 from napari_unet.engine.events import Previewed, StepDone, TileDone, TrainDone
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.io.library import FOLDER_VARIABLE
 from napari_unet.io.replacing import replacing
 from napari_unet.io.samples import paint_strokes
@@ -166,8 +167,7 @@ def short_model() -> Any:
 
     sample = make_sample()
     *_, done = fit(
-        ArrayPlanes(sample.image),
-        ArrayPlanes(paint_strokes(sample.truth)),
+        TrainingSet.of((ArrayPlanes(sample.image), ArrayPlanes(paint_strokes(sample.truth)))),
         TrainingPlan(
             start=NETWORKS["light"],
             scheme=LabelScheme(Task.OBJECTS, Unpainted.IGNORED),

@@ -24,7 +24,7 @@ from napari_unet.cli.settings import train_config
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit
@@ -65,7 +65,7 @@ def scores_after(name: str, labels: Labels, start: Model, *, steps: int, seed: i
         config=train_config(start, seconds=None, steps=steps, seed=seed),
         device=device,
     )
-    *_, done = fit(chosen.planes, ArrayPlanes(labels), plan)
+    *_, done = fit(TrainingSet.of((chosen.planes, ArrayPlanes(labels))), plan)
     assert isinstance(done, TrainDone)
     events = segment(done.model, chosen.planes, device=device, numbers=chosen.tested)
     return score(chosen, [values for _, values in whole_planes(events)], chosen.tested)

@@ -74,16 +74,18 @@ from napari_unet.engine.network import (
     pick_device,
     valid_output_size,
 )
-from napari_unet.engine.paint import LabelScheme, PaintedReader, Split, border_weights
+from napari_unet.engine.paint import LabelScheme, TrainingSet, border_weights
 from napari_unet.engine.prediction import segment
 from napari_unet.engine.stack import ArrayPlanes, Normalization, measure
 from napari_unet.engine.training import (
-    Lessons,
     Trainer,
+    TrainingPlan,
     augment,
-    patch_context,
     weighted_cross_entropy,
 )
+from napari_unet.engine.training.lessons import read_lessons
+from napari_unet.engine.training.seen_set import SeenSet
+from napari_unet.engine.training.size_choice import SizeChoice
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 from napari_unet.io.samples import paint_strokes, synthetic_cells
@@ -237,14 +239,12 @@ def make_trainer(
     device: torch.device = CPU,
 ) -> Trainer:
     """Return a trainer for painted labels, as `fit` makes it."""
-    planes, painted = ArrayPlanes(image), ArrayPlanes(labels)
+    pairs = TrainingSet.of((ArrayPlanes(image), ArrayPlanes(labels)))
     scheme = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
-    grey = measure(planes)
-    context = patch_context(recipe, network.levels)
-    reader = PaintedReader(planes, painted, scheme, grey, recipe, context=context, known=())
-    split = Split(planes.shape, recipe.validation_share, np.random.default_rng(0))
-    lessons = Lessons(reader, split, planes.count, scheme.unpainted)
-    model = fresh_model(network, grey, Task.OBJECTS, (0, 1), seed=0)
+    plan = TrainingPlan(start=network, scheme=scheme, config=recipe, device=pick_device("cpu"))
+    seen = SeenSet.of(pairs, SizeChoice(1), scheme.unpainted, measure)
+    lessons = read_lessons(seen, plan)
+    model = fresh_model(network, seen.normalization, Task.OBJECTS, (0, 1), seed=0)
     return Trainer(model, recipe, lessons=lessons, device=device)
 
 

@@ -39,7 +39,7 @@ from napari_unet.config import (
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.events import PlaneDone, StepDone, TrainDone, Validated, View
 from napari_unet.engine.network import Model, fresh_model, pick_device
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import segment
 from napari_unet.engine.stack import ArrayPlanes, Normalization
 from napari_unet.engine.training import TrainingPlan, fit
@@ -172,7 +172,8 @@ def train(scarcity: Scarcity, after: int) -> str:
     try:
         at_once = patch.object(Schedule, "may_ask_for_strokes", lambda _: True)
         with scarcity.reigning(), at_once:
-            for event in fit(ArrayPlanes(sample.image), ArrayPlanes(labels), plan, live=user):
+            pairs = TrainingSet.of((ArrayPlanes(sample.image), ArrayPlanes(labels)))
+            for event in fit(pairs, plan, live=user):
                 if isinstance(event, StepDone):
                     steps = event.step
                     scarcity.is_on = steps >= after

@@ -35,7 +35,7 @@ from napari_unet.cli.settings import train_config
 from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.scores import Comparison, evaluate_classes, evaluate_objects
 from napari_unet.engine.stack import ArrayPlanes
@@ -105,8 +105,7 @@ def train_steps(name: str, start: Model, steps: int, *, budget: int) -> Model:
     """Return the model after some steps of training on the paint of a budget."""
     chosen = cached_set(name)
     *_, done = fit(
-        chosen.planes,
-        ArrayPlanes(paint_budget(name, budget, 0).labels),
+        TrainingSet.of((chosen.planes, ArrayPlanes(paint_budget(name, budget, 0).labels))),
         TrainingPlan(
             start=start,
             scheme=LabelScheme(chosen.task, Unpainted.IGNORED),
@@ -170,8 +169,7 @@ def run_network(cell: Cell, start: Model | NetworkConfig) -> tuple[dict[str, Any
     device = pick_device("cpu")
     begun = time.perf_counter()
     *_, done = fit(
-        chosen.planes,
-        ArrayPlanes(paint.labels),
+        TrainingSet.of((chosen.planes, ArrayPlanes(paint.labels))),
         TrainingPlan(
             start=start,
             scheme=LabelScheme(chosen.task, Unpainted.IGNORED),

@@ -16,6 +16,7 @@ from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import TrainStarted
 from napari_unet.engine.network.record import Diameter, DiameterSource, HeldOut
 from napari_unet.io.checkpoints import load_model
+from napari_unet.io.training_pairs import PairFiles
 
 
 def test_one_plane_and_one_block_are_told_as_one() -> None:
@@ -55,8 +56,7 @@ def test_what_cannot_be_written_is_told_before_the_training(
     wishes = TrainWishes(model, TrainConfig(steps=1), device="cpu")
     with pytest.raises(FileError, match="choose another folder or"):
         train.train_model(
-            folder / "cells.tif",
-            folder / "strokes.tif",
+            [PairFiles(folder / "cells.tif", folder / "strokes.tif")],
             wishes,
             output=folder / name,
             selection=None,

@@ -13,6 +13,7 @@ from napari_unet.config import AugmentConfig, NetworkConfig, Task, TrainConfig, 
 from napari_unet.engine.events import Live, Stop, TrainDone, TrainEvent, never
 from napari_unet.engine.network.device import pick_device
 from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 from napari_unet.engine.training.fine_tuning import fit
 from napari_unet.engine.training.plan import TrainingPlan
@@ -67,7 +68,7 @@ def train(
     usual = {"start": TINY, "config": QUICK, "device": pick_device("cpu")}
     scheme = LabelScheme(task, unpainted)
     how = TrainingPlan(scheme=scheme, **{**usual, **plan})
-    return fit(planes, labels, how, stop=stop, live=live)
+    return fit(TrainingSet.of((planes, labels)), how, stop=stop, live=live)
 
 
 def run(config: TrainConfig = QUICK, **changes: Any) -> Iterator[TrainEvent]:

@@ -22,7 +22,7 @@ from napari_unet.io.interrupted import About, find_interrupted, read_interrupted
 from napari_unet.io.training_places import find_places, new_place
 from tests.engine.training.test_resuming import train
 
-ABOUT = About("cells", "strokes")
+ABOUT = About(("cells",), ("strokes",))
 
 
 @pytest.fixture(scope="module")

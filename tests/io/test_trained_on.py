@@ -15,12 +15,13 @@ from napari_unet.config import Unpainted
 from napari_unet.engine.errors import FileError
 from napari_unet.engine.events import FinishReason, StepDone, TrainDone, TrainEvent, TrainStarted
 from napari_unet.engine.network import Model
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io import trained_on
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.hashes import join_hashes, model_hash, paint_hash, stack_hash
 from napari_unet.io.provenance import Source, Training
-from napari_unet.io.trained_on import Lesson, telling_lesson
+from napari_unet.io.trained_on import Lesson, telling_lessons
 from tests.engine.tiny import noise, tiny_model
 
 IMAGE = ArrayPlanes(noise(4, 20, 30))
@@ -43,7 +44,9 @@ def events(planes: tuple[int, ...], model: Model) -> Iterator[TrainEvent]:
 
 def trained(labels: ArrayPlanes, planes: tuple[int, ...], start: Model | None = None) -> Model:
     model = start or tiny_model()
-    *_, last = telling_lesson(events(planes, model), IMAGE, labels, LESSON, start)
+    *_, last = telling_lessons(
+        events(planes, model), TrainingSet.of((IMAGE, labels)), [LESSON], start
+    )
     assert isinstance(last, TrainDone)
     return last.model
 
@@ -80,9 +83,8 @@ def test_an_image_that_is_gone_costs_no_model() -> None:
         def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
             raise FileError("gone")
 
-    *_, last = telling_lesson(
-        events((1,), tiny_model()), Gone(noise(4, 20, 30)), painted(1), LESSON, None
-    )
+    pairs = TrainingSet.of((Gone(noise(4, 20, 30)), painted(1)))
+    *_, last = telling_lessons(events((1,), tiny_model()), pairs, [LESSON], None)
     assert isinstance(last, TrainDone)
     (told,) = last.model.record.trained_on
     assert (told.image, told.image_hash, told.hashed) == ("cells", "", 0)

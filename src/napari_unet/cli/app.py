@@ -25,12 +25,12 @@ from napari_unet.cli.options import (
     DeviceName,
     DeviceWish,
     DiameterWish,
-    ImagePath,
     ImagePaths,
     LabelledPlaneWish,
     LinkAlongWish,
     LinkWish,
     NetworkName,
+    PairWishes,
     PixelSizeWish,
     PlaneWish,
     PositionsWish,
@@ -90,19 +90,28 @@ def demo(
 
 @app.command()
 def train(
-    image: ImagePath,
-    labels: Annotated[
-        Path,
+    image: Annotated[
+        Path | None,
         typer.Argument(
-            metavar="LABELS",
-            help=f"Painted labels, which may lack planes: {STACK}.",
+            metavar="IMAGE",
+            help=f"{STACK}; or a folder of images that differ in size.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="LABELS",
+            help=f"Painted labels, which may lack planes: {STACK}; of several images, a folder of "
+            "files named like them.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     model: Annotated[
         Path, typer.Option(metavar="OUT.safetensors", help="File to write.", show_default=False)
     ],
+    pair: PairWishes = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -153,7 +162,10 @@ def train(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Train a model on painted labels.
+    """Train a model on painted labels, of one image or of several.
+
+    Several images of any sizes are given as two folders, or one by one with --pair; one model
+    learns from all of them.
 
     Ctrl-C ends it early and saves the best weights so far. Until it has ended whole, OUT.unfinished
     beside the output holds all that --resume needs to go on, also after a crash.
@@ -161,7 +173,14 @@ def train(
     from napari_unet.cli.settings import TrainWishes, choose_start, train_config
     from napari_unet.cli.train import for_people, train_model
     from napari_unet.io.stack import View
+    from napari_unet.io.training_pairs import PairFiles
 
+    if (image is None) != (labels is None):
+        raise typer.BadParameter(f"'{image}' needs its LABELS; or use --pair IMAGE LABELS.")
+    paths = [path for path in (image, labels, *(pair or ())) if path is not None]
+    if len(paths) % 2:
+        raise typer.BadParameter("--pair takes two words: an IMAGE and its LABELS.")
+    given = [PairFiles(*two) for two in zip(paths[::2], paths[1::2], strict=True)]
     begin = choose_start(start, network)
     config = train_config(
         begin,
@@ -175,8 +194,7 @@ def train(
     )
     with stop_on_signal("the best weights so far are being saved.") as stop:
         figures = train_model(
-            image,
-            labels,
+            given,
             TrainWishes(begin, config, task, unpainted, device),
             output=model,
             selection=planes,

@@ -25,6 +25,7 @@ from napari_unet.engine.paint import PAINTED_BACKGROUND
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.labels import write_labels
 from napari_unet.io.samples import Sample, paint_strokes, save_image, synthetic_cells
+from napari_unet.io.training_pairs import PairFiles
 
 _FILES = {
     "image": "cells.tif",
@@ -53,8 +54,7 @@ def run_demo(output: Path, *, seconds: float, device: str, stop: Interruption) -
     _save_inputs(files, sample, strokes)
     say(f"Made {count(len(sample.image), 'plane')} of touching cells and painted on some of them.")
     trained = train_model(
-        files["image"],
-        files["strokes"],
+        [PairFiles(files["image"], files["strokes"])],
         TrainWishes(start, config, Task.OBJECTS, Unpainted.IGNORED, device),
         output=files["model"],
         selection=None,

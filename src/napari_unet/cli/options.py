@@ -120,7 +120,15 @@ UnpaintedGuess = Annotated[
         "or mask; default: ignored, unless that is plainly not meant.",
     ),
 ]
-ImagePath = Annotated[Path, typer.Argument(metavar="IMAGE", help=f"{STACK}.", show_default=False)]
+PairWishes = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--pair",
+        metavar="IMAGE LABELS",
+        help="An image and its labels; may be given any number of times.",
+        show_default=False,
+    ),
+]
 ImagePaths = Annotated[
     list[Path],
     typer.Argument(

@@ -123,7 +123,8 @@ def _tell(events: Iterator[Note | SegmentEvent | FileSegmented]) -> dict[str, An
                 case Note():
                     say(event.text)
                 case SegmentStarted():
-                    say(f"Segmenting {count(len(event.planes), 'plane')} on {event.device}")
+                    where = f"Segmenting {count(len(event.planes), 'plane')} on {event.device}"
+                    say("\n".join(filter(None, [where, event.note])))
                 case TileDone():
                     update(event.done / event.total, f"plane {event.plane}")
                 case MemoryShort():

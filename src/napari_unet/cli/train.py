@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from napari_unet.cli.resuming import Leftover, load_same
 from napari_unet.cli.settings import TrainWishes
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count
-from napari_unet.engine.errors import CheckpointError, FileError, LabelsError
+from napari_unet.engine.errors import CheckpointError, FileError, LabelsError, SettingsError
 from napari_unet.engine.events import (
     TOO_LITTLE,
     FinishReason,
@@ -32,7 +32,7 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network import Diameter, Model, pick_device
 from napari_unet.engine.paint import (
     LabelScheme,
-    RememberedLabels,
+    TrainingSet,
     look_for_hint,
     looks_like_label_image,
     tell_of_objects,
@@ -40,18 +40,15 @@ from napari_unet.engine.paint import (
 from napari_unet.engine.prediction import review
 from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import save_model
-from napari_unet.io.images import open_image
 from napari_unet.io.interrupted import KEEP_EVERY, About
 from napari_unet.io.output_files import check_output
-from napari_unet.io.pairing import fit_to_labels, open_labels_for
-from napari_unet.io.provenance import Source
 from napari_unet.io.stack import AS_IT_IS, View
-from napari_unet.io.trained_on import Lesson, telling_lesson
+from napari_unet.io.trained_on import Lesson, telling_lessons
+from napari_unet.io.training_pairs import OpenPair, PairFiles, find_pairs, open_pair
 
 
 def train_model(
-    image: Path,
-    labels: Path,
+    given: Sequence[PairFiles],
     wishes: TrainWishes,
     *,
     output: Path,
@@ -71,50 +68,43 @@ def train_model(
         Whatever is wrong with the input, the device or the output; the text says what to do. If
         training fails on its way, the best weights until then are saved before.
     """
-    check_output(output, suffixes=(".safetensors",), inputs=(image, labels))
-    leftover = Leftover(output, About(image.name, labels.name))
+    inputs = tuple(path for files in given for path in (files.image, files.labels))
+    check_output(output, suffixes=(".safetensors",), inputs=inputs)
+    files, alone = find_pairs(given)
+    for sentence in alone:
+        say(sentence)
+    images, labels = ([getattr(one, what).name for one in files] for what in ("image", "labels"))
+    leftover = Leftover(output, About(tuple(images), tuple(labels)))
     found, kept = leftover.look(resume=resume)
     device = pick_device(wishes.device)
-    stack = open_image(image, view)
-    if stack.level_note:
-        say(stack.level_note)
-    if not (view.axes or view.channels):
-        stack = fit_to_labels(stack, labels)
-    planes = stack.planes()
-    numbers = None if selection is None else selection.numbers(planes.count)
-    painted = RememberedLabels(open_labels_for(stack, labels, numbers))
-    unpainted = wishes.unpainted or _usual_reading(painted, wishes.task, labels)
+    opened = _open(files, selection, view)
+    pairs = TrainingSet([one.pair for one in opened])
+    unpainted = wishes.unpainted or _usual_reading(pairs, wishes.task, files)
     plan = TrainingPlan(
         start=wishes.start,
         scheme=LabelScheme(wishes.task, unpainted),
         config=wishes.config,
         device=device,
-        pixel_size=stack.pixel_size,
     )
-    with painted.remembering():
-        hint = look_for_hint(painted, plan.scheme)
+    with pairs.remembering():
+        hint = look_for_hint(pairs.labels, plan.scheme)
     if hint is not None:
         say(str(hint))
     events = fit(
-        planes,
-        painted,
+        pairs,
         plan,
         stop=stop,
         keep_every=None if kept is None else KEEP_EVERY,
         interrupted=None if found is None else load_same(found, plan),
     )
-    lesson = Lesson(
-        Source.of(stack, image),
-        Source(labels.name, "", stack.layout().shape, path=str(labels.absolute())),
-        unpainted,
-    )
+    lessons = [Lesson(*one.sources, unpainted) for one in opened]
     told = events if kept is None else kept.follow(events)
-    begun, done, path = _follow(telling_lesson(told, planes, painted, lesson, plan.model), output)
+    begun, done, path = _follow(telling_lessons(told, pairs, lessons, plan.model), output)
     if kept is not None and done.reason is FinishReason.STOPPED:
         say("Stopped before its end; the same command with --resume goes on from there.")
     elif kept is not None:
         kept.remove()
-    reviewed = review(done.model, planes, painted, plan.scheme, device=device, stop=stop)
+    reviewed = review(done.model, pairs, plan.scheme, device=device, stop=stop)
     if reviewed is not None:
         say(str(reviewed))
     elif not tell_of_objects(done.model.record.whole_objects):
@@ -122,7 +112,24 @@ def train_model(
     return _figures(path, begun, done) | _found(reviewed)
 
 
-def _usual_reading(labels: RememberedLabels, task: Task, path: Path) -> Unpainted:
+def _open(
+    files: Sequence[PairFiles], selection: PlaneSelection | None, view: View
+) -> list[OpenPair]:
+    """Open the images and their labels; of a single image, perhaps some planes only."""
+    if selection is not None and len(files) > 1:
+        raise SettingsError(
+            f"--planes chooses planes of one image, but {len(files)} are given; leave it out, and "
+            "give labels of the wanted planes only."
+        )
+    choose = None if selection is None else selection.numbers
+    opened = [open_pair(one, choose, view) for one in files]
+    for note in dict.fromkeys(one.stack.level_note for one in opened):
+        if note:
+            say(note)
+    return opened
+
+
+def _usual_reading(pairs: TrainingSet, task: Task, files: Sequence[PairFiles]) -> Unpainted:
     """Return that unpainted is ignored.
 
     Raises
@@ -130,14 +137,16 @@ def _usual_reading(labels: RememberedLabels, task: Task, path: Path) -> Unpainte
     LabelsError
         If that is plainly not meant.
     """
-    with labels.remembering():
-        is_label_image = looks_like_label_image(labels, LabelScheme(task, Unpainted.IGNORED))
-    if is_label_image:
-        raise LabelsError(
-            f"'{path.name}' looks like a label image, in which 0 is the background and 1 is an "
-            "object: add --unpainted background; or, if the 1 in it is background that you "
-            "painted, add --unpainted ignored."
-        )
+    scheme = LabelScheme(task, Unpainted.IGNORED)
+    for labels, one in zip(pairs.labels, files, strict=True):
+        with pairs.remembering():
+            is_label_image = looks_like_label_image([labels], scheme)
+        if is_label_image:
+            raise LabelsError(
+                f"'{one.labels.name}' looks like a label image, in which 0 is the background and "
+                "1 is an object: add --unpainted background; or, if the 1 in it is background "
+                "that you painted, add --unpainted ignored."
+            )
     return Unpainted.IGNORED
 
 
@@ -152,7 +161,7 @@ def _follow(events: Iterator[TrainEvent], output: Path) -> tuple[TrainStarted, T
                 case TrainStarted():
                     begun = event
                     what = "pixels" if tell_of_objects(event.whole_objects) else "strokes"
-                    say(_describe(event))
+                    say("\n".join([_describe(event), *event.notes]))
                 case StepDone():
                     update(event.progress, f"step {event.step}, loss {event.loss:.3f}")
                 case Validated():
@@ -179,7 +188,9 @@ def _follow(events: Iterator[TrainEvent], output: Path) -> tuple[TrainStarted, T
 
 def _describe(begun: TrainStarted) -> str:
     planes = ", ".join(map(str, begun.planes[:10])) + (", …" if len(begun.planes) > 10 else "")
-    word = "plane" if len(begun.planes) == 1 else "planes"
+    where = f"{'plane' if len(begun.planes) == 1 else 'planes'} {planes}"
+    if begun.images > 1:
+        where = f"{count(len(begun.planes), 'plane')} of {begun.images} images"
     labelled = count(begun.labelled_pixels, "labelled pixel")
     held_out = count(len(begun.held_out), "block") if begun.held_out else "nothing"
     parts = [f"held out for validation: {held_out}"]
@@ -189,7 +200,7 @@ def _describe(begun: TrainStarted) -> str:
         parts.append(f"{begun.reduction}×{begun.reduction} pixels seen as one")
     if begun.enlargement > 1:
         parts.append(f"each pixel seen as {begun.enlargement}×{begun.enlargement}")
-    start = f"Training on {begun.device}: {labelled} on {word} {planes}"
+    start = f"Training on {begun.device}: {labelled} on {where}"
     return "; ".join([start, *parts])
 
 
@@ -216,6 +227,7 @@ def _figures(path: Path, begun: TrainStarted, done: TrainDone) -> dict[str, Any]
         "enlargement": done.model.enlargement,
         **_diameter(record.diameter),
         "parameters": begun.parameters,
+        "images": begun.images,
         "planes": begun.planes,
         "labelled_pixels": record.labelled_pixels,
         "whole_objects": record.whole_objects,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import typer
@@ -11,9 +12,24 @@ from typer.core import TyperCommand, TyperGroup
 from napari_unet.cli.console import say, saying_warnings
 from napari_unet.engine.errors import NO_MEMORY, UnetPaintError
 
+PAIR = "--pair"
+"""An option with two words behind it, any number of times; typer knows only one or the other."""
+
 
 class _Command(TyperCommand):
     """Writes the usage with all that must be typed, and arguments without braces and types."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; `--pair A B` as `--pair A --pair B`."""
+        words = iter(args)
+        read: list[str] = []
+        for word in words:
+            read.append(word)
+            if word == PAIR:
+                read += islice(words, 1)
+                for second in islice(words, 1):
+                    read += [PAIR, second]
+        return super().parse_args(ctx, read)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return arguments, options that are required, and a word for all others."""

@@ -101,6 +101,8 @@ class TrainStarted:
     enlargement: int = 1  # a pixel of the plane is seen as so many by so many
     whole_objects: int | None = None  # that are painted, not scribbled in; None: classes
     diameter: Diameter | None = None  # of the objects; None: classes, or unknown
+    images: int = 1  # whose planes are numbered through
+    notes: tuple[str, ...] = ()  # what people should know of the images, in a sentence each
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,7 @@ class SegmentStarted:
     tiles: int  # of these planes
     tile: int  # side, pixels
     backend: str = "PyTorch"  # what computes on the device
+    note: str = ""  # what people should know of it, in a sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)

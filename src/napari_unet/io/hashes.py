@@ -142,8 +142,11 @@ def model_hash(model: Model) -> str:
     labels; not its name, nor when or on what it was trained.
     """
     record = model.record
+    # Images of other pixels are scaled by it; without it the hash is as it has always been.
+    scale = {} if model.pixel_size is None else {"pixel_size": model.pixel_size}
     digest = _begin(
         "model",
+        **scale,
         levels=model.network.levels,
         shape_field=model.network.shape_field,
         normalization=model.normalization,

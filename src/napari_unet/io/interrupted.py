@@ -51,8 +51,8 @@ _STORED = {torch.float32: "F32", torch.float64: "F64", torch.int32: "I32", torch
 class About:
     """What people know a training by."""
 
-    image: str  # names
-    labels: str
+    images: tuple[str, ...]  # names
+    labels: tuple[str, ...]  # of each image
 
 
 class KeptTraining:

@@ -75,6 +75,8 @@ def _training(model: UsedModel) -> str:
         return f"{named} was used as distributed, {made.start} ({count(made.steps, 'step')})."
     objects = f", with {count(made.whole_objects, 'whole object')}" if made.whole_objects else ""
     image = f" of '{made.image}'" if made.image else ""
+    if made.image and made.further_images:
+        image += f" and {count(made.further_images, 'further image')}"
     start = _DATE.sub("", made.start)
     origin = "from random weights" if "scratch" in start else f"from pretrained weights ({start})"
     kept = f"; the weights of step {made.best_step:,} were kept" if made.best_step else ""

@@ -71,7 +71,7 @@ def pair_names(labels: Sequence[str], images: Sequence[str]) -> dict[str, int] |
     planes = {stem: i for i, stem in enumerate(images)}
     if all(label in planes for label in labels):
         return {label: planes[label] for label in labels}
-    contained = {label: _contained(label, planes) for label in labels}
+    contained = {label: contained_name(label, planes) for label in labels}
     if _all_different(contained):
         return {label: i for label, i in contained.items() if i is not None}
     image_numbers = _telling_numbers(images)
@@ -152,8 +152,11 @@ def _number_from_end(stem: str, position: int) -> int | None:
     return int(numbers[-position]) if position <= len(numbers) else None
 
 
-def _contained(label: str, planes: dict[str, int]) -> int | None:
-    """Return the plane whose name stands in the label's, not as a part of a word or number."""
+def contained_name(label: str, planes: dict[str, int]) -> int | None:
+    """Return the plane whose name stands in the label's, not as a part of a word or number.
+
+    None: there is none, or more than one.
+    """
     inside = [
         stem
         for stem in planes

@@ -89,6 +89,11 @@ class LabelPlanes:
         """Return int32, whatever the files hold."""
         return np.dtype(np.int32)
 
+    @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """Height and width of a pixel of the image, µm; None: unknown."""
+        return self._layout.pixel_size
+
     def only(self, planes: Sequence[int]) -> LabelPlanes:
         """Return these planes' labels; the other planes read as zeros.
 

@@ -86,6 +86,7 @@ class Training:
     whole_objects: int | None = None  # that were painted; None: classes, unknown
     seed: int | None = None
     image: str = ""  # name of that it was trained on; empty: unknown
+    further_images: int = 0  # besides it
 
     @classmethod
     def of(cls, model: Model) -> Training:
@@ -99,7 +100,8 @@ class Training:
             steps=record.steps,
             best_step=record.best_step,
             seconds=record.seconds,
-            image=record.trained_on[-1].image if record.trained_on else "",
+            image=record.images[0].image if record.images else "",
+            further_images=max(0, len(record.images) - 1),
             labelled_pixels=record.labelled_pixels,
             whole_objects=record.whole_objects,
             seed=seed if isinstance(seed, int) else None,

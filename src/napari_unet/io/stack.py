@@ -170,7 +170,9 @@ class ImageStack:
     @property
     def pixel_size(self) -> tuple[float, float] | None:
         """Height and width of a pixel in µm, None if unknown."""
-        return self.layout().pixel_size
+        if "Y" in self.spacing and "X" in self.spacing:
+            return self.spacing["Y"], self.spacing["X"]
+        return None
 
     @property
     def level_note(self) -> str:
@@ -197,13 +199,19 @@ class ImageStack:
         """
         if self.is_rgb:
             axes = self.axes.removesuffix("S")
-            return ColourPlanes(self.array, name=self.name, followed=followed_axes(axes))
+            return ColourPlanes(
+                self.array,
+                name=self.name,
+                followed=followed_axes(axes),
+                pixel_size=self.pixel_size,
+            )
         channel_axis = self.axes.index("C") if "C" in self.axes else None
         return ArrayPlanes(
             self.array,
             channel_axis=channel_axis,
             name=self.name,
             followed=followed_axes(self.axes.replace("C", "")),
+            pixel_size=self.pixel_size,
         )
 
     def channels_as_planes(self) -> ImageStack:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_unet.config import Unpainted
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.events import LabelsTaken, TrainDone, TrainEvent, TrainStarted
-from napari_unet.engine.stack import Planes
+from napari_unet.engine.paint import Pair, TrainingSet
 from napari_unet.io.hashes import join_hashes, model_hash, paint_hash, plane_hash
 from napari_unet.io.provenance import Source
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.network import Model, TrainedOn
 
 _MOST_PIXELS = 1 << 28  # that are hashed when training ends: a second
-_MOST_TRAININGS = 10  # that a model remembers
+_MOST_TRAININGS, _MOST_IMAGES = 10, 1000  # that a model remembers
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,20 @@ class Lesson:
     unpainted: Unpainted
 
 
-def telling_lesson(
+def telling_lessons(
     events: Iterable[TrainEvent],
-    planes: Planes,
-    labels: Planes,
-    lesson: Lesson,
+    pairs: TrainingSet,
+    lessons: Sequence[Lesson],
     start: Model | None,
 ) -> Generator[TrainEvent, None, None]:
     """Yield the events of a training; the model that it ends with says what it learned from.
 
     Parameters
     ----------
-    planes, labels
+    pairs
         What is trained on; the painted planes are read once more at the end, up to 2^28 pixels.
+    lessons
+        What is known of each of the images.
     start
         The model that it goes on from; None: from scratch.
     """
@@ -52,22 +53,34 @@ def telling_lesson(
                 painted = event.planes
                 yield event
             case TrainDone():
-                this = _trained_on(planes, labels, painted, lesson)
-                yield replace(event, model=_remembering(event.model, this, start))
+                told = list(_trained_on(pairs, painted, lessons))
+                yield replace(event, model=_remembering(event.model, told, start))
             case _:
                 yield event
 
 
 def _trained_on(
-    planes: Planes, labels: Planes, painted: tuple[int, ...], lesson: Lesson
-) -> TrainedOn:
+    pairs: TrainingSet, painted: tuple[int, ...], lessons: Sequence[Lesson]
+) -> Iterator[TrainedOn]:
+    """Yield what is told of each image on which something is painted."""
+    by_image: dict[int, list[int]] = {}
+    for number in painted:
+        image, plane = pairs.place(number)
+        by_image.setdefault(image, []).append(plane)
+    pixels = _MOST_PIXELS // max(1, len(by_image))
+    for image, planes in by_image.items():
+        yield _of_image(pairs.pairs[image], tuple(planes), lessons[image], pixels)
+
+
+def _of_image(pair: Pair, painted: tuple[int, ...], lesson: Lesson, pixels: int) -> TrainedOn:
     from napari_unet.engine.network import TrainedOn  # noqa: PLC0415  # loads torch
 
+    planes = pair.planes
     height, width = planes.shape
-    hashed = painted[: max(1, _MOST_PIXELS // (height * width * planes.channels))]
+    hashed = painted[: max(1, pixels // (height * width * planes.channels))]
     try:
         seen = join_hashes(planes, {n: plane_hash(planes, n) for n in hashed})
-        paint = {n: found for n in hashed if (found := paint_hash(labels, n)) is not None}
+        paint = {n: found for n in hashed if (found := paint_hash(pair.labels, n)) is not None}
         strokes = join_hashes(planes, paint)
     except UnetPaintError:  # the image is gone, which is no reason to lose a model
         seen, strokes, hashed = "", "", ()
@@ -84,10 +97,16 @@ def _trained_on(
     )
 
 
-def _remembering(model: Model, this: TrainedOn, start: Model | None) -> Model:
+def _remembering(model: Model, told: Sequence[TrainedOn], start: Model | None) -> Model:
     """Return the model with a record of this training, and of those before it."""
     before: tuple[TrainedOn, ...] = ()
+    start_hash = ""
     if start is not None:
-        before, this = start.record.trained_on, replace(this, start_hash=model_hash(start))
-    known = (*before, this)[-_MOST_TRAININGS:]
-    return replace(model, record=replace(model.record, trained_on=known))
+        before, start_hash = start.record.trained_on, model_hash(start)
+    now = [
+        replace(one, start_hash=start_hash, is_further=number > 0)
+        for number, one in enumerate(told)
+    ]
+    begins = [n for n, one in enumerate(before) if not one.is_further]
+    kept = before[begins[-(_MOST_TRAININGS - 1)] :] if len(begins) >= _MOST_TRAININGS else before
+    return replace(model, record=replace(model.record, trained_on=(*kept, *now)[-_MOST_IMAGES:]))

@@ -118,6 +118,7 @@ class _OnePlane:
 
     run = runs = channels = 1
     followed = ""
+    pixel_size = None
     dtype = np.dtype(np.int32)
 
     def __init__(self, labels: RunLabels, plane: int, count: int) -> None:

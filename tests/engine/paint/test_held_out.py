@@ -30,7 +30,7 @@ def stack_of(*classes: npt.NDArray[np.uint8], kinds: int = 2) -> PaintedStack:
 
 
 def split(share: float, seed: int = 0) -> Split:
-    return Split((600, 600), share, np.random.default_rng(seed))
+    return Split(lambda _: (600, 600), share, np.random.default_rng(seed))
 
 
 def random_strokes(seed: int, kinds: int) -> npt.NDArray[np.uint8]:

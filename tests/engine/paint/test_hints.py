@@ -27,7 +27,7 @@ def painted(*strokes: tuple[int, int, int, int], planes: int = 1) -> Labels:
 
 
 def hint(labels: Labels, scheme: LabelScheme) -> Hint | None:
-    return look_for_hint(ArrayPlanes(labels), scheme)
+    return look_for_hint([ArrayPlanes(labels)], scheme)
 
 
 def oddity(labels: Labels, scheme: LabelScheme) -> Oddity | None:

@@ -21,7 +21,7 @@ Labels = npt.NDArray[Any]
 
 
 def looks(labels: Labels, scheme: LabelScheme = PAINTED) -> bool:
-    return looks_like_label_image(ArrayPlanes(labels), scheme)
+    return looks_like_label_image([ArrayPlanes(labels)], scheme)
 
 
 @pytest.fixture(scope="module")

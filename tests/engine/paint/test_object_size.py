@@ -33,7 +33,7 @@ def discs(*diameters: float, first: int = 2) -> npt.NDArray[np.int32]:
 
 
 def chosen(labels: npt.NDArray[Any], scheme: LabelScheme = OBJECTS, **settings: Any) -> int:
-    return choose_reduction(ArrayPlanes(labels), scheme, AUTOMATIC, **settings)
+    return choose_reduction([ArrayPlanes(labels)], scheme, AUTOMATIC, **settings)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_classes_are_seen_as_they_are() -> None:
 
 def test_what_was_decided_holds() -> None:
     labels = ArrayPlanes(discs(96, 96))
-    assert choose_reduction(labels, OBJECTS, AUTOMATIC, known=1) == 1
-    assert choose_reduction(labels, OBJECTS, AUTOMATIC, known=5) == 5
+    assert choose_reduction([labels], OBJECTS, AUTOMATIC, known=1) == 1
+    assert choose_reduction([labels], OBJECTS, AUTOMATIC, known=5) == 5
     by_hand = replace(AUTOMATIC, reduction=2)
-    assert choose_reduction(labels, OBJECTS, by_hand, known=5) == 2
-    assert choose_reduction(labels, CLASSES, by_hand) == 2
+    assert choose_reduction([labels], OBJECTS, by_hand, known=5) == 2
+    assert choose_reduction([labels], CLASSES, by_hand) == 2
 
 
 def test_of_many_painted_planes_some_are_looked_at_all_over_the_stack() -> None:
@@ -90,7 +90,7 @@ def test_of_many_painted_planes_some_are_looked_at_all_over_the_stack() -> None:
             read.add(plane)
             return super().read(plane, y, x)
 
-    assert choose_reduction(Watched(stack), OBJECTS, AUTOMATIC) == 3
+    assert choose_reduction([Watched(stack)], OBJECTS, AUTOMATIC) == 3
     assert len(read) == 16
     assert np.diff([-1, *sorted(read), 40]).max() <= 5
 

@@ -14,14 +14,20 @@ from napari_unet.engine.errors import ImageError, LabelsError
 from napari_unet.engine.paint.border_weight import border_weights
 from napari_unet.engine.paint.label_scheme import IGNORED, LabelScheme
 from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack import tiles
-from napari_unet.engine.stack.normalization import Normalization, measure
+from napari_unet.engine.stack.normalization import Normalization, NormalizedPlanes, measure
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 from tests.engine.scenes import QUICK, bright_squares, strokes
 
 PAINTED = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
 LABEL_IMAGE = LabelScheme(Task.OBJECTS, Unpainted.BACKGROUND)
 CLASSES = LabelScheme(Task.CLASSES, Unpainted.IGNORED)
+
+
+def pairs_of(image: npt.NDArray[Any], labels: Planes) -> TrainingSet:
+    planes = ArrayPlanes(image)
+    return TrainingSet.of((NormalizedPlanes(planes, lambda: measure(planes)), labels))
 
 
 def read(
@@ -33,17 +39,15 @@ def read(
     context: int = 10,
     known: tuple[int, ...] = (),
 ) -> PaintedStack:
-    planes = ArrayPlanes(image)
+    pairs = pairs_of(image, ArrayPlanes(labels, name="labels"))
     reader = PaintedReader(
-        planes,
-        ArrayPlanes(labels, name="labels"),
+        pairs,
         scheme,
-        measure(planes),
         config,
         context=context,
         known=known,
     )
-    return reader.read(range(planes.count))
+    return reader.read(range(pairs.count))
 
 
 def test_only_painted_planes_are_read() -> None:
@@ -168,14 +172,11 @@ def test_a_nan_in_the_image_names_the_plane() -> None:
     image, truth = bright_squares()
     grey = image.astype(np.float32)
     grey[0, 0, 0] = np.nan
-    reader = PaintedReader(
-        ArrayPlanes(grey, name="cells"),
-        ArrayPlanes(strokes(truth)),
-        PAINTED,
-        Normalization((0.0,), (255.0,)),
-        QUICK,
-        context=10,
+    seen = NormalizedPlanes(
+        ArrayPlanes(grey, name="cells"), lambda: Normalization((0.0,), (255.0,))
     )
+    pairs = TrainingSet.of((seen, ArrayPlanes(strokes(truth))))
+    reader = PaintedReader(pairs, PAINTED, QUICK, context=10)
 
     with pytest.raises(ImageError, match=r"Plane 0 of 'cells' holds NaN"):
         reader.read([0])
@@ -184,8 +185,7 @@ def test_a_nan_in_the_image_names_the_plane() -> None:
 def reader_of(
     image: npt.NDArray[Any], labels: Planes, scheme: LabelScheme = PAINTED
 ) -> PaintedReader:
-    planes = ArrayPlanes(image)
-    return PaintedReader(planes, labels, scheme, measure(planes), QUICK, context=10)
+    return PaintedReader(pairs_of(image, labels), scheme, QUICK, context=10)
 
 
 def assert_same(one: PaintedStack, other: PaintedStack) -> None:

@@ -13,7 +13,7 @@ from napari_unet.engine.network.record import ObjectSizes
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.paint.painted_planes import PaintedReader, PaintedStack
 from napari_unet.engine.paint.smallest import SMALLEST_OBJECT, measure_objects, smallest_object
-from napari_unet.engine.stack.normalization import Normalization
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io.samples import paint_strokes, synthetic_cells
 
@@ -23,10 +23,8 @@ AUTOMATIC = ObjectsConfig()
 def painted(labels: npt.NDArray[Any], unpainted: Unpainted = Unpainted.IGNORED) -> PaintedStack:
     """Return the lessons of a stack (planes, Y, X) of painted labels."""
     reader = PaintedReader(
-        ArrayPlanes(np.zeros(labels.shape, np.float32)),
-        ArrayPlanes(labels),
+        TrainingSet.of((ArrayPlanes(np.zeros(labels.shape, np.float32)), ArrayPlanes(labels))),
         LabelScheme(Task.OBJECTS, unpainted),
-        Normalization((0.0,), (1.0,)),
         TrainConfig(),
         context=4,
     )

@@ -14,9 +14,11 @@ from napari_unet.config import ObjectsConfig, Task, Unpainted
 from napari_unet.engine.events import TOO_LITTLE, TOO_LITTLE_WHERE_THEY_TOUCH, Reviewed, never
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.prediction import painted_review
 from napari_unet.engine.prediction.painted_review import review
 from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.tiles import Tile
 from tests.engine.tiny import CPU, tiny_model
 
@@ -31,6 +33,7 @@ class Answers:
 
     tile_side = 1024
     device = CPU
+    seen = Reduction(1, SHAPE[1:])
 
     def __init__(self, foreground: npt.NDArray[np.bool_]) -> None:
         self.model = replace(tiny_model(), record=TrainRecord(whole_objects=2))
@@ -62,11 +65,12 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what is told of a network that answers so."""
 
     def ask(answers: Answers, labels: Labels, scheme: LabelScheme = STROKES, **how: Any) -> Any:
-        monkeypatch.setattr(painted_review, "Predictor", lambda *_: answers)
+        monkeypatch.setattr(painted_review, "Predictor", lambda *_, **__: answers)
         planes = ArrayPlanes(np.zeros(SHAPE, np.uint8))
         model = how.pop("model", answers.model)
         exact = ObjectsConfig(gap=0, neck=0, min_size=9)
-        return review(model, planes, ArrayPlanes(labels), scheme, device=CPU, objects=exact, **how)
+        pairs = TrainingSet.of((planes, ArrayPlanes(labels)))
+        return review(model, pairs, scheme, device=CPU, objects=exact, **how)
 
     return ask
 
@@ -103,8 +107,9 @@ def test_of_very_many_objects_some_are_looked_at(ask: Any, monkeypatch: pytest.M
     monkeypatch.setattr(painted_review, "_PIXELS", 1000)
     assert ask(Answers(CELLS > 0), CELLS).painted == 2  # those of the first window
     answers = Answers(CELLS > 0)
+    answers.seen = Reduction(2, SHAPE[1:])
     monkeypatch.setattr(painted_review, "_PIXELS", 100_000 // 4)
-    assert ask(answers, CELLS, model=replace(answers.model, reduction=2)).painted == 4
+    assert ask(answers, CELLS).painted == 4
 
 
 def test_of_scribbles_it_says_that_they_judge_nothing_and_what_would_help(ask: Any) -> None:

@@ -16,7 +16,7 @@ from scipy import ndimage
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig, Unpainted
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.objects.decoder import settle_objects
-from napari_unet.engine.prediction.decode import plane_decoder
+from napari_unet.engine.prediction.decode import objects_on_plane, plane_decoder
 from napari_unet.engine.stack import reduction
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
@@ -235,7 +235,9 @@ def test_the_border_is_given_back_in_blocks() -> None:
     probability[..., 20:27] = 0  # as wide as a border of three pixels into each of two objects
     for factor, border in [(None, 7), (1, 7), (2, 7), (3, 0)]:
         model = replace(tiny_model(), reduction=factor)
-        decoder = plane_decoder(model, OutputKind.LABELS, ObjectsConfig(), (20, 46), offset=0)
+        seen = model.seen(ArrayPlanes(probability[0]))
+        on_plane = objects_on_plane(model, ObjectsConfig(), seen)
+        decoder = plane_decoder(model, OutputKind.LABELS, on_plane, (20, 46), offset=0)
         decoder.add(Tile(Span(0, 20), Span(0, 46)), settle_objects(probability, 0.5))
         plane = decoder.finish()
         assert plane is not None

@@ -30,6 +30,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.scores.metrics import seg_score
 from napari_unet.engine.stack.planes import ArrayPlanes
@@ -192,9 +193,10 @@ def test_the_inspection_shows_the_plane() -> None:
     labels = strokes(TRUTH)
     scheme = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
     plan = TrainingPlan(start=TINY, scheme=scheme, config=SHORT, device=CPU)
-    small = inspect(ArrayPlanes(IMAGE), ArrayPlanes(labels), plan, plane=0, seed=1)
+    pairs = TrainingSet.of((ArrayPlanes(IMAGE), ArrayPlanes(labels)))
+    small = inspect(pairs, plan, plane=0, seed=1)
     stacks = ArrayPlanes(magnified(IMAGE)), ArrayPlanes(magnified(labels))
-    large = inspect(*stacks, replace(plan, config=SHORT_REDUCED), plane=0, seed=1)
+    large = inspect(TrainingSet.of(stacks), replace(plan, config=SHORT_REDUCED), plane=0, seed=1)
     assert large.origin == tuple(FACTOR * first for first in small.origin)
     np.testing.assert_array_equal(large.weights, magnified(small.weights))
     np.testing.assert_array_equal(large.classes, magnified(small.classes))
@@ -211,7 +213,7 @@ def test_blocks_become_pixels_and_blocks_again(shape: tuple[int, int]) -> None:
     assert origin == (3, 6)
     assert pixels.shape == (shape[0] - 3, shape[1] - 6)
     assert (pixels[0, 0], pixels[-1, -1]) == (blocks[0, 0], blocks[-1, -1])
-    (back,) = known_in_blocks([PaintedPixels(4, origin, pixels)], reduction)
+    (back,) = known_in_blocks([PaintedPixels(4, origin, pixels)], lambda _: reduction)
     assert (back.plane, back.origin) == (4, (1, 2))
     np.testing.assert_array_equal(back.classes, blocks)
 
@@ -273,6 +275,6 @@ def test_pixels_seen_as_several_come_back(origin: tuple[int, int], shape: tuple[
         pixels, plane[top : top + pixels.shape[0], left : left + pixels.shape[1]]
     )
     assert pixels.size >= (shape[0] // 2 - 1) * (shape[1] // 2 - 1)
-    (known,) = known_in_blocks([PaintedPixels(0, (top, left), pixels)], reduction)
+    (known,) = known_in_blocks([PaintedPixels(0, (top, left), pixels)], lambda _: reduction)
     assert known.origin == (2 * top, 2 * left)
     np.testing.assert_array_equal(known.classes, magnified(pixels, 2))

@@ -486,7 +486,7 @@ def test_labels_are_read_once_and_the_image_once_around_the_paint(reduction: int
 
     remembered = RememberedLabels(labels)
     with remembered.remembering():
-        looks_like_label_image(remembered, LabelScheme(Task.OBJECTS, Unpainted.IGNORED))
+        looks_like_label_image([remembered], LabelScheme(Task.OBJECTS, Unpainted.IGNORED))
     next(train(planes, remembered, config=replace(QUICK, reduction=reduction)))
 
     assert labels.pixels == dict.fromkeys(range(5), whole)

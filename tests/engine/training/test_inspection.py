@@ -26,6 +26,7 @@ from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.network.unet import UNet, margin
 from napari_unet.engine.paint.label_scheme import IGNORED, LabelScheme
 from napari_unet.engine.paint.painted_planes import PaintedStack
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training import inspection, trainer, validation
@@ -47,7 +48,9 @@ def inspected(
 ) -> Inspection:
     plan = planned(**settings)
     plane, seed = settings.get("plane", 0), settings.get("seed", 0)
-    return inspect(ArrayPlanes(image), ArrayPlanes(labels), plan, plane=plane, seed=seed)
+    return inspect(
+        TrainingSet.of((ArrayPlanes(image), ArrayPlanes(labels))), plan, plane=plane, seed=seed
+    )
 
 
 def planned(

@@ -52,7 +52,7 @@ class Network:
 
     def previewer(self, **changes: Any) -> Previewer:
         arguments: dict[str, Any] = {
-            "shape": self.planes.shape,
+            "shape": lambda n: self.planes.shape[1:] if 0 <= n < len(self.planes) else None,
             "stride": 8,
             "task": Task.OBJECTS,
             "values": (0, 1),

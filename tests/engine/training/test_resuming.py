@@ -24,6 +24,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.network.device import pick_device
 from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training.fine_tuning import fit
 from napari_unet.engine.training.plan import TrainingPlan
@@ -63,7 +64,11 @@ def train(
     painted = strokes(TRUTH) if labels is None else labels
     scheme = LabelScheme(how.pop("task", Task.OBJECTS), Unpainted.IGNORED)
     plan = TrainingPlan(start=start, scheme=scheme, config=config, device=pick_device("cpu"))
-    return fit(ArrayPlanes(image), ArrayPlanes(painted), plan, **{"keep_every": 0.0, **how})
+    return fit(
+        TrainingSet.of((ArrayPlanes(image), ArrayPlanes(painted))),
+        plan,
+        **{"keep_every": 0.0, **how},
+    )
 
 
 def states(events: Sequence[TrainEvent]) -> dict[int, TrainingState]:
@@ -221,7 +226,7 @@ def test_other_paint_is_taken_in_as_new_strokes_are() -> None:
 def test_another_image_is_refused(image: Any) -> None:
     state = states(list(train()))[9]
 
-    with pytest.raises(ImageError, match="was on another image; open that one"):
+    with pytest.raises(ImageError, match="was on another image than 'image'; open that one"):
         list(train(image=image, labels=strokes(TRUTH)[:, : image.shape[1]], interrupted=state))
 
 

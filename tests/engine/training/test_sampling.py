@@ -151,7 +151,7 @@ def test_validation_patches_label_the_held_out_pixels_once_each(levels: int) -> 
     classes[::3] = IGNORED
     plane = replace(plane, number=4, origin=(9, 2), classes=classes)
     stack = PaintedStack((plane,), (0, 1))
-    _, held_out = Split((150, 150), 0.3, np.random.default_rng(1)).divide(stack)
+    _, held_out = Split(lambda _: (150, 150), 0.3, np.random.default_rng(1)).divide(stack)
 
     batches = validation_batches(stack, held_out, levels=levels, device=CPU, pixels=9999)
 

@@ -14,6 +14,7 @@ from napari_unet.engine.events import Stop, TrainDone, TrainStarted
 from napari_unet.engine.network.model import Model, fresh_model
 from napari_unet.engine.network.record import Diameter, DiameterSource, TrainRecord
 from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training import size_choice
@@ -80,7 +81,8 @@ def choose(
 ) -> SizeChoice:
     scheme = LabelScheme(task, Unpainted.IGNORED)
     plan = TrainingPlan(start=start, scheme=scheme, config=TrainConfig(**settings), device=CPU)
-    return choose_size(plan, ArrayPlanes(np.zeros(labels.shape, np.uint8)), ArrayPlanes(labels))
+    image = ArrayPlanes(np.zeros(labels.shape, np.uint8))
+    return choose_size(plan, TrainingSet.of((image, ArrayPlanes(labels))))
 
 
 def test_the_size_of_objects_with_strokes_is_what_the_network_sees(asked: Asked) -> None:

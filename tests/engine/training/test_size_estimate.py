@@ -12,6 +12,7 @@ from skimage.draw import disk
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.paint.label_scheme import LabelScheme
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 from napari_unet.engine.stack.tiles import Tile
 from napari_unet.engine.training import size_estimate
@@ -59,7 +60,9 @@ def estimate(
     scheme = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
     planes, model = ArrayPlanes(image), options.pop("model", None) or tiny_model()
     options = {"known": None, **options}
-    return estimate_size(model, planes, ArrayPlanes(labels), scheme, CPU, **options)
+    return estimate_size(
+        model, TrainingSet.of((planes, ArrayPlanes(labels))), scheme, CPU, **options
+    )
 
 
 def test_the_diameter_is_that_of_the_objects_found_under_the_paint() -> None:

@@ -8,6 +8,7 @@ import pytest
 from napari_unet.config import NetworkConfig, Task, TrainConfig, Unpainted
 from napari_unet.engine.errors import LabelsError
 from napari_unet.engine.events import never
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training.plan import TrainingPlan
@@ -22,8 +23,7 @@ def seen(
 ) -> Inspected:
     image = np.random.default_rng(0).integers(0, 255, labels.shape, dtype=np.uint8)
     job = inspect_labels(
-        ArrayPlanes(image),
-        ArrayPlanes(labels),
+        TrainingSet.of((ArrayPlanes(image), ArrayPlanes(labels))),
         TrainingPlan(
             start=NetworkConfig(levels=2),
             scheme=LabelScheme(task, Unpainted.IGNORED),

@@ -48,7 +48,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Put a fake job in the place of the inspection; return what it was asked, each time."""
     asked: list[dict[str, Any]] = []
 
-    def fake(_planes: Any, _labels: Any, plan: TrainingPlan, **kwargs: Any) -> Job:
+    def fake(_pairs: Any, plan: TrainingPlan, **kwargs: Any) -> Job:
         asked.append({"plan": plan, **kwargs})
         return job_of(SEEN)
 

@@ -30,6 +30,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import HeldOut, TrainRecord
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.runner import JobEnd, JobState
@@ -72,12 +73,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
         settings: dict[str, Any] = {}
 
         def fake(
-            image: Any, labels: Any, plan: TrainingPlan, live: Any, *, lesson: Any, keeping: Any
+            pairs: TrainingSet, plan: TrainingPlan, live: Any, *, lessons: Any, keeping: Any
         ) -> Job:
-            planes[:] = image, labels
+            planes[:] = [*pairs.images, *pairs.labels]
             settings.clear()
             settings.update({field.name: getattr(plan, field.name) for field in fields(plan)})
-            settings.update(live=live, lesson=lesson)
+            settings.update(live=live, lessons=lessons)
             return job
 
         monkeypatch.setattr(train_job, "train_on_labels", fake)
@@ -106,7 +107,7 @@ def test_every_choice_reaches_the_job(
     network = NetworkConfig(levels=3, dropout=0.25)
     workbench.choose(task=Task.CLASSES, unpainted=Unpainted.BACKGROUND)
     run(training, qtbot, network=network)
-    live, lesson = settings.pop("live"), settings.pop("lesson")
+    live, (lesson,) = settings.pop("live"), settings.pop("lessons")
     assert settings.pop("objects")() == OBJECTS
     assert (lesson.image.name, lesson.image.axes, lesson.labels.name) == ("cells", "ZYX", "strokes")
     assert lesson.unpainted is Unpainted.BACKGROUND
@@ -115,11 +116,11 @@ def test_every_choice_reaches_the_job(
         "scheme": LabelScheme(Task.CLASSES, Unpainted.BACKGROUND),
         "config": CONFIG,
         "device": CPU,
-        "pixel_size": (0.5, 0.25),
         "known": (),
         "sizes": workbench.sizes,
     }
     assert [part.shape for part in planes] == [(64, 48), (64, 48)]
+    assert planes[0].pixel_size == (0.5, 0.25)
     assert live.take_painted() == frozenset()
 
 

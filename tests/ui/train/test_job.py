@@ -31,6 +31,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import HeldOut, TrainRecord
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training.plan import TrainingPlan
@@ -60,12 +61,12 @@ class Watching:
 
 LIVE = Watching()
 PLANES = ArrayPlanes(np.zeros((8, 8), np.uint8))
+PAIRS = TrainingSet.of((PLANES, PLANES))
 PLAN = TrainingPlan(
     start=NetworkConfig(dropout=0.5),
     scheme=LabelScheme(Task.CLASSES, Unpainted.BACKGROUND),
     config=TrainConfig(seconds=3),
     device=CPU,
-    pixel_size=(0.5, 0.25),
     objects=lambda: ObjectsConfig(min_size=5),
 )
 
@@ -97,14 +98,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_argument_reaches_the_engine(fitted: dict[str, Any], folder: Path) -> None:
-    list(train_on_labels(PLANES, PLANES, PLAN, LIVE)(never))
-    assert fitted == {"given": (PLANES, PLANES, PLAN), "stop": never, "live": LIVE}
+    list(train_on_labels(PAIRS, PLAN, LIVE)(never))
+    assert fitted == {"given": (PAIRS, PLAN), "stop": never, "live": LIVE}
 
 
 def test_the_model_is_saved_at_once(
     fitted: dict[str, Any], folder: Path, trained: TrainDone
 ) -> None:
-    events = list(train_on_labels(PLANES, PLANES, PLAN, None)(never))
+    events = list(train_on_labels(PAIRS, PLAN, None)(never))
     path = folder / "last trained.safetensors"
     assert events == [TrainingBegins(), trained, LastTrainedSaved(path)]
     assert load_model(path).record.steps == 300
@@ -115,7 +116,7 @@ def test_the_saved_model_says_what_it_was_trained_on(
 ) -> None:
     source = Source("cells", "", (64, 48), "YX")
     lesson = Lesson(source, replace(source, name="strokes"), Unpainted.IGNORED)
-    events = list(train_on_labels(PLANES, PLANES, PLAN, None, lesson=lesson)(never))
+    events = list(train_on_labels(PAIRS, PLAN, None, lessons=[lesson])(never))
     assert isinstance(events[1], TrainDone)
     (told,) = load_model(folder / "last trained.safetensors").record.trained_on
     assert (told.image, told.labels) == ("cells", "strokes")
@@ -126,7 +127,7 @@ def test_a_folder_that_cannot_be_written_loses_nothing(
     fitted: dict[str, Any], folder: Path, trained: TrainDone
 ) -> None:
     folder.parent.write_text("a file in the place of the folder")
-    _, first, last = train_on_labels(PLANES, PLANES, PLAN, None)(never)
+    _, first, last = train_on_labels(PAIRS, PLAN, None)(never)
     assert first is trained
     assert isinstance(last, LastTrainedNotSaved)
     words = TrainingWords()
@@ -146,7 +147,7 @@ def test_training_that_fails_has_saved_what_it_learned_before(
         raise EngineError("The computation failed.")
 
     monkeypatch.setattr(training_room, "fit", fit)
-    events = train_on_labels(PLANES, PLANES, PLAN, None)(never)
+    events = train_on_labels(PAIRS, PLAN, None)(never)
     assert [type(next(events)) for _ in range(3)] == [TrainingBegins, TrainDone, LastTrainedSaved]
     with pytest.raises(EngineError, match="failed"):
         next(events)
@@ -320,11 +321,11 @@ def test_the_painted_objects_are_looked_at_even_after_a_stop(
         return REVIEWED
 
     monkeypatch.setattr(prediction_room, "review", review)
-    *_, done, _, last = train_on_labels(PLANES, PLANES, PLAN, None)(lambda: stopped)
+    *_, done, _, last = train_on_labels(PAIRS, PLAN, None)(lambda: stopped)
     assert last is REVIEWED
     assert isinstance(done, TrainDone)
     how = {"device": CPU, "objects": PLAN.objects()}
-    assert asked == [(done.model, PLANES, PLANES, PLAN.scheme, how, False)]
+    assert asked == [(done.model, PAIRS, PLAN.scheme, how, False)]
 
 
 def test_a_look_that_fails_is_no_failed_training(
@@ -334,6 +335,6 @@ def test_a_look_that_fails_is_no_failed_training(
         raise EngineError("The device has gone.")
 
     monkeypatch.setattr(prediction_room, "review", review)
-    *_, last = train_on_labels(PLANES, PLANES, PLAN, None)(never)
+    *_, last = train_on_labels(PAIRS, PLAN, None)(never)
     assert isinstance(last, Skipped)
     assert "could not be looked at: The device has gone." in last.reason

@@ -19,6 +19,7 @@ from napari_unet.config import NETWORKS, NetworkConfig, Task, TrainConfig, Unpai
 from napari_unet.engine.events import TrainStarted
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import Diameter, DiameterSource
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
@@ -67,7 +68,7 @@ def finding(monkeypatch: pytest.MonkeyPatch) -> Install:
     def install(diameter: Diameter | None) -> list[TrainingPlan]:
         plans: list[TrainingPlan] = []
 
-        def find(_planes: Any, _labels: Any, plan: TrainingPlan) -> Any:
+        def find(_pairs: Any, plan: TrainingPlan) -> Any:
             plans.append(plan)
             return job_of(SizeFound(diameter))
 
@@ -308,7 +309,7 @@ def test_the_size_is_that_with_which_training_would_begin(labels: Labels, image:
     scheme = LabelScheme(Task.OBJECTS, Unpainted.IGNORED)
     network = NetworkConfig(base_channels=2, levels=2)
     plan = TrainingPlan(start=network, scheme=scheme, config=TrainConfig(), device=CPU)
-    job = find_size(image_planes([image]), lesson_planes(labels), plan)
+    job = find_size(TrainingSet.of((image_planes([image]), lesson_planes(labels))), plan)
     assert list(job(lambda: True)) == []  # it was stopped
     (event,) = job(lambda: False)
     assert isinstance(event, SizeFound)

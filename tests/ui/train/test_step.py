@@ -42,6 +42,7 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import Diameter, DiameterSource, TrainRecord
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.ui.parts.settings import SettingWords
 from napari_unet.ui.runner import JobState
@@ -88,7 +89,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Install:
         settings: dict[str, Any] = {}
 
         def fake(
-            image: Any, labels: Any, plan: TrainingPlan, live: Any, *, lesson: Any, keeping: Any
+            pairs: TrainingSet, plan: TrainingPlan, live: Any, *, lessons: Any, keeping: Any
         ) -> Job:
             settings.clear()
             settings.update({field.name: getattr(plan, field.name) for field in fields(plan)})

@@ -11,9 +11,11 @@ from torch import Tensor
 from napari_unet.config import NetworkConfig, Task
 from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError
-from napari_unet.engine.network.record import TrainRecord
+from napari_unet.engine.network.record import ObjectSizes, TrainRecord
 from napari_unet.engine.network.unet import UNet, initialise
 from napari_unet.engine.stack.normalization import Normalization
+from napari_unet.engine.stack.pixel_size import PixelSize, pixels_in
+from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.reduction import Reduction
 
 _FIRST = "down.0.0.weight"  # of the convolution that sees the image
@@ -28,16 +30,32 @@ class Model:
     normalization: Normalization  # of the stack it was trained on
     task: Task
     values: tuple[int, ...]  # label value of each output channel; objects: (0, 1)
-    pixel_size: tuple[float, float] | None = None  # (Y, X), µm/px
+    # Of the images as they were given, (Y, X) µm; None: unknown, or of no meaning.
+    pixel_size: PixelSize | None = None
     record: TrainRecord = field(default_factory=TrainRecord)
     # Side of the blocks that are averaged before the network sees an image, pixels; None: as large
     # as objects need when it is trained, and 1 until then.
     reduction: int | None = 1
     enlargement: int = 1  # a pixel is seen as so many by so many; above 1, reduction is 1
 
-    def seen(self, shape: tuple[int, int]) -> Reduction:
-        """Return how the network sees planes of this shape (Y, X)."""
-        return Reduction(self.reduction or 1, shape, self.enlargement)
+    def seen(self, planes: Planes) -> Reduction:
+        """Return how the network sees a stack: things as large as in those that it knows.
+
+        Where pixel sizes are known and differ, see `pixel_size.ALIKE`, they are brought together.
+        """
+        by = pixels_in(self.pixel_size, planes.pixel_size)
+        return Reduction.scaled(planes.shape, self.reduction or 1, self.enlargement, by)
+
+    def sizes_on(self, reduction: Reduction) -> tuple[ObjectSizes | None, int | None]:
+        """Return the sizes of painted objects, and of a hole, in pixels of planes so seen."""
+        sizes, hole = self.record.painted_objects, self.record.smallest_hole
+        by = reduction.area / ((self.reduction or 1) / self.enlargement) ** 2
+        if by == 1:
+            return sizes, hole
+        if sizes is not None:
+            smallest = max(1, round(sizes.smallest * by))
+            sizes = ObjectSizes(smallest, max(smallest, sizes.median * by))
+        return sizes, None if hole is None else round(hole * by)
 
     @property
     def is_trained(self) -> bool:

@@ -52,7 +52,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
-    """The image and the painted labels of one training, and what it began with."""
+    """An image and the painted labels of one training, and what it began with."""
 
     image: str  # name
     labels: str  # name
@@ -64,6 +64,7 @@ class TrainedOn:
     labels_hash: str = ""  # of what was painted on them
     hashed: int = 0  # planes
     start_hash: str = ""  # of the model that it went on from; empty: from scratch
+    is_further: bool = False  # another image of the training of the one before
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +90,12 @@ class TrainRecord:
     validation_loss: float | None = None  # of the kept weights
     validation_iou: float | None = None  # mean over the classes
     settings: Mapping[str, Any] = field(default_factory=dict)  # TrainConfig as plain values
-    trained_on: tuple[TrainedOn, ...] = ()  # this training's last, before it those it went on from
+    # The images of this training last, before them those of trainings that it went on from.
+    trained_on: tuple[TrainedOn, ...] = ()
+
+    @property
+    def images(self) -> tuple[TrainedOn, ...]:
+        """The images of this training; empty: unknown."""
+        told = self.trained_on
+        first = max((n for n, one in enumerate(told) if not one.is_further), default=0)
+        return told[first:]

@@ -14,10 +14,11 @@ from .label_scheme import OBJECT as OBJECT
 from .label_scheme import OBJECT_VALUES as OBJECT_VALUES
 from .label_scheme import PAINTED_BACKGROUND as PAINTED_BACKGROUND
 from .label_scheme import LabelScheme as LabelScheme
-from .painted_box import RememberedLabels as RememberedLabels
 from .painted_planes import PaintedReader as PaintedReader
 from .separation import separate as separate
 from .shape_bounds import tell_of_objects as tell_of_objects
 from .shape_field import shape_field as shape_field
 from .smallest import SMALLEST_OBJECT as SMALLEST_OBJECT
 from .smallest import smallest_object as smallest_object
+from .training_set import Pair as Pair
+from .training_set import TrainingSet as TrainingSet

@@ -6,7 +6,7 @@ away. Whole blocks of the plane are kept back, enough to have a share of every c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,13 +83,15 @@ class Split:
     Parameters
     ----------
     shape
-        Of a plane, pixels (Y, X).
+        Gives height and width of a plane, pixels.
     share
         Wanted share of the painted pixels of each class that validate, 0 to 1.
     """
 
-    def __init__(self, shape: tuple[int, int], share: float, rng: np.random.Generator) -> None:
-        self._shape = (-(-shape[0] // _CELL), -(-shape[1] // _CELL))  # cells
+    def __init__(
+        self, shape: Callable[[int], tuple[int, int]], share: float, rng: np.random.Generator
+    ) -> None:
+        self._plane_shape = shape
         self._share = share
         self._rng = rng
         self._sides: dict[int, npt.NDArray[np.uint8]] = {}  # plane number → side of each cell
@@ -105,7 +107,9 @@ class Split:
     def restore(self, record: SplitRecord, sides: Mapping[int, npt.NDArray[np.uint8]]) -> None:
         """Go on from what was recorded, of planes of the same size."""
         record.random.give(self._rng)
-        self._sides = {n: cells.copy() for n, cells in sides.items() if cells.shape == self._shape}
+        self._sides = {
+            n: cells.copy() for n, cells in sides.items() if cells.shape == self._cells(n)
+        }
         none = np.zeros(0, dtype=np.int64)  # what a block once counted matters no more
         self._blocks = [_Block(b.plane, slice(*b.y), slice(*b.x), none) for b in record.blocks]
 
@@ -128,7 +132,10 @@ class Split:
         if self._share == 0:
             return stack, ()
         kinds = len(stack.values)
-        counts = {plane.number: _count_cells(plane, self._shape, kinds) for plane in stack.planes}
+        counts = {
+            plane.number: _count_cells(plane, self._cells(plane.number), kinds)
+            for plane in stack.planes
+        }
         for block in self._choose(counts, kinds):
             self._blocks.append(block)
             self._sides[block.plane][block.cells] = _VALIDATES
@@ -137,11 +144,16 @@ class Split:
             sides[(sides == _FREE) & cells.any(axis=2)] = _TRAINS
         return self._without_blocks(stack), tuple(self._named(stack))
 
+    def _cells(self, plane: int) -> tuple[int, int]:
+        """Return how many rows and columns of cells a plane has."""
+        height, width = self._plane_shape(plane)
+        return -(-height // _CELL), -(-width // _CELL)
+
     def _choose(self, counts: dict[int, _Counts], kinds: int) -> list[_Block]:
         """Return new blocks to hold out."""
         by_side = np.zeros((3, kinds), dtype=np.int64)
         for number, cells in counts.items():
-            sides = self._sides.setdefault(number, np.zeros(self._shape, dtype=np.uint8))
+            sides = self._sides.setdefault(number, np.zeros(cells.shape[:2], dtype=np.uint8))
             for side in (_FREE, _TRAINS, _VALIDATES):
                 by_side[side] += cells[sides == side].sum(axis=0)
         limits = _Limits.of(by_side, self._share)

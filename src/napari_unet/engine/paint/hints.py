@@ -6,7 +6,7 @@ be painted stays unremarked, and that what is plainly something else is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -182,8 +182,8 @@ def find_hint(planes: Iterable[PaintedNumbers], scheme: LabelScheme) -> Hint | N
     return _of_objects(numbers, pixels, pieces, places)
 
 
-def look_for_hint(labels: Planes, scheme: LabelScheme, most: int = 64) -> Hint | None:
-    """Return what is odd on up to `most` of the painted planes, spread over the stack.
+def look_for_hint(labels: Sequence[Planes], scheme: LabelScheme, most: int = 64) -> Hint | None:
+    """Return what is odd on up to `most` of the painted planes, spread over one stack or several.
 
     Raises
     ------

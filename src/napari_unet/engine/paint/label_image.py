@@ -6,7 +6,8 @@ In a label image, 1 is one object among others: one compact piece of about their
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +36,13 @@ Verdict = tuple[bool, int]
 """Whether label 1 is like an object on a plane, and how many other numbers there are."""
 
 
-def looks_like_label_image(labels: Planes, scheme: LabelScheme) -> bool:
+def looks_like_label_image(labels: Sequence[Planes], scheme: LabelScheme) -> bool:
     """Return True if objects are read as painted, but 1 is an object among others.
 
     Parameters
     ----------
     labels
-        As painted. Up to 64 planes, spread over the stack, are looked at.
+        As painted, of one image or several. Up to 64 planes, spread over them, are looked at.
     scheme
         How they would be read.
 
@@ -52,14 +53,14 @@ def looks_like_label_image(labels: Planes, scheme: LabelScheme) -> bool:
     """
     if (scheme.task, scheme.unpainted) != (Task.OBJECTS, Unpainted.IGNORED):
         return False
-    verdicts = (_of_box(box, labels.shape) for box in painted_boxes(labels, _SEEN))
+    verdicts = (_of_box(box) for box in painted_boxes(labels, _SEEN))
     return is_label_image(verdict for verdict in verdicts if verdict is not None)
 
 
-def _of_box(box: PaintedBox, shape: tuple[int, int]) -> Verdict | None:
+def _of_box(box: PaintedBox) -> Verdict | None:
     numbers, pixels = np.unique(box.labels, return_counts=True)
     histogram = dict(zip(numbers.tolist(), pixels.tolist(), strict=True))
-    histogram[0] = shape[0] * shape[1] - int(pixels[numbers > 0].sum())
+    histogram[0] = math.prod(box.plane_shape) - int(pixels[numbers > 0].sum())
     return one_is_an_object(histogram, lambda: box.labels == _ONE)
 
 

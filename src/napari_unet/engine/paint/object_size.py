@@ -7,7 +7,7 @@ rescales images to the pixel size that a model was trained with (Falk et al. 201
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +27,14 @@ _PERCENTILE = 75  # of the diameters: a stroke inside an object is smaller than 
 
 
 def choose_reduction(
-    labels: Planes, scheme: LabelScheme, config: TrainConfig, known: int | None = None
+    labels: Sequence[Planes], scheme: LabelScheme, config: TrainConfig, known: int | None = None
 ) -> int:
     """Return the side of the blocks over which the image is averaged, pixels.
 
     Parameters
     ----------
     labels
-        As painted.
+        As painted, on images whose pixels are equally large.
     scheme
         How they are read.
     config
@@ -56,7 +56,7 @@ def choose_reduction(
     Notes
     -----
     The size is the upper quartile of the diameters of circles that have the area of the painted
-    pieces (connected pixels of one number). Up to 16 painted planes, spread over the stack, are
+    pieces (connected pixels of one number). Up to 16 painted planes, spread over them, are
     looked at.
     """
     if config.reduction is not None:
@@ -71,7 +71,7 @@ def choose_reduction(
     return min(max(round(typical / OBJECT_DIAMETER), 1), MAX_REDUCTION)
 
 
-def typical_diameter(labels: Planes, scheme: LabelScheme) -> float | None:
+def typical_diameter(labels: Sequence[Planes], scheme: LabelScheme) -> float | None:
     """Return how wide the larger painted pieces are, pixels; see `choose_reduction`."""
     diameters = [found for found in _diameters(labels, scheme) if len(found)]
     if not diameters:
@@ -79,7 +79,7 @@ def typical_diameter(labels: Planes, scheme: LabelScheme) -> float | None:
     return float(np.percentile(np.concatenate(diameters), _PERCENTILE))
 
 
-def outlines_objects(labels: Planes, scheme: LabelScheme) -> bool:
+def outlines_objects(labels: Sequence[Planes], scheme: LabelScheme) -> bool:
     """Return whether objects are painted whole, and not only scribbled in.
 
     They say how large they are.
@@ -91,7 +91,7 @@ def outlines_objects(labels: Planes, scheme: LabelScheme) -> bool:
     return tell_of_objects(sum(int(whole.sum()) for whole in painted))
 
 
-def _diameters(labels: Planes, scheme: LabelScheme) -> Iterator[npt.NDArray[np.float64]]:
+def _diameters(labels: Sequence[Planes], scheme: LabelScheme) -> Iterator[npt.NDArray[np.float64]]:
     """Yield the diameters of the objects of each painted plane that is looked at, pixels."""
     for box in painted_boxes(labels, _PLANES):
         pieces = label(scheme.objects(box.labels), background=0, connectivity=1)

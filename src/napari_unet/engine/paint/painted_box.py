@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class PaintedBox:
     x: slice
     labels: npt.NDArray[np.int32]  # a copy: the user may be painting
     found: frozenset[int]  # labels of the plane, 0 among them if anything is 0
+    plane_shape: tuple[int, int]  # pixels (Y, X)
 
 
 class RememberedLabels(DerivedPlanes):
@@ -78,8 +79,10 @@ def _common(one: slice, other: slice) -> slice:
     return slice(start, min(one.stop, other.stop))
 
 
-def painted_boxes(labels: Planes, most: int) -> Iterator[PaintedBox]:
-    """Yield what is painted on up to `most` of the painted planes, spread over the stack.
+def painted_boxes(labels: Sequence[Planes], most: int) -> Iterator[PaintedBox]:
+    """Yield what is painted on up to `most` of the painted planes, spread over the stacks.
+
+    The planes are numbered through, from the first one's on.
 
     Raises
     ------
@@ -87,11 +90,12 @@ def painted_boxes(labels: Planes, most: int) -> Iterator[PaintedBox]:
         If the labels are not whole numbers from 0 to 2^31 - 1.
     """
     seen = 0
-    # Multiples of the golden ratio: any first planes of this order are spread over the stack.
-    for number in sorted(range(labels.count), key=lambda plane: plane * _GOLDEN % 1):
-        box = find_painted_box(labels, number)
+    places = [(stack, plane) for stack in labels for plane in range(stack.count)]
+    # Multiples of the golden ratio: any first planes of this order are spread over the stacks.
+    for number in sorted(range(len(places)), key=lambda plane: plane * _GOLDEN % 1):
+        box = find_painted_box(*places[number])
         if box is not None:
-            yield box
+            yield replace(box, number=number)
             seen += 1
         if seen == most:
             return
@@ -123,7 +127,12 @@ def find_painted_box(labels: Planes, number: int) -> PaintedBox | None:
     inside = as_labels(inside, number)
     found = frozenset(np.unique(inside).tolist())
     return PaintedBox(
-        number, y, x, inside, found | ({0} if inside.shape != labels.shape else set())
+        number,
+        y,
+        x,
+        inside,
+        found | ({0} if inside.shape != labels.shape else set()),
+        labels.shape,
     )
 
 

@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import MAX_CLASSES, Task, TrainConfig
-from napari_unet.engine.counts import count, shape_text
 from napari_unet.engine.errors import LabelsError, UnetPaintError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.paint.border_weight import border_weights
 from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT, LabelScheme, class_weights
-from napari_unet.engine.paint.painted_box import PaintedBox, find_painted_box
+from napari_unet.engine.paint.painted_box import PaintedBox
 from napari_unet.engine.paint.shape_bounds import ShapeBounds, shape_bounds, whole_objects
-from napari_unet.engine.stack.normalization import Normalization
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack.planes import Planes
 
 
@@ -36,7 +35,7 @@ class PaintedPlane:
 
 @dataclass(frozen=True, slots=True)
 class PaintedStack:
-    """All that training needs to know about the image and its labels."""
+    """All that training needs to know about the images and their labels."""
 
     planes: tuple[PaintedPlane, ...]
     values: tuple[int, ...]  # label value of each output channel
@@ -94,9 +93,9 @@ class PaintedReader:
 
     Parameters
     ----------
-    planes, labels
-        Image and labels: the same number of planes of the same shape. The labels may be painted
-        on while they are read: each plane's are copied once, and all else follows from the copy.
+    pairs
+        Images, in normalised grey values, and their labels, which may be painted on while they are
+        read: each plane's are copied once, and all else follows from the copy.
     scheme
         Task, and what 0 means. Planes without any paint are left out, whatever 0 means.
     context
@@ -105,30 +104,20 @@ class PaintedReader:
         Label values of the model to go on from; they keep a class each, painted or not.
     shape_field
         Whether the network has one: then nothing is taken off the objects for a separation border.
-
-    Raises
-    ------
-    LabelsError
-        If the labels do not fit the image.
     """
 
     def __init__(
         self,
-        planes: Planes,
-        labels: Planes,
+        pairs: TrainingSet,
         scheme: LabelScheme,
-        normalization: Normalization,
         config: TrainConfig,
         *,
         context: int,
         known: tuple[int, ...] = (),
         shape_field: bool = False,
     ) -> None:
-        require_labels_of(planes, labels)
-        self._planes = planes
-        self._labels = labels
+        self._pairs = pairs
         self._scheme = scheme
-        self._normalization = normalization
         self._config = config
         self._context = context
         self._values = known
@@ -178,11 +167,11 @@ class PaintedReader:
 
     def _look(self, number: int) -> _Looked:
         """Read what is needed of a plane."""
-        patch = find_painted_box(self._labels, number)
+        patch = self._pairs.box(number)
         if patch is None:
             return _Looked(number)
-        around = _image_around(self._planes, patch, self._normalization, self._context)
-        return _Looked(number, patch, around)
+        pair, plane = self._pairs.pair(number)
+        return _Looked(number, patch, _image_around(pair.planes, plane, patch, self._context))
 
     def _take(self, looked: Sequence[_Looked]) -> PaintedStack:
         """Put the planes in the place of what they were."""
@@ -238,22 +227,6 @@ class PaintedReader:
         )
 
 
-def require_labels_of(planes: Planes, labels: Planes) -> None:
-    """Make sure that the labels are as large as the image.
-
-    Raises
-    ------
-    LabelsError
-        If they are not.
-    """
-    if (labels.count, *labels.shape) != (planes.count, *planes.shape):
-        raise LabelsError(
-            f"The labels have {count(labels.count, 'plane')} of {shape_text(labels.shape)} px, but "
-            f"the image has {planes.count} of {shape_text(planes.shape)} px; use a labels layer "
-            "made for this image."
-        )
-
-
 def recode(
     classes: npt.NDArray[np.uint8], before: tuple[int, ...], after: tuple[int, ...]
 ) -> npt.NDArray[np.uint8]:
@@ -282,15 +255,12 @@ def _recoded(one: _Prepared, before: tuple[int, ...], after: tuple[int, ...]) ->
     return replace(one, plane=replace(one.plane, painted=painted, classes=classes))
 
 
-def _image_around(
-    planes: Planes, patch: PaintedBox, normalization: Normalization, context: int
-) -> _Surroundings:
+def _image_around(planes: Planes, plane: int, patch: PaintedBox, context: int) -> _Surroundings:
     y, x = (
         slice(max(0, side.start - context), min(length, side.stop + context))
         for side, length in zip((patch.y, patch.x), planes.shape, strict=True)
     )
-    what = f"Plane {patch.number} of '{planes.name}'"
-    return _Surroundings(y, x, normalization.apply(planes.read(patch.number, y, x), what))
+    return _Surroundings(y, x, planes.read(plane, y, x))
 
 
 def _balanced(

@@ -17,6 +17,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.objects.decoder import ObjectDecoder, foreground_of, settle_objects
 from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.holes import as_painted
+from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.tiles import Tile
 
 Probabilities = npt.NDArray[np.float32]
@@ -75,7 +76,7 @@ def plane_decoder(
     kind
         What is wanted.
     objects
-        How foreground is cut into objects.
+        How foreground is cut into objects on this plane; see `objects_on_plane`.
     shape
         Of the plane, pixels (Y, X).
     offset
@@ -84,8 +85,7 @@ def plane_decoder(
         Whether tiles of objects are numbered before their plane is finished.
     """
     if model.task is Task.OBJECTS and kind is OutputKind.LABELS:
-        on_plane = objects_on_plane(model, objects, shape)
-        return ObjectDecoder(shape, on_plane, offset=offset, provisional=provisional)
+        return ObjectDecoder(shape, objects, offset=offset, provisional=provisional)
     return PixelDecoder()
 
 
@@ -123,8 +123,6 @@ def is_settled(values: Settled, tile: Tile, model: Model, settle: Callable[..., 
     return (values.dtype, values.shape) == (pixel.dtype, shape)
 
 
-def objects_on_plane(model: Model, objects: ObjectsConfig, shape: tuple[int, int]) -> ObjectsConfig:
-    """Return how a model's foreground is cut on a plane (Y, X), by the sizes that it learned."""
-    on_plane = model.seen(shape).objects(objects)
-    record = model.record
-    return as_painted(on_plane, record.painted_objects, record.smallest_hole)
+def objects_on_plane(model: Model, objects: ObjectsConfig, seen: Reduction) -> ObjectsConfig:
+    """Return how a model's foreground is cut on planes so seen, by the sizes that it learned."""
+    return as_painted(seen.objects(objects), *model.sizes_on(seen))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT_VALUES, LabelS
 from napari_unet.engine.paint.painted_box import PaintedBox, painted_boxes
 from napari_unet.engine.paint.shape_bounds import tell_of_objects
 from napari_unet.engine.paint.smallest import smallest_object
+from napari_unet.engine.paint.training_set import TrainingSet
+from napari_unet.engine.prediction.backend import Backend
 from napari_unet.engine.prediction.decode import objects_on_plane, plane_decoder, settler
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.scores.painted_objects import (
@@ -31,7 +34,6 @@ from napari_unet.engine.scores.painted_objects import (
     often_touch,
     sum_up,
 )
-from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.run_labels import RunLabels
 from napari_unet.engine.stack.tiles import Span, Tile, cut_plane
 
@@ -45,8 +47,7 @@ Labels = npt.NDArray[np.int32]
 
 def review(
     model: Model,
-    planes: Planes,
-    labels: Planes,
+    pairs: TrainingSet,
     scheme: LabelScheme,
     *,
     device: DeviceChoice,
@@ -59,9 +60,9 @@ def review(
     ----------
     model
         Just trained on these labels.
-    planes, labels
-        Image and labels: the same number of planes of the same shape. Up to 16 painted planes,
-        spread over the stack, are looked at, and of very many objects some.
+    pairs
+        Images and labels. Up to 16 painted planes, spread over the images, are looked at, and of
+        very many objects some.
     scheme
         How the labels are read.
     device
@@ -86,20 +87,19 @@ def review(
     objects = objects or preset_of(model.network).objects
     looked: list[tuple[int, PaintedObject]] = []
     touching = False
-    predictor = Predictor(model, planes, device)
-    try:
-        left = _PIXELS
-        for window in _windows(labels, scheme, planes.shape):
-            left -= window.painted.size // (model.reduction or 1) ** 2
+    left: float = _PIXELS
+    with _Predictors(model, pairs, device) as predictors:
+        for window in _windows(pairs, scheme):
+            predictor, plane = predictors.of(window.plane)
+            left -= window.painted.size / predictor.seen.factor**2
             if left < 0 and looked:
                 break
-            found = _find(predictor, window, objects, stop)
+            on_plane = objects_on_plane(model, objects, predictor.seen)
+            found = _find(predictor, plane, window, on_plane, stop)
             if found is None:
                 break
-            looked += [(window.plane, one) for one in _judge(predictor, window, found, objects)]
+            looked += [(window.plane, one) for one in _judge(window, found, on_plane)]
             touching |= often_touch(np.asarray(found))
-    finally:
-        predictor.release()
     if not looked:
         return None
     sums = sum_up([one for _, one in looked])
@@ -116,11 +116,39 @@ def review(
     )
 
 
+class _Predictors:
+    """The network on the device, for whichever image of a set; one network serves all."""
+
+    def __init__(self, model: Model, pairs: TrainingSet, device: DeviceChoice) -> None:
+        self._model = model
+        self._pairs = pairs
+        self._device = device
+        self._made: dict[int, Predictor] = {}  # by the image
+        self._backend: Backend | None = None
+
+    def __enter__(self) -> Self:
+        if len(self._pairs.pairs) > 1:
+            self._backend = Backend.fitting(self._model, self._device)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for predictor in self._made.values():
+            predictor.release()
+
+    def of(self, number: int) -> tuple[Predictor, int]:
+        """Return what predicts the image of a plane, and the plane's number there."""
+        image, plane = self._pairs.place(number)
+        if image not in self._made:
+            planes = self._pairs.images[image]
+            self._made[image] = Predictor(self._model, planes, self._device, backend=self._backend)
+        return self._made[image], plane
+
+
 @dataclass(frozen=True, slots=True)
 class _Window:
     """What is looked at in one go."""
 
-    plane: int
+    plane: int  # number in the set
     y: slice  # in the plane, pixels
     x: slice
     painted: Labels  # (y, x), all paint there: 0 = unpainted, 1 = background, 2, 3, … = objects
@@ -141,9 +169,10 @@ class _Window:
         ]
 
 
-def _windows(labels: Planes, scheme: LabelScheme, shape: tuple[int, int]) -> Iterator[_Window]:
+def _windows(pairs: TrainingSet, scheme: LabelScheme) -> Iterator[_Window]:
     """Yield windows around all painted objects, each object in one of them."""
-    for box in painted_boxes(labels, _PLANES):
+    for box in painted_boxes(pairs.labels, _PLANES):
+        shape = box.plane_shape
         painted = _as_paint(box, scheme)
         groups: defaultdict[tuple[int, int], list[tuple[int, slice, slice]]] = defaultdict(list)
         for number, place in enumerate(ndimage.find_objects(painted), start=1):
@@ -199,14 +228,14 @@ def _moved(side: slice, origin: slice) -> slice:
 
 
 def _find(
-    predictor: Predictor, window: _Window, objects: ObjectsConfig, stop: Stop
+    predictor: Predictor, plane: int, window: _Window, objects: ObjectsConfig, stop: Stop
 ) -> RunLabels | None:
     """Return the objects that the network finds in a window; None: it was stopped."""
     model, shape = predictor.model, (window.painted.shape[0], window.painted.shape[1])
     decoder = plane_decoder(model, OutputKind.LABELS, objects, shape, offset=0)
     settle = settler(model, OutputKind.LABELS, objects)
     for tile, on_plane in window.tiles(predictor.tile_side, stride(model.network.levels)):
-        probabilities = predictor.predict(window.plane, on_plane)
+        probabilities = predictor.predict(plane, on_plane)
         with engine_errors(predictor.device):
             decoder.add(tile, settle(probabilities))
         if stop():
@@ -215,13 +244,10 @@ def _find(
     return None if uncut is None else uncut.cut().finish()[0]
 
 
-def _judge(
-    predictor: Predictor, window: _Window, found: RunLabels, objects: ObjectsConfig
-) -> list[PaintedObject]:
+def _judge(window: _Window, found: RunLabels, objects: ObjectsConfig) -> list[PaintedObject]:
     """Return how the window's own objects were found, where they are in the plane."""
     painted = RunLabels.of(window.painted)
-    config = objects_on_plane(predictor.model, objects, found.shape)
-    settled, _ = paint_over(found, painted, smallest=smallest_object(config))
+    settled, _ = paint_over(found, painted, smallest=smallest_object(objects))
     top, left = window.y.start, window.x.start
     return [
         replace(

@@ -70,8 +70,8 @@ class Predictor:
         self.planes = planes
         self.device = device
         self._fell_back = False
-        self._reduction = model.seen(planes.shape)
-        self._reduced = self._reduction.image(planes)
+        self.seen = model.seen(planes)  # by the network
+        self._reduced = self.seen.image(planes)
         self._normalization = measure(self._reduced, trained=model.normalization)
         self._rotations = rotations(self._reduced.shape, count)
         self._reading = Lock()
@@ -112,7 +112,7 @@ class Predictor:
             return choose_side(
                 self.model.network,
                 backend.tile_limits(),
-                self._reduction,
+                self.seen,
                 len(self._rotations),
             )
 
@@ -143,7 +143,7 @@ class Predictor:
         if largest is None and not self._fell_back:
             return None
         side = largest or backend.tile_limits().largest
-        return MemoryShort(str(self.device), self._reduction.on_plane(side))
+        return MemoryShort(str(self.device), self.seen.on_plane(side))
 
     def _predict(self, backend: Backend, plane: int, tile: Tile) -> Probabilities:
         def read(wanted: Tile) -> npt.NDArray[np.float32]:
@@ -155,7 +155,7 @@ class Predictor:
             return predict_averaged(backend.tiler, read, wanted, self._rotations)
 
         with backend.computing():
-            return self._reduction.predict(predict_blocks, tile)
+            return self.seen.predict(predict_blocks, tile)
 
     def release(self) -> None:
         """Let go of the network, which others may share, and of the device's memory."""

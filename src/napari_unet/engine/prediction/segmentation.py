@@ -31,13 +31,14 @@ from napari_unet.engine.network.device import DeviceChoice, engine_errors
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.objects.series_linking import linker_for
-from napari_unet.engine.paint.painted_planes import require_labels_of
+from napari_unet.engine.paint.training_set import require_labels_of
 from napari_unet.engine.prediction.backend import Backend
 from napari_unet.engine.prediction.decode import (
     PlaneDecoder,
     Probabilities,
     Settled,
     is_settled,
+    objects_on_plane,
     plane_decoder,
     settler,
 )
@@ -47,6 +48,7 @@ from napari_unet.engine.prediction.painted_decoder import PlanePaint, override
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.parallel_map import ahead
 from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.reduction import tell_scaled
 from napari_unet.engine.stack.tiles import Tile, cut_plane, nearest_first, round_up
 
 
@@ -172,11 +174,12 @@ def segment(
         if focus is not None:
             tiles = nearest_first(tiles, *focus[1:])
         count, computes = len(left) * len(tiles), predictor.backend_name
-        yield SegmentStarted(str(device), order, count, side, computes)
+        note = tell_scaled(planes, model.pixel_size, predictor.seen)
+        yield SegmentStarted(str(device), order, count, side, computes, note)
         run = _Run(
             predictor,
             kind,
-            objects,
+            objects_on_plane(model, objects, predictor.seen),
             left,
             tiles,
             cutting,
@@ -214,7 +217,7 @@ class _Run:
 
     predictor: Predictor
     kind: OutputKind
-    objects: ObjectsConfig
+    on_plane: ObjectsConfig  # how foreground is cut there
     order: Sequence[int]
     tiles: list[Tile]
     cutting: ObjectPlanes
@@ -299,7 +302,7 @@ class _Run:
         model, shape = self.predictor.model, self.predictor.planes.shape
         offset = self.cutting.largest
         decoder = plane_decoder(
-            model, self.kind, self.objects, shape, offset=offset, provisional=self.provisional
+            model, self.kind, self.on_plane, shape, offset=offset, provisional=self.provisional
         )
         if self.painted is None:
             return decoder

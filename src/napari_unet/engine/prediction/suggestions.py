@@ -25,7 +25,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.objects.decoder import as_bytes, foreground_of
 from napari_unet.engine.objects.uncut import UncutPlane
-from napari_unet.engine.paint.painted_planes import require_labels_of
+from napari_unet.engine.paint.training_set import require_labels_of
 from napari_unet.engine.prediction.decode import Probabilities, objects_on_plane
 from napari_unet.engine.prediction.doubtful_cuts import doubtful_cuts
 from napari_unet.engine.prediction.predictor import Predictor
@@ -117,7 +117,7 @@ def suggest(
     config = None
     if model.network.shape_field:
         wanted = objects or preset_of(model.network).objects
-        config = objects_on_plane(model, wanted, planes.shape)
+        config = objects_on_plane(model, wanted, predictor.seen)
     stopped = False
     try:
         for region, parts in zip(regions, tiles, strict=True):

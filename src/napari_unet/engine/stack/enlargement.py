@@ -31,6 +31,7 @@ class EnlargedPlanes(DerivedPlanes):
             planes,
             shape=_enlarged(planes.shape, factor),
             dtype=np.result_type(planes.dtype, np.float32),
+            scale=1 / factor,
         )
         self._planes = planes
         self._factor = factor
@@ -56,7 +57,7 @@ class EnlargedLabels(DerivedPlanes):
     """
 
     def __init__(self, labels: Planes, factor: int) -> None:
-        super().__init__(labels, shape=_enlarged(labels.shape, factor))
+        super().__init__(labels, shape=_enlarged(labels.shape, factor), scale=1 / factor)
         self._labels = labels
         self._factor = factor
 

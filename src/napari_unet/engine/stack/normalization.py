@@ -6,7 +6,9 @@ whole stack, and stored with the model: what it was trained on tells how dark an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy.typing as npt
 
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.stack.grey_range import GreyRange, measure_ranges
-from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.planes import DerivedPlanes, Planes
 
 _LIMIT = 2.0  # of what the network sees
 
@@ -59,6 +61,28 @@ class Normalization:
         span = np.array(self.high, dtype=np.float64)[:, np.newaxis, np.newaxis] - low
         values = (region - low) * (2 / span) - 1
         return values.clip(-_LIMIT, _LIMIT, out=values).astype(np.float32)
+
+
+class NormalizedPlanes(DerivedPlanes):
+    """A stack in normalised grey values.
+
+    Parameters
+    ----------
+    planes
+        The stack.
+    normalization
+        Gives the map of its grey values; asked when the first region is read.
+    """
+
+    def __init__(self, planes: Planes, normalization: Callable[[], Normalization]) -> None:
+        super().__init__(planes, dtype=np.dtype(np.float32))
+        self._planes = planes
+        self._normalization = cache(normalization)
+
+    def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[np.float32]:
+        """Return the region as (C, y, x) normalised float32; see `Normalization.apply`."""
+        what = f"Plane {plane} of '{self.name}'"
+        return self._normalization().apply(self._planes.read(plane, y, x), what)
 
 
 def measure(planes: Planes, *, trained: Normalization | None = None) -> Normalization:

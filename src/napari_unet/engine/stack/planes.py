@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_unet.engine.counts import count, shape_text
 from napari_unet.engine.errors import FileError, ImageError, UnetPaintError
+from napari_unet.engine.stack.pixel_size import PixelSize
 
 _COLOURS = 3  # red, green, blue; alpha is how the image is shown, not what was measured
 
@@ -58,6 +59,11 @@ class Planes(Protocol):
         """Grey value type as stored."""
         ...
 
+    @property
+    def pixel_size(self) -> PixelSize | None:
+        """Height and width of a pixel, µm; None: unknown."""
+        ...
+
     def read(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         """Return the region as (C, y, x), in the stored type; slices inside the plane."""
         ...
@@ -78,6 +84,8 @@ class ArrayPlanes:
     followed
         Which of the axes before Y and X, those that come last, are Z or T: along them planes show
         the same things. Others may be positions, for example.
+    pixel_size
+        Height and width of a pixel, µm; None: unknown.
 
     Raises
     ------
@@ -92,6 +100,7 @@ class ArrayPlanes:
         channel_axis: int | None = None,
         name: str = "image",
         followed: str = "TZ",
+        pixel_size: PixelSize | None = None,
     ) -> None:
         dtype: np.dtype[Any] = np.dtype(array.dtype)
         if dtype.kind not in "uif":
@@ -109,6 +118,7 @@ class ArrayPlanes:
         self._array = array
         self._dtype = dtype
         self.name = name
+        self.pixel_size = pixel_size
         self._channel_axis = None if channel_axis is None else channel_axis % array.ndim
         other = [n for axis, n in enumerate(array.shape) if axis != self._channel_axis]
         self.leading_shape: tuple[int, ...] = tuple(int(n) for n in other[:-2])
@@ -193,7 +203,7 @@ class ColourPlanes(ArrayPlanes):
 
     Parameters
     ----------
-    array, name, followed
+    array, how
         As of `ArrayPlanes`.
 
     Raises
@@ -202,8 +212,8 @@ class ColourPlanes(ArrayPlanes):
         As `ArrayPlanes`.
     """
 
-    def __init__(self, array: Any, *, name: str = "image", followed: str = "TZ") -> None:
-        super().__init__(array, channel_axis=-1, name=name, followed=followed)
+    def __init__(self, array: Any, **how: Any) -> None:
+        super().__init__(array, channel_axis=-1, **how)
 
     @property
     def channels(self) -> int:
@@ -224,6 +234,8 @@ class DerivedPlanes:
         The other one: number, order and channels of the planes are as there.
     shape, dtype
         Of a plane, where they differ from the other one's.
+    scale
+        How many of the other one's pixels in a row are as long as one of these.
     """
 
     def __init__(
@@ -232,7 +244,10 @@ class DerivedPlanes:
         *,
         shape: tuple[int, int] | None = None,
         dtype: np.dtype[Any] | None = None,
+        scale: float = 1,
     ) -> None:
+        own = planes.pixel_size
+        self.pixel_size = None if own is None else (own[0] * scale, own[1] * scale)
         self.name = planes.name
         self.count = planes.count
         self.run = planes.run

@@ -8,6 +8,7 @@ plane is enlarged instead (`enlargement`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -16,8 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import ObjectsConfig, TrainConfig, Unpainted
+from napari_unet.config import ENLARGED, ObjectsConfig, TrainConfig, Unpainted
 from napari_unet.engine.stack.enlargement import EnlargedLabels, EnlargedPlanes, shrink
+from napari_unet.engine.stack.pixel_size import PixelSize, pixels_in, side
 from napari_unet.engine.stack.planes import DerivedPlanes, Planes
 from napari_unet.engine.stack.tiles import Span, Tile, bands, read_mirrored
 
@@ -41,6 +43,33 @@ class Reduction:
 
     def __post_init__(self) -> None:
         assert self.factor == 1 or self.enlargement == 1
+
+    @classmethod
+    def scaled(cls, shape: tuple[int, int], factor: int, enlargement: int, by: float) -> Reduction:
+        """Return how planes of other pixels are seen, so that things come out equally large.
+
+        Parameters
+        ----------
+        shape
+            Of these planes, pixels (Y, X).
+        factor, enlargement
+            How planes of the usual pixels are seen.
+        by
+            How many of these planes' pixels in a row are as long as a usual one.
+
+        Notes
+        -----
+        Only whole numbers of pixels are seen as one, or one as whole numbers: the nearest are
+        taken. More than `ENLARGED` would show nothing more.
+        """
+        if by == 1:
+            return cls(factor, shape, enlargement)
+        wanted = factor * by / enlargement
+        nearest = min(
+            [(1, ENLARGED), *((n, 1) for n in (1, int(wanted), int(wanted) + 1) if n)],
+            key=lambda way: abs(math.log(way[0] / way[1] / wanted)),
+        )
+        return cls(nearest[0], shape, nearest[1])
 
     @property
     def changes(self) -> bool:
@@ -125,6 +154,32 @@ class Reduction:
         )
 
 
+def tell_scaled(planes: Planes, wanted: PixelSize | None, seen: Reduction) -> str:
+    """Return in a sentence that pixels are not as large as wanted; empty: they are, or unknown.
+
+    Parameters
+    ----------
+    wanted
+        That of the images that a model was trained on.
+    seen
+        How the planes are seen for it.
+    """
+    own = planes.pixel_size
+    if wanted is None or own is None or pixels_in(wanted, own) == 1:
+        return ""
+    how = (
+        f"{seen.factor}×{seen.factor} of them are seen as one"
+        if seen.factor > 1
+        else f"each is seen as {seen.enlargement}×{seen.enlargement}"
+        if seen.enlargement > 1
+        else "they are seen as they are"
+    )
+    return (
+        f"The pixels of '{planes.name}' are {side(own):.3g} µm wide, those that were trained on "
+        f"{side(wanted):.3g} µm: {how}."
+    )
+
+
 class ReducedPlanes(DerivedPlanes):
     """The means of the blocks of a stack.
 
@@ -139,7 +194,10 @@ class ReducedPlanes(DerivedPlanes):
 
     def __init__(self, planes: Planes, reduction: Reduction) -> None:
         super().__init__(
-            planes, shape=reduction.shape, dtype=np.result_type(planes.dtype, np.float32)
+            planes,
+            shape=reduction.shape,
+            dtype=np.result_type(planes.dtype, np.float32),
+            scale=reduction.factor,
         )
         self._planes = planes
         self._reduction = reduction
@@ -174,7 +232,7 @@ class ReducedLabels(DerivedPlanes):
     """
 
     def __init__(self, labels: Planes, reduction: Reduction, unpainted: Unpainted) -> None:
-        super().__init__(labels, shape=reduction.shape)
+        super().__init__(labels, shape=reduction.shape, scale=reduction.factor)
         self._labels = labels
         self._reduction = reduction
         self._zero_votes = unpainted is Unpainted.BACKGROUND

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.engine.events import (
-    Corrected,
     LabelsTaken,
     MemoryShort,
     PaintedPixels,
@@ -22,53 +21,47 @@ from napari_unet.engine.stack.reduction import Reduction
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.record import HeldOut
+    from napari_unet.engine.training.seen_set import SeenSet
 
 _Value = TypeVar("_Value", bound=np.generic)
 
 
-def events_on_plane(events: Iterator[TrainEvent], reduction: Reduction) -> Iterator[TrainEvent]:
-    """Yield the events with boxes, counts and arrays in pixels of the plane.
+def events_on_plane(events: Iterator[TrainEvent], seen: SeenSet) -> Iterator[TrainEvent]:
+    """Yield the events with boxes and arrays in pixels of the planes as they were given.
 
     A block counts as all of its pixels, so a stroke that is thinner than a block counts for more
     than was painted. Previews are in pixels of the plane already.
     """
     for event in events:
-        yield _event_on_plane(event, reduction) if reduction.changes else event
+        yield _event_on_plane(event, seen)
 
 
-def _event_on_plane(event: TrainEvent, reduction: Reduction) -> TrainEvent:
-    area = reduction.area
+def _event_on_plane(event: TrainEvent, seen: SeenSet) -> TrainEvent:
     match event:
         case TrainStarted() | LabelsTaken():
-            return replace(
-                event,
-                labelled_pixels=round(event.labelled_pixels * area),
-                held_out=held_out_on_plane(event.held_out, reduction),
-            )
-        case Corrected():
-            return replace(event, pixels=round(event.pixels * area))
+            return replace(event, held_out=held_out_on_plane(event.held_out, seen))
         case TrainDone():
-            record = replace(
-                event.model.record,
-                labelled_pixels=round(event.model.record.labelled_pixels * area),
-                held_out=held_out_on_plane(event.model.record.held_out, reduction),
+            held_out = held_out_on_plane(event.model.record.held_out, seen)
+            record = replace(event.model.record, held_out=held_out)
+            painted = tuple(
+                _painted_on_plane(one, seen.reduction(one.plane)) for one in event.painted
             )
-            return replace(
-                event,
-                model=replace(event.model, record=record),
-                painted=tuple(_painted_on_plane(painted, reduction) for painted in event.painted),
-            )
+            return replace(event, model=replace(event.model, record=record), painted=painted)
         case MemoryShort():
-            return replace(event, side=reduction.on_plane(event.side))
+            return replace(event, side=seen.usual.on_plane(event.side))
         case _:
             return event
 
 
-def held_out_on_plane(blocks: tuple[HeldOut, ...], reduction: Reduction) -> tuple[HeldOut, ...]:
-    """Return what was held out on a reduced plane, in pixels of the plane."""
-    height, width = reduction.plane_shape
+def held_out_on_plane(blocks: tuple[HeldOut, ...], seen: SeenSet) -> tuple[HeldOut, ...]:
+    """Return what was held out on seen planes, in pixels of the planes as they were given."""
     found = []
     for block in blocks:
+        reduction = seen.reduction(block.plane)
+        if not reduction.changes:
+            found.append(block)
+            continue
+        height, width = reduction.plane_shape
         y = reduction.on_plane(block.y[0]), min(reduction.on_plane(block.y[1]), height)
         x = reduction.on_plane(block.x[0]), min(reduction.on_plane(block.x[1]), width)
         pixels = min(round(block.pixels * reduction.area), (y[1] - y[0]) * (x[1] - x[0]))
@@ -111,17 +104,23 @@ def _pixels_seen_as_several(
 
 
 def _painted_on_plane(painted: PaintedPixels, reduction: Reduction) -> PaintedPixels:
+    if not reduction.changes:
+        return painted
     classes, origin = pixels_on_plane(painted.classes, painted.origin, reduction)
     return PaintedPixels(painted.plane, origin, classes)
 
 
 def known_in_blocks(
-    known: Sequence[PaintedPixels], reduction: Reduction
+    known: Sequence[PaintedPixels], seen: Callable[[int], Reduction]
 ) -> tuple[PaintedPixels, ...]:
-    """Return what `events_on_plane` made of painted blocks as the blocks that they were."""
-    factor, enlargement = reduction.factor, reduction.enlargement
+    """Return what `events_on_plane` made of painted blocks as the blocks that they were.
+
+    `seen` gives how a plane is seen, by its number.
+    """
 
     def first_of_blocks(painted: PaintedPixels) -> PaintedPixels:
+        reduction = seen(painted.plane)
+        factor, enlargement = reduction.factor, reduction.enlargement
         classes: npt.NDArray[Any] = painted.classes[::factor, ::factor]
         classes = classes.repeat(enlargement, axis=0).repeat(enlargement, axis=1)
         top, left = (first * enlargement // factor for first in painted.origin)

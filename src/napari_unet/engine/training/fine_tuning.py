@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -26,11 +26,9 @@ from napari_unet.engine.network.model import Model, adapt, fresh_model
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.paint.holes import as_painted
-from napari_unet.engine.paint.painted_box import RememberedLabels
-from napari_unet.engine.paint.painted_planes import require_labels_of
-from napari_unet.engine.stack.normalization import measure
+from napari_unet.engine.paint.training_set import TrainingSet
+from napari_unet.engine.stack.normalization import Normalization, measure
 from napari_unet.engine.stack.planes import Planes
-from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.tiles import Tile
 from napari_unet.engine.training.block_events import events_on_plane, known_in_blocks
 from napari_unet.engine.training.keeping import Begun, Keeper
@@ -40,20 +38,19 @@ from napari_unet.engine.training.painted_objects import PaintedObjects
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.preview import Previewer
 from napari_unet.engine.training.run import TrainingRun
+from napari_unet.engine.training.seen_set import SeenSet, tell_of_images
 from napari_unet.engine.training.size_choice import choose_size
 from napari_unet.engine.training.state import (
+    ImageRecord,
     Planned,
     TrainingState,
-    print_image,
-    require_image_of,
-    shape_of,
+    require_images_of,
 )
 from napari_unet.engine.training.trainer import Trainer
 
 
 def fit(
-    planes: Planes,
-    labels: Planes,
+    pairs: TrainingSet,
     plan: TrainingPlan,
     *,
     stop: Stop = never,
@@ -65,9 +62,9 @@ def fit(
 
     Parameters
     ----------
-    planes, labels
-        Image and labels: the same number of planes of the same shape. Of `RememberedLabels`,
-        planes that were looked at before are not read again.
+    pairs
+        Images and labels. Planes whose labels were looked at before, and are remembered, are not
+        read again.
     plan
         From what, how and where to train.
     stop
@@ -116,37 +113,37 @@ def fit(
     that are held out then. After a stop there is a last validation only if it takes less than a
     second; if new strokes have not been validated by then, the last weights are kept.
 
-    Large objects are made smaller for the network (see `size_choice.choose_size`). It is
-    decided once, from the labels at the start; a model that is trained on keeps what it has. All
-    that is reported is in pixels of the planes as they are given.
+    Large objects are made smaller for the network (see `size_choice.choose_size`), and images
+    whose pixels differ in size are seen alike. It is decided once, from the labels at the start;
+    a model that is trained on keeps what it has. All that is reported is in pixels of the planes
+    as they are given, which are numbered through as those of the set are. Each image is
+    normalised by its own grey values.
     """
-    require_labels_of(planes, labels)
     if interrupted is not None:
-        require_image_of(interrupted, planes)
+        require_images_of(interrupted, pairs.images)
         before = interrupted.record.plan
         plan = replace(
             plan, start=interrupted.model, scheme=before.scheme, config=before.config, known=()
         )
-    remembered = labels if isinstance(labels, RememberedLabels) else RememberedLabels(labels)
     model = plan.model
     own = None if model is None else (model.reduction, model.enlargement)
     if interrupted is not None:
         size = interrupted.record.size
     else:
-        with remembered.remembering():
-            size = choose_size(plan, planes, remembered, stop=stop)
-    reduction = Reduction(size.reduction, planes.shape, size.enlargement)
+        with pairs.remembering():
+            size = choose_size(plan, pairs, stop=stop)
     same = own == (size.reduction, size.enlargement)
-    known = known_in_blocks(plan.known, reduction) if same else ()
     if interrupted is not None:
         begun = Begun.of(interrupted)
     else:
-        image = None if keep_every is None else print_image(planes)
-        begun = Begun(Planned.of(plan, _describe(plan.start)), shape_of(planes), image, size)
+        look = ImageRecord.unread if keep_every is None else ImageRecord.of
+        images = tuple(look(planes) for planes in pairs.images)
+        begun = Begun(Planned.of(plan, _describe(plan.start)), images, size)
+    seen = SeenSet.of(pairs, size, plan.scheme.unpainted, _first_range(plan, interrupted))
+    known = known_in_blocks(plan.known, seen.reduction) if same else ()
     events = _train(
-        reduction.image(planes),
-        remembered,
-        reduction,
+        pairs,
+        seen,
         replace(plan, known=known),
         begun,
         stop=stop,
@@ -154,13 +151,12 @@ def fit(
         keep_every=keep_every,
         interrupted=interrupted,
     )
-    yield from events_on_plane(events, reduction)
+    yield from events_on_plane(events, seen)
 
 
 def _train(
-    planes: Planes,
-    labels: RememberedLabels,
-    reduction: Reduction,
+    pairs: TrainingSet,
+    seen: SeenSet,
     plan: TrainingPlan,
     begun: Begun,
     *,
@@ -169,20 +165,20 @@ def _train(
     keep_every: float | None,
     interrupted: TrainingState | None,
 ) -> Iterator[TrainEvent]:
-    """Train on the stack as the network sees it; previews alone are in pixels of the plane."""
-    config, task, size = plan.config, plan.scheme.task, begun.size
-    lessons, model = _prepare(
-        planes,
-        reduction.labels(labels, plan.scheme.unpainted),
-        replace(plan, config=reduction.border(config)),
-        interrupted,
+    """Train on the images as the network sees them; previews alone are in pixels of the plane."""
+    config, task, size, usual = plan.config, plan.scheme.task, begun.size, seen.usual
+    lessons, model = _prepare(seen, replace(plan, config=usual.border(config)), interrupted)
+    pairs.forget()  # labels may be painted on from now on
+    model = replace(
+        model,
+        reduction=size.reduction,
+        enlargement=size.enlargement,
+        pixel_size=size.pixel_size,
     )
-    labels.forget()  # they may be painted on from now on
-    model = replace(model, reduction=size.reduction, enlargement=size.enlargement)
     yield TrainStarted(
         device=str(plan.device),
         planes=lessons.stack.numbers,
-        labelled_pixels=lessons.training.labelled_pixels,
+        labelled_pixels=lessons.labelled_pixels,
         held_out=lessons.held_out,
         values=model.values,
         parameters=sum(weight.numel() for weight in model.weights.values()),
@@ -190,6 +186,8 @@ def _train(
         enlargement=size.enlargement,
         whole_objects=lessons.stack.whole_objects,
         diameter=size.diameter,
+        images=len(pairs.images),
+        notes=tuple(filter(None, tell_of_images(pairs, size, lessons.stack.numbers))),
     )
     means = Means(config.patch, plan.device)
     if interrupted is not None:
@@ -204,21 +202,24 @@ def _train(
         ),
         means,
     )
-    predict = partial(trainer.predict, planes)
 
-    def predict_on_plane(plane: int, tile: Tile) -> npt.NDArray[np.float32]:
-        return reduction.predict(partial(predict, plane), tile)
+    def predict(number: int, tile: Tile) -> npt.NDArray[np.float32]:
+        pair, plane = seen.pairs.pair(number)
+        return trainer.predict(pair.planes, plane, tile)
 
-    painted = PaintedObjects(lessons, task, reduction.area, size.strokes)
+    def predict_on_plane(number: int, tile: Tile) -> npt.NDArray[np.float32]:
+        return seen.reduction(number).predict(partial(predict, number), tile)
+
+    painted = PaintedObjects(lessons, task, usual.area, size.strokes)
     previewer = Previewer(
         predict_on_plane,
-        shape=(planes.count, *reduction.plane_shape),
+        shape=lambda number: pairs.shape(number) if 0 <= number < pairs.count else None,
         stride=stride(model.network.levels),
-        reduction=reduction.factor,
+        reduction=usual.factor,
         task=task,
         values=model.values,
         has_field=model.network.shape_field,
-        objects=lambda: as_painted(reduction.objects(plan.objects()), *painted.measure()),
+        objects=lambda: as_painted(usual.objects(plan.objects()), *painted.measure()),
     )
     keeper = Keeper(begun, lessons, trainer, keep_every)
     run = TrainingRun(
@@ -243,7 +244,7 @@ def _train(
             best_step=best.step,
             seconds=round(run.seconds, 3),
             finished=reason.value,
-            labelled_pixels=lessons.training.labelled_pixels,
+            labelled_pixels=lessons.labelled_pixels,
             whole_objects=lessons.stack.whole_objects,
             painted_objects=sizes,
             diameter=size.diameter,
@@ -253,8 +254,7 @@ def _train(
             validation_iou=best.iou,
             settings=asdict(config),
         )
-        trained = replace(best.model, pixel_size=plan.pixel_size, record=record)
-        return TrainDone(reason, trained, lessons.stack.pixels)
+        return TrainDone(reason, replace(best.model, record=record), lessons.stack.pixels)
 
     try:
         if plan.known and plan.values:
@@ -268,16 +268,22 @@ def _train(
     yield done(reason)
 
 
+def _first_range(
+    plan: TrainingPlan, interrupted: TrainingState | None
+) -> Callable[[Planes], Normalization]:
+    """Return what gives the grey value range of the first image."""
+    if interrupted is not None:
+        return lambda _: interrupted.model.normalization
+    start = plan.model
+    return partial(measure, trained=None if start is None else start.normalization)
+
+
 def _prepare(
-    planes: Planes, labels: Planes, plan: TrainingPlan, interrupted: TrainingState | None
+    seen: SeenSet, plan: TrainingPlan, interrupted: TrainingState | None
 ) -> tuple[Lessons, Model]:
     """Read what is painted, and make the model to start from."""
-    config, scheme, start = plan.config, plan.scheme, plan.model
-    if interrupted is not None:
-        normalization = interrupted.model.normalization
-    else:
-        normalization = measure(planes, trained=None if start is None else start.normalization)
-    lessons = read_lessons(planes, labels, plan, normalization, interrupted)
+    config, scheme, start, normalization = plan.config, plan.scheme, plan.model, seen.normalization
+    lessons = read_lessons(seen, plan, interrupted)
     if interrupted is not None:
         return lessons, interrupted.model  # new classes are added as new strokes are taken in
     values = lessons.stack.values

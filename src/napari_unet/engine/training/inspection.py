@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +12,13 @@ import torch
 from napari_unet.engine.events import Stop, never
 from napari_unet.engine.network.record import HeldOut
 from napari_unet.engine.network.unet import margin
-from napari_unet.engine.paint.painted_box import RememberedLabels
-from napari_unet.engine.paint.painted_planes import require_labels_of
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack.normalization import measure
-from napari_unet.engine.stack.planes import Planes
-from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.training.block_events import held_out_on_plane, pixels_on_plane
 from napari_unet.engine.training.lessons import read_lessons
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.sampling import PatchSampler
+from napari_unet.engine.training.seen_set import SeenSet
 from napari_unet.engine.training.size_choice import choose_size
 
 
@@ -47,8 +46,7 @@ class Inspection:
 
 
 def inspect(
-    planes: Planes,
-    labels: Planes,
+    pairs: TrainingSet,
     plan: TrainingPlan,
     *,
     plane: int,
@@ -59,8 +57,8 @@ def inspect(
 
     Parameters
     ----------
-    planes, labels
-        Image and labels: the same number of planes of the same shape.
+    pairs
+        Images and labels.
     plan
         With which training would begin now.
     plane
@@ -81,19 +79,13 @@ def inspect(
     takes as long as the start of a training run. What is held out is what a run that starts now
     would hold out.
     """
-    require_labels_of(planes, labels)
     config, levels = plan.config, plan.network.levels
-    remembered = RememberedLabels(labels)
-    with remembered.remembering():
-        size = choose_size(plan, planes, remembered, stop=stop)
-    reduction = Reduction(size.reduction, planes.shape, size.enlargement)
-    reduced = reduction.image(planes)
-    lessons = read_lessons(
-        reduced,
-        reduction.labels(remembered, plan.scheme.unpainted),
-        replace(plan, config=reduction.border(config)),
-        measure(reduced, trained=None if plan.model is None else plan.model.normalization),
-    )
+    with pairs.remembering():
+        size = choose_size(plan, pairs, stop=stop)
+    known = None if plan.model is None else plan.model.normalization
+    seen = SeenSet.of(pairs, size, plan.scheme.unpainted, partial(measure, trained=known))
+    lessons = read_lessons(seen, replace(plan, config=seen.usual.border(config)))
+    pairs.forget()
     training = lessons.training
     shown = min(training.planes, key=lambda painted: abs(painted.number - plane))
     sampler = PatchSampler(
@@ -104,6 +96,7 @@ def inspect(
         device=torch.device("cpu"),
         sampling=config.sampling,
     )
+    reduction = seen.reduction(shown.number)
     weights, origin = pixels_on_plane(shown.weights, shown.origin, reduction)
     classes, _ = pixels_on_plane(shown.classes, shown.origin, reduction)
     of_plane = tuple(block for block in lessons.held_out if block.plane == shown.number)
@@ -112,7 +105,7 @@ def inspect(
         origin=origin,
         weights=weights,
         classes=classes,
-        held_out=held_out_on_plane(of_plane, reduction),
+        held_out=held_out_on_plane(of_plane, seen),
         patch=_draw(sampler, seed, margin(levels)),
         values=training.values,
     )

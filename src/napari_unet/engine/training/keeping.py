@@ -18,6 +18,7 @@ from napari_unet.engine.training.size_choice import SizeChoice
 from napari_unet.engine.training.state import (
     BEST,
     SIDES,
+    ImageRecord,
     Planned,
     RunRecord,
     TrainingState,
@@ -79,8 +80,7 @@ class Begun:
     """What does not change while a run is on."""
 
     plan: Planned
-    shape: tuple[int, int, int]  # of the image: planes, Y, X
-    image: int | None  # fingerprint; None: it cannot be read
+    images: tuple[ImageRecord, ...]
     size: SizeChoice
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -88,7 +88,7 @@ class Begun:
     def of(cls, state: TrainingState) -> Begun:
         """Return that of an interrupted run."""
         record = state.record
-        return cls(record.plan, record.shape, record.image, record.size, record.started)
+        return cls(record.plan, record.images, record.size, record.started)
 
 
 class Keeper:
@@ -135,8 +135,7 @@ class Keeper:
         trainer, arrays = self._trainer.state()
         record = RunRecord(
             plan=begun.plan,
-            shape=begun.shape,
-            image=begun.image,
+            images=begun.images,
             paint=self.paint,
             started=begun.started,
             size=begun.size,

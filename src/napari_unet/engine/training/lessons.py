@@ -9,11 +9,11 @@ from napari_unet.config import Task, Unpainted
 from napari_unet.engine.errors import FileError, OutOfMemoryError, UnetPaintError
 from napari_unet.engine.network.record import HeldOut
 from napari_unet.engine.paint.held_out import Split, SplitRecord
+from napari_unet.engine.paint.label_scheme import IGNORED
 from napari_unet.engine.paint.painted_planes import PaintedPlane, PaintedReader, PaintedStack
-from napari_unet.engine.stack.normalization import Normalization
-from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.sampling import patch_context
+from napari_unet.engine.training.seen_set import SeenSet
 from napari_unet.engine.training.state import TrainingState
 
 
@@ -26,8 +26,8 @@ class Lessons:
         Reads the labels, again and again.
     split
         Decides what is held out, for good.
-    count
-        Number of planes of the stack.
+    seen
+        The images and labels, as the network sees them.
     unpainted
         What label 0 means.
 
@@ -38,8 +38,9 @@ class Lessons:
     """
 
     def __init__(
-        self, reader: PaintedReader, split: Split, count: int, unpainted: Unpainted
+        self, reader: PaintedReader, split: Split, seen: SeenSet, unpainted: Unpainted
     ) -> None:
+        self.seen = seen
         self.unpainted = unpainted
         self._reader = reader
         self._split = split
@@ -48,7 +49,17 @@ class Lessons:
         self.stack: PaintedStack  # whole
         self.training: PaintedStack  # without the held-out pixels
         self.held_out: tuple[HeldOut, ...]
-        self._use(reader.read(range(count)))
+        self._use(reader.read(range(seen.pairs.count)))
+
+    @property
+    def labelled_pixels(self) -> int:
+        """Number of pixels that carry loss, of the planes as they were given."""
+        return round(
+            sum(
+                self.seen.on_plane(plane.number, int((plane.classes != IGNORED).sum()))
+                for plane in self.training.planes
+            )
+        )
 
     @property
     def may_be_read_by_now(self) -> bool:
@@ -92,22 +103,16 @@ class Lessons:
 
 
 def read_lessons(
-    planes: Planes,
-    labels: Planes,
-    plan: TrainingPlan,
-    normalization: Normalization,
-    interrupted: TrainingState | None = None,
+    seen: SeenSet, plan: TrainingPlan, interrupted: TrainingState | None = None
 ) -> Lessons:
     """Read what is painted, as the plan has it; all in pixels as the network sees them.
 
     Parameters
     ----------
-    planes, labels
-        Image and labels.
+    seen
+        Images and labels.
     plan
         How the labels are read, and for which network.
-    normalization
-        Of the image.
     interrupted
         A run that goes on: what it has held out stays held out.
 
@@ -118,19 +123,18 @@ def read_lessons(
     """
     config, scheme = plan.config, plan.scheme
     reader = PaintedReader(
-        planes,
-        labels,
+        seen.pairs,
         scheme,
-        normalization,
         config,
         context=patch_context(config, plan.network.levels),
         known=plan.values,
         shape_field=plan.network.shape_field and scheme.task is Task.OBJECTS,
     )
-    split = Split(planes.shape, config.validation_share, np.random.default_rng(config.seed))
+    split = Split(seen.pairs.shape, config.validation_share, np.random.default_rng(config.seed))
     if interrupted is not None:
-        split.restore(interrupted.record.split, interrupted.sides())
-    return Lessons(reader, split, planes.count, scheme.unpainted)
+        sides = {n: cells for n, cells in interrupted.sides().items() if n < seen.pairs.count}
+        split.restore(interrupted.record.split, sides)
+    return Lessons(reader, split, seen, scheme.unpainted)
 
 
 def _differ(before: PaintedStack, after: PaintedStack, numbers: frozenset[int]) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the window makes plans before torch is loaded
 class TrainingPlan:
     """From which network, on which reading of the labels, how and where to train.
 
-    Everything but the stack itself and what goes on beside the run.
+    Everything but the images themselves and what goes on beside the run.
 
     Raises
     ------
@@ -35,7 +35,6 @@ class TrainingPlan:
     scheme: LabelScheme  # how the labels are read
     config: TrainConfig  # limits, optimiser, patches, weights of the loss, augmentation
     device: DeviceChoice
-    pixel_size: tuple[float, float] | None = None  # (Y, X), µm/px, stored with the model
     # Gives how previews cut foreground into objects, asked from the training's thread.
     objects: Callable[[], ObjectsConfig] = ObjectsConfig
     # What the model to start from was trained on: `TrainDone.painted` of that run.

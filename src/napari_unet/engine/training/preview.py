@@ -43,7 +43,7 @@ class Previewer:
     predict
         The network that is being trained.
     shape
-        (planes, Y, X) of the stack, pixels.
+        Gives (Y, X) of a plane, pixels; None: there is no plane of this number.
     stride
         Of the network, pixels.
     reduction
@@ -68,7 +68,7 @@ class Previewer:
         self,
         predict: Predict,
         *,
-        shape: tuple[int, int, int],
+        shape: Callable[[int], tuple[int, int] | None],
         stride: int,
         reduction: int = 1,
         task: Task,
@@ -134,7 +134,8 @@ class Previewer:
     def _canvas_of(self, wanted: View) -> PreviewCanvas | None:
         """Return what has come of this view, perhaps when another was wanted."""
         if self._canvas is None or self._canvas.wanted != wanted:
-            canvas = PreviewCanvas.of(wanted, self._shape)
+            shape = self._shape(wanted.plane)
+            canvas = None if shape is None else PreviewCanvas.of(wanted, shape)
             if canvas is None:
                 return None
             canvas.take_over(self._canvas)

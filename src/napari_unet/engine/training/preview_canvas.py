@@ -29,7 +29,7 @@ class PreviewCanvas:
     when: npt.NDArray[np.float32]  # (y, x) seconds since the start; `NEVER`
 
     @classmethod
-    def of(cls, wanted: View, shape: tuple[int, int, int]) -> PreviewCanvas | None:
+    def of(cls, wanted: View, shape: tuple[int, int]) -> PreviewCanvas | None:
         """Return an empty one; None if there are no such pixels.
 
         Parameters
@@ -37,14 +37,14 @@ class PreviewCanvas:
         wanted
             What is visible.
         shape
-            (planes, Y, X) of the stack, pixels.
+            (Y, X) of the plane, pixels.
         """
-        planes, height, width = shape
+        height, width = shape
         rows, columns = (
             _shown(side, length, wanted.step)
             for side, length in ((wanted.y, height), (wanted.x, width))
         )
-        if not (0 <= wanted.plane < planes and rows.length > 0 and columns.length > 0):
+        if not (rows.length > 0 and columns.length > 0):
             return None
         y, x = (_in_plane(span, wanted.step).as_slice for span in (rows, columns))
         view = View(wanted.plane, y, x, wanted.step)

@@ -141,8 +141,8 @@ class TrainingRun:
         except UnetPaintError as error:
             yield from self._skip(f"The last correction could not be measured: {error}")
             return
-        pixels = sum(new.pixels for new in paint)
-        yield Corrected(self._trainer.step, self.seconds, pixels, wrong)
+        pixels = sum(lessons.seen.on_plane(new.plane, new.pixels) for new in paint)
+        yield Corrected(self._trainer.step, self.seconds, round(pixels), wrong)
 
     def last_state(self) -> Iterator[TrainEvent]:
         """Tell the state after a failure, if it is to be kept and is of use."""
@@ -216,7 +216,7 @@ class TrainingRun:
                 self._trainer.step,
                 self.seconds,
                 planes=lessons.stack.numbers,
-                labelled_pixels=lessons.training.labelled_pixels,
+                labelled_pixels=lessons.labelled_pixels,
                 held_out=lessons.held_out,
                 whole_objects=lessons.stack.whole_objects,
             )

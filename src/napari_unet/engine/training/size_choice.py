@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from napari_unet.config import ENLARGED, Task
+from napari_unet.config import ENLARGED, MAX_REDUCTION, Task, Unpainted
 from napari_unet.engine.events import Stop, never
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import Diameter, DiameterSource, ObjectSizes
@@ -13,7 +14,10 @@ from napari_unet.engine.paint.object_size import (
     outlines_objects,
     typical_diameter,
 )
+from napari_unet.engine.paint.training_set import Pair, TrainingSet
+from napari_unet.engine.stack.pixel_size import PixelSize, pixels_in
 from napari_unet.engine.stack.planes import Planes
+from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.size_estimate import TRIED, estimate_size, sizes_around
 
@@ -29,11 +33,12 @@ class SizeChoice:
     diameter: Diameter | None = None  # None: classes, or unknown
     strokes: ObjectSizes | None = None  # of objects that are not painted whole; None: as painted
     enlargement: int = 1  # a pixel is seen as so many by so many
+    # Of the pixels that all of this is about, µm; others are seen as if they were as large. None:
+    # that of an image is unknown, and all are taken to be equally large.
+    pixel_size: PixelSize | None = None
 
 
-def choose_size(
-    plan: TrainingPlan, planes: Planes, labels: Planes, *, stop: Stop = never
-) -> SizeChoice:
+def choose_size(plan: TrainingPlan, pairs: TrainingSet, *, stop: Stop = never) -> SizeChoice:
     """Return how large objects are, and by how much the image is reduced or enlarged for them.
 
     Parameters
@@ -41,8 +46,8 @@ def choose_size(
     plan
         A diameter or a reduction that its settings give holds, and so does the reduction of a
         model that goes on, unless another diameter is given.
-    planes, labels
-        Image and labels.
+    pairs
+        Images and labels.
     stop
         Asked now and then; what was found out so far is then returned.
 
@@ -56,9 +61,62 @@ def choose_size(
     If no diameter is given, it is that of the objects that are painted whole; if there are none,
     that with which the model was trained, and at last what a network that knows shapes sees. For
     such a network alone, images of small objects are enlarged.
+
+    All of it is in pixels of the first image, or of those that a model was trained on that keeps
+    its reduction. Where these are larger or smaller than an image's, see `pixel_size.ALIKE`, it is
+    looked at as if it had such pixels.
     """
-    config, scheme, model = plan.config, plan.scheme, plan.model
     fixed = _fixed_reduction(plan)
+    pixel_size = _common_pixel_size(plan, fixed, pairs)
+    by = [pixels_in(pixel_size, planes.pixel_size) for planes in pairs.images]
+    choice = _choose(plan, _with_alike_pixels(pairs, by, plan.scheme.unpainted), fixed, stop)
+    if fixed is None:
+        choice = _large_enough(choice, min(by))
+    return replace(choice, pixel_size=pixel_size)
+
+
+def _common_pixel_size(
+    plan: TrainingPlan, fixed: int | None, pairs: TrainingSet
+) -> PixelSize | None:
+    sizes = [planes.pixel_size for planes in pairs.images]
+    if None in sizes:
+        return None
+    model = plan.model
+    known = None if model is None or fixed != model.reduction else model.pixel_size
+    return known or sizes[0]
+
+
+def _with_alike_pixels(
+    pairs: TrainingSet, by: Sequence[float], unpainted: Unpainted
+) -> TrainingSet:
+    """Return the set with images as if their pixels were as large as all others'."""
+    if set(by) == {1}:
+        return pairs
+    ways = [
+        Reduction.scaled(pair.planes.shape, 1, 1, n)
+        for pair, n in zip(pairs.pairs, by, strict=True)
+    ]
+    return TrainingSet(
+        [
+            Pair(way.image(pair.planes), way.labels(pair.labels, unpainted))
+            for way, pair in zip(ways, pairs.pairs, strict=True)
+        ]
+    )
+
+
+def _large_enough(choice: SizeChoice, least: float) -> SizeChoice:
+    """Return the choice such that an image of larger pixels need not be enlarged too much.
+
+    `least` of its pixels are as long as a usual one.
+    """
+    wanted = 1 / (ENLARGED * least)
+    if choice.reduction / choice.enlargement >= wanted:
+        return choice
+    return replace(choice, reduction=min(max(1, round(wanted)), MAX_REDUCTION), enlargement=1)
+
+
+def _choose(plan: TrainingPlan, pairs: TrainingSet, fixed: int | None, stop: Stop) -> SizeChoice:
+    config, scheme, model, labels = plan.config, plan.scheme, plan.model, pairs.labels
     if scheme.task is Task.CLASSES:
         reduction = choose_reduction(labels, scheme, config, fixed)
         return SizeChoice(reduction, enlargement=_enlargement(plan, fixed, None))
@@ -73,8 +131,7 @@ def choose_size(
         known = None if diameter is None else diameter.pixels
         size = estimate_size(
             model,
-            planes,
-            labels,
+            pairs,
             scheme,
             plan.device,
             known=known,
@@ -114,7 +171,9 @@ def _enlargement(plan: TrainingPlan, fixed: int | None, diameter: Diameter | Non
     return ENLARGED if is_small and _knows_shapes(model) else 1
 
 
-def _known_diameter(plan: TrainingPlan, labels: Planes, *, are_whole: bool) -> Diameter | None:
+def _known_diameter(
+    plan: TrainingPlan, labels: Sequence[Planes], *, are_whole: bool
+) -> Diameter | None:
     """Return the diameter if nobody has to look for it in the image."""
     if plan.config.diameter is not None:
         return Diameter(plan.config.diameter, DiameterSource.GIVEN)

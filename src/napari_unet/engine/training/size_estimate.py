@@ -27,6 +27,7 @@ from napari_unet.engine.objects.decoder import as_bytes, cut_objects, foreground
 from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT, OBJECT_VALUES, LabelScheme
 from napari_unet.engine.paint.object_size import OBJECT_DIAMETER
 from napari_unet.engine.paint.painted_box import PaintedBox, painted_boxes
+from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 from napari_unet.engine.stack.tiles import Span, Tile
@@ -61,8 +62,7 @@ def sizes_around(diameter: float) -> ObjectSizes:
 
 def estimate_size(
     model: Model,
-    planes: Planes,
-    labels: Planes,
+    pairs: TrainingSet,
     scheme: LabelScheme,
     device: DeviceChoice,
     *,
@@ -77,8 +77,8 @@ def estimate_size(
     ----------
     model
         Pretrained, with a shape field.
-    planes, labels
-        Image and labels; scribbles in objects and on the background.
+    pairs
+        Images of equally large pixels, and labels: scribbles in objects and on the background.
     scheme
         How the labels are read.
     device
@@ -103,11 +103,12 @@ def estimate_size(
     ImageError, EngineError
         As `segment`.
     """
-    boxes = painted_boxes(labels, _PLANES)
+    boxes = painted_boxes(pairs.labels, _PLANES)
     box = max(boxes, key=lambda box: np.count_nonzero(scheme.objects(box.labels)), default=None)
     if box is None or not scheme.objects(box.labels).any():
         return SizeEstimate(reductions[0], None)
-    image, painted = _window(planes, box, scheme)
+    pair, plane = pairs.pair(box.number)
+    image, painted = _window(pair.planes, plane, box, scheme)
     memory = memory or SizeMemory()
     asked = _digest(image, painted), known, tuple(reductions)
     remembered = memory.recall(model, asked)
@@ -155,7 +156,7 @@ def _choose(looks: list[_Look], known: float | None) -> SizeEstimate:
 
 
 def _window(
-    planes: Planes, box: PaintedBox, scheme: LabelScheme
+    planes: Planes, plane: int, box: PaintedBox, scheme: LabelScheme
 ) -> tuple[Answer, npt.NDArray[np.uint8]]:
     """Return the image, the mean of its channels, and the classes around the middle of the paint.
 
@@ -168,7 +169,7 @@ def _window(
         _side(place, paint, length)
         for place, paint, length in zip(middle, (box.y, box.x), planes.shape, strict=True)
     )
-    image = planes.read(box.number, y, x).astype(np.float32).mean(axis=0)
+    image = planes.read(plane, y, x).astype(np.float32).mean(axis=0)
     return image, painted[y, x]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_unet.config import NetworkConfig, TrainConfig
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import ImageError, UnetPaintError
 from napari_unet.engine.events import StepDone, Validated
 from napari_unet.engine.network.model import Model
@@ -91,12 +92,33 @@ class TrainerRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """An image that was trained on, so that it is known again."""
+
+    shape: tuple[int, int, int]  # planes, Y, X
+    fingerprint: int | None = None  # None: not looked at, or it could not be read
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1:
+            raise ValueError(f"planes of {self.shape!r:.60}")
+
+    @classmethod
+    def of(cls, planes: Planes) -> ImageRecord:
+        """Return that of an image, the middle of which is read if it can be."""
+        return replace(cls.unread(planes), fingerprint=_print_image(planes))
+
+    @classmethod
+    def unread(cls, planes: Planes) -> ImageRecord:
+        """Return that of an image of which nothing is read."""
+        return cls((planes.count, *planes.shape))
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """All of a run's state but its arrays."""
 
     plan: Planned
-    shape: tuple[int, int, int]  # of the image: planes, Y, X
-    image: int | None  # fingerprint; None: it could not be read
+    images: tuple[ImageRecord, ...]
     paint: int  # fingerprint of what is learned from
     started: str  # UTC, ISO 8601
     size: SizeChoice
@@ -107,8 +129,8 @@ class RunRecord:
     split: SplitRecord
 
     def __post_init__(self) -> None:
-        if min(self.shape) < 1 or self.trainer.patch > self.plan.config.patch:
-            raise ValueError(f"planes of {self.shape!r:.60}, patches of {self.trainer.patch} px")
+        if not self.images or self.trainer.patch > self.plan.config.patch:
+            raise ValueError(f"{len(self.images)} images, patches of {self.trainer.patch} px")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,7 +259,7 @@ def print_paint(stack: PaintedStack) -> int:
     return _print_arrays(_paint_of(stack))
 
 
-def print_image(planes: Planes) -> int | None:
+def _print_image(planes: Planes) -> int | None:
     """Return the fingerprint of an image; None: its middle cannot be read."""
     try:
         return fingerprint(planes)
@@ -245,25 +267,27 @@ def print_image(planes: Planes) -> int | None:
         return None
 
 
-def require_image_of(state: TrainingState, planes: Planes) -> None:
-    """Make sure that a run was interrupted on this image.
+def require_images_of(state: TrainingState, images: Sequence[Planes]) -> None:
+    """Make sure that a run was interrupted on these images, in this order.
 
     Raises
     ------
     ImageError
         If it was not.
     """
-    record = state.record
-    is_same_size = record.shape == shape_of(planes)
-    if not is_same_size or record.image not in (None, print_image(planes)):
+    before = state.record.images
+    if len(before) != len(images):
         raise ImageError(
-            "The interrupted training was on another image; open that one to go on, or begin anew."
+            f"The interrupted training was on {count(len(before), 'image')}, not "
+            f"{len(images)}; choose those, or begin anew."
         )
-
-
-def shape_of(planes: Planes) -> tuple[int, int, int]:
-    """Return planes, height and width of an image."""
-    return (planes.count, *planes.shape)
+    for known, planes in zip(before, images, strict=True):
+        is_same_size = known.shape == ImageRecord.unread(planes).shape
+        if not is_same_size or known.fingerprint not in (None, _print_image(planes)):
+            raise ImageError(
+                f"The interrupted training was on another image than '{planes.name}'; open that "
+                "one to go on, or begin anew."
+            )
 
 
 def _paint_of(stack: PaintedStack) -> Iterator[npt.NDArray[Any]]:

@@ -338,6 +338,8 @@ class Trainer:
     def predict(self, planes: Planes, plane: int, tile: Tile) -> npt.NDArray[np.float32]:
         """Return the probabilities (K, y, x) of a tile, with the weights as they are now.
 
+        The planes are in normalised grey values.
+
         Raises
         ------
         ImageError
@@ -345,8 +347,7 @@ class Trainer:
         """
 
         def read(wanted: Tile) -> npt.NDArray[np.float32]:
-            what = f"Plane {plane} of '{planes.name}'"
-            return self.model.normalization.apply(read_mirrored(planes, plane, wanted), what)
+            return read_mirrored(planes, plane, wanted)
 
         self._network.eval()
         compute = network_probabilities(self._network, self._device, slice(None))

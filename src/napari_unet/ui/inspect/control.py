@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig, TrainConfig
 from napari_unet.engine.errors import UnetPaintError
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.training import TrainingPlan
 from napari_unet.ui.inspect import job
 from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, made_for
@@ -37,7 +38,7 @@ class Inspecting(QObject):
         assert choices.labels is not None
         assert device is not None
         try:
-            planes, labels = image_planes(choices.images), lesson_planes(choices.labels)
+            pairs = TrainingSet.of((image_planes(choices.images), lesson_planes(choices.labels)))
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
@@ -49,7 +50,7 @@ class Inspecting(QObject):
             sizes=self._workbench.sizes,
         )
         plane = self._shown_plane(image)
-        inspection = job.inspect_labels(planes, labels, plan, plane=plane, seed=seed)
+        inspection = job.inspect_labels(pairs, plan, plane=plane, seed=seed)
         show = partial(self._show, image, ShownData(choices.images))
         self._workbench.run("Looking at the labels", inspection, show)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_unet.config import Task
 from napari_unet.engine.events import Stop
-from napari_unet.engine.stack import Planes
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.training import TrainingPlan
 from napari_unet.ui.worker import Job
 
@@ -38,8 +38,7 @@ class Inspected:
 
 
 def inspect_labels(
-    planes: Planes,
-    labels: Planes,
+    pairs: TrainingSet,
     plan: TrainingPlan,
     *,
     plane: int,
@@ -54,7 +53,7 @@ def inspect_labels(
         from napari_unet.engine.paint import IGNORED  # noqa: PLC0415
         from napari_unet.engine.training import inspect  # noqa: PLC0415
 
-        seen = inspect(planes, labels, plan, plane=plane, seed=seed, stop=stop)
+        seen = inspect(pairs, plan, plane=plane, seed=seed, stop=stop)
         patch = seen.patch
         # As painted: classes by their number, objects like the first strokes, 1 and 2.
         numbers = np.zeros(256, dtype=np.int32)

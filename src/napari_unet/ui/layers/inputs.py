@@ -20,6 +20,7 @@ from napari_unet.ui.layers.geometry import (
     has_other_order,
     layer_axes,
     long_shape,
+    pixel_size,
     same_placement,
     spatial_shape,
     stated_axes,
@@ -154,4 +155,9 @@ class _FinishedPlanes(ArrayPlanes):
 
 def _planes(image: Image) -> Planes:
     kind = ColourPlanes if image.rgb else ArrayPlanes
-    return kind(full_resolution(image), name=image.name, followed=followed_axes(layer_axes(image)))
+    return kind(
+        full_resolution(image),
+        name=image.name,
+        followed=followed_axes(layer_axes(image)),
+        pixel_size=pixel_size(image),
+    )

@@ -72,7 +72,7 @@ def measure_objects(
 
         remember()
         background = (scheme and scheme.background) or 0
-        if scheme is not None and looks_like_label_image(labels, scheme):
+        if scheme is not None and looks_like_label_image([labels], scheme):
             background = 0
         parts, done, total = [], 0, 0
         events = measure(labels, measures, image=image, background=background, stop=stop)

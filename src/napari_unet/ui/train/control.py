@@ -22,11 +22,10 @@ from napari_unet.engine.events import (
     TrainDone,
     TrainStarted,
 )
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.training import TrainingPlan
 from napari_unet.io.trained_on import Lesson
 from napari_unet.io.training_places import new_place, remove_place
-from napari_unet.ui.layers.geometry import pixel_size
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 from napari_unet.ui.layers.provenance import source_of
@@ -185,7 +184,7 @@ class Training(QObject):
         assert labels is not None
         assert device is not None
         try:
-            planes, painted = image_planes(choices.images), lesson_planes(labels)
+            pairs = TrainingSet.of((image_planes(choices.images), lesson_planes(labels)))
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
@@ -197,17 +196,16 @@ class Training(QObject):
             scheme=choices.scheme,
             config=config,
             device=device,
-            pixel_size=pixel_size(image),
             objects=live.objects,
             known=self._known(choices),
             sizes=self._workbench.sizes,
         )
         sources = source_of(choices.images), source_of([labels])
-        lesson = Lesson(*sources, choices.unpainted)
+        lessons = [Lesson(*sources, choices.unpainted)]
         place = new_place() if goes_on is None else goes_on.path
         is_kept = goes_on is not None or folder_to_keep_in() is not None  # as strokes are
-        keeping = job.Keeping(place, image.name, labels.name, goes_on) if is_kept else None
-        training = job.train_on_labels(planes, painted, plan, live, lesson=lesson, keeping=keeping)
+        keeping = job.Keeping(place, (image.name,), (labels.name,), goes_on) if is_kept else None
+        training = job.train_on_labels(pairs, plan, live, lessons=lessons, keeping=keeping)
         run = self._run = _Run(choices, live, place)
         self._words, self._image = job.TrainingWords(), image
         self._seen = ShownData(choices.images)

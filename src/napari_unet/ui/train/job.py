@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +27,10 @@ from napari_unet.engine.events import (
     TrainStarted,
     Validated,
 )
-from napari_unet.engine.paint import tell_of_objects
-from napari_unet.engine.stack import Planes
+from napari_unet.engine.paint import TrainingSet, tell_of_objects
 from napari_unet.io.failures import cannot_write
 from napari_unet.io.library import model_path
-from napari_unet.io.trained_on import Lesson, telling_lesson
+from napari_unet.io.trained_on import Lesson, telling_lessons
 from napari_unet.io.training_places import remove_place
 from napari_unet.ui.progress import Progress, time_left
 from napari_unet.ui.worker import Awaited, Job
@@ -74,24 +73,23 @@ class Keeping:
     """Where a training is kept, and under which names."""
 
     place: Path
-    image: str
-    labels: str
+    images: tuple[str, ...]
+    labels: tuple[str, ...]
     interrupted: Interrupted | None = None  # that it goes on with; None: it begins anew
 
 
 def train_on_labels(
-    planes: Planes,
-    labels: Planes,
+    pairs: TrainingSet,
     plan: TrainingPlan,
     live: Live | None,
     *,
-    lesson: Lesson | None = None,
+    lessons: Sequence[Lesson] = (),
     keeping: Keeping | None = None,
 ) -> Job:
     """Train; the events are those of `napari_unet.engine.training.fit`.
 
-    The model remembers the `lesson`, if it is given. With `keeping`, all that is needed to go on
-    is on disk until the training has ended whole and its model is saved.
+    The model remembers the `lessons`, if they are given. With `keeping`, all that is needed to go
+    on is on disk until the training has ended whole and its model is saved.
 
     `TrainingBegins` comes before them. After the last of them the model is saved as "last
     trained" in the user's folder of models, so that a crash does not lose it: `LastTrainedSaved`
@@ -103,9 +101,9 @@ def train_on_labels(
         time.sleep(_BUTTON_UP)
         yield TrainingBegins()
         done = None
-        events, start = _begin(planes, labels, plan, stop=stop, live=live, keeping=keeping)
-        if lesson is not None:
-            events = telling_lesson(events, planes, labels, lesson, start)
+        events, start = _begin(pairs, plan, stop=stop, live=live, keeping=keeping)
+        if lessons:
+            events = telling_lessons(events, pairs, lessons, start)
         for event in events:
             yield event
             if isinstance(event, TrainDone):
@@ -116,14 +114,13 @@ def train_on_labels(
                 if keeping is not None and is_whole and isinstance(saved, LastTrainedSaved):
                     remove_place(keeping.place)
         if done is not None:
-            yield from _review(done.model, planes, labels, plan, stop)
+            yield from _review(done.model, pairs, plan, stop)
 
     return run
 
 
 def _begin(
-    planes: Planes,
-    labels: Planes,
+    pairs: TrainingSet,
     plan: TrainingPlan,
     *,
     stop: Stop,
@@ -135,20 +132,18 @@ def _begin(
     from napari_unet.io.interrupted import KEEP_EVERY, About, KeptTraining  # noqa: PLC0415
 
     if keeping is None:
-        return fit(planes, labels, plan, stop=stop, live=live), plan.model
-    kept = KeptTraining(keeping.place, About(keeping.image, keeping.labels))
+        return fit(pairs, plan, stop=stop, live=live), plan.model
+    kept = KeptTraining(keeping.place, About(keeping.images, keeping.labels))
     state = None
     if keeping.interrupted is not None:
         kept.claim()
         state = keeping.interrupted.load()
-    events = fit(
-        planes, labels, plan, stop=stop, live=live, keep_every=KEEP_EVERY, interrupted=state
-    )
+    events = fit(pairs, plan, stop=stop, live=live, keep_every=KEEP_EVERY, interrupted=state)
     return kept.follow(events), plan.model if state is None else state.model
 
 
 def _review(
-    model: Model, planes: Planes, labels: Planes, plan: TrainingPlan, stop: Stop
+    model: Model, pairs: TrainingSet, plan: TrainingPlan, stop: Stop
 ) -> Iterator[Reviewed | Skipped]:
     """Look at the painted objects for a few seconds; after a stop for a moment."""
     from napari_unet.engine.prediction import review  # noqa: PLC0415
@@ -162,8 +157,7 @@ def _review(
     try:
         reviewed = review(
             model,
-            planes,
-            labels,
+            pairs,
             plan.scheme,
             device=plan.device,
             objects=plan.objects(),

@@ -117,12 +117,13 @@ def _fits(left: Interrupted, image: Image) -> bool:
     """Return whether it may be on this image: by name and size, which cost no time."""
     shape = spatial_shape(image)
     planes = math.prod(shape[:-2])
-    return (left.about.image, left.record.shape) == (image.name, (planes, *shape[-2:]))
+    known = left.record.images
+    if len(known) > 1:
+        return False
+    return (left.about.images[0], known[0].shape) == (image.name, (planes, *shape[-2:]))
 
 
 def _describe(left: Interrupted) -> str:
-    when = day_and_time(left.saved)
-    about, step = left.about, count(left.record.trainer.step, "step")
-    return (
-        f"A training of '{about.image}' on '{about.labels}' was interrupted after {step} ({when})"
-    )
+    when, step = day_and_time(left.saved), count(left.record.trainer.step, "step")
+    image, labels = left.about.images[0], left.about.labels[0]
+    return f"A training of '{image}' on '{labels}' was interrupted after {step} ({when})"

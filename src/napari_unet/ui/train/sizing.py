@@ -15,7 +15,7 @@ from napari_unet.config import NetworkConfig, TrainConfig
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.events import Stop
 from napari_unet.engine.network import DiameterSource
-from napari_unet.engine.stack import Planes
+from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.training import TrainingPlan
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.progress import Progress
@@ -66,7 +66,7 @@ class Sizing(QObject):
         assert choices.labels is not None
         assert device is not None
         try:
-            planes, painted = image_planes(choices.images), lesson_planes(choices.labels)
+            pairs = TrainingSet.of((image_planes(choices.images), lesson_planes(choices.labels)))
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
@@ -77,7 +77,7 @@ class Sizing(QObject):
             device=device,
             sizes=self._workbench.sizes,
         )
-        job = find_size(planes, painted, plan)
+        job = find_size(pairs, plan)
         self._workbench.run(
             "Looking for the size of objects", job, partial(self._take, image), self._on_end
         )
@@ -93,16 +93,15 @@ class Sizing(QObject):
             self._workbench.progressed.emit(Progress("Stopped before the size was found."))
 
 
-def find_size(planes: Planes, labels: Planes, plan: TrainingPlan) -> Job:
+def find_size(pairs: TrainingSet, plan: TrainingPlan) -> Job:
     """Look how wide objects are, as training would; unless stopped, the event is `SizeFound`."""
 
     def run(stop: Stop) -> Iterator[SizeFound]:
-        from napari_unet.engine.paint import RememberedLabels  # noqa: PLC0415
         from napari_unet.engine.training import choose_size  # noqa: PLC0415
 
-        remembered = RememberedLabels(labels)
-        with remembered.remembering():
-            found = choose_size(plan, planes, remembered, stop=stop)
+        with pairs.remembering():
+            found = choose_size(plan, pairs, stop=stop)
+        pairs.forget()
         if not stop():
             yield SizeFound(found.diameter)
 
