@@ -39,7 +39,7 @@ from napari_unet.config import (
 )
 from napari_unet.engine.events import Resume, SegmentStarted, StateReached
 from napari_unet.engine.network import Model, fresh_model, pick_device
-from napari_unet.engine.paint import LabelScheme
+from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import Backend, segment
 from napari_unet.engine.stack import ArrayPlanes, Normalization
 from napari_unet.engine.training import TrainingPlan, TrainingState, fit
@@ -93,7 +93,7 @@ def trainings() -> list[Input]:
         assert isinstance(state, TrainingState)
         with TemporaryDirectory() as folder:
             path = Path(folder) / "m.unfinished"
-            write_state(state, About("cells", "strokes"), path)
+            write_state(state, About(("cells",), ("strokes",)), path)
             made.append({path.name: path.read_bytes()})
     return made
 
@@ -107,8 +107,7 @@ def _fit(plan: TrainingPlan, steps: int, state: TrainingState | None = None) -> 
     torch.set_num_threads(1)
     asked = iter(range(steps))
     events = fit(
-        ArrayPlanes(TRAINED_ON),
-        ArrayPlanes(_strokes()),
+        TrainingSet.of((ArrayPlanes(TRAINED_ON), ArrayPlanes(_strokes()))),
         plan,
         stop=lambda: next(asked, None) is None,
         keep_every=0.0,

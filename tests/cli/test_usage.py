@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Command
 
 USAGES = {
-    "train": "train IMAGE LABELS --model OUT.safetensors [OPTIONS]",
+    "train": "train [IMAGE] [LABELS] --model OUT.safetensors [OPTIONS]",
     "evaluate": "evaluate PREDICTION TRUTH [OPTIONS]",
     "measure": "measure LABELS [IMAGE] [OPTIONS]",
     "repeat": "repeat RESULT.json [OPTIONS]",
@@ -46,6 +46,6 @@ def test_each_argument_and_value_has_a_name_and_an_explanation(command: Command,
 
 
 def test_what_is_missing_has_its_name_from_the_usage(command: Command) -> None:
-    outcome = command("train", "image.tif")
+    outcome = command("evaluate", "image.tif")
     assert outcome.exit_code == 2
-    assert "Missing argument 'LABELS'" in outcome.stderr
+    assert "Missing argument 'TRUTH'" in outcome.stderr

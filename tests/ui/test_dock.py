@@ -157,7 +157,7 @@ def test_after_training_the_model_is_the_one_that_segments(
     press(dock, "segment", qtbot)
     assert turns[0].model is trained.model
     press(dock, "train", qtbot)  # goes on from it
-    assert calls[-1][0][2].start is trained.model
+    assert calls[-1][0][1].start is trained.model
 
 
 def test_a_model_of_other_channels_is_refused_before_a_press(

@@ -42,6 +42,8 @@ from napari_unet.cli.options import (
     TablesWish,
     TaskWish,
     TileWish,
+    TrainImage,
+    TrainLabels,
     UnpaintedGuess,
     UnpaintedWish,
     ZStepWish,
@@ -90,23 +92,8 @@ def demo(
 
 @app.command()
 def train(
-    image: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="IMAGE",
-            help=f"{STACK}; or a folder of images that differ in size.",
-            show_default=False,
-        ),
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="LABELS",
-            help=f"Painted labels, which may lack planes: {STACK}; of several images, a folder of "
-            "files named like them.",
-            show_default=False,
-        ),
-    ] = None,
+    image: TrainImage = None,
+    labels: TrainLabels = None,
     *,
     model: Annotated[
         Path, typer.Option(metavar="OUT.safetensors", help="File to write.", show_default=False)

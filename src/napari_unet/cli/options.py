@@ -120,6 +120,23 @@ UnpaintedGuess = Annotated[
         "or mask; default: ignored, unless that is plainly not meant.",
     ),
 ]
+TrainImage = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="IMAGE",
+        help=f"{STACK}; or a folder of images that differ in size.",
+        show_default=False,
+    ),
+]
+TrainLabels = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="LABELS",
+        help=f"Painted labels, which may lack planes: {STACK}; of several images, a folder of "
+        "files named like them.",
+        show_default=False,
+    ),
+]
 PairWishes = Annotated[
     list[Path] | None,
     typer.Option(

@@ -26,6 +26,7 @@ _WORDS = {
     "objects": "how objects are cut",
     "series": "the axes of the image",
     "device": "the device",
+    "seen": "the pixel size of the image",
     "program": "the version of this program or of what it computes with",
 }
 
@@ -42,6 +43,7 @@ class Basis:
     series: tuple[int, int]  # planes that follow one another, and series that do
     device: str
     program: str
+    seen: tuple[int, int] = (1, 1)  # pixels as one, or one as so many: by the pixel size
 
     @classmethod
     def of(
@@ -65,6 +67,7 @@ class Basis:
         FileError
             If the image cannot be read.
         """
+        seen = model.seen(planes)
         return cls(
             image=stack_hash(planes, _compared(planes), hashes),
             model=model_hash(model),
@@ -74,6 +77,7 @@ class Basis:
             series=(planes.run, planes.runs),
             device=f"{device.device} {device.name}",
             program=" ".join(f"{name} {number}" for name, number in versions().items()),
+            seen=(seen.factor, seen.enlargement),
         )
 
     def changed(self, before: Basis) -> str:

@@ -62,8 +62,8 @@ def telling_lessons(
 def _trained_on(
     pairs: TrainingSet, painted: tuple[int, ...], lessons: Sequence[Lesson]
 ) -> Iterator[TrainedOn]:
-    """Yield what is told of each image on which something is painted."""
-    by_image: dict[int, list[int]] = {}
+    """Yield what is told of each image on which something is painted; of all, if it is unknown."""
+    by_image: dict[int, list[int]] = {} if painted else {n: [] for n in range(len(lessons))}
     for number in painted:
         image, plane = pairs.place(number)
         by_image.setdefault(image, []).append(plane)

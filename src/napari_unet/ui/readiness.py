@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from napari.layers import Image
 
 from napari_unet.engine.counts import count
 from napari_unet.ui.layers.inputs import why_no_image, why_no_labels
 from napari_unet.ui.layers.paint_count import PaintCount, why_not_enough
 from napari_unet.ui.runner import JobState
-from napari_unet.ui.workbench import Choices, Workbench
+from napari_unet.ui.workbench import Choices, Taught, Workbench
+
+
+def _channels(images: Sequence[Image]) -> int:
+    return sum(3 if image.rgb else 1 for image in images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,7 @@ class Readiness:
     choices: Choices
     has_device: bool
     painted: PaintCount | None = None  # None: not counted yet
+    taught: Taught | None = None  # None: what is chosen
 
     @staticmethod
     def of(workbench: Workbench) -> Readiness:
@@ -27,7 +35,12 @@ class Readiness:
         runner = workbench.runner
         has_device = workbench.device is not None
         return Readiness(
-            runner.state, runner.job_name, workbench.choices, has_device, workbench.painted
+            runner.state,
+            runner.job_name,
+            workbench.choices,
+            has_device,
+            workbench.painted,
+            workbench.taught,
         )
 
     def why_not_start(self) -> str | None:
@@ -57,8 +70,22 @@ class Readiness:
 
     def why_not_train(self) -> str | None:
         """Train on labels."""
-        reason = self.why_not_start() or self._no_device() or self.why_no_paint()
+        reason = self.why_not_start() or self._no_device() or self.why_not_learn()
         return reason or self._other_channels(learns=True)
+
+    def why_not_learn(self) -> str | None:
+        """Learn from all images that are ticked; as `why_no_paint` where only one is known."""
+        taught = self.taught
+        if taught is None:
+            return self.why_no_paint()
+        if not taught.pairs:
+            return "Tick at least one image to train on."
+        channels = {_channels(pair.images) for pair in taught.pairs}
+        if len(channels) > 1:
+            return "The ticked images have different channels: untick those that differ."
+        if taught.painted is None:
+            return None
+        return why_not_enough(taught.painted, self.choices.scheme)
 
     def why_not_segment(self) -> str | None:
         """Segment with the chosen model."""
@@ -81,7 +108,10 @@ class Readiness:
         """Use a model on these channels; one of a single channel can learn to use more."""
         if self.choices.model is None:
             return None
-        has = sum(3 if image.rgb else 1 for image in self.choices.images)
+        images = self.choices.images
+        if learns and self.taught is not None and self.taught.pairs:
+            images = self.taught.pairs[0].images
+        has = _channels(images)
         knows = self.choices.model.network.in_channels
         if has == knows or (learns and knows == 1):
             return None

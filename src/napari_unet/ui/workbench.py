@@ -18,6 +18,7 @@ from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.paint import LabelScheme
 from napari_unet.engine.training import SizeMemory
+from napari_unet.ui.layers.layer_pairs import LayerPair
 from napari_unet.ui.layers.paint_count import PaintCount
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import JobEnd, JobRunner, OnEnd, OnEvent
@@ -66,6 +67,14 @@ class Choices:
         return self.start.model if isinstance(self.start, CurrentModel) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Images with their labels that training learns from, and what is painted on all of them."""
+
+    pairs: tuple[LayerPair, ...]
+    painted: PaintCount | None = None  # None: not counted yet
+
+
 class Workbench(QObject):
     """Viewer, choices, device and runner of one dock.
 
@@ -74,6 +83,7 @@ class Workbench(QObject):
     """
 
     changed = Signal()
+    counted = Signal()  # what is painted on the chosen labels
     entered = Signal()  # people turn to the dock
     progressed = Signal(object)  # Progress
     failed = Signal(str)  # what is wrong and what to do
@@ -87,6 +97,8 @@ class Workbench(QObject):
         self.device: DeviceChoice | None = None
         self.choices = Choices()
         self.painted: PaintCount | None = None  # on the chosen labels; None: not counted yet
+        # What training learns from, and what is painted there; None: what is chosen.
+        self.taught: Taught | None = None
         self.held_out: int | None = None  # blocks of theirs; None: they were not trained on
         self.sizes = SizeMemory()  # what was found out last about how large objects are
         self.runner.state_changed.connect(self.changed)
@@ -102,6 +114,19 @@ class Workbench(QObject):
         if chosen != self.choices:
             self.choices = chosen
             self.changed.emit()
+
+    @property
+    def pairs(self) -> tuple[LayerPair, ...]:
+        """What training learns from: what is ticked, or else what is chosen; the latter first."""
+        return self.chosen_pair if self.taught is None else self.taught.pairs
+
+    @property
+    def chosen_pair(self) -> tuple[LayerPair, ...]:
+        """The chosen image with the chosen labels; empty: one of them is not chosen."""
+        chosen = self.choices
+        if chosen.labels is None or not chosen.images:
+            return ()
+        return (LayerPair(chosen.images, chosen.labels),)
 
     def use_device(self, device: DeviceChoice) -> None:
         """Compute there from now on."""

@@ -11,9 +11,9 @@ from napari.layers import Image, Labels
 from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
-from napari_unet.ui.labels import paint_counter
 from napari_unet.ui.labels.class_names import name_class
 from napari_unet.ui.labels.control import Painting
+from napari_unet.ui.layers import paint_counter
 from napari_unet.ui.workbench import Workbench
 
 OBJECTS, CLASSES = Task.OBJECTS, Task.CLASSES

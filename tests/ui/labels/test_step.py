@@ -18,10 +18,9 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import HeldOut
 from napari_unet.engine.paint.hints import Hint, Oddity
 from napari_unet.engine.paint.label_scheme import LabelScheme
-from napari_unet.ui.labels import paint_counter
 from napari_unet.ui.labels.filling import FILL
 from napari_unet.ui.labels.step import LabelsStep, describe_paint
-from napari_unet.ui.layers import arrays
+from napari_unet.ui.layers import arrays, paint_counter
 from napari_unet.ui.layers.geometry import placement
 from napari_unet.ui.layers.inputs import why_no_labels
 from napari_unet.ui.layers.paint_count import PaintCount
@@ -169,10 +168,12 @@ def test_labels_that_were_made_on_another_image_say_so(
     other = viewer.add_image(image.data.copy(), **placement(image), name="other")
     workbench.choose(images=(other,))
     assert workbench.choices.labels is labels
-    told = "They were made on 'cells', and are not put into results of 'other'"
+    told = (
+        "They belong to 'cells': with it they train, and they are not put into results of 'other'"
+    )
     assert told in step.status.text()
     workbench.choose(images=(image,))
-    assert "made on" not in step.status.text()
+    assert "They belong to" not in step.status.text()
 
 
 def test_a_brush_is_a_fortieth_of_what_is_visible(

@@ -106,7 +106,7 @@ def test_labels_that_fit_are_fine(image: Image, labels: Labels) -> None:
 
 
 def test_new_labels_fit_the_image(image: Image) -> None:
-    labels = new_labels(image)
+    labels = new_labels([image])
     assert why_no_labels(labels, (image,)) is None
     assert labels.units == image.units
     assert np.iinfo(labels.data.dtype).max > 1000  # objects have a number each
@@ -116,7 +116,7 @@ def test_new_labels_fit_the_image(image: Image) -> None:
 def test_labels_fit_a_multiscale_image_at_its_finest_level() -> None:
     fine = np.zeros((128, 128), dtype=np.uint8)
     image = Image([fine, fine[::2, ::2]], multiscale=True)
-    assert why_no_labels(new_labels(image), (image,)) is None
+    assert why_no_labels(new_labels([image]), (image,)) is None
     assert image_planes((image,)).shape == (128, 128)
 
 
@@ -191,7 +191,7 @@ def test_an_rgb_image_has_three_channels_and_no_transparency(colours: int) -> No
     assert (planes.count, planes.run, planes.shape, planes.channels) == (3, 3, (64, 48), 3)
     assert planes.dtype == np.uint8
     np.testing.assert_array_equal(planes.read(2, *WHOLE), np.moveaxis(array[2, ..., :3], -1, 0))
-    assert why_no_labels(new_labels(image), (image,)) is None
+    assert why_no_labels(new_labels([image]), (image,)) is None
 
 
 @pytest.mark.parametrize(

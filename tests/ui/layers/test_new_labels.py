@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_made_says_what_to_do(
 
 
 def test_painted_labels_open_again_after_a_crash(folder: Path, image: Image) -> None:
-    labels = new_labels(image)
+    labels = new_labels([image])
     labels.paint((1, 20, 20), 7)
     stored = stored_in(labels.data)
     ((data, settings, kind),) = read_layers(str(stored))
@@ -91,7 +91,7 @@ def test_painted_labels_open_again_after_a_crash(folder: Path, image: Image) -> 
 
 
 def test_strokes_on_disk_can_be_undone(folder: Path, image: Image, viewer: ViewerModel) -> None:
-    labels = viewer.add_layer(new_labels(image))
+    labels = viewer.add_layer(new_labels([image]))
     viewer.dims.set_current_step(0, 1)
     labels.paint((1, 20, 20), 7)
     labels.fill((1, 0, 0), 3)
@@ -105,14 +105,14 @@ def test_strokes_on_disk_can_be_undone(folder: Path, image: Image, viewer: Viewe
 @pytest.mark.parametrize("shape", [(64, 48), (2, 3, 64, 48)])
 def test_labels_lie_on_images_of_any_number_of_axes(shape: tuple[int, ...]) -> None:
     image = Image(np.zeros(shape, np.uint8), scale=np.arange(1, len(shape) + 1))
-    labels = new_labels(image)
+    labels = new_labels([image])
     assert labels.data.shape == shape
     assert same_placement(labels, image)
 
 
 def test_labels_of_an_rgb_image_have_no_colour_axis() -> None:
     image = Image(np.zeros((5, 64, 48, 3), np.uint8), rgb=True, scale=(2, 3, 3))
-    labels = new_labels(image)
+    labels = new_labels([image])
     assert labels.data.shape == (5, 64, 48)
     assert same_placement(labels, image)
 

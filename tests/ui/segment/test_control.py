@@ -289,7 +289,7 @@ def test_paint_that_was_made_on_another_image_does_not_override_when_that_is_cho
 ) -> None:
     other = viewer.add_image(image.data.copy(), **placement(image), name="other")
     if made_there:
-        painted.metadata.update(made_on(image))
+        painted.metadata.update(made_on([image]))
     workbench.choose(images=(other,))
     run()
     assert (engine.asked[0].painted is None) == made_there

@@ -22,7 +22,7 @@ WHOLE = slice(0, 64), slice(0, 48)
 
 @pytest.fixture
 def live(viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot) -> Iterator[LiveView]:
-    live = LiveView(viewer, image, PaintedPlanesTracker(labels, viewer))
+    live = LiveView(viewer, [image], [PaintedPlanesTracker(labels, viewer)])
     yield live
     live.release()
 
@@ -66,7 +66,7 @@ def test_without_previews_there_is_no_view(
     viewer: ViewerModel, image: Image, labels: Labels, qtbot: QtBot
 ) -> None:
     tracker = PaintedPlanesTracker(labels, viewer)
-    live = LiveView(viewer, image, tracker, preview=False)
+    live = LiveView(viewer, [image], [tracker], preview=False)
     assert live.view() is None
     assert not live._timer.isActive()
     live.release()
@@ -88,7 +88,7 @@ def test_once_released_nothing_is_watched(
     viewer: ViewerModel, image: Image, labels: Labels
 ) -> None:
     before = {name: len(labels.events[name].callbacks) for name in ("paint", "data", "set_data")}
-    live = LiveView(viewer, image, PaintedPlanesTracker(labels, viewer))
+    live = LiveView(viewer, [image], [PaintedPlanesTracker(labels, viewer)])
     live.release()
     assert live.view() is None
     assert before == {name: len(labels.events[name].callbacks) for name in before}

@@ -31,7 +31,7 @@ def previewed(
 @pytest.fixture
 def preview(viewer: ViewerModel, image: Image) -> PreviewLayer:
     preview = PreviewLayer(viewer)
-    preview.begin(image)
+    preview.begin([image])
     return preview
 
 
@@ -155,7 +155,7 @@ def test_one_that_was_there_before_is_raised_above_older_results(
 ) -> None:
     preview.show(previewed())
     viewer.layers.move(viewer.layers.index(older_result(viewer, image)), 3)
-    preview.begin(image)
+    preview.begin([image])
     assert [layer.name for layer in viewer.layers] == ["cells", "older", "preview", "strokes"]
 
 
@@ -200,7 +200,7 @@ def test_a_deleted_preview_stays_away_until_the_next_training(
     viewer.layers.remove(preview.layer)
     preview.show(previewed())
     assert viewer.layers == [image, viewer.layers["strokes"]]
-    preview.begin(image)
+    preview.begin([image])
     preview.show(previewed())
     assert preview.layer in viewer.layers
 
@@ -212,7 +212,7 @@ def test_the_preview_of_a_closed_dock_is_used_again(
     left = preview.layer
     preview.release()
     other = PreviewLayer(viewer)
-    other.begin(image)
+    other.begin([image])
     other.show(previewed(plane=2, size=8))
     assert other.layer is left
     assert left is not None
@@ -224,7 +224,7 @@ def test_the_preview_of_another_image_goes(
 ) -> None:
     preview.show(previewed())
     other = viewer.add_image(np.zeros((64, 48), np.uint8), name="flat")
-    preview.begin(other)
+    preview.begin([other])
     assert [layer.name for layer in viewer.layers] == ["cells", "strokes", "flat"]
     preview.show(previewed(plane=0))
     assert viewer.layers["preview"].ndim == 2
@@ -232,7 +232,7 @@ def test_the_preview_of_another_image_goes(
 
 def test_an_empty_layer_can_be_there_from_the_start(viewer: ViewerModel, image: Image) -> None:
     preview = PreviewLayer(viewer)
-    preview.begin(image)
+    preview.begin([image])
     preview.prepare(View(1, slice(8, 24), slice(4, 20)))
     layer = preview.layer
     assert layer is not None
@@ -260,7 +260,7 @@ def test_a_removed_image_is_previewed_no_more(
 
 def test_no_empty_layer_comes_after_the_end(viewer: ViewerModel, image: Image) -> None:
     preview = PreviewLayer(viewer)
-    preview.begin(image)
+    preview.begin([image])
     preview.release()
     preview.prepare(View(1, slice(8, 24), slice(4, 20)))
     assert "preview" not in viewer.layers
@@ -268,7 +268,7 @@ def test_no_empty_layer_comes_after_the_end(viewer: ViewerModel, image: Image) -
 
 def test_once_released_it_holds_nothing(viewer: ViewerModel, image: Image) -> None:
     preview = PreviewLayer(viewer)
-    preview.begin(image)
+    preview.begin([image])
     preview.show(previewed())
     gone = weakref.ref(preview)
     del preview
@@ -279,7 +279,7 @@ def test_once_released_it_holds_nothing(viewer: ViewerModel, image: Image) -> No
 def test_an_update_takes_less_than_20_ms_at_512(viewer: ViewerModel) -> None:
     stack = viewer.add_image(np.zeros((10, 512, 512), np.uint8))
     preview = PreviewLayer(viewer)
-    preview.begin(stack)
+    preview.begin([stack])
     objects = np.random.default_rng(0).integers(0, 200, (512, 512)).astype(np.int32)
     whole = slice(0, 512), slice(0, 512)
     took = []

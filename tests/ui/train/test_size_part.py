@@ -107,7 +107,7 @@ def test_training_is_told_what_the_estimate_has_found_out(
     plans = finding(ESTIMATED)
     estimate(step, qtbot)
 
-    def train(_planes: Any, _labels: Any, plan: TrainingPlan, *_: Any, **__: Any) -> Any:
+    def train(_pairs: Any, plan: TrainingPlan, *_: Any, **__: Any) -> Any:
         plans.append(plan)
         return job_of(STARTED)
 

@@ -78,12 +78,12 @@ def choose_size(plan: TrainingPlan, pairs: TrainingSet, *, stop: Stop = never) -
 def _common_pixel_size(
     plan: TrainingPlan, fixed: int | None, pairs: TrainingSet
 ) -> PixelSize | None:
-    sizes = [planes.pixel_size for planes in pairs.images]
-    if None in sizes:
+    sizes = [size for planes in pairs.images if (size := planes.pixel_size) and all(size)]
+    if len(sizes) < len(pairs.images):
         return None
-    model = plan.model
+    model, (height, width) = plan.model, sizes[0]
     known = None if model is None or fixed != model.reduction else model.pixel_size
-    return known or sizes[0]
+    return known or (abs(height), abs(width))  # a flipped axis has a negative one
 
 
 def _with_alike_pixels(

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any, NamedTuple
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QGuiApplication
 from superqt.utils import create_worker
@@ -126,7 +126,7 @@ class Correcting(QObject):
         assert chosen.image is not None
         assert prediction is not None
         try:
-            labels = chosen.labels or self._add_labels(chosen.image)
+            labels = chosen.labels or self._add_labels()
             position = focus(self.workbench.viewer, labels)[:-2]
             overlap = find_overlap(prediction, labels, position)
             if overlap is None:
@@ -166,8 +166,8 @@ class Correcting(QObject):
         self._undo_watch.release()
         self._outlining.release()
 
-    def _add_labels(self, image: Image) -> Labels:
-        labels = new_labels(image)
+    def _add_labels(self) -> Labels:
+        labels = new_labels(self.workbench.choices.images)
         self.workbench.viewer.add_layer(labels)
         self.workbench.choose(labels=labels)
         return labels

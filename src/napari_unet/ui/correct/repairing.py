@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import Task, Unpainted
@@ -101,7 +101,7 @@ class Repairing(QObject):
         image, labels = self._workbench.choices.image, self._workbench.choices.labels
         assert image is not None
         try:
-            labels = labels or _add_labels(self._workbench, image)
+            labels = labels or _add_labels(self._workbench)
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
@@ -263,8 +263,8 @@ class Repairing(QObject):
         self._numbers.follow(tuple(dict.fromkeys(la for la in layers if la is not None)))
 
 
-def _add_labels(workbench: Workbench, image: Image) -> Labels:
-    labels = new_labels(image)
+def _add_labels(workbench: Workbench) -> Labels:
+    labels = new_labels(workbench.choices.images)
     workbench.viewer.add_layer(labels)
     workbench.choose(labels=labels)
     return labels

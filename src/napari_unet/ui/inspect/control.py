@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig, TrainConfig
@@ -14,9 +13,8 @@ from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.training import TrainingPlan
 from napari_unet.ui.inspect import job
 from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, made_for
-from napari_unet.ui.layers.geometry import focus, on_plane, place, spatial_shape
-from napari_unet.ui.layers.inputs import image_planes, lesson_planes
-from napari_unet.ui.layers.shown_data import ShownData
+from napari_unet.ui.layers.geometry import looked_at, on_plane, place
+from napari_unet.ui.layers.several_images import SeveralImages
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.workbench import CurrentModel, Workbench
 
@@ -33,12 +31,11 @@ class Inspecting(QObject):
     def start(self, network: NetworkConfig, config: TrainConfig, *, seed: int) -> None:
         """Show the weight map of the shown plane, and the patch of this seed."""
         choices, device = self._workbench.choices, self._workbench.device
-        image, start = choices.image, choices.start
-        assert image is not None
-        assert choices.labels is not None
+        layers, start = self._workbench.pairs, choices.start
+        assert layers
         assert device is not None
         try:
-            pairs = TrainingSet.of((image_planes(choices.images), lesson_planes(choices.labels)))
+            pairs = TrainingSet([pair.read() for pair in layers])
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
@@ -49,26 +46,29 @@ class Inspecting(QObject):
             device=device,
             sizes=self._workbench.sizes,
         )
-        plane = self._shown_plane(image)
-        inspection = job.inspect_labels(pairs, plan, plane=plane, seed=seed)
-        show = partial(self._show, image, ShownData(choices.images))
+        images = SeveralImages([pair.image for pair in layers])
+        inspection = job.inspect_labels(pairs, plan, plane=self._shown_plane(images), seed=seed)
+        show = partial(self._show, images)
         self._workbench.run("Looking at the labels", inspection, show)
 
-    def _shown_plane(self, image: Image) -> int:
-        leading = spatial_shape(image)[:-2]
-        position = focus(self._workbench.viewer, image)[:-2]
-        return int(np.ravel_multi_index(position, leading)) if leading else 0
+    def _shown_plane(self, images: SeveralImages) -> int:
+        """Return the number of the shown plane, of the chosen image if it is one of them."""
+        chosen = self._workbench.choices.image
+        number = 0 if chosen is None else images.index(chosen) or 0
+        plane, _, _ = looked_at(self._workbench.viewer, images.layers[number])
+        return images.number(number, plane)
 
-    def _show(self, image: Image, seen: ShownData, event: job.Inspected) -> None:
-        if not seen.is_shown:
+    def _show(self, images: SeveralImages, event: job.Inspected) -> None:
+        image, plane = images.place(event.plane)
+        if images.index(image) is None:
             told = f"'{image.name}' shows other data by now; press Show again."
             self._workbench.progressed.emit(Progress(told, 1))
             return
-        self._show_weights(event, image)
+        self._show_weights(event, image, plane)
         self._workbench.progressed.emit(Progress("This is what the network sees.", 1))
         self.inspected.emit(event)
 
-    def _show_weights(self, event: job.Inspected, image: Image) -> None:
+    def _show_weights(self, event: job.Inspected, image: Layer, plane: int) -> None:
         """Put the weight map in the place of the last one; how it is shown is the user's."""
         viewer = self._workbench.viewer
         before = find_ours(viewer, Purpose.WEIGHT_MAP)
@@ -79,7 +79,7 @@ class Inspecting(QObject):
             blending="additive",  # black, where nothing is painted, lets the image through
             contrast_limits=(0, max(float(event.weights.max()), 1e-6)),
             metadata=made_for(Purpose.WEIGHT_MAP),
-            **place(image, event.plane, event.origin),
+            **place(image, plane, event.origin),
         )
         if before is not None:
             layer.name, layer.opacity, layer.visible = before.name, before.opacity, before.visible

@@ -10,10 +10,10 @@ from napari_unet.config import MAX_CLASSES, Task
 from napari_unet.engine.errors import FileError, LabelsError
 from napari_unet.ui.labels.background_colour import show_background
 from napari_unet.ui.labels.class_names import class_names
-from napari_unet.ui.labels.paint_counter import PaintCounter
 from napari_unet.ui.layers.inputs import why_no_labels
 from napari_unet.ui.layers.new_labels import fit_brush, new_labels, start_painting
 from napari_unet.ui.layers.paint_count import PaintCount, why_not_enough
+from napari_unet.ui.layers.paint_counter import PaintCounter
 from napari_unet.ui.workbench import Workbench
 
 _FEWEST_CLASSES = 2
@@ -57,7 +57,7 @@ class Painting(QObject):
         if image is None:
             return
         try:
-            labels = new_labels(image)
+            labels = new_labels(self._workbench.choices.images)
         except FileError as error:
             self._workbench.fail(error)
             return
@@ -158,5 +158,6 @@ class Painting(QObject):
         if self._missing() != before:
             self._workbench.changed.emit()  # training can begin now, or no longer
         self.changed.emit()
+        self._workbench.counted.emit()
         if self._wants_next:
             self.paint_next_object()

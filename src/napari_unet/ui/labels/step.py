@@ -179,8 +179,8 @@ class LabelsStep(Step):
         other = other_image(self.workbench.viewer, choices.labels, choices.images)
         if other is not None:
             lines.append(
-                f"They were made on '{other.name}', and are not put into results of "
-                f"'{choices.images[0].name}': press New labels, unless both show the same things."
+                f"They belong to '{other.name}': with it they train, and they are not put into "
+                f"results of '{choices.images[0].name}'. To paint on this one, press New labels."
             )
         folder = stored_in(choices.labels.data)
         if folder is not None:

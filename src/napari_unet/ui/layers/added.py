@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,7 @@ _KEY = "napari-unet-paint"
 GROUP = "napari-unet-paint result"
 """Key in the metadata of a segmentation's layers: the same for all of one result."""
 
-_MADE_ON = "napari-unet-paint made on"  # key in the metadata of labels to paint on
+_MADE_ON = "napari-unet-paint made on"  # key in the metadata of labels: the image painted on
 
 _OVERRIDDEN = "napari-unet-paint overridden by"  # key in the metadata of a segmentation's layers
 
@@ -54,21 +54,32 @@ def is_overridden_by(result: Layer | None, painted: Layer | None) -> bool:
     return bool(result.metadata.get(_OVERRIDDEN) == str(painted.unique_id))
 
 
-def made_on(image: Layer) -> dict[str, Any]:
-    """Return the metadata of labels that are made to be painted on, on this image."""
-    return {_MADE_ON: str(image.unique_id)}
+def made_on(images: Sequence[Layer]) -> dict[str, Any]:
+    """Return the metadata of labels that belong to this image, or to one of these channels."""
+    return {_MADE_ON: [str(image.unique_id) for image in images]}
+
+
+def images_of(viewer: ViewerModel, labels: Layer) -> tuple[Layer, ...]:
+    """Return the channels of the image that labels are known to belong to, as far as all are there.
+
+    Empty for labels that were neither made here nor trained on: they may belong to any image.
+    """
+    layers = {str(layer.unique_id): layer for layer in viewer.layers}
+    known = labels.metadata.get(_MADE_ON)
+    found = [layers.get(name) for name in known] if isinstance(known, list) else []
+    there = tuple(layer for layer in found if layer is not None)
+    return there if len(there) == len(found) else ()
 
 
 def other_image(
     viewer: ViewerModel, labels: Layer | None, images: Collection[Layer]
 ) -> Layer | None:
-    """Return the image that labels were made on, if it is another one than these, and is there.
+    """Return the image that labels belong to, if it is another one than these, and is there.
 
     None is returned for labels that were not made here, too: they may belong to any image.
     """
-    made = None if labels is None else labels.metadata.get(_MADE_ON)
-    found = [layer for layer in viewer.layers if made and str(layer.unique_id) == made]
-    return next((layer for layer in found if layer not in images), None)
+    own = () if labels is None else images_of(viewer, labels)
+    return None if any(layer in images for layer in own) else next(iter(own), None)
 
 
 def is_result(layer: Layer) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
@@ -14,8 +16,10 @@ _BRUSH = 40  # brushes side by side across the view
 _LARGEST = 40  # pixels; more than napari's slider offers
 
 
-def new_labels(image: Image) -> Labels:
-    """Return an empty labels layer that lies exactly on the image, ready to paint on.
+def new_labels(images: Sequence[Image]) -> Labels:
+    """Return an empty labels layer that lies exactly on an image, ready to paint on.
+
+    Of several channels, it lies on the first.
 
     Large layers are on disk, see `new_array`. Numbers go up to 65,535.
 
@@ -24,9 +28,10 @@ def new_labels(image: Image) -> Labels:
     FileError
         If the layer is large and its folder cannot be made.
     """
+    image = images[0]
     name = f"{image.name} labels"
     empty = new_array(spatial_shape(image), np.uint16, name, layout=file_layout(image))
-    return Labels(empty, multiscale=False, name=name, metadata=made_on(image), **placement(image))
+    return Labels(empty, multiscale=False, name=name, metadata=made_on(images), **placement(image))
 
 
 def start_painting(viewer: ViewerModel, labels: Labels, number: int = 1) -> None:

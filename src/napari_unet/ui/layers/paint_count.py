@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import MAX_CLASSES, Task, Unpainted
@@ -56,6 +57,24 @@ class PaintCount:
         if scheme.task is Task.OBJECTS:
             return painted
         return painted + (scheme.background == 0 and self.unpainted > 0)
+
+
+def add_up(counts: Sequence[PaintCount]) -> PaintCount:
+    """Return what is painted in several layers together, one at least."""
+    first, *others = counts
+    if not others:
+        return first
+    return PaintCount(
+        planes=sum(count.planes for count in counts),
+        ones=sum(count.ones for count in counts),
+        unpainted=sum(count.unpainted for count in counts),
+        numbers=np.unique(np.concatenate([count.numbers for count in counts])),
+        is_label_image=any(count.is_label_image for count in counts),
+        hints={
+            scheme: next(filter(None, (count.hints.get(scheme) for count in counts)), None)
+            for scheme in SCHEMES
+        },
+    )
 
 
 def why_not_enough(count: PaintCount, scheme: LabelScheme) -> str | None:

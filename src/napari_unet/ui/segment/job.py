@@ -191,6 +191,7 @@ class TurnTimer(Stopwatch):
         self._last_lap = 0.0
         self._pixels = 0
         self._shortage = ""  # of memory, in this turn
+        self._note = ""  # about the image of this turn
 
     def lap(self) -> float:
         """Return the time worked since this was asked last, seconds."""
@@ -203,6 +204,8 @@ class TurnTimer(Stopwatch):
             case TurnStarted():
                 self.resume()
                 self._turn, self._shortage = event.number, ""
+            case SegmentStarted():
+                self._note = event.note
             case MemoryShort():
                 self._shortage = str(event)
             case TileDone():
@@ -210,7 +213,7 @@ class TurnTimer(Stopwatch):
             case SegmentDone(reason=FinishReason.STOPPED):
                 return Progress("Segmenting was stopped.", self._fraction)
             case SegmentDone() if self._turn + 1 == self._turns:
-                return Progress("Segmented.", 1)
+                return Progress(" ".join(filter(None, ["Segmented.", self._note])), 1)
         return None
 
     def _tell_tile(self, event: TileDone) -> Progress:

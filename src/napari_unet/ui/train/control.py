@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import NetworkConfig, ObjectsConfig, TrainConfig
+from napari_unet.engine.counts import count
 from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.events import (
     LabelsTaken,
@@ -26,17 +27,18 @@ from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.training import TrainingPlan
 from napari_unet.io.trained_on import Lesson
 from napari_unet.io.training_places import new_place, remove_place
-from napari_unet.ui.layers.inputs import image_planes, lesson_planes
+from napari_unet.ui.layers.layer_pairs import LayerPair
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
 from napari_unet.ui.layers.provenance import source_of
-from napari_unet.ui.layers.shown_data import ShownData
+from napari_unet.ui.layers.several_images import SeveralImages
 from napari_unet.ui.layers.stroke_folder import folder_to_keep_in
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import JobEnd, JobState
 from napari_unet.ui.train import job
 from napari_unet.ui.train.live_view import LiveView
+from napari_unet.ui.train.pairs import TrainingPairs
 from napari_unet.ui.train.preview import PreviewLayer
-from napari_unet.ui.train.recovery import TrainRecovery
+from napari_unet.ui.train.recovery import TrainRecovery, find_interrupted_pairs
 from napari_unet.ui.train.sizing import Sizing
 from napari_unet.ui.workbench import Choices, CurrentModel, Workbench
 
@@ -68,8 +70,15 @@ class _Run:
     """What a run was started with."""
 
     choices: Choices
+    pairs: tuple[LayerPair, ...]  # that it learns from
+    planes: SeveralImages  # as it numbers them
     live: LiveView
     place: Path  # in which it is kept
+
+    def of(self, labels: Labels | None) -> int | None:
+        """Return which of the pairs labels are of; None: none."""
+        found = (n for n, pair in enumerate(self.pairs) if pair.labels is labels)
+        return next(found, None)
 
 
 class Training(QObject):
@@ -84,14 +93,14 @@ class Training(QObject):
     def __init__(self, workbench: Workbench) -> None:
         super().__init__()
         self.preview = PreviewLayer(workbench.viewer)
+        self.pairs = TrainingPairs(workbench)
         self.sizing = Sizing(workbench)
         self.recovery = TrainRecovery(workbench)
         self._words = job.TrainingWords()  # of the run that is on, or was last
         self._end: JobEnd | None = None  # of the last run; None: there was none
         self._workbench = workbench
         self._run: _Run | None = None
-        self._image: Layer | None = None  # of the run that is on, or was last
-        self._seen: ShownData | None = None  # of it
+        self._planes: SeveralImages | None = None  # of the run that is on, or was last
         self._orphan = QTimer(self)  # napari may be in the midst of removing several layers
         self._orphan.setSingleShot(True)
         self._orphan.timeout.connect(self._remove_orphan)
@@ -106,18 +115,20 @@ class Training(QObject):
     @property
     def missed(self) -> list[tuple[Layer, int, slice, slice]]:
         """Image, plane, y and x of the painted objects that the trained network has not found."""
-        reviewed, image = self._words.reviewed, self._image
-        if reviewed is None or image is None or image not in self._workbench.viewer.layers:
+        reviewed, planes = self._words.reviewed, self._planes
+        if reviewed is None or planes is None:
             return []
-        if self._seen is None or not self._seen.is_shown:
-            return []
-        return [(image, *place) for place in reviewed.missed]
+        places = [(*planes.place(plane), y, x) for plane, y, x in reviewed.missed]
+        layers = self._workbench.viewer.layers
+        return [
+            place for place in places if place[0] in layers and planes.index(place[0]) is not None
+        ]
 
     def where(self) -> str:
         """Return in one line where the user stands: "Training: step 120 · IoU 0.81"."""
         if self._run is not None:
             return f"{_DOING[self._workbench.runner.state]}: {self._words.where()}"
-        if self._end is JobEnd.FAILED and self._image is self._workbench.choices.image:
+        if self._end is JobEnd.FAILED and self._is_of_chosen:
             kept = f" {self._words.where()}" if self._words.has_ended else ""
             return f"Training failed.{kept}"
         if self._words.has_ended:
@@ -127,16 +138,22 @@ class Training(QObject):
             return job.describe_training(start.model.record)
         return NOT_TRAINED
 
+    @property
+    def _is_of_chosen(self) -> bool:
+        """Whether the last run was on the chosen image, too."""
+        return self._planes is not None and self._workbench.choices.image in self._planes.layers
+
     def takes_in(self) -> str:
         """Return in one sentence which strokes the run that is on learns from; empty: none is."""
         if self._run is None or self._workbench.runner.state is not JobState.RUNNING:
             return ""
-        labels, layers = self._run.choices.labels, self._workbench.viewer.layers
-        if labels is None or labels not in layers:
+        layers = self._workbench.viewer.layers
+        left = [pair.labels for pair in self._run.pairs if pair.labels in layers]
+        if not left:
             return "Its labels were deleted; it goes on with what was painted on them."
-        if labels == self._workbench.choices.labels:
+        if self._workbench.choices.labels in left:
             return "New strokes are taken in as you paint."
-        return f"New strokes on '{labels.name}' are taken in."
+        return f"New strokes on '{left[0].name}' are taken in."
 
     def start(
         self,
@@ -157,21 +174,23 @@ class Training(QObject):
         preview
             Whether what is visible is segmented every few seconds.
         """
-        choices = self._workbench.choices
-        self._begin(choices, _start(choices, network), config, objects, preview=preview)
+        start = _start(self._workbench.choices, network)
+        self._begin(self._workbench.pairs, start, config, objects, preview=preview)
 
     def resume(self, interrupted: Interrupted, objects: ObjectsConfig, *, preview: bool) -> None:
-        """Go on with a training that was interrupted, on the workbench's image and labels."""
+        """Go on with a training that was interrupted, on its images and their labels of now."""
         plan = interrupted.record.plan
         self._workbench.choose(task=plan.scheme.task, unpainted=plan.scheme.unpainted)
-        choices = self._workbench.choices
-        self._begin(
-            choices, plan.network, plan.config, objects, preview=preview, goes_on=interrupted
-        )
+        try:
+            pairs = find_interrupted_pairs(interrupted, self._workbench, self.pairs)
+        except UnetPaintError as error:
+            self._workbench.fail(error)
+            return
+        self._begin(pairs, plan.network, plan.config, objects, preview=preview, goes_on=interrupted)
 
     def _begin(
         self,
-        choices: Choices,
+        pairs: tuple[LayerPair, ...],
         start: NetworkConfig | Model,
         config: TrainConfig,
         objects: ObjectsConfig,
@@ -179,37 +198,48 @@ class Training(QObject):
         preview: bool,
         goes_on: Interrupted | None = None,
     ) -> None:
-        labels, image, device = choices.labels, choices.image, self._workbench.device
-        assert image is not None
-        assert labels is not None
+        choices, device, viewer = (
+            self._workbench.choices,
+            self._workbench.device,
+            self._workbench.viewer,
+        )
+        assert pairs
         assert device is not None
         try:
-            pairs = TrainingSet.of((image_planes(choices.images), lesson_planes(labels)))
+            lessons = TrainingSet([pair.read() for pair in pairs])
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
-        viewer = self._workbench.viewer
-        tracker = PaintedPlanesTracker(labels, viewer)
-        live = LiveView(viewer, image, tracker, objects, preview=preview)
+        for pair in pairs:
+            pair.note()
+        images = [pair.image for pair in pairs]
+        trackers = [PaintedPlanesTracker(pair.labels, viewer) for pair in pairs]
+        live = LiveView(viewer, images, trackers, objects, preview=preview)
+        planes = SeveralImages(images)
         plan = TrainingPlan(
             start=start,
             scheme=choices.scheme,
             config=config,
             device=device,
             objects=live.objects,
-            known=self._known(choices),
+            known=self._known(pairs, planes),
             sizes=self._workbench.sizes,
         )
-        sources = source_of(choices.images), source_of([labels])
-        lessons = [Lesson(*sources, choices.unpainted)]
         place = new_place() if goes_on is None else goes_on.path
         is_kept = goes_on is not None or folder_to_keep_in() is not None  # as strokes are
-        keeping = job.Keeping(place, (image.name,), (labels.name,), goes_on) if is_kept else None
-        training = job.train_on_labels(pairs, plan, live, lessons=lessons, keeping=keeping)
-        run = self._run = _Run(choices, live, place)
-        self._words, self._image = job.TrainingWords(), image
-        self._seen = ShownData(choices.images)
-        self.preview.begin(image)
+        training = job.train_on_labels(
+            lessons,
+            plan,
+            live,
+            lessons=[
+                Lesson(source_of(pair.images), source_of([pair.labels]), choices.unpainted)
+                for pair in pairs
+            ],
+            keeping=job.Keeping(place, *_names(pairs), goes_on) if is_kept else None,
+        )
+        run = self._run = _Run(choices, pairs, planes, live, place)
+        self._words, self._planes = job.TrainingWords(), planes
+        self.preview.begin(images)
         self._workbench.run("Training", training, partial(self._on_event, run), self._on_end)
 
     def watch(self, on: bool) -> None:  # noqa: FBT001 a slot
@@ -226,33 +256,40 @@ class Training(QObject):
         """Let go of the viewer, the labels and the preview, which stays."""
         self._workbench.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.recovery.release()
+        self.pairs.release()
         self._orphan.stop()
         self._end_run()
-        self._image, self._seen = None, None
+        self._planes = None
         self.preview.release()
 
-    def _known(self, choices: Choices) -> Sequence[PaintedPixels]:
+    def _known(
+        self, pairs: tuple[LayerPair, ...], planes: SeveralImages
+    ) -> Sequence[PaintedPixels]:
         """Return what the model to go on from has learned; a new network knows nothing."""
-        assert choices.labels is not None
-        painted = self._painted.get(choices.labels)
-        if choices.model is None or painted is None:
+        choices = self._workbench.choices
+        if choices.model is None:
             return ()
         now = choices.scheme, choices.model.values
-        return painted.pixels if now == (painted.scheme, painted.values) else ()
+        known: list[PaintedPixels] = []
+        for image, pair in enumerate(pairs):
+            painted = self._painted.get(pair.labels)
+            if painted is not None and now == (painted.scheme, painted.values):
+                known += [_on(one, planes.number(image, one.plane)) for one in painted.pixels]
+        return tuple(known)
 
     def _on_event(self, run: _Run, event: object) -> None:
         match event:
             case job.TrainingBegins():
                 self._prepare_preview(run.live)
             case TrainStarted():
-                self._note_held_out(run, len(event.held_out))
-                self._note_size(run, event)
+                self._note_held_out(run, event)
+                self.sizing.note(run.pairs[0].image, event.diameter)
             case LabelsTaken():
-                self._note_held_out(run, len(event.held_out))
+                self._note_held_out(run, event)
             case Previewed():
                 self.preview.show(event)
             case TrainDone():
-                self._take_model(event, run.choices)
+                self._take_model(event, run)
         progress = self._words.tell(event)
         if progress is not None:
             self._workbench.progressed.emit(progress)
@@ -263,22 +300,28 @@ class Training(QObject):
         if view is not None:
             self.preview.prepare(view)
 
-    def _note_held_out(self, run: _Run, blocks: int) -> None:
-        """Tell how many blocks of the chosen labels are held out, if they are those of the run."""
-        if run.choices.labels is self._workbench.choices.labels:
-            self._workbench.held_out = blocks
+    def _note_held_out(self, run: _Run, event: TrainStarted | LabelsTaken) -> None:
+        """Tell how many blocks of the chosen labels are held out, if the run is on them."""
+        pair = run.of(self._workbench.choices.labels)
+        if pair is not None:
+            image = run.pairs[pair].image
+            places = [run.planes.place(block.plane) for block in event.held_out]
+            self._workbench.held_out = sum(layer is image for layer, _ in places)
             self._workbench.changed.emit()
 
-    def _note_size(self, run: _Run, event: TrainStarted) -> None:
-        assert run.choices.image is not None
-        self.sizing.note(run.choices.image, event.diameter)
-
-    def _take_model(self, event: TrainDone, choices: Choices) -> None:
-        assert choices.image is not None
-        assert choices.labels is not None
-        self._painted[choices.labels] = _Painted(choices.scheme, event.model.values, event.painted)
+    def _take_model(self, event: TrainDone, run: _Run) -> None:
+        scheme, values = run.choices.scheme, event.model.values
+        for pair in run.pairs:
+            own = [
+                _on(one, plane)
+                for one in event.painted
+                for layer, plane in [run.planes.place(one.plane)]
+                if layer is pair.image
+            ]
+            self._painted[pair.labels] = _Painted(scheme, values, tuple(own))
         now = datetime.now().astimezone()
-        name = f"{choices.image.name}, trained {now:%H:%M}"
+        others = f" and {count(len(run.pairs) - 1, 'image')} more" if len(run.pairs) > 1 else ""
+        name = f"{run.pairs[0].image.name}{others}, trained {now:%H:%M}"
         self._workbench.choose(start=CurrentModel(name, event.model))
 
     def _on_end(self, end: JobEnd) -> None:
@@ -307,6 +350,16 @@ class Training(QObject):
         run, self._run = self._run, None
         if run is not None:
             run.live.release()
+
+
+def _on(painted: PaintedPixels, plane: int) -> PaintedPixels:
+    """Return the same as of a plane of this number."""
+    return painted if painted.plane == plane else replace(painted, plane=plane)
+
+
+def _names(pairs: Sequence[LayerPair]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the images, and of their labels."""
+    return tuple(pair.image.name for pair in pairs), tuple(pair.labels.name for pair in pairs)
 
 
 def _start(choices: Choices, network: NetworkConfig | None) -> NetworkConfig | Model:

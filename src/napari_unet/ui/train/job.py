@@ -197,6 +197,7 @@ class TrainingWords:
         self._news: dict[type, str] = {}  # the latest of each kind, about new strokes
         self._news_until = 0.0  # seconds since the start
         self._done: TrainDone | None = None
+        self._notes: tuple[str, ...] = ()  # about the images
         self.reviewed: Reviewed | None = None  # how the painted objects are found
 
     @property
@@ -219,16 +220,18 @@ class TrainingWords:
         """
         if self._done is None:
             place = f"step {self._step:,}" if self._step else "reading the labels"
-            return " · ".join([place, *self._score()])
+            return "\n".join([" · ".join([place, *self._score()]), *self._notes])
         record = self._done.model.record
         known = self.reviewed or (None if tell_of_objects(record.whole_objects) else TOO_LITTLE)
-        return "\n".join([describe_training(record), *([str(known)] if known else [])])
+        found = [str(known)] if known else []
+        return "\n".join([describe_training(record), *found, *self._notes])
 
     def _text(self, event: object) -> str:
         text = ""
         match event:
             case TrainStarted():
                 self._judges = tell_of_objects(event.whole_objects)
+                self._notes = event.notes
                 text = _started(event)
             case StepDone():
                 text = self._stepped(event)
@@ -306,13 +309,14 @@ def _taken(event: LabelsTaken) -> str:
 def _started(event: TrainStarted) -> str:
     held_out = sum(block.pixels for block in event.held_out)
     validation = f"; {held_out:,} px held out to validate" if held_out else ""
+    several = f" of {event.images} images" if event.images > 1 else ""
     diameter = event.diameter
     size = f"; objects are {diameter.pixels:.0f} px wide ({diameter.source})" if diameter else ""
     shrunk = f"; the image is shrunk {event.reduction}×" if event.reduction > 1 else ""
     if event.enlargement > 1:
         shrunk = f"; the image is enlarged {event.enlargement}×"
     return (
-        f"Training on {count(len(event.planes), 'painted plane')}, "
+        f"Training on {count(len(event.planes), 'painted plane')}{several}, "
         f"{event.labelled_pixels:,} px{validation}{size}{shrunk}."
     )
 

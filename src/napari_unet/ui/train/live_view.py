@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from napari.components import ViewerModel
@@ -11,9 +12,9 @@ from qtpy.QtCore import QTimer
 
 from napari_unet.config import ObjectsConfig
 from napari_unet.engine.events import View
-from napari_unet.ui.layers.geometry import full_resolution
 from napari_unet.ui.layers.in_view import in_view
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
+from napari_unet.ui.layers.several_images import SeveralImages
 
 _LOOK_MS = 200
 _MOST_PIXELS = 1 << 24  # of a view; of a larger one the middle is taken
@@ -30,12 +31,12 @@ class LiveView:
 
     Parameters
     ----------
-    viewer, image
+    viewer, images
         What is looked at, five times a second: napari tells of no event when it has drawn. A view
         counts once it has stayed the same between two looks, so that nothing is previewed while
-        people scroll or zoom.
+        people scroll or zoom. Of several images, the topmost that is to be seen is previewed.
     painted
-        Follows the strokes; released with the view.
+        Follow the strokes on the labels of each image; released with the view.
     objects
         How previews are cut into objects at first.
     preview
@@ -45,16 +46,15 @@ class LiveView:
     def __init__(
         self,
         viewer: ViewerModel,
-        image: Image,
-        painted: PaintedPlanesTracker,
+        images: Sequence[Image],
+        painted: Sequence[PaintedPlanesTracker],
         objects: ObjectsConfig = ObjectsConfig(),  # noqa: B008 frozen
         *,
         preview: bool = True,
     ) -> None:
         self._viewer = viewer
-        self._image = image
-        self._array = full_resolution(image)  # what the run reads, even where it is replaced
-        self._painted = painted
+        self._images = SeveralImages(images)
+        self._painted = tuple(painted)
         self._objects = objects
         self._seen: View | None = None
         self._view: View | None = None  # read by the other thread: replaced, never changed
@@ -69,7 +69,11 @@ class LiveView:
 
     def take_painted(self) -> frozenset[int]:
         """Return the planes whose labels changed since this was asked last."""
-        return self._painted.take_changed()
+        return frozenset(
+            self._images.number(image, plane)
+            for image, tracker in enumerate(self._painted)
+            for plane in tracker.take_changed()
+        )
 
     def objects(self) -> ObjectsConfig:
         """Return how previews are cut into objects now."""
@@ -91,12 +95,20 @@ class LiveView:
         """Look no more, and let go of the labels."""
         self.watch(False)  # noqa: FBT003
         self._timer.deleteLater()
-        self._painted.release()
+        for tracker in self._painted:
+            tracker.release()
 
     def _visible(self) -> View | None:
-        """Return what is to be seen of the run's image; nothing once it shows other data."""
-        is_shown = full_resolution(self._image) is self._array
-        return visible(self._viewer, self._image) if is_shown else None
+        """Return what is to be seen of the run's images; nothing of those with other data."""
+        several = len(self._images.layers) > 1
+        for layer in reversed(self._viewer.layers):
+            image = self._images.index(layer)
+            if image is None or (several and not layer.visible):
+                continue
+            view = visible(self._viewer, layer)
+            if view is not None:
+                return replace(view, plane=self._images.number(image, view.plane))
+        return None
 
     def _look(self) -> None:
         seen = self._visible()

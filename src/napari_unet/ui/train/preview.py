@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,8 @@ from napari.layers import Labels, Layer
 
 from napari_unet.engine.events import Previewed, View
 from napari_unet.ui.layers.added import Purpose, add_unselected, find_ours, is_result, made_for
-from napari_unet.ui.layers.geometry import full_resolution, on_plane, place
+from napari_unet.ui.layers.geometry import on_plane, place
+from napari_unet.ui.layers.several_images import SeveralImages
 
 
 class PreviewLayer:
@@ -25,9 +28,9 @@ class PreviewLayer:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._layer: Labels | None = None
+        self._images: SeveralImages | None = None  # that may be previewed, with their data of then
         self._image: Layer | None = None  # that is previewed
-        self._array: Any = None  # its data; of others there is no preview
-        self._shown: View | None = None
+        self._shown: View | None = None  # of a plane of it
         self._hidden = False  # as there is nothing to show yet
         self._came = 0.0  # when the last one did, seconds on some clock
 
@@ -49,16 +52,20 @@ class PreviewLayer:
             return None
         return time.monotonic() - self._came
 
-    def begin(self, image: Layer) -> None:
-        """Show previews of this image from now on; the last one of another goes."""
-        if image is not self._image:
+    def begin(self, images: Sequence[Layer]) -> None:
+        """Show previews of these images from now on; the last one of another goes.
+
+        Views of several have the numbers of planes that are counted through all of them.
+        """
+        if self._image not in images:
             self.remove()
+        image = images[0] if self._image is None else self._image
         left = find_ours(self._viewer, Purpose.PREVIEW)
         fits = isinstance(left, Labels) and left.ndim == image.ndim
         self._layer = left if fits else None
         if self._layer is not None:
             self._raise(self._layer, image)
-        self._image, self._array = image, full_resolution(image)
+        self._images, self._image = SeveralImages(images), image
         self._shown, self._hidden = None, False
 
     def prepare(self, view: View) -> None:
@@ -66,9 +73,10 @@ class PreviewLayer:
 
         It is hidden until the first preview, as its first drawing takes as long.
         """
-        image = self._shown_image()
+        view, image = self._place(view)
         if self._layer is not None or image is None:
             return
+        self._image = image
         shape = (
             (view.y.stop - view.y.start) // view.step,
             (view.x.stop - view.x.start) // view.step,
@@ -79,14 +87,16 @@ class PreviewLayer:
 
     def show(self, event: Previewed) -> None:
         """Show this in place of the last preview."""
-        view, image = event.view, self._shown_image()
+        view, image = self._place(event.view)
         if image is None:
             return
+        if image is not self._image:
+            self._change_to(image)
         if self._layer is None:
             self._layer = _make(image, view, event.values)
             add_unselected(self._viewer, self._layer, above=self._below(image))
         elif self.layer is not None:
-            self._update(self._layer, image, event)
+            self._update(self._layer, image, view, event.values)
             if self._hidden:
                 self._layer.visible = True
         self._shown, self._hidden = view, False
@@ -106,14 +116,25 @@ class PreviewLayer:
 
     def release(self) -> None:
         """Let go of the layer; it stays in the viewer."""
-        self._layer, self._image, self._array = None, None, None
+        self._layer, self._image, self._images = None, None, None
 
-    def _shown_image(self) -> Layer | None:
-        """Return the image; None once it has left the viewer, or shows other data."""
-        image = self._image
-        if image not in self._viewer.layers or full_resolution(image) is not self._array:
-            return None
-        return image
+    def _place(self, view: View) -> tuple[View, Layer | None]:
+        """Return the view of the image that it is of; None: it is gone, or shows other data."""
+        if self._images is None:
+            return view, None
+        image, plane = self._images.place(view.plane)
+        is_there = image in self._viewer.layers and self._images.index(image) is not None
+        return replace(view, plane=plane), image if is_there else None
+
+    def _change_to(self, image: Layer) -> None:
+        """Go on with another of the images; a layer that was deleted stays away."""
+        layer = self.layer
+        if layer is not None and layer.ndim != image.ndim:
+            self._viewer.layers.remove(layer)
+            self._layer = None
+        elif layer is not None:
+            self._raise(layer, image)
+        self._image, self._shown = image, None
 
     def _below(self, image: Layer) -> Layer:
         """Return the layer above which a preview is seen: the image, or the last older result."""
@@ -127,8 +148,8 @@ class PreviewLayer:
         if layers.index(layer) < place_of_it:
             layers.move(layers.index(layer), place_of_it + 1)
 
-    def _update(self, layer: Labels, image: Layer, event: Previewed) -> None:
-        view, values = event.view, on_plane(image, event.values)
+    def _update(self, layer: Labels, image: Layer, view: View, shown: npt.NDArray[Any]) -> None:
+        values = on_plane(image, shown)
         if layer.data.shape != values.shape:
             layer.data = values.copy()
             layer.editable = False  # napari makes new data editable
@@ -136,7 +157,7 @@ class PreviewLayer:
             layer.data[...] = values  # four times as fast as new data
             layer.refresh(thumbnail=False, highlight=False, extent=False)
         if self._shown != view:
-            _move(layer, _place(image, view))
+            _move(layer, _arguments(image, view))
 
 
 def _make(image: Layer, view: View, values: npt.NDArray[Any], *, visible: bool = True) -> Labels:
@@ -146,13 +167,13 @@ def _make(image: Layer, view: View, values: npt.NDArray[Any], *, visible: bool =
         opacity=0.5,
         visible=visible,
         metadata=made_for(Purpose.PREVIEW),
-        **_place(image, view),
+        **_arguments(image, view),
     )
     layer.editable = False  # what is painted here would be gone with the next preview
     return layer
 
 
-def _place(image: Layer, view: View) -> dict[str, Any]:
+def _arguments(image: Layer, view: View) -> dict[str, Any]:
     """Return the arguments that put a preview onto its view."""
     return place(image, view.plane, (view.y.start, view.x.start), view.step)
 

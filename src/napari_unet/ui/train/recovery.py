@@ -9,11 +9,13 @@ from napari.layers import Image
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 
 from napari_unet.engine.counts import count
-from napari_unet.engine.errors import FileError
+from napari_unet.engine.errors import FileError, LabelsError
 from napari_unet.io.training_places import DAYS_KEPT, find_places
 from napari_unet.ui.layers.geometry import spatial_shape
+from napari_unet.ui.layers.layer_pairs import LayerPair
 from napari_unet.ui.parts.offer_line import Offers, day_and_time
 from napari_unet.ui.readiness import Readiness
+from napari_unet.ui.train.pairs import TrainingPairs
 from napari_unet.ui.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class TrainRecovery(Offers):
         image = self._workbench.choices.image
         if image is None:
             return None
-        return next((left for left in self._left if _fits(left, image)), None)
+        return next((left for left in self._left if self._fits(left, image)), None)
 
     @property
     def line(self) -> str:
@@ -84,6 +86,15 @@ class TrainRecovery(Offers):
         if self.why_not() is None and (offered := self._take()) is not None:
             self.resumed.emit(offered)
 
+    def _fits(self, left: Interrupted, image: Image) -> bool:
+        """Return whether it may be on the chosen image, and whether its other images are there."""
+        shown = [layer for layer in self._workbench.viewer.layers if isinstance(layer, Image)]
+        is_known = [
+            [layer for layer in shown if _is_image(layer, name, record.shape)]
+            for name, record in zip(left.about.images, left.record.images, strict=True)
+        ]
+        return all(is_known) and any(image in layers for layers in is_known)
+
     def _take(self) -> Interrupted | None:
         """Return what is offered, which is offered no more."""
         offered = self.offered
@@ -113,17 +124,42 @@ def _find() -> list[Interrupted]:
     return find_interrupted()
 
 
-def _fits(left: Interrupted, image: Image) -> bool:
-    """Return whether it may be on this image: by name and size, which cost no time."""
-    shape = spatial_shape(image)
-    planes = math.prod(shape[:-2])
-    known = left.record.images
-    if len(known) > 1:
-        return False
-    return (left.about.images[0], known[0].shape) == (image.name, (planes, *shape[-2:]))
+def find_interrupted_pairs(
+    left: Interrupted, workbench: Workbench, pairs: TrainingPairs
+) -> tuple[LayerPair, ...]:
+    """Return the images of an interrupted training, with their labels of now.
+
+    Of a single image they are what is chosen.
+
+    Raises
+    ------
+    LabelsError
+        If one of several images has no labels.
+    """
+    if len(left.record.images) == 1:
+        return workbench.chosen_pair
+    found = []
+    for name, record in zip(left.about.images, left.record.images, strict=True):
+        own = [row.pair for row in pairs.rows if _is_image(row.pair.image, name, record.shape)]
+        if not own:
+            raise LabelsError(
+                f"'{name}' has no labels to go on with; bring kept strokes back, or choose its "
+                "labels beside it once."
+            )
+        found.append(own[0])
+    return tuple(found)
+
+
+def _is_image(image: Image, name: str, shape: tuple[int, int, int]) -> bool:
+    """Return whether it may be this image: by name and size, which cost no time."""
+    own = spatial_shape(image)
+    return (image.name, (math.prod(own[:-2]), *own[-2:])) == (name, shape)
 
 
 def _describe(left: Interrupted) -> str:
     when, step = day_and_time(left.saved), count(left.record.trainer.step, "step")
     image, labels = left.about.images[0], left.about.labels[0]
-    return f"A training of '{image}' on '{labels}' was interrupted after {step} ({when})"
+    what = f"'{image}' on '{labels}'"
+    if len(left.about.images) > 1:
+        what = f"'{image}' and {count(len(left.about.images) - 1, 'image')} more"
+    return f"A training of {what} was interrupted after {step} ({when})"

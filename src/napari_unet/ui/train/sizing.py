@@ -17,7 +17,6 @@ from napari_unet.engine.events import Stop
 from napari_unet.engine.network import DiameterSource
 from napari_unet.engine.paint import TrainingSet
 from napari_unet.engine.training import TrainingPlan
-from napari_unet.ui.layers.inputs import image_planes, lesson_planes
 from napari_unet.ui.progress import Progress
 from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.workbench import CurrentModel, Workbench
@@ -61,12 +60,11 @@ class Sizing(QObject):
     def estimate(self, network: NetworkConfig, config: TrainConfig) -> None:
         """Find it out, with the choices and settings with which training would begin now."""
         choices, device = self._workbench.choices, self._workbench.device
-        image, start = choices.image, choices.start
-        assert image is not None
-        assert choices.labels is not None
+        layers, start = self._workbench.pairs, choices.start
+        assert layers
         assert device is not None
         try:
-            pairs = TrainingSet.of((image_planes(choices.images), lesson_planes(choices.labels)))
+            pairs = TrainingSet([pair.read() for pair in layers])
         except UnetPaintError as error:
             self._workbench.fail(error)
             return
@@ -79,7 +77,10 @@ class Sizing(QObject):
         )
         job = find_size(pairs, plan)
         self._workbench.run(
-            "Looking for the size of objects", job, partial(self._take, image), self._on_end
+            "Looking for the size of objects",
+            job,
+            partial(self._take, layers[0].image),
+            self._on_end,
         )
 
     def _take(self, image: Image, event: SizeFound) -> None:

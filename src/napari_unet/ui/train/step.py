@@ -30,6 +30,7 @@ from napari_unet.ui.parts.settings import narrow_form
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.train.control import NOT_TRAINED, Training
+from napari_unet.ui.train.pair_list import PairList
 from napari_unet.ui.train.plot import CorrectionsCurve, TrainingPlot
 from napari_unet.ui.train.settings import TrainSettings
 from napari_unet.ui.train.size_part import SizePart
@@ -138,6 +139,7 @@ class TrainStep(Step):
         self.object_size.field.add_to(rows)
         self.body.addLayout(rows)
         for part in (
+            PairList(self.workbench, self._training.pairs, self),
             self.action,
             self.preview,
             self.missed,
@@ -207,9 +209,8 @@ class TrainStep(Step):
 
     def _begin_corrections(self) -> None:
         """Corrections of the same labels go on; a new network starts anew."""
-        choices = self.workbench.choices
-        assert choices.labels is not None
-        same = self._labels is not None and self._labels() is choices.labels
-        if not same or choices.model is None:
+        labels = self.workbench.pairs[0].labels
+        same = self._labels is not None and self._labels() is labels
+        if not same or self.workbench.choices.model is None:
             self.corrections.clear()
-        self._labels = ref(choices.labels)
+        self._labels = ref(labels)

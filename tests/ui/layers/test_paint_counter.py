@@ -17,10 +17,9 @@ from pytestqt.qtbot import QtBot
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.paint.label_scheme import LabelScheme
-from napari_unet.ui.labels import paint_counter
-from napari_unet.ui.labels.paint_counter import PaintCounter
-from napari_unet.ui.layers import painted_planes
+from napari_unet.ui.layers import paint_counter, painted_planes
 from napari_unet.ui.layers.paint_count import PaintCount, why_not_enough
+from napari_unet.ui.layers.paint_counter import PaintCounter
 
 OBJECTS, CLASSES = Task.OBJECTS, Task.CLASSES
 IGNORED, BACKGROUND = Unpainted.IGNORED, Unpainted.BACKGROUND
