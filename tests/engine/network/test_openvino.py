@@ -236,3 +236,24 @@ def test_the_shape_field_is_what_pytorch_gives() -> None:
     assert found[1].min() == 0
     assert found[1].max() == 1
     assert ((found[1] > 0) & (found[1] < 1)).any()
+
+
+def test_what_openvino_remembers_of_shapes_is_limited_where_it_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    openvino = pytest.importorskip(OPENVINO)
+    given: list[dict[str, object]] = []
+    compile_model = openvino.Core.compile_model
+
+    def note(core: Any, model: Any, device: str, settings: dict[str, object]) -> Any:
+        given.append(settings)
+        if len(given) == 2:
+            raise RuntimeError("no such setting")  # as of another version
+        return compile_model(core, model, device, settings)
+
+    monkeypatch.setattr(openvino.Core, "compile_model", note)
+    network = UNet(replace(NETWORKS["light"], levels=2, base_channels=4)).eval()
+    assert openvino_probabilities(network, slice(None)) is not None
+    assert openvino_probabilities(network, slice(None)) is not None
+    limits = [settings.get("CPU_RUNTIME_CACHE_CAPACITY") for settings in given]
+    assert limits == [256, 256, None]

@@ -32,6 +32,9 @@ TOLERANCE = 1e-4
 """Probabilities that differ by more from PyTorch's are not used."""
 
 _TELEMETRY = "openvino_telemetry"
+# How many layers it remembers as they were made ready for a shape of image: by default 5,000, which
+# many files of different shapes fill with a gigabyte.
+_REMEMBERED, _LAYERS = "CPU_RUNTIME_CACHE_CAPACITY", 256
 _LOST_BELOW = 4  # pixels per side: by two convolutions of the level below, at half the size
 _STRIDES = 2**20  # of the network, to the largest image
 
@@ -69,15 +72,16 @@ def openvino_probabilities(network: UNet, channels: slice) -> Callable[[Image], 
 def _compile(network: UNet, channels: slice) -> Callable[[Image], Image]:
     with _no_telemetry():
         openvino = importlib.import_module(OPENVINO)
-    compiled = openvino.Core().compile_model(
-        _Graph(FoldedUNet(network)).model(),
-        "CPU",
-        {
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "INFERENCE_PRECISION_HINT": "f32",  # some processors would take bfloat16
-            "PERFORMANCE_HINT": "LATENCY",
-        },
-    )
+    settings = {
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": "f32",  # some processors would take bfloat16
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    model, core = _Graph(FoldedUNet(network)).model(), openvino.Core()
+    try:
+        compiled = core.compile_model(model, "CPU", {**settings, _REMEMBERED: _LAYERS})
+    except RuntimeError:  # a version without this setting
+        compiled = core.compile_model(model, "CPU", settings)
     request = compiled.create_infer_request()
     computing = Lock()  # a request holds one image; with one more nothing would be faster
 
