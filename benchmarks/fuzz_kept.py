@@ -197,7 +197,7 @@ def change_segmentation(files: Input, rng: Random) -> Input:
     if kind < 0.1:
         del changed[name]
     elif kind < 0.2:
-        to = rng.choice((f"tiles-{number(rng)}", "tiles-000000", "tiles-x", "planes"))
+        to = rng.choice((f"tiles-{number(rng) % 10**20}", "tiles-000000", "tiles-x", "planes"))
         changed[f"{_RUN}/{to}"] = changed.pop(name)
     elif name.endswith(".json"):
         changed[name] = change_json(changed[name], rng)

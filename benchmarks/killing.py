@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol
 
-LONG = 180.0  # seconds; nothing that is waited for takes as long
+LONG = 600.0  # seconds; nothing that is waited for takes as long
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from napari_unet.config import (
     NETWORKS,
     PRESETS,
     RECIPES,
+    AugmentConfig,
     NetworkConfig,
     ObjectsConfig,
     TrainConfig,
@@ -111,8 +112,15 @@ def test_a_network_with_a_shape_field_is_cut_at_higher_passes_and_trained_the_sa
         ("diameter", 0.0),
         ("diameter", 10_001),
         ("diameter", float("nan")),
+        ("batch", 2**63),
+        ("patch", 2**20),
     ],
 )
 def test_settings_outside_their_limits_are_named(setting: str, value: Any) -> None:
     with pytest.raises(ValueError, match=setting):
         replace(TrainConfig(), **{setting: value})
+
+
+def test_a_grid_that_no_memory_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match="elastic_grid must be 2 to 64"):
+        AugmentConfig(elastic_grid=65536)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+_FINEST_GRID = 64  # displacement vectors per side of a patch
+_LARGEST_PATCH = 8192  # pixels
+_LARGEST_BATCH = 1024  # patches
 MAX_CLASSES = 255
 MAX_REDUCTION = 8  # objects of 256 px would be 32 px wide
 ENLARGED = 2  # times that images of small objects are enlarged
@@ -124,7 +127,10 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         _require(self.elastic_sigma >= 0, f"elastic_sigma must be >= 0, got {self.elastic_sigma}")
-        _require(self.elastic_grid >= 2, f"elastic_grid must be >= 2, got {self.elastic_grid}")
+        _require(
+            2 <= self.elastic_grid <= _FINEST_GRID,
+            f"elastic_grid must be 2 to {_FINEST_GRID}, got {self.elastic_grid}",
+        )
         _require(0 <= self.rotation <= 180, f"rotation must be 0 to 180, got {self.rotation}")
         _require(self.shift >= 0, f"shift must be >= 0, got {self.shift}")
         for name in ("brightness", "noise"):
@@ -195,8 +201,14 @@ class TrainConfig:
             self.diameter is None or 1 <= self.diameter <= MAX_DIAMETER,
             f"diameter must be 1 to {MAX_DIAMETER} pixels, got {self.diameter}",
         )
-        _require(self.patch >= 1, f"patch must be >= 1, got {self.patch}")
-        _require(self.batch >= 1, f"batch must be >= 1, got {self.batch}")
+        _require(
+            1 <= self.patch <= _LARGEST_PATCH,
+            f"patch must be 1 to {_LARGEST_PATCH}, got {self.patch}",
+        )
+        _require(
+            1 <= self.batch <= _LARGEST_BATCH,
+            f"batch must be 1 to {_LARGEST_BATCH}, got {self.batch}",
+        )
         _require(self.w0 >= 0, f"w0 must be >= 0, got {self.w0}")
         _require(self.sigma > 0, f"sigma must be > 0, got {self.sigma}")
         _require(self.gap >= 0, f"gap must be >= 0, got {self.gap}")

@@ -188,6 +188,26 @@ def test_a_whole_result_that_was_not_saved_is_offered_and_an_exported_one_is_not
     first.crash()
 
 
+def test_a_result_that_is_cut_anew_is_offered_as_it_was(
+    image: Image, mine: CurrentModel, qtbot: QtBot
+) -> None:
+    first = Window(image, qtbot)
+    first.segment(mine, planes=3)
+    data = np.array(first.result.data)
+    (record,) = first.step.segmentation.last
+    record.begin_cut(0.2)
+    end(kept_folders._folder())
+    record.kept_uncut = None  # it ends without a word
+    window = Window(Image(image.data, name="cells"), qtbot)
+    qtbot.waitUntil(lambda: "was not saved (" in window.line.text.text())
+    window.go_on()
+    np.testing.assert_array_equal(window.result.data, data)
+    window.step.segmentation.last[0].drop_kept()
+    first.crash()
+    window.crash()
+    assert find_kept() == []
+
+
 def test_what_was_removed_is_not_offered(image: Image, mine: CurrentModel, qtbot: QtBot) -> None:
     first = Window(image, qtbot)
     first.segment(mine, planes=1)

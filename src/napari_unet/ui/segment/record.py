@@ -81,6 +81,7 @@ class Record:
     largest: int = 0  # object number in use
     seconds: float = 0  # of work
     kept: KeptSegmentation | None = None  # on disk, as long as no file holds the result
+    kept_uncut: KeptSegmentation | None = None  # of the result before it was cut otherwise
     making: Making = field(default_factory=Making)  # of the planes, with this recipe
     unfinished: set[int] = field(init=False)  # planes that hold no result, or a part of one
 
@@ -146,16 +147,20 @@ class Record:
             note_provenance(layer, None)  # it is told when the run has ended
 
     def begin_cut(self, neck: float) -> None:
-        """Take note that the planes are about to be cut otherwise; as they were, none is kept."""
-        self.drop_kept()
+        """Take note that the planes are about to be cut otherwise.
+
+        What is kept stays as they were, for after a crash; more is not added to it.
+        """
+        self.kept, self.kept_uncut = None, self.kept_uncut or self.kept
         self.recipe = self.recipe.with_neck(neck)
         self.stale |= self.cuttable
 
     def drop_kept(self) -> None:
         """Remove what is kept on disk: it is not wanted after a crash."""
-        if self.kept is not None:
-            self.kept.remove()
-            self.kept = None
+        for kept in (self.kept, self.kept_uncut):
+            if kept is not None:
+                kept.remove()
+        self.kept = self.kept_uncut = None
 
     def finish(self, event: PlaneDone) -> None:
         """Take note of a plane, whole or not."""
