@@ -11,6 +11,7 @@ from napari_unet.config import (
     NETWORKS,
     PRESETS,
     RECIPES,
+    Along,
     AugmentConfig,
     NetworkConfig,
     ObjectsConfig,
@@ -74,6 +75,7 @@ PAPER = {
         "neck": 0.0,
         "gap": 1,
         "link": False,
+        "link_along": Along.BOTH,
     },
 }
 
