@@ -206,9 +206,18 @@ def _strangers(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, ast.unparse(node)
 
 
+# vispy's own windows call it, and it has no other name: without it, old strokes stay in memory.
+_NO_OTHER_WAY = {("ui/canvas.py", "event._forget_last_event")}
+
+
 def test_private_attributes_of_others_are_left_alone() -> None:
-    found = {name: list(_strangers(tree)) for name, tree in _trees() if name.startswith("ui/")}
-    assert {name: strangers for name, strangers in found.items() if strangers} == {}
+    found = {
+        (name, stranger)
+        for name, tree in _trees()
+        if name.startswith("ui/")
+        for _, stranger in _strangers(tree)
+    }
+    assert found == _NO_OTHER_WAY
 
 
 _WRITES = {"write_text", "write_bytes", "imwrite", "copyfile", "save", "savefig"}
