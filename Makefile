@@ -13,9 +13,9 @@ demo:  ## paint, train, segment and export on made-up cells; results in demo-out
 	$(SETUP) run
 	@$(BIN)/napari-unet demo --output demo-output
 
-test:  ## run the tests (ARGS="-k tiles" for some of them)
+test:  ## run the tests, two at a time (ARGS="-k tiles" for some of them)
 	$(SETUP) test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 check: lint types arch  ## lint, types and contracts
 

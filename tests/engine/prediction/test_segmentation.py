@@ -493,7 +493,7 @@ def _with_value(value: float) -> Any:
         (np.full((2, 30, 30), 7, np.uint8), None, {}, ImageError, "constant"),
         (_with_value(np.nan), None, {}, ImageError, "NaN"),
         (_with_value(np.inf), None, {}, ImageError, "infinite"),
-        (noise(30, 30, 3), 2, {}, ImageError, "3 channels .*convert the image to grey"),
+        (noise(30, 30, 3), 2, {}, ImageError, "3 channels .*choose one channel"),
         (STACK, None, {"numbers": [0, 5]}, SettingsError, "Plane 5 does not exist; .* 0 to 4"),
         (STACK, None, {"numbers": [-1]}, SettingsError, "Plane -1"),
         (STACK, None, {"numbers": []}, SettingsError, "No plane is chosen"),

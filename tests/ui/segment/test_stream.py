@@ -362,11 +362,12 @@ def count_refreshes(layer: Layer) -> list[Any]:
 def test_repaints_come_at_most_ten_times_a_second(qtbot: QtBot) -> None:
     calls: list[int] = []
     refresh = ThrottledRefresh(lambda: calls.append(1))
+    begun = time.monotonic()
     for _ in range(40):
         refresh.soon()
         qtbot.wait(10)
     refresh.cancel()
-    assert 2 <= len(calls) <= 6  # 0.4 s or a little more
+    assert 2 <= len(calls) <= 2 + 10 * (time.monotonic() - begun)  # 0.4 s, or more if it is busy
 
 
 def test_a_refresh_that_is_slow_is_seldom(qtbot: QtBot) -> None:
