@@ -136,7 +136,7 @@ def test_labels_on_an_image_follow_the_names_of_its_axes(
     step: ImageStep, viewer: ViewerModel, image: Image
 ) -> None:
     image.axis_labels = ("-3", "-2", "-1")
-    labels = viewer.add_layer(new_labels(image))
+    labels = viewer.add_layer(new_labels([image]))
     (box,) = step.axes.boxes.values()
     box.value = "t"
     assert image.axis_labels == labels.axis_labels == ("t", "-2", "-1")
