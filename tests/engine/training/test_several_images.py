@@ -179,6 +179,21 @@ def test_images_are_seen_as_they_are_where_pixels_are_alike_or_unknown(
     assert done.model.pixel_size == (None if um is None else (UM, UM))
 
 
+def test_images_of_other_things_are_seen_as_they_are() -> None:
+    """Objects that are as many pixels wide at twice the magnification are half as large."""
+    coarse = planes(LARGE, "coarse"), LARGE_TRUTH + 1
+    events = list(fit(pairs_of(coarse, (planes(SMALL, "fine", UM / 2), SMALL_TRUTH + 1)), plan()))
+    started, done = only(TrainStarted, events), only(TrainDone, events)
+    assert started.notes == (
+        "The pixels of these images differ in size, but what is painted would be less alike if "
+        "they were brought together: all images are seen as they are.",
+    )
+    assert done.model.pixel_size is None
+    as_they_are = pairs_of(coarse, (planes(SMALL, "fine"), SMALL_TRUTH + 1))
+    for name, weight in result(as_they_are, plan()).model.weights.items():
+        assert torch.equal(weight, done.model.weights[name])
+
+
 def test_a_model_that_goes_on_keeps_its_pixel_size() -> None:
     first = result(pairs_of((planes(SMALL), strokes(SMALL_TRUTH))), plan()).model
     fine = planes(finer(SMALL), "fine", UM / 2), finer(strokes(SMALL_TRUTH))

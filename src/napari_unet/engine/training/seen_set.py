@@ -96,6 +96,11 @@ def tell_of_images(pairs: TrainingSet, size: SizeChoice, painted: tuple[int, ...
             f"The pixel size of {named} is not known ({count(len(unknown), 'image')} of "
             f"{len(pairs.images)}): all images are taken to have pixels of one size."
         )
+    if not unknown and size.pixel_size is None:
+        yield (
+            "The pixels of these images differ in size, but what is painted would be less alike if "
+            "they were brought together: all images are seen as they are."
+        )
     learned = {pairs.place(number)[0] for number in painted}
     for image, planes in enumerate(pairs.images):
         if image not in learned:

@@ -9,6 +9,7 @@ from napari_unet.config import ENLARGED, MAX_REDUCTION, Task, Unpainted
 from napari_unet.engine.events import Stop, never
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import Diameter, DiameterSource, ObjectSizes
+from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.paint.object_size import (
     choose_reduction,
     outlines_objects,
@@ -64,7 +65,8 @@ def choose_size(plan: TrainingPlan, pairs: TrainingSet, *, stop: Stop = never) -
 
     All of it is in pixels of the first image, or of those that a model was trained on that keeps
     its reduction. Where these are larger or smaller than an image's, see `pixel_size.ALIKE`, it is
-    looked at as if it had such pixels.
+    looked at as if it had such pixels, unless the objects painted in several images differ more in
+    size then than as they are.
     """
     fixed = _fixed_reduction(plan)
     pixel_size = _common_pixel_size(plan, fixed, pairs)
@@ -83,7 +85,31 @@ def _common_pixel_size(
         return None
     model, (height, width) = plan.model, sizes[0]
     known = None if model is None or fixed != model.reduction else model.pixel_size
-    return known or (abs(height), abs(width))  # a flipped axis has a negative one
+    if known is not None:
+        return known
+    first = abs(height), abs(width)  # a flipped axis has a negative one
+    return first if _makes_alike(first, pairs, plan.scheme) else None
+
+
+def _makes_alike(common: PixelSize, pairs: TrainingSet, scheme: LabelScheme) -> bool:
+    """Return whether pixels of one size make the painted objects of several images more alike.
+
+    They do not where the images show things of different kinds: large cells at a low magnification,
+    and small ones at a high one. Of objects that are not painted whole, nothing speaks against it.
+    """
+    by = [pixels_in(common, planes.pixel_size) for planes in pairs.images]
+    if set(by) == {1} or scheme.task is Task.CLASSES:
+        return True
+    known = [
+        (found, n)
+        for labels, n in zip(pairs.labels, by, strict=True)
+        if outlines_objects([labels], scheme) and (found := typical_diameter([labels], scheme))
+    ]
+    if len(known) < 2:
+        return True
+    as_they_are = [found for found, _ in known]
+    in_common = [found / n for found, n in known]
+    return max(in_common) / min(in_common) <= max(as_they_are) / min(as_they_are)
 
 
 def _with_alike_pixels(
