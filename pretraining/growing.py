@@ -82,7 +82,7 @@ def grow(model: Model, network: NetworkConfig, generator: torch.Generator) -> UN
     for level in reversed(range(len(widths) - 1)):
         index = len(widths) - 2 - level
         copies = widths[level]
-        _copy_up(small.up[index], large.up[index + new_levels], before, copies, generator)
+        _copy(small.up[index], large.up[index + new_levels], before, copies, generator)
         merge = small.merge[index], large.merge[index + new_levels]
         _copy_block(*merge, copies + copies, copies, generator)
         before = copies
@@ -127,42 +127,22 @@ def _copy(
     outputs: _Copies,
     generator: torch.Generator,
 ) -> None:
-    """Copy a convolution's weights (out, in, Y, X)."""
-    assert isinstance(small, nn.Conv2d)
-    assert isinstance(large, nn.Conv2d)
+    """Copy the weights of a convolution (out, in, Y, X), or of an up-convolution (in, out, Y, X).
+
+    Copied channels begin to differ a little from each other.
+    """
+    assert isinstance(small, nn.Conv2d | nn.ConvTranspose2d)
+    assert isinstance(large, nn.Conv2d | nn.ConvTranspose2d)
     assert small.bias is not None
     assert large.bias is not None
-    weights = small.weight[outputs.sources][:, inputs.sources]
-    large.weight.copy_(_differ(weights, outputs, 0, generator) * inputs.shares[:, None, None])
-    large.bias.copy_(small.bias[outputs.sources])
-
-
-def _copy_up(
-    small: nn.Module,
-    large: nn.Module,
-    inputs: _Copies,
-    outputs: _Copies,
-    generator: torch.Generator,
-) -> None:
-    """Copy an up-convolution's weights (in, out, Y, X)."""
-    assert isinstance(small, nn.ConvTranspose2d)
-    assert isinstance(large, nn.ConvTranspose2d)
-    assert small.bias is not None
-    assert large.bias is not None
-    weights = small.weight[inputs.sources][:, outputs.sources]
-    shares = inputs.shares[:, None, None, None]
-    large.weight.copy_(_differ(weights, outputs, 1, generator) * shares)
-    large.bias.copy_(small.bias[outputs.sources])
-
-
-def _differ(
-    weights: Tensor, outputs: _Copies, dimension: int, generator: torch.Generator
-) -> Tensor:
-    """Return weights whose copied channels differ a little from each other."""
+    turned = isinstance(small, nn.ConvTranspose2d)
+    before = small.weight.transpose(0, 1) if turned else small.weight
+    weights = before[outputs.sources][:, inputs.sources]
     noise = torch.randn(weights.shape, generator=generator) * (_NOISE * weights.std())
-    shape = [1] * weights.ndim
-    shape[dimension] = -1
-    return weights + noise * (outputs.shares < 1).reshape(shape)
+    weights = weights + noise * (outputs.shares < 1)[:, None, None, None]
+    weights = weights * inputs.shares[:, None, None]
+    large.weight.copy_(weights.transpose(0, 1) if turned else weights)
+    large.bias.copy_(small.bias[outputs.sources])
 
 
 def _pass_by(network: UNet, index: int) -> None:
