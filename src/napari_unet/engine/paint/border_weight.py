@@ -20,7 +20,7 @@ from napari_unet.engine.stack.tiles import Tile, cut_plane
 
 _NEGLIGIBLE = 1e-7  # of w0: border weights below this are left out
 _NEAREST = 2  # pixels: a background pixel has d1 + d2 of at least this
-_SIDE = 384  # of a tile, pixels: small enough for the processor's cache
+_SIDE = 256  # of a tile, pixels: in the processor's cache, and often within one object or none
 _FAR = np.float32(1e30)  # more than any squared distance
 
 Labels = npt.NDArray[np.int32]
@@ -55,7 +55,10 @@ def border_weights(objects: Labels, *, w0: float = 10.0, sigma: float = 5.0) -> 
 
     def fill(tile: Tile) -> None:
         here = tile.y.as_slice, tile.x.as_slice
-        apart = _apart(objects, tile, reach)
+        around = _cut(objects, tile.widen(reach))
+        if not _has_two(around):
+            return
+        apart = _apart(around, tile, reach)
         is_between = (apart < reach + 1) & (objects[here] == 0)
         weight = np.exp(-(apart[is_between] ** 2) / np.float32(2 * sigma**2))
         weight[weight < _NEGLIGIBLE] = 0
@@ -72,11 +75,16 @@ def _reach(sigma: float, shape: tuple[int, ...]) -> int:
     return min(across, math.floor(sigma * math.sqrt(-2 * math.log(_NEGLIGIBLE))))
 
 
-def _apart(objects: Labels, tile: Tile, reach: int) -> Floats:
+def _has_two(objects: Labels) -> bool:
+    found = objects[objects > 0]
+    return len(found) > 0 and bool((found != found[0]).any())
+
+
+def _apart(around: Labels, tile: Tile, reach: int) -> Floats:
     """Return d1 + d2 of the pixels of a tile; more than `reach` where it is not known."""
     firsts, numbers, seconds = (
         np.ascontiguousarray(found[:, reach:-reach])  # (reach + y + reach, x)
-        for found in _nearest_in_rows(_cut(objects, tile.widen(reach)), reach)
+        for found in _nearest_in_rows(around, reach)
     )
 
     def rows(dy: int) -> slice:
