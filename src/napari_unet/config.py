@@ -170,7 +170,8 @@ class TrainConfig:
     sampling: Sampling = Sampling.CLASSES
     validation_share: float = 0.2  # share of the painted pixels held out
     validate_every: float = 5.0  # seconds between validations, at least; with a step limit: 1/20
-    patience: int = 16  # validations without improvement before stopping; 0: never
+    # Validations without improvement before stopping; 0: never, nor when enough is learned.
+    patience: int = 16
     mixed_precision: bool = True  # products of bfloat16 numbers where the device has them
     seed: int = 0
     augment: AugmentConfig = field(default_factory=AugmentConfig)

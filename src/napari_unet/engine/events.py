@@ -71,6 +71,7 @@ class FinishReason(StrEnum):
 
     COMPLETED = "completed"  # every plane, or the full number of steps
     TIME = "time is up"
+    LEARNED = "what is painted is learned"  # by a trained network: longer would not be better
     NO_IMPROVEMENT = "no improvement"
     STOPPED = "stopped"  # by the user
     FAILED = "failed"  # an error follows; what was done before is kept

@@ -189,6 +189,38 @@ def test_patience_of_zero_never_ends_training(monkeypatch: pytest.MonkeyPatch) -
     assert result(replace(QUICK, patience=0)).reason is FinishReason.COMPLETED
 
 
+def test_a_trained_network_ends_when_what_is_painted_is_learned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = result().model
+    labelled = start.record.labelled_pixels
+    monkeypatch.setattr("napari_unet.engine.training.trainer._ENOUGH", 7)
+    monkeypatch.setattr("napari_unet.engine.training.trainer._PIXELS_PER_STEP", labelled // 2)
+
+    learned = result(replace(QUICK, steps=400), start=start)
+    impatient = result(replace(QUICK, steps=8), start=start)
+    unending = result(replace(QUICK, steps=12, patience=0), start=start)
+    from_scratch = result(replace(QUICK, steps=12))
+
+    assert (learned.reason, learned.model.record.steps) == (FinishReason.LEARNED, 9)
+    assert impatient.reason is FinishReason.COMPLETED
+    assert unending.model.record.steps == from_scratch.model.record.steps == 12
+
+
+def test_a_longer_limit_changes_nothing_of_what_is_learned_from_little_paint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("napari_unet.engine.training.trainer._ENOUGH", 7)
+    monkeypatch.setattr("napari_unet.engine.training.trainer._PIXELS_PER_STEP", 10**9)
+    start = result().model
+    config = replace(QUICK, validation_share=0.0)
+
+    short, long = (result(replace(config, steps=n), start=start) for n in (7, 400))
+
+    assert same_weights(short.model, long.model)
+    assert not same_weights(short.model, start)
+
+
 @pytest.mark.parametrize("after", [1, 7])
 def test_stopping_takes_effect_after_the_current_step_and_keeps_the_best_weights(
     after: int,

@@ -222,6 +222,20 @@ def test_new_strokes_start_the_limits_anew() -> None:
     assert len(progress) == 35
 
 
+def test_new_strokes_let_a_trained_network_learn_as_long_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("napari_unet.engine.training.trainer._ENOUGH", 9)
+    monkeypatch.setattr("napari_unet.engine.training.trainer._PIXELS_PER_STEP", 10**9)
+    start = result(list(train(User()))).model
+
+    events = list(train(User(paints={4: second_plane}), replace(QUICK, steps=400), start=start))
+
+    taken = of_type(events, LabelsTaken)[0].step
+    assert result(events).reason is FinishReason.LEARNED
+    assert len(of_type(events, StepDone)) == taken + 9
+
+
 def test_new_strokes_start_the_patience_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "validate", lambda t: (0.1 + 0.01 * t.step, 0.9 - 0.005 * t.step))
     monkeypatch.setattr(Trainer, "score", lambda *_: (0.1, 0.9))

@@ -46,15 +46,15 @@ class RunProgress:
     def begin(cls, config: TrainConfig, trainer: Trainer) -> RunProgress:
         """Return that of a run before its first step."""
         best = BestWeights(Best(0, trainer.snapshot()))
-        return cls(Schedule(config), best, config.patience)
+        return cls(Schedule(config, enough=trainer.enough_steps), best, config.patience)
 
     @classmethod
-    def of(cls, state: TrainingState, *, is_same_paint: bool) -> RunProgress:
+    def of(cls, state: TrainingState, trainer: Trainer, *, is_same_paint: bool) -> RunProgress:
         """Return that of an interrupted run."""
         record, config = state.record, state.record.plan.config
         steps, validations = state.past()
         return cls(
-            Schedule(config, record.schedule),
+            Schedule(config, record.schedule, enough=trainer.enough_steps),
             BestWeights.recorded(record.best, replace(state.model, weights=state.weights(BEST))),
             config.patience,
             is_settled=record.is_settled,
@@ -118,7 +118,7 @@ class Keeper:
         if interrupted is None:
             return RunProgress.begin(self._begun.plan.config, self._trainer)
         is_same_paint = interrupted.record.paint == self.paint
-        return RunProgress.of(interrupted, is_same_paint=is_same_paint)
+        return RunProgress.of(interrupted, self._trainer, is_same_paint=is_same_paint)
 
     @property
     def paint(self) -> int:

@@ -244,7 +244,7 @@ class TrainingRun:
         yield from self._within_means(learn)
         self._best_weights.outdate(best)
         self._previewer.change_values(values)
-        self._schedule.start_anew(trainer.step)
+        self._schedule.start_anew(trainer.step, trainer.enough_steps)
 
     def _preview(self) -> Iterator[TrainEvent]:
         """Show what is visible; where that fails, training goes on without."""

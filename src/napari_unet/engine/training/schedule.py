@@ -38,11 +38,20 @@ class Schedule:
         Limits in seconds and steps, and the pause between validations.
     record
         How far it had come when the run was interrupted.
+    enough
+        Steps in which all that is painted is learned; None: any number.
     """
 
-    def __init__(self, config: TrainConfig, record: ScheduleRecord | None = None) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        record: ScheduleRecord | None = None,
+        *,
+        enough: int | None = None,
+    ) -> None:
         before = record or ScheduleRecord()
         self._config = config
+        self._enough = enough
         self._begin = time.perf_counter() - before.seconds
         self._first_second = before.first_second  # the limits count from here
         self._first_step = before.first_step
@@ -70,14 +79,15 @@ class Schedule:
         """Seconds since the start of training."""
         return time.perf_counter() - self._begin
 
-    def start_anew(self, step: int) -> None:
-        """Count the limits from now on."""
+    def start_anew(self, step: int, enough: int | None) -> None:
+        """Count the limits from now on, of which `enough` is one."""
         self._first_second, self._first_step = self.seconds, step
+        self._enough = enough
 
     def progress(self, step: int) -> float:
         """Return the share of the tightest limit that is used up, 0 to 1."""
         steps, seconds = self._config.steps, self._config.seconds
-        shares = [(step - self._first_step) / steps] if steps else []
+        shares = [(step - self._first_step) / most for most in (steps, self._enough) if most]
         shares += [(self.seconds - self._first_second) / seconds] if seconds else []
         return min(1.0, max(shares))
 
@@ -89,6 +99,8 @@ class Schedule:
             return FinishReason.COMPLETED
         if self._config.seconds and self.seconds - self._first_second >= self._config.seconds:
             return FinishReason.TIME
+        if self._enough and step - self._first_step >= self._enough:
+            return FinishReason.LEARNED
         return None
 
     def validation_is_due(self, step: int, reason: FinishReason | None) -> bool:

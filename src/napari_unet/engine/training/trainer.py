@@ -52,6 +52,9 @@ from napari_unet.engine.training.validation import loss_of_classes, validate
 _PULL = 1000.0
 _STRONGEST = 0.3
 _LASTING, _MANY = 0.005, 40_000
+# A trained network has learned what is painted after so many steps, and one more for each so many
+# labelled pixels. More steps with little paint make it worse (docs/stroke_budgets.md).
+_ENOUGH, _PIXELS_PER_STEP = 100, 100
 _SHAPE = 4.0  # weight of the shape field's loss beside the classes' one
 _VALIDATION_PIXELS = 1 << 18  # input pixels of a validation batch, at most
 _VALIDATION_SHARE = 4  # times the input pixels of a step, which needs more memory for each
@@ -257,6 +260,16 @@ class Trainer:
     def snapshot(self) -> Model:
         """Return the model as it is now, on the CPU."""
         return replace(self.model, weights=self.weights())
+
+    @property
+    def enough_steps(self) -> int | None:
+        """Steps in which a trained network learns what is painted; None: it may take any number.
+
+        Not known of a network from random weights, and of no interest to those without patience.
+        """
+        if not self._anchors or self._config.patience == 0:
+            return None
+        return _ENOUGH + round(self._lessons.training.labelled_pixels) // _PIXELS_PER_STEP
 
     @property
     def can_validate(self) -> bool:

@@ -103,7 +103,10 @@ TRAIN = {
         3600,
     ),
     "patience": Words(
-        "Patience", "Validations without improvement before training ends; 0: never.", 1
+        "Patience",
+        "Validations without improvement before training ends. "
+        "0: neither then, nor when what is painted has been learned.",
+        1,
     ),
     "mixed_precision": Words(
         "Mixed precision",
