@@ -54,7 +54,7 @@ _STRONGEST = 0.3
 _LASTING, _MANY = 0.005, 40_000
 # A trained network has learned what is painted after so many steps, and one more for each so many
 # labelled pixels. More steps with little paint make it worse (docs/stroke_budgets.md).
-_ENOUGH, _PIXELS_PER_STEP = 100, 100
+_ENOUGH, _PIXELS_PER_STEP = 100, 50
 _SHAPE = 4.0  # weight of the shape field's loss beside the classes' one
 _VALIDATION_PIXELS = 1 << 18  # input pixels of a validation batch, at most
 _VALIDATION_SHARE = 4  # times the input pixels of a step, which needs more memory for each
