@@ -77,10 +77,10 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 
 
 def test_the_more_is_painted_the_less_is_pulled_back() -> None:
-    pulls = [_pull_to_first_answer(pixels) for pixels in (0, 10**3, 10**4, 2 * 10**4, 10**5, 10**7)]
+    pulls = [_pull_to_first_answer(pixels) for pixels in (0, 500, 2000, 10**4, 10**5, 10**7)]
 
     assert pulls == sorted(pulls, reverse=True)
-    assert pulls[0] == pulls[1] == 0.3  # the first answer is all but kept
+    assert pulls[0] == pulls[1] == 0.05  # the first answer is all but kept
     assert pulls[3] == 0.005
     assert pulls[-1] < 1e-4  # whole planes are labelled
 
@@ -335,7 +335,11 @@ def test_labels_that_a_trained_model_does_not_know_are_told_apart_before_the_fir
     assert events[1].iou > 0.8
 
 
-def test_few_strokes_change_a_trained_model_less_than_many() -> None:
+def test_few_strokes_change_a_trained_model_less_than_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (("_PULL", 1000.0), ("_STRONGEST", 0.3)):  # felt within 20 steps
+        monkeypatch.setattr(f"napari_unet.engine.training.trainer.{name}", value)
     first = result(replace(QUICK, steps=60)).model
     many = bright_squares()[1] + 1
     few = np.where(np.arange(many.shape[2]) < many.shape[2] // 6, many, 0)

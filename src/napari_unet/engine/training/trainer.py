@@ -49,8 +49,8 @@ from napari_unet.engine.training.validation import loss_of_classes, validate
 # less as the learning rate falls: (_PULL / labelled pixels)², at most _STRONGEST, since a few
 # strokes leave much unsaid; and at least _LASTING up to _MANY labelled pixels, since many on a few
 # planes say little about the others.
-_PULL = 1000.0
-_STRONGEST = 0.3
+_PULL = 200.0
+_STRONGEST = 0.05
 _LASTING, _MANY = 0.005, 40_000
 # A trained network has learned what is painted after so many steps, and one more for each so many
 # labelled pixels. More steps with little paint make it worse (docs/stroke_budgets.md).
