@@ -2,12 +2,14 @@
 
     python -m benchmarks.many_files                         # under ten minutes on two cores
     python -m benchmarks.many_files --files 20 --turns 2 --mixed 40
+    xvfb-run -a python -m benchmarks.many_files --turns 0 --window
 
 First, in turns, some files of one size are segmented into a folder, together and one at a time, the
 same planes as one stack, and the network alone computes them; told are the medians. Then files of
-mixed shapes, types and numbers of planes, two of them broken, go through the command line: once
-undisturbed, with the resident memory as it goes on; once killed without a warning when half of the
-results are there, and run again. All results of both are compared: every pixel, every table.
+mixed shapes, types and numbers of planes, two of them broken, go through the command line, or
+through the window: once undisturbed, with the resident memory as it goes on; once killed without a
+warning when half of the results are there, and run again. All results of both are compared: every
+pixel, every table.
 """
 
 from __future__ import annotations
@@ -136,7 +138,8 @@ def alone(segmenter: Segmenter, planes: np.ndarray) -> Spent:
     assert backend is not None
     ready = []
     for plane in planes:
-        seen = model.seen(plane.shape).image(ArrayPlanes(plane[np.newaxis]))
+        whole = ArrayPlanes(plane[np.newaxis])
+        seen = model.seen(whole).image(whole)
         range_ = measure(seen, trained=model.normalization)
         rows, columns = (slice(0, n) for n in seen.shape)
         grey = range_.apply(seen.read(0, rows, columns))  # (1, Y, X)
@@ -172,13 +175,31 @@ def as_stack(segmenter: Segmenter, folder: Path) -> Spent:
     return spent
 
 
+class Job(NamedTuple):
+    """What is segmented by what."""
+
+    folder: Path  # its "in" holds the images
+    model: str
+    in_window: bool
+
+    def command(self, output: Path) -> list[str]:
+        """Return how a process of its own is started."""
+        images = str(self.folder / "in")
+        if self.in_window:
+            words = ["-m", "benchmarks.files_in_window", images, str(output)]
+        else:
+            main = "from napari_unet.cli import main; main()"
+            words = ["-c", main, "segment", images, "--output", str(output), "--tables"]
+        return [sys.executable, *words, "--model", self.model]
+
+
 @contextmanager
-def command_line(folder: Path, output: Path, model: str) -> Iterator[subprocess.Popen[bytes]]:
+def process_of(job: Job, output: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Segment a folder in a process of its own, whose unfinished work lies below the folder."""
-    words = ["segment", str(folder / "in"), "--output", str(output), "--model", model, "--tables"]
+    folder = job.folder
     with (folder / "said.txt").open("ab") as said:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from napari_unet.cli import main; main()", *words],
+            job.command(output),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
@@ -191,10 +212,10 @@ def command_line(folder: Path, output: Path, model: str) -> Iterator[subprocess.
             process.wait()
 
 
-def run_through(folder: Path, output: Path, model: str) -> list[tuple[int, float]]:
+def run_through(job: Job, output: Path) -> list[tuple[int, float]]:
     """Run to the end; return the results that were there, and megabytes resident, as it went on."""
     seen: list[tuple[int, float]] = []
-    with command_line(folder, output, model) as process:
+    with process_of(job, output) as process:
         watched = psutil.Process(process.pid)
         until = time.monotonic() + LONG
         while process.poll() is None and time.monotonic() < until:
@@ -204,16 +225,16 @@ def run_through(folder: Path, output: Path, model: str) -> list[tuple[int, float
                 break
             time.sleep(SAMPLE)
         status = process.wait(LONG)
-    assert status == 1, f"status {status}: see {folder / 'said.txt'}"  # two files are broken
+    assert status == 1, f"status {status}: see {job.folder / 'said.txt'}"  # two files are broken
     return seen
 
 
-def kill_half_way(folder: Path, output: Path, model: str, count: int) -> int:
+def kill_half_way(job: Job, output: Path, count: int) -> int:
     """Kill a run when half of the results are there; return how many there were."""
-    with command_line(folder, output, model) as process:
+    with process_of(job, output) as process:
         until = time.monotonic() + LONG
         while results_in(output) < count // 2 and time.monotonic() < until:
-            assert process.poll() is None, f"it has ended: see {folder / 'said.txt'}"
+            assert process.poll() is None, f"it has ended: see {job.folder / 'said.txt'}"
             time.sleep(SAMPLE / 10)
         process.kill()
     return results_in(output)
@@ -284,29 +305,37 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--mixed", type=int, default=200, help="files of mixed shapes; 0: none")
     parser.add_argument("--model", default="light")
+    parser.add_argument("--window", action="store_true", help="not through the command line")
     arguments = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        found = measure_overhead(
-            folder, arguments.files, arguments.side, arguments.turns, arguments.model
-        )
-        tell_overhead(found, arguments.files, arguments.side)
+    if arguments.turns:
+        with tempfile.TemporaryDirectory() as name:
+            found = measure_overhead(
+                Path(name), arguments.files, arguments.side, arguments.turns, arguments.model
+            )
+            tell_overhead(found, arguments.files, arguments.side)
     if not arguments.mixed:
         return
     with tempfile.TemporaryDirectory() as name:
-        folder, count = Path(name), arguments.mixed
-        make_mixed(folder / "in", count, seed=0)
-        begun = time.monotonic()
-        seen = run_through(folder, folder / "undisturbed", arguments.model)
-        print(f"{count} files of mixed shapes in {time.monotonic() - begun:.0f} s")
-        tell_memory(seen, count)
-        there = kill_half_way(folder, folder / "killed", arguments.model, count)
-        run_through(folder, folder / "killed", arguments.model)
-        different = differences(folder / "undisturbed", folder / "killed")
-        print(f"killed after {there} results and run again: {len(different)} files differ")
-        print("\n".join(f"  {line}" for line in different))
-        sys.exit(bool(different))
+        job = Job(Path(name), arguments.model, arguments.window)
+        sys.exit(not is_same_after_a_kill(job, arguments.mixed))
+
+
+def is_same_after_a_kill(job: Job, count: int) -> bool:
+    """Segment files undisturbed, and killed and run again; tell whether both gave the same."""
+    folder = job.folder
+    make_mixed(folder / "in", count, seed=0)
+    begun = time.monotonic()
+    seen = run_through(job, folder / "undisturbed")
+    where = "in the window" if job.in_window else "on the command line"
+    print(f"{count} files of mixed shapes {where} in {time.monotonic() - begun:.0f} s")
+    tell_memory(seen, count)
+    there = kill_half_way(job, folder / "killed", count)
+    run_through(job, folder / "killed")
+    different = differences(folder / "undisturbed", folder / "killed")
+    print(f"killed after {there} results and run again: {len(different)} files differ")
+    print("\n".join(f"  {line}" for line in different))
+    return not different
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ os.environ["NAPARI_UNET_MODELS"] = tempfile.mkdtemp()
 import napari
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageQt
 from qtpy.QtCore import QEventLoop, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
@@ -127,6 +127,10 @@ class Person:
         """Draw a stroke with the mouse through points of the image, pixels (Y, X)."""
         self.viewer.layers.selection.active = self.labels
         self.labels.mode = "paint"
+        self.drag(points)
+
+    def drag(self, points: Sequence[tuple[float, float]]) -> None:
+        """Move the pressed mouse through points of the image, pixels (Y, X)."""
         places = [self._on_canvas(point) for point in points]
         left = Qt.MouseButton.LeftButton
         MOUSE_AND_KEYS.mouseMove(self._canvas, places[0])
@@ -143,9 +147,19 @@ class Person:
         for row in rows(cell, round(self.labels.brush_size)):
             self.draw(row)
 
+    def undo(self) -> None:
+        """Press Ctrl+Z on the canvas."""
+        self._canvas.setFocus()
+        MOUSE_AND_KEYS.keyClick(self._canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        pause(0.5)
+
     def look(self) -> Image.Image:
         """Return a picture of the window."""
         return Image.fromarray(self.viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+
+    def look_at(self, window: QWidget) -> Image.Image:
+        """Return a picture of a window of its own."""
+        return ImageQt.fromqpixmap(window.grab()).convert("RGB")
 
     def _scroll_to(self, widget: QWidget) -> None:
         area: Any = self.dock.findChild(QScrollArea)

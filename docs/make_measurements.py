@@ -6,21 +6,17 @@ Needs a screen, or on Linux
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from qtpy.QtCore import Qt
 
-from benchmarks.person import Person, pause
+from benchmarks.session import PICTURES, Session
 from napari_unet.io.samples import synthetic_cells
-
-PICTURE = Path(__file__).parent / "images" / "measure.png"
 
 
 def main() -> None:
     """Open the sample with its true labels, measure, sort, and go to an object."""
-    sample, person = synthetic_cells(planes=8), Person()
+    sample, person = synthetic_cells(planes=8), Session(PICTURES)
     place = {
         "scale": (1, *sample.pixel_size),
         "units": ("pixel", "um", "um"),
@@ -38,11 +34,7 @@ def main() -> None:
     table.sortByColumn(names.index("area_um2"), Qt.SortOrder.DescendingOrder)
     table.setCurrentIndex(table.model().index(4, 0))
     step.results.what.value = "area_um2"
-    person.step("Measure")
-    pause(0.8)
-    median_cut, none = Image.Quantize.MEDIANCUT, Image.Dither.NONE
-    colours = person.look().quantize(255, method=median_cut, dither=none)
-    colours.save(PICTURE, optimize=True)
+    person.picture("measure", step="Measure")
     print(step.status.text())
     person.viewer.close()
 

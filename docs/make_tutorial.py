@@ -15,33 +15,14 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from benchmarks.person import Person, free_line, pause, wait_until
+from benchmarks.person import free_line, pause, wait_until
+from benchmarks.session import PICTURES, Session
 from napari_unet.io.samples import synthetic_cells
 
-PICTURES = Path(__file__).parent / "images"
 FRESH = 6  # a plane of the sample without strokes
-
-
-class Session(Person):
-    """A person who takes pictures."""
-
-    def __init__(self, pictures: Path, theme: str) -> None:
-        self._pictures = pictures
-        super().__init__(theme)
-
-    def picture(self, name: str, *, step: str) -> None:
-        """Take a picture of the window with this step in sight."""
-        self.step(step)
-        pause(0.8)
-        PICTURES.mkdir(exist_ok=True)
-        median_cut, none = Image.Quantize.MEDIANCUT, Image.Dither.NONE
-        colours = self.look().quantize(255, method=median_cut, dither=none)
-        colours.save(self._pictures / f"{name}.png", optimize=True)
-        print(f"{name}: {self.dock.progress.status.text()}", flush=True)
 
 
 def main() -> None:

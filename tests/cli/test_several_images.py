@@ -49,7 +49,7 @@ def test_two_folders_and_pairs_one_by_one_train_the_same_model(
     figures = json.loads(outcome.stdout)
     assert (figures["images"], figures["planes"]) == (2, [0, 2])
     assert "on 2 planes of 2 images" in outcome.stderr
-    assert "The pixel size of 'a', 'b' is not known (2 images of 2)" in outcome.stderr
+    assert "No pixel size is known: all images are taken" in outcome.stderr
     first = load_model(sets / "m.safetensors")
     told = first.record.images
     assert [(one.image, one.labels, one.planes, one.is_further) for one in told] == [

@@ -92,10 +92,13 @@ def tell_of_images(pairs: TrainingSet, size: SizeChoice, painted: tuple[int, ...
     unknown = [f"'{planes.name}'" for planes in pairs.images if planes.pixel_size is None]
     if unknown and len(pairs.images) > 1:
         named = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
-        yield (
-            f"The pixel size of {named} is not known ({count(len(unknown), 'image')} of "
-            f"{len(pairs.images)}): all images are taken to have pixels of one size."
+        what = (
+            "No pixel size is known"
+            if len(unknown) == len(pairs.images)
+            else f"The pixel size of {named} is not known ({count(len(unknown), 'image')} of "
+            f"{len(pairs.images)})"
         )
+        yield f"{what}: all images are taken to have pixels of one size."
     if not unknown and size.pixel_size is None:
         yield (
             "The pixels of these images differ in size, but what is painted would be less alike if "
