@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -286,6 +288,25 @@ def test_closing_the_window_in_mid_training_ends_it(
     told = len(steps)
     qtbot.wait(100)
     assert len(steps) == told
+
+
+def test_the_viewer_keeps_nothing_of_a_job_that_has_ended(
+    viewer: Any, dock: UNetPaint, qtbot: QtBot
+) -> None:
+    runner = dock.workbench.runner
+    events = ["its only event"]
+    with qtbot.waitSignal(dock.workbench.ended, timeout=LONG):
+        runner.start("Working", lambda _stop: iter(events), lambda _: None, lambda _: None)
+        assert runner._running is not None
+        worker = weakref.ref(runner._running.worker)
+    assert len(viewer.__wrapped__.window._task_status_manager.get_status()) == 0  # it is over
+
+    def is_gone() -> bool:
+        gc.collect()
+        return worker() is None
+
+    qtbot.waitUntil(is_gone, timeout=LONG)
+    viewer.__wrapped__.window._task_status_manager.cancel_all()  # of what is gone
 
 
 def test_closing_the_dock_in_mid_training_ends_it_and_it_opens_again(

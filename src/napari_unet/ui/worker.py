@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
+from weakref import ref
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QThreadPool
@@ -60,8 +61,7 @@ def make_room() -> None:
 class _NamedJob:
     """A job under the name by which napari asks before closing.
 
-    napari keeps every worker's function for as long as the viewer lives, so the job, and with it
-    the snapshot of the labels and the model, is let go of when it has run.
+    The job, and with it the snapshot of the labels and the model, is let go of when it has run.
     """
 
     def __init__(self, name: str, job: Job) -> None:
@@ -98,10 +98,30 @@ class _NamedJob:
         except RuntimeError as error:
             raise EngineError(str(error)) from error
 
+    def ask_to_stop(self) -> None:
+        """Let whatever it waits for come, and the next answer be yes."""
+        self.stop.set()
+        self.going.set()
+        self.taken.set()
+
     def _is_to_stop(self) -> bool:
         """Answer the job's question; a pause is an answer that is long in coming."""
         self.going.wait()
         return self.stop.is_set()
+
+
+class _Ask:
+    """Asks a job to stop if it is still there."""
+
+    __slots__ = ("_job",)
+
+    def __init__(self, job: _NamedJob) -> None:
+        self._job = ref(job)
+
+    def __call__(self) -> None:
+        job = self._job()
+        if job is not None:
+            job.ask_to_stop()
 
 
 class Worker(GeneratorWorker[Any, Any, Any]):
@@ -123,14 +143,15 @@ class Worker(GeneratorWorker[Any, Any, Any]):
         """What the job does, in words."""
         return self._job.name
 
-    def quit(self) -> None:
-        """Ask the job to stop; napari calls this, too, when its window closes.
+    @property
+    def quit(self) -> Callable[[], None]:
+        """What asks the job to stop; napari calls it, too, when its window closes.
 
-        The inherited method would drop the last event, which brings the best weights.
+        The inherited method would drop the last event, which brings the best weights. napari keeps
+        what it finds here for as long as the viewer lives, one for each job that ever ran: so it is
+        no method, which would hold the worker, its signals and its job.
         """
-        self._job.stop.set()
-        self._job.going.set()
-        self._job.taken.set()
+        return _Ask(self._job)
 
     def let_on(self) -> None:
         """Let the job go on after an event that it waits with."""

@@ -50,7 +50,7 @@ from napari_unet.engine.training.validation import loss_of_classes, validate
 # strokes leave much unsaid; and at least _LASTING up to _MANY labelled pixels, since many on a few
 # planes say little about the others.
 _PULL = 200.0
-_STRONGEST = 0.05
+_STRONGEST = 0.3
 _LASTING, _MANY = 0.005, 40_000
 # A trained network has learned what is painted after so many steps, and one more for each so many
 # labelled pixels. More steps with little paint make it worse (docs/stroke_budgets.md).
