@@ -24,6 +24,7 @@ from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit, fit_head, trainer
+from napari_unet.engine.training.little_paint import pull_to_first_answer
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import DEFAULT, find_model
 
@@ -77,13 +78,12 @@ def run(name: str, variant: Variant, bundled: Model, wish: argparse.Namespace) -
     config = train_config(start, seconds=seconds, steps=wish.steps, seed=wish.seed)
     labels = paint_budget(name, wish.budget, wish.seed).labels
     first_fit = fit_head if variant.fits_head else lambda *_, **__: None
-    usual = trainer._pull_to_first_answer  # noqa: SLF001 no setting of people's
 
     def pull(labelled: int) -> float:
-        return variant.pull * usual(labelled)
+        return variant.pull * pull_to_first_answer(labelled)
 
     with (
-        patch.object(trainer, "_pull_to_first_answer", pull),
+        patch.object(trainer, "pull_to_first_answer", pull),
         patch.object(trainer, "fit_head", first_fit),
     ):
         *_, done = fit(

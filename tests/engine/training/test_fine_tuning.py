@@ -32,7 +32,8 @@ from napari_unet.engine.paint.painted_box import RememberedLabels
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.stack.reduction import Reduction
-from napari_unet.engine.training.trainer import Trainer, _pull_to_first_answer
+from napari_unet.engine.training.little_paint import pull_to_first_answer
+from napari_unet.engine.training.trainer import Trainer
 from tests.engine.conftest import BuiltNetworks
 from tests.engine.scenes import (
     QUICK,
@@ -77,7 +78,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 
 
 def test_the_more_is_painted_the_less_is_pulled_back() -> None:
-    pulls = [_pull_to_first_answer(pixels) for pixels in (0, 300, 2000, 10**4, 10**5, 10**7)]
+    pulls = [pull_to_first_answer(pixels) for pixels in (0, 300, 2000, 10**4, 10**5, 10**7)]
 
     assert pulls == sorted(pulls, reverse=True)
     assert pulls[0] == pulls[1] == 0.3  # the first answer is all but kept
@@ -86,7 +87,7 @@ def test_the_more_is_painted_the_less_is_pulled_back() -> None:
 
 
 def test_a_step_without_length_moves_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_unet.engine.training.trainer._PULL", 1e6)
+    monkeypatch.setattr("napari_unet.engine.training.little_paint._PULL", 1e6)
     trainers: list[Trainer] = []
     validate = Trainer.validate
 
@@ -106,8 +107,9 @@ def test_a_step_without_length_moves_nothing_back(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_way_back_leads_to_the_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("_PULL", 1e6), ("_STRONGEST", 1.0), ("_HEAD_PULL", 0.0)):
-        monkeypatch.setattr(f"napari_unet.engine.training.trainer.{name}", value)
+    monkeypatch.setattr("napari_unet.engine.training.trainer._HEAD_PULL", 0.0)
+    for name, value in (("_PULL", 1e6), ("_STRONGEST", 1.0)):
+        monkeypatch.setattr(f"napari_unet.engine.training.little_paint.{name}", value)
     seen: list[tuple[Trainer, Mapping[str, torch.Tensor]]] = []
     validate = Trainer.validate
 
@@ -194,8 +196,8 @@ def test_a_trained_network_ends_when_what_is_painted_is_learned(
 ) -> None:
     start = result().model
     labelled = start.record.labelled_pixels
-    monkeypatch.setattr("napari_unet.engine.training.trainer._ENOUGH", 7)
-    monkeypatch.setattr("napari_unet.engine.training.trainer._PIXELS_PER_STEP", labelled // 2)
+    monkeypatch.setattr("napari_unet.engine.training.little_paint._ENOUGH", 7)
+    monkeypatch.setattr("napari_unet.engine.training.little_paint._PIXELS_PER_STEP", labelled // 2)
 
     learned = result(replace(QUICK, steps=400), start=start)
     impatient = result(replace(QUICK, steps=8), start=start)
@@ -210,8 +212,8 @@ def test_a_trained_network_ends_when_what_is_painted_is_learned(
 def test_a_longer_limit_changes_nothing_of_what_is_learned_from_little_paint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("napari_unet.engine.training.trainer._ENOUGH", 7)
-    monkeypatch.setattr("napari_unet.engine.training.trainer._PIXELS_PER_STEP", 10**9)
+    monkeypatch.setattr("napari_unet.engine.training.little_paint._ENOUGH", 7)
+    monkeypatch.setattr("napari_unet.engine.training.little_paint._PIXELS_PER_STEP", 10**9)
     start = result().model
     config = replace(QUICK, validation_share=0.0)
 
@@ -339,7 +341,7 @@ def test_few_strokes_change_a_trained_model_less_than_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in (("_PULL", 1000.0), ("_STRONGEST", 0.3)):  # felt within 20 steps
-        monkeypatch.setattr(f"napari_unet.engine.training.trainer.{name}", value)
+        monkeypatch.setattr(f"napari_unet.engine.training.little_paint.{name}", value)
     first = result(replace(QUICK, steps=60)).model
     many = bright_squares()[1] + 1
     few = np.where(np.arange(many.shape[2]) < many.shape[2] // 6, many, 0)

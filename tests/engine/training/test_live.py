@@ -225,8 +225,8 @@ def test_new_strokes_start_the_limits_anew() -> None:
 def test_new_strokes_let_a_trained_network_learn_as_long_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("napari_unet.engine.training.trainer._ENOUGH", 9)
-    monkeypatch.setattr("napari_unet.engine.training.trainer._PIXELS_PER_STEP", 10**9)
+    monkeypatch.setattr("napari_unet.engine.training.little_paint._ENOUGH", 9)
+    monkeypatch.setattr("napari_unet.engine.training.little_paint._PIXELS_PER_STEP", 10**9)
     start = result(list(train(User()))).model
 
     events = list(train(User(paints={4: second_plane}), replace(QUICK, steps=400), start=start))

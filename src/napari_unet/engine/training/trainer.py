@@ -24,6 +24,7 @@ from napari_unet.engine.stack.tiles import Tile, read_mirrored
 from napari_unet.engine.training.corrections import NewPaint
 from napari_unet.engine.training.head import fit_head
 from napari_unet.engine.training.lessons import Lessons
+from napari_unet.engine.training.little_paint import enough_steps, pull_to_first_answer
 from napari_unet.engine.training.loss import shape_loss
 from napari_unet.engine.training.memory_shortage import Means
 from napari_unet.engine.training.optimiser import (
@@ -45,20 +46,10 @@ from napari_unet.engine.training.state import (
 from napari_unet.engine.training.unsettled import Unsettled
 from napari_unet.engine.training.validation import loss_of_classes, validate
 
-# After each step, the weights of a trained network go back a share of the way to the first answer,
-# less as the learning rate falls: (_PULL / labelled pixels)², at most _STRONGEST, since a few
-# strokes leave much unsaid; and at least _LASTING up to _MANY labelled pixels, since many on a few
-# planes say little about the others.
-_PULL = 200.0
-_STRONGEST = 0.3
-_LASTING, _MANY = 0.005, 40_000
-# A trained network has learned what is painted after so many steps, and one more for each so many
-# labelled pixels. More steps with little paint make it worse (docs/stroke_budgets.md).
-_ENOUGH, _PIXELS_PER_STEP = 100, 50
 _SHAPE = 4.0  # weight of the shape field's loss beside the classes' one
 _VALIDATION_PIXELS = 1 << 18  # input pixels of a validation batch, at most
 _VALIDATION_SHARE = 4  # times the input pixels of a step, which needs more memory for each
-_HEAD_PULL = 3.0  # times that: the penalty with which the head is fitted
+_HEAD_PULL = 3.0  # times the pull to the first answer: the penalty with which it is fitted
 _HEAD_BATCHES = 6  # that the head of a trained network is fitted to before the first step
 
 
@@ -181,7 +172,7 @@ class Trainer:
         """Draw patches from these lessons from now on, and validate on their held-out blocks."""
         self._lessons = lessons
         self._unsettled.keep(lessons.training.numbers)
-        self._pull = _pull_to_first_answer(lessons.training.labelled_pixels)
+        self._pull = pull_to_first_answer(lessons.training.labelled_pixels)
         levels, device = self.model.network.levels, self._device
         self._sampler = PatchSampler(
             lessons.training,
@@ -269,7 +260,7 @@ class Trainer:
         """
         if not self._anchors or self._config.patience == 0:
             return None
-        return _ENOUGH + round(self._lessons.training.labelled_pixels) // _PIXELS_PER_STEP
+        return enough_steps(self._lessons.training.labelled_pixels)
 
     @property
     def can_validate(self) -> bool:
@@ -391,12 +382,6 @@ class Trainer:
         if self._config.anneal:
             rate *= (1 + math.cos(math.pi * min(1.0, progress))) / 2
         return rate
-
-
-def _pull_to_first_answer(labelled: int) -> float:
-    """Return the share of the way that weights go back, for this many labelled pixels."""
-    lasting = _LASTING * min(1.0, _MANY / max(1, labelled))
-    return min(_STRONGEST, max(lasting, (_PULL / max(1, labelled)) ** 2))
 
 
 def _anchored(network: UNet) -> list[tuple[Tensor, Tensor]]:
