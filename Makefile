@@ -31,9 +31,10 @@ arch:  ## which room may import which
 	$(SETUP) check
 	@$(BIN)/lint-imports --no-cache && $(BIN)/python tools/rooms.py
 
-docs:  ## links and commands of the pages, examples of the docstrings
+docs:  ## build the site in docs/_build, and check its links, commands, pictures and examples
 	$(SETUP) test
-	@$(BIN)/python -m pytest tests/test_docs.py
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build
+	@$(BIN)/python -m pytest tests/test_docs.py tests/test_site.py
 
 clean:  ## remove all that these commands made
-	@rm -rf .venv .tox build dist demo-output htmlcov .coverage .*_cache .hypothesis .benchmarks
+	@rm -rf .venv .tox build dist docs/_build demo-output htmlcov .coverage .*_cache .hypothesis .benchmarks

@@ -77,8 +77,10 @@ def main() -> None:
     update_pip()
     install_torch()
     say("installing U-Net Paint and napari")
-    group = [] if level == "run" else ["--group", level]
-    pip_install("--editable", ".[all]", *group)
+    if level == "run":
+        pip_install("--editable", ".[all]")
+    else:
+        pip_install("--editable", ".[all,docs]", "--group", level)
     STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "level": level}), "utf-8")
     say(f"ready after {time.monotonic() - started:.0f} s, in {VENV.name}")
 
