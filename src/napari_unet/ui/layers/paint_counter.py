@@ -27,6 +27,7 @@ from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint_count import SCHEMES, PaintCount
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker, bands
 from napari_unet.ui.layers.used_numbers import largest_used
+from napari_unet.ui.worker import make_room
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ class PaintCounter(QObject):
             self._again = True
             return
         self._again = False
+        make_room()  # whatever else runs, people want to know what they have painted
         self._worker = create_worker(
             _recount,
             self._tracker,
