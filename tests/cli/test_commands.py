@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import pytest
 import safetensors.torch
 import tifffile
+import yaml
 import zarr
 
 from napari_unet.batch import segmenter as segment_module
@@ -425,6 +427,20 @@ def test_models_are_imported_listed_shown_used_and_exported(
     assert segmented["planes"] == 4
     assert command("models", "export", "mine", folder / "copy.safetensors").exit_code == 0
     assert (folder / "copy.safetensors").read_bytes() == (folder / "tiny.safetensors").read_bytes()
+
+
+def test_models_are_exported_for_other_programs(command: Command, folder: Path) -> None:
+    words = ("models", "export", folder / "tiny.safetensors")
+    assert command(*words, folder, "--format", "torchscript").exit_code == 0
+    named = ("--author", "Ada Lovelace", "--license", "CC-BY-4.0")
+    assert command(*words, folder / "tiny.zip", *named).exit_code == 0
+    assert zipfile.is_zipfile(folder / "tiny.pt")
+    with zipfile.ZipFile(folder / "tiny.zip") as package:
+        described = yaml.safe_load(package.read("rdf.yaml"))
+    assert described["authors"] == [{"name": "Ada Lovelace"}]
+    assert described["license"] == "CC-BY-4.0"
+    assert "must end in .onnx" in sentence(command(*words, folder / "tiny.pb", "--format", "onnx"))
+    assert "exists already" in sentence(command(*words, folder / "tiny.pt"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pipes and links as POSIX does")

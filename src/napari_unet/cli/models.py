@@ -8,11 +8,11 @@ from pathlib import Path
 from napari_unet.cli.console import say, show, show_table
 from napari_unet.engine.errors import CheckpointError, FileError
 from napari_unet.io.checkpoints import load_model, read_header
+from napari_unet.io.exchange import export_model
 from napari_unet.io.library import (
     DAYS_KEPT,
     add_model,
     bundled_models,
-    copy_file,
     delete_model,
     empty_deleted,
     find_bundled,
@@ -22,6 +22,7 @@ from napari_unet.io.library import (
     models_folder,
     rename_model,
 )
+from napari_unet.io.model_formats import SUFFIXES, Credits, SharedFormat
 
 
 def list_all(*, as_json: bool) -> None:
@@ -66,11 +67,12 @@ def import_file(source: Path, *, name: str | None) -> None:
     say(f"Imported as '{add_model(source, name).stem}'.")
 
 
-def export_file(wish: str, target: Path) -> None:
-    """Copy a model's file into a folder, or under a new name."""
+def export_file(wish: str, target: Path, *, form: SharedFormat | None, named: Credits) -> None:
+    """Write a model's file into a folder, or under a new name; for other programs if asked to."""
     source = find_model(wish)
-    load_model(source)
-    say(f"Exported to '{copy_file(source, target / source.name if target.is_dir() else target)}'.")
+    if target.is_dir():
+        target /= source.with_suffix(SUFFIXES[form]).name if form else source.name
+    say(f"Exported to '{export_model(source, target, form=form, named=named)}'.")
 
 
 def rename_file(name: str, new_name: str) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from napari_unet.cli.options import AsJson, ModelName
 from napari_unet.cli.usage import Commands, Sentences
+from napari_unet.io.model_formats import LICENSE, Credits, SharedFormat
 
 models = Commands(
     cls=Sentences,
@@ -56,13 +57,30 @@ def export_model(
     model: ModelName,
     file: Annotated[
         Path,
-        typer.Argument(metavar="TARGET", help="File or folder to copy it to.", show_default=False),
+        typer.Argument(metavar="TARGET", help="File or folder to write it to.", show_default=False),
     ],
+    *,
+    form: Annotated[
+        SharedFormat | None,
+        typer.Option(
+            "--format",
+            help="Default: by the name's ending (.zip, .onnx, .pt), else a copy.",
+            show_default=False,
+        ),
+    ] = None,
+    author: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Author of a package; may be repeated."),
+    ] = None,
+    license_: Annotated[
+        str, typer.Option("--license", metavar="SPDX", help="Licence of a package.")
+    ] = LICENSE,
 ) -> None:
-    """Copy a model to another place."""
+    """Copy a model to another place, or write it for other programs."""
     from napari_unet.cli.models import export_file
 
-    export_file(model, file)
+    named = Credits(authors=tuple(author or ()), license=license_)
+    export_file(model, file, form=form, named=named)
 
 
 OwnName = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -301,10 +302,21 @@ def test_an_exported_model_is_the_same_file(
     settle(workbench, models, qtbot)
     (tmp_path / "old.safetensors").write_bytes(b"replaced")
     for name in ("old.safetensors", "v2.5"):
-        models.library.export_file(named(models)["cells"], tmp_path / name)
+        models.library.export_file(named(models)["cells"], tmp_path / name, ".safetensors")
         settle(workbench, models, qtbot)
     for name in ("old.safetensors", "v2.5.safetensors"):
         assert (tmp_path / name).read_bytes() == (filled / "cells.safetensors").read_bytes()
+
+
+def test_a_model_is_exported_as_what_its_name_or_the_dialog_says(
+    workbench: Workbench, models: Models, filled: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    workbench.use_device(CPU)
+    settle(workbench, models, qtbot)
+    for name, suffix in (("named.pt", ".safetensors"), ("chosen", ".pt")):
+        models.library.export_file(named(models)["cells"], tmp_path / name, suffix)
+        settle(workbench, models, qtbot)
+    assert all(zipfile.is_zipfile(tmp_path / name) for name in ("named.pt", "chosen.pt"))
 
 
 def test_a_failure_is_one_sentence_and_nothing_is_stuck(

@@ -12,6 +12,7 @@ from .record import DiameterSource as DiameterSource
 from .record import ObjectSizes as ObjectSizes
 from .record import TrainedOn as TrainedOn
 from .record import TrainRecord as TrainRecord
+from .shared_network import SharedNetwork as SharedNetwork
 from .unet import UNet as UNet
 from .unet import answers as answers
 from .unet import initialise as initialise

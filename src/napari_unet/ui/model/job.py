@@ -11,6 +11,7 @@ from napari_unet.engine.errors import CheckpointError
 from napari_unet.engine.events import Stop
 from napari_unet.io import library
 from napari_unet.io.library import bundled_models
+from napari_unet.io.model_formats import OWN_SUFFIX, format_of
 from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
@@ -173,16 +174,19 @@ def import_file(source: Path) -> Job:
     return run
 
 
-def export_file(source: Path, target: Path) -> Job:
-    """Copy a model's file elsewhere; the file dialog has asked before it overwrites `target`.
+def export_file(source: Path, target: Path, suffix: str) -> Job:
+    """Copy a model's file elsewhere, or write it for other programs, as the suffix says.
 
-    A missing suffix is added; then nothing is overwritten.
+    The file dialog has asked before it overwrites `target`. Where that ends in no suffix of a
+    model, `suffix` is added; then nothing is overwritten.
     """
-    suffix = source.suffix
-    whole = target if target.suffix == suffix else target.with_name(target.name + suffix)
+    is_whole = target.suffix == OWN_SUFFIX or format_of(target) is not None
+    whole = target if is_whole else target.with_name(target.name + suffix)
 
     def run(_stop: Stop) -> Iterator[object]:
-        yield ModelExported(library.copy_file(source, whole, overwrite=whole == target))
+        from napari_unet.io.exchange import export_model  # noqa: PLC0415
+
+        yield ModelExported(export_model(source, whole, overwrite=whole == target))
 
     return run
 

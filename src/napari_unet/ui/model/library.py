@@ -68,9 +68,9 @@ class Library(QObject):
         """Copy a model's file among one's own and start from it."""
         self._ask("Importing the model", job.import_file(path))
 
-    def export_file(self, file: ModelFile, target: Path) -> None:
-        """Write a copy of a model's file."""
-        self._ask("Exporting the model", job.export_file(file.path, target))
+    def export_file(self, file: ModelFile, target: Path, suffix: str) -> None:
+        """Write a model to a file, in the format of its suffix; `suffix` where it has none."""
+        self._ask("Exporting the model", job.export_file(file.path, target, suffix))
 
     def release(self) -> None:
         """Let go of the queue."""

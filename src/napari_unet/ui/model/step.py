@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QPushButton
 from napari_unet.config import NETWORKS
 from napari_unet.engine.errors import printable
 from napari_unet.io.library import free_name
+from napari_unet.io.model_formats import OWN_SUFFIX, SUFFIXES, SharedFormat
 from napari_unet.ui.model.control import Models
 from napari_unet.ui.model.description import describe_model, tell_story
 from napari_unet.ui.model.group_picker import Entry, GroupPicker
@@ -25,6 +26,13 @@ from napari_unet.ui.workbench import CurrentModel, Workbench
 _NEW = {name: f"New: {name}" for name in NETWORKS}
 _TRAINED = "Trained, not kept"
 _MODEL = "U-Net Paint model (*.safetensors)"
+_EXPORTED = {
+    _MODEL: OWN_SUFFIX,
+    "bioimage.io package, for deepImageJ and others (*.zip)": SUFFIXES[SharedFormat.BIOIMAGEIO],
+    "ONNX (*.onnx)": SUFFIXES[SharedFormat.ONNX],
+    "TorchScript (*.pt)": SUFFIXES[SharedFormat.TORCHSCRIPT],
+}
+"""What the file dialog offers → how the file ends."""
 _START = "What training starts from; a model also segments."
 
 
@@ -139,9 +147,11 @@ class ModelStep(Step):
 
     def _on_export_clicked(self, file: ModelFile) -> None:
         proposal = str(Path.home() / file.path.name)
-        path, _ = QFileDialog.getSaveFileName(self, "Export the model", proposal, _MODEL)
+        filters = ";;".join(_EXPORTED)
+        path, chosen = QFileDialog.getSaveFileName(self, "Export the model", proposal, filters)
         if path:
-            self._models.library.export_file(file, Path(path))
+            suffix = _EXPORTED.get(chosen, OWN_SUFFIX)
+            self._models.library.export_file(file, Path(path), suffix)
 
 
 def _entry(file: ModelFile) -> Entry:

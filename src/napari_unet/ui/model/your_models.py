@@ -87,7 +87,11 @@ class YourModels(QWidget):
         why_not = self._why_not or (None if file else "Select a model in the table first.")
         unreadable = file.problem if file else ""
         set_ready(self.delete, why_not, "Put the selected model aside; Undo brings it back.")
-        set_ready(self.export, why_not or unreadable or None, "Copy the selected model to a file.")
+        set_ready(
+            self.export,
+            why_not or unreadable or None,
+            "Copy the selected model to a file, also for other programs.",
+        )
         set_ready(self.import_, self._why_not, "Copy a model's file among yours and start from it.")
         set_ready(self.undo, self._why_not, "Bring it back.")
 
