@@ -222,8 +222,7 @@ def test_private_attributes_of_others_are_left_alone() -> None:
 
 _WRITES = {"write_text", "write_bytes", "imwrite", "copyfile", "save", "savefig"}
 _GIVEN_A_TEMPORARY_PATH = {
-    "io/bioimageio_package.py",
-    "io/shared_models.py",
+    *("io/bioimageio_import.py", "io/bioimageio_package.py", "io/shared_models.py"),
     *("io/write_tiff.py", "io/write_zarr.py", "io/write_ctc.py", "io/durable.py"),
 }
 _ADDS_TO_FILES = {"io/record_log.py"}  # whose records are whole or absent one by one

@@ -429,7 +429,7 @@ def test_models_are_imported_listed_shown_used_and_exported(
     assert (folder / "copy.safetensors").read_bytes() == (folder / "tiny.safetensors").read_bytes()
 
 
-def test_models_are_exported_for_other_programs(command: Command, folder: Path) -> None:
+def test_models_go_to_other_programs_and_come_back(command: Command, folder: Path) -> None:
     words = ("models", "export", folder / "tiny.safetensors")
     assert command(*words, folder, "--format", "torchscript").exit_code == 0
     named = ("--author", "Ada Lovelace", "--license", "CC-BY-4.0")
@@ -439,6 +439,8 @@ def test_models_are_exported_for_other_programs(command: Command, folder: Path) 
         described = yaml.safe_load(package.read("rdf.yaml"))
     assert described["authors"] == [{"name": "Ada Lovelace"}]
     assert described["license"] == "CC-BY-4.0"
+    assert command("models", "import", folder / "tiny.zip", "--name", "back").exit_code == 0
+    assert figures(command, "models", "show", "back")["network"]["base_channels"] == 4
     assert "must end in .onnx" in sentence(command(*words, folder / "tiny.pb", "--format", "onnx"))
     assert "exists already" in sentence(command(*words, folder / "tiny.pt"))
 

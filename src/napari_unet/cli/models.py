@@ -7,11 +7,10 @@ from pathlib import Path
 
 from napari_unet.cli.console import say, show, show_table
 from napari_unet.engine.errors import CheckpointError, FileError
-from napari_unet.io.checkpoints import load_model, read_header
-from napari_unet.io.exchange import export_model
+from napari_unet.io.checkpoints import read_header
+from napari_unet.io.exchange import export_model, import_model
 from napari_unet.io.library import (
     DAYS_KEPT,
-    add_model,
     bundled_models,
     delete_model,
     empty_deleted,
@@ -62,9 +61,9 @@ def show_one(wish: str, *, as_json: bool) -> None:
 
 
 def import_file(source: Path, *, name: str | None) -> None:
-    """Copy a model's file into the folder, once it has proved to be one."""
-    load_model(source)
-    say(f"Imported as '{add_model(source, name).stem}'.")
+    """Copy a model into the folder, once it has proved to be one."""
+    path, _ = import_model(source, name)
+    say(f"Imported as '{path.stem}'.")
 
 
 def export_file(wish: str, target: Path, *, form: SharedFormat | None, named: Credits) -> None:

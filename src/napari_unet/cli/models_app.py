@@ -39,7 +39,12 @@ def show_model(model: ModelName, *, json: AsJson = False) -> None:
 @models.command("import")
 def import_model(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A model's file.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A model's file, or a bioimage.io package (.zip).",
+            show_default=False,
+        ),
     ],
     *,
     name: Annotated[

@@ -248,6 +248,11 @@ def _check_file(path: Path) -> None:
         raise CheckpointError(f"'{path}' cannot be read ({reason_of(error)}).") from error
     if is_sane:
         return
+    if path.suffix.lower() == ".zip" and path.is_file():
+        raise CheckpointError(
+            f"'{path}' may be a package; take it among your models first: napari-unet models "
+            f"import '{path}'."
+        )
     if path.is_file() and (
         path.suffix.lower() in _PICKLES or _first_bytes(path, 8).startswith(_PICKLED)
     ):

@@ -3,6 +3,7 @@ from .device import DeviceChoice as DeviceChoice
 from .device import available_devices as available_devices
 from .device import pick_device as pick_device
 from .folded import FoldedUNet as FoldedUNet
+from .likeness import difference_from as difference_from
 from .model import Model as Model
 from .model import fresh_model as fresh_model
 from .precision import arrange as arrange

@@ -160,15 +160,14 @@ def restore_file(deleted: ModelDeleted) -> Job:
 
 
 def import_file(source: Path) -> Job:
-    """Copy a model's file into the library, under a name that is free, and open it."""
+    """Take a model's file or package into the library, under a name that is free, and open it."""
 
     def run(_stop: Stop) -> Iterator[object]:
-        from napari_unet.io.checkpoints import load_model  # noqa: PLC0415
+        from napari_unet.io.exchange import import_model  # noqa: PLC0415
 
-        model = load_model(source)
         taken = [path.stem for path in library.list_models()]
         name = library.free_name(source.stem, taken)
-        yield ModelImported(library.add_model(source, name), model)
+        yield ModelImported(*import_model(source, name))
         yield _listed()
 
     return run

@@ -26,6 +26,7 @@ from napari_unet.ui.workbench import CurrentModel, Workbench
 _NEW = {name: f"New: {name}" for name in NETWORKS}
 _TRAINED = "Trained, not kept"
 _MODEL = "U-Net Paint model (*.safetensors)"
+_IMPORTED = "U-Net Paint models, bioimage.io packages (*.safetensors *.zip)"
 _EXPORTED = {
     _MODEL: OWN_SUFFIX,
     "bioimage.io package, for deepImageJ and others (*.zip)": SUFFIXES[SharedFormat.BIOIMAGEIO],
@@ -141,7 +142,7 @@ class ModelStep(Step):
             self._models.keep(name.strip())
 
     def _on_import_clicked(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open model", str(Path.home()), _MODEL)
+        path, _ = QFileDialog.getOpenFileName(self, "Open model", str(Path.home()), _IMPORTED)
         if path:
             self._models.library.import_file(Path(path))
 

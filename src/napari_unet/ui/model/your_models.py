@@ -92,7 +92,11 @@ class YourModels(QWidget):
             why_not or unreadable or None,
             "Copy the selected model to a file, also for other programs.",
         )
-        set_ready(self.import_, self._why_not, "Copy a model's file among yours and start from it.")
+        set_ready(
+            self.import_,
+            self._why_not,
+            "Copy a model's file, or a bioimage.io package, among yours and start from it.",
+        )
         set_ready(self.undo, self._why_not, "Bring it back.")
 
     def _show_file(self, row: int, file: ModelFile) -> None:
