@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import tifffile
 from PIL import Image
+from qtpy.QtWidgets import QFileDialog
 
 from benchmarks.person import Person, pause
 
@@ -31,3 +36,16 @@ class Session(Person):
         colours = picture.quantize(255, method=median_cut, dither=none)
         colours.save(self._pictures / f"{name}.png", optimize=True)
         print(f"{name}: {self.dock.progress.status.text()}", flush=True)
+
+    def export(self) -> None:
+        """Export the result, and make sure that the file holds it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "labels.tif"
+            chooser: Any = QFileDialog  # answered in place of the person
+            chooser.getSaveFileName = lambda *_, **__: (str(path), "")
+            self.click("Export", "Export")
+            self.wait()
+            labels, result = tifffile.imread(path), self.dock.workbench.choices.result
+        assert result is not None
+        assert np.array_equal(labels, result.data)
+        print(f"exported {labels.shape} {labels.dtype}, {len(np.unique(labels)) - 1} objects")

@@ -123,6 +123,20 @@ def test_what_is_wrong_is_said_as_everywhere(
         napari_unet.train(image, np.zeros_like(labels), start=network, steps=1)
 
 
+def test_lazy_arrays_are_read_tile_by_tile(model: Model) -> None:
+    class Lazy:
+        dtype, shape, ndim = np.dtype(np.uint8), (3, 64, 64), 3
+
+        def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+            return np.asarray(image[key])
+
+    image = np.random.default_rng(0).integers(0, 255, Lazy.shape, np.uint8)
+    lazy: Any = Lazy()  # numpy could not make an array of it
+    np.testing.assert_array_equal(
+        napari_unet.segment(lazy, model), napari_unet.segment(image, model)
+    )
+
+
 def test_channels_of_an_array_are_named_by_their_axis(model: Model) -> None:
     image = np.random.default_rng(0).random((2, 3, 40, 44)).astype(np.float32)
     table = napari_unet.measure(np.ones((2, 40, 44), int), image, channel_axis=1)

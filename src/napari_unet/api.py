@@ -23,12 +23,13 @@ from napari_unet.engine.paint import LabelScheme, TrainingSet
 from napari_unet.engine.prediction import segment as segment_planes
 from napari_unet.engine.prediction import whole_planes
 from napari_unet.engine.stack import ArrayPlanes
-from napari_unet.engine.training import TrainingPlan, fit
+from napari_unet.engine.training import TrainingPlan, fit, usual_config
+from napari_unet.io.axes import name_axes
 from napari_unet.io.checkpoints import load_model as load_file
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.library import find_model
-from napari_unet.io.stack import ImageStack, Layout
+from napari_unet.io.stack import ImageStack
 
 __all__ = ["load_model", "measure", "open_image", "save_model", "segment", "train"]
 
@@ -122,22 +123,10 @@ def train(
     if len(images) != len(painted):
         raise ValueError(f"{len(images)} images need as many labels, got {len(painted)}")
     beginning = start if isinstance(start, Model | NetworkConfig) else load_model(start)
-    network = beginning.network if isinstance(beginning, Model) else beginning
-    usual = preset_of(network).train
-    if seconds is None and steps is None:
-        seconds = usual.seconds
-    reduction = usual.reduction if diameter is None and not isinstance(beginning, Model) else None
     plan = TrainingPlan(
         start=beginning,
         scheme=LabelScheme(Task(task), Unpainted(unpainted)),
-        config=replace(
-            usual,
-            seconds=seconds,
-            steps=steps,
-            seed=seed,
-            diameter=diameter,
-            reduction=reduction,
-        ),
+        config=usual_config(beginning, seconds=seconds, steps=steps, diameter=diameter, seed=seed),
         device=pick_device(device),
     )
     pairs = [
@@ -265,14 +254,12 @@ def measure(
     >>> table["label"].tolist(), table["area_px"].tolist()
     ([1, 2], [4.0, 1.0])
     """
-    numbers = _planes(labels, None, name="labels")
-    opened = open_image(labels) if isinstance(labels, str | Path) else labels
-    spacing = dict(opened.spacing) if isinstance(opened, ImageStack) else {}
+    opened = _opened(labels)
+    if not isinstance(opened, ImageStack):
+        opened = ImageStack(opened, name_axes("?" * (opened.ndim - 2) + "YX"), {}, "labels")
+    numbers, grid = opened.planes(), opened.layout()
     if pixel_size is not None:
-        spacing |= {"Y": pixel_size, "X": pixel_size}
-    leading = numbers.leading_shape
-    axes = opened.axes if isinstance(opened, ImageStack) else "IPTZ"[4 - len(leading) :] + "YX"
-    grid = Layout((*leading, *numbers.shape), axes, spacing)
+        grid = replace(grid, spacing={**grid.spacing, "Y": pixel_size, "X": pixel_size})
     grey = None if image is None else _planes(image, channel_axis)
     channels = () if grey is None else ("",) * grey.channels
     measures = Measures(grid, channels)
@@ -288,8 +275,15 @@ def _planes(
     image: Image, channel_axis: int | None, *, name: str = "image", channels: int | None = None
 ) -> ArrayPlanes:
     """Return the planes; where a model takes one channel, those of a file are planes."""
+    opened = _opened(image)
+    if isinstance(opened, ImageStack):
+        return (opened.channels_as_planes() if channels == 1 else opened).planes()
+    return ArrayPlanes(opened, channel_axis=channel_axis, name=name)
+
+
+def _opened(image: Image) -> ImageStack | npt.NDArray[Any]:
+    """Return an open image, or an array as it is: a lazy one is not read here."""
     if isinstance(image, str | Path):
-        image = open_image(image)
-    if isinstance(image, ImageStack):
-        return (image.channels_as_planes() if channels == 1 else image).planes()
-    return ArrayPlanes(np.asarray(image), channel_axis=channel_axis, name=name)
+        return open_image(image)
+    is_array = isinstance(image, ImageStack) or hasattr(image, "dtype")
+    return image if is_array else np.asarray(image)

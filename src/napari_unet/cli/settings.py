@@ -12,7 +12,6 @@ import typer
 from napari_unet.cli.console import say
 from napari_unet.config import (
     NETWORKS,
-    RECIPES,
     Along,
     NetworkConfig,
     ObjectsConfig,
@@ -23,6 +22,7 @@ from napari_unet.config import (
     preset_of,
 )
 from napari_unet.engine.network import Model
+from napari_unet.engine.training import usual_config
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import DEFAULT, find_bundled, find_model, look_up_model
 
@@ -74,32 +74,23 @@ def train_config(
     learning_rate: float | None = None,
     validation_share: float | None = None,
 ) -> TrainConfig:
-    """Return the network's recipe with these settings; steps alone set no time limit.
-
-    A network's own reduction holds if neither it nor a diameter is given; a model goes on with what
-    it was trained with.
+    """Return the network's recipe with these settings, as `usual_config` does.
 
     Raises
     ------
     typer.BadParameter
         If a number is out of range.
     """
-    network = start.network if isinstance(start, Model) else start
-    recipe = RECIPES.get(network.name, RECIPES[DEFAULT])
-    if seconds is None and steps is None:
-        seconds = recipe.seconds
-    if reduction is None and diameter is None and not isinstance(start, Model):
-        reduction = recipe.reduction
     given = {"learning_rate": learning_rate, "validation_share": validation_share}
     wishes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with _limits():
-        return replace(
-            recipe,
+        return usual_config(
+            start,
             seconds=seconds,
             steps=steps,
-            seed=seed,
             reduction=reduction,
             diameter=diameter,
+            seed=seed,
             **wishes,
         )
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 from weakref import ref
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QThreadPool
 from superqt.utils import GeneratorWorker
+from superqt.utils import create_worker as create_short_worker
 
 from napari_unet.engine.errors import EngineError
 from napari_unet.engine.events import Stop
@@ -56,6 +57,17 @@ def make_room() -> None:
     pool = QThreadPool.globalInstance()
     assert pool is not None
     pool.setMaxThreadCount(max(pool.maxThreadCount(), pool.activeThreadCount() + _ROOM))
+
+
+def begin_short(
+    function: Callable[..., Any], *arguments: Any, connect: Mapping[str, Callable[..., Any]]
+) -> Any:
+    """Do what takes a moment in a thread, at once whatever else runs; return its worker.
+
+    It has no name, and the viewer may close meanwhile. `connect` says who hears its signals.
+    """
+    make_room()
+    return create_short_worker(function, *arguments, _connect={**connect})
 
 
 class _NamedJob:

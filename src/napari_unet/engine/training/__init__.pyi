@@ -4,6 +4,7 @@ from .inspection import inspect as inspect
 from .lessons import Lessons as Lessons
 from .loss import weighted_cross_entropy as weighted_cross_entropy
 from .plan import TrainingPlan as TrainingPlan
+from .plan import usual_config as usual_config
 from .sampling import patch_context as patch_context
 from .size_choice import SizeChoice as SizeChoice
 from .size_choice import choose_size as choose_size

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TrainConfig
+from napari_unet.config import RECIPES, NetworkConfig, ObjectsConfig, Task, TrainConfig
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import PaintedPixels
 from napari_unet.engine.paint.label_scheme import LabelScheme
@@ -64,3 +64,33 @@ class TrainingPlan:
         """Label values that the start can tell apart already, in this task."""
         model = self.model
         return model.values if model is not None and model.task is self.scheme.task else ()
+
+
+def usual_config(
+    start: NetworkConfig | Model,
+    *,
+    seconds: float | None,
+    steps: int | None,
+    reduction: int | None = None,
+    diameter: float | None = None,
+    **others: Any,
+) -> TrainConfig:
+    """Return the recipe of a network with these settings; steps alone set no time limit.
+
+    A network's own reduction holds if neither it nor a diameter is given; a model goes on with what
+    it was trained with.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+    network = start if isinstance(start, NetworkConfig) else start.network
+    recipe = RECIPES.get(network.name, RECIPES["light"])
+    if seconds is None and steps is None:
+        seconds = recipe.seconds
+    if reduction is None and diameter is None and start is network:
+        reduction = recipe.reduction
+    return replace(
+        recipe, seconds=seconds, steps=steps, reduction=reduction, diameter=diameter, **others
+    )

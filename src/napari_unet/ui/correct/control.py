@@ -9,7 +9,6 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QGuiApplication
-from superqt.utils import create_worker
 
 from napari_unet.config import Task
 from napari_unet.engine.counts import count
@@ -37,6 +36,7 @@ from napari_unet.ui.parts import keys
 from napari_unet.ui.readiness import Readiness
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.worker import begin_short
 
 _NO_OBJECT = (
     f"No object is under the cursor: point at one in the image, and press {keys.TAKE_OBJECT}."
@@ -145,13 +145,11 @@ class Correcting(QObject):
             return
         self._request = _Request(prediction, labels, overlap, wanted, chosen.scheme)
         self.told.emit("")
-        self._worker = create_worker(
+        self._worker = begin_short(
             _work_out,
             self._request,
-            _start_thread=False,
-            _connect={"returned": self._on_worked_out, "errored": self._on_errored},
+            connect={"returned": self._on_worked_out, "errored": self._on_errored},
         )
-        self._worker.start()
 
     def release(self) -> None:
         """Finish what is half painted, unless a stroke is in the way, and tell nothing more."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from superqt.utils import create_worker
 
 from napari_unet.engine.errors import EngineError, UnetPaintError
 from napari_unet.ui.correct.take_over import largest_number
 from napari_unet.ui.layers.paint_event import largest_painted
 from napari_unet.ui.layers.used_numbers import forget_used, largest_used, note_used
+from napari_unet.ui.worker import begin_short
 
 
 class UsedNumbers(QObject):
@@ -44,13 +44,11 @@ class UsedNumbers(QObject):
         """Return whether the numbers of all layers are known; else `known` tells when they are."""
         unknown = [layer for layer in self._layers if largest_used(layer) is None]
         if unknown and self._worker is None:
-            self._worker = create_worker(
+            self._worker = begin_short(
                 _largest,
                 unknown[0],
-                _start_thread=False,
-                _connect={"returned": self._on_counted, "errored": self._on_errored},
+                connect={"returned": self._on_counted, "errored": self._on_errored},
             )
-            self._worker.start()
         return not unknown
 
     def release(self) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from napari.layers import Image, Layer
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
-from superqt.utils import create_worker
 
 from napari_unet.config import Task, Unpainted
 from napari_unet.engine.counts import count, shape_text
@@ -26,6 +25,7 @@ from napari_unet.ui.parts.pickers import LayerPicker
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.parts.text import PlainLabel
 from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.worker import begin_short
 
 _SHOW_ME = "Open a small stack of touching cells with strokes painted on it, ready to train on."
 _WHAT_MATTERS = (
@@ -119,9 +119,9 @@ class ImageStep(Step):
 
     def _on_show_me_clicked(self) -> None:
         self.show_me.setEnabled(False)
-        self._sample = create_worker(
+        self._sample = begin_short(
             _make_sample,
-            _connect={"returned": self._on_sample_made, "errored": self._on_sample_failed},
+            connect={"returned": self._on_sample_made, "errored": self._on_sample_failed},
         )
 
     def _on_sample_made(self, sample: tuple[list[Any], int]) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer
-from superqt.utils import create_worker
 
 from napari_unet.engine import stack
 from napari_unet.engine.errors import FileError, UnetPaintError
@@ -22,7 +21,7 @@ from napari_unet.ui.layers.inputs import image_planes, labels_planes
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker, bands
 from napari_unet.ui.layers.stroke_folder import folder_to_keep_in
 from napari_unet.ui.workbench import Workbench
-from napari_unet.ui.worker import make_room
+from napari_unet.ui.worker import begin_short
 
 _log = logging.getLogger(__name__)
 
@@ -162,9 +161,8 @@ class _Keeper(QObject):
             everything=self._failed,
         )
         self._failed = False
-        make_room()  # it does not wait for the end of a training, nor for other plugins' work
-        self._worker = create_worker(
-            saving.run, _connect={"errored": self._on_errored, "finished": self._on_finished}
+        self._worker = begin_short(
+            saving.run, connect={"errored": self._on_errored, "finished": self._on_finished}
         )
 
     def _record(self) -> UnsavedRecord:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from superqt.utils import create_worker, qdebounced
+from superqt.utils import qdebounced
 
 from napari_unet.engine.paint import (
     PAINTED_BACKGROUND,
@@ -27,7 +27,7 @@ from napari_unet.ui.layers.inputs import labels_planes
 from napari_unet.ui.layers.paint_count import SCHEMES, PaintCount
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker, bands
 from napari_unet.ui.layers.used_numbers import largest_used
-from napari_unet.ui.worker import make_room
+from napari_unet.ui.worker import begin_short
 
 _log = logging.getLogger(__name__)
 
@@ -90,13 +90,12 @@ class PaintCounter(QObject):
             self._again = True
             return
         self._again = False
-        make_room()  # whatever else runs, people want to know what they have painted
-        self._worker = create_worker(
+        self._worker = begin_short(
             _recount,
             self._tracker,
             labels_planes(self._layer),
             self._counts,
-            _connect={
+            connect={
                 "returned": self._on_counted,
                 "errored": self._on_errored,
                 "finished": self._on_finished,

@@ -7,9 +7,9 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
-from superqt.utils import create_worker
 
 from napari_unet.ui.layers.painted_planes import PaintedPlanesTracker
+from napari_unet.ui.worker import begin_short
 
 _WAIT_MS = 500
 
@@ -52,9 +52,9 @@ class Changes(QObject):
         if self._worker is not None or not self._remembered:
             self._timer.start()  # once more when it is known
             return
-        self._worker = create_worker(self._tracker.take_changed, _start_thread=False)
-        self._worker.returned.connect(self._on_looked)
-        self._worker.start()
+        self._worker = begin_short(
+            self._tracker.take_changed, connect={"returned": self._on_looked}
+        )
 
     def _on_looked(self, planes: frozenset[int]) -> None:
         self._worker = None

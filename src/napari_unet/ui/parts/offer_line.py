@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
-from superqt.utils import create_worker
 
 from napari_unet.engine.errors import FileError, UnetPaintError, printable
 from napari_unet.ui.parts.action import set_ready
 from napari_unet.ui.parts.text import Text
 from napari_unet.ui.workbench import Workbench
+from napari_unet.ui.worker import begin_short
 
 
 class Offers(QObject):
@@ -78,7 +78,7 @@ class Offers(QObject):
         """Read something in the background, one at a time."""
         self._then = then
         heard: dict[str, Any] = {"returned": self._on_returned, "errored": self._on_errored}
-        self._worker = create_worker(work, *arguments, _connect=heard)
+        self._worker = begin_short(work, *arguments, connect=heard)
 
     def _on_returned(self, found: Any) -> None:
         then = self._then
