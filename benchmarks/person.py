@@ -23,6 +23,7 @@ from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QScroll
 from scipy import ndimage
 
 from napari_unet.ui.dock import UNetPaint
+from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.step import Step
 from napari_unet.ui.runner import JobState
 
@@ -162,9 +163,18 @@ class Person:
         return ImageQt.fromqpixmap(window.grab()).convert("RGB")
 
     def _scroll_to(self, widget: QWidget) -> None:
+        self._unfold(widget)
         area: Any = self.dock.findChild(QScrollArea)
         area.ensureWidgetVisible(widget, 0, 0)
         pause(0.1)
+
+    def _unfold(self, widget: QWidget) -> None:
+        parent = widget.parentWidget()
+        while parent is not None:
+            if isinstance(parent, Folded) and not parent.fold.isExpanded():
+                MOUSE_AND_KEYS.mouseClick(parent.fold.toggleButton(), Qt.MouseButton.LeftButton)
+                pause(0.2)  # its layout
+            parent = parent.parentWidget()
 
     def _field(self, title: str, label: str) -> Any:
         labels = self.step(title).findChildren(QLabel)

@@ -17,9 +17,13 @@ from qtpy.QtCore import Qt
 
 from benchmarks.person import free_line, pause, wait_until
 from benchmarks.session import PICTURES, Session
+from napari_unet.config import Task, Unpainted
+from napari_unet.engine.scores import Comparison, evaluate_objects
 from napari_unet.io.samples import synthetic_cells
 
 FRESH = 6  # a plane of the sample without strokes
+_SCORES = ("seg", "average_precision", "mean_average_precision", "foreground_iou")
+_LOOK = 15  # seconds into the training; it ends by itself when what is painted is learned
 
 
 def main() -> None:
@@ -35,6 +39,7 @@ def main() -> None:
     paint(session, truth)
     train(session, arguments.seconds)
     segment(session)
+    tell_scores(session, truth)
     correct(session, truth)
     compare(session, truth)
     export(session)
@@ -63,7 +68,7 @@ def train(session: Session, seconds: int) -> None:
     layers = session.viewer.layers
     wait_until(lambda: "preview" in layers and layers["preview"].data.any())
     print(f"first preview after {time.monotonic() - begin:.1f} s", flush=True)
-    wait_until(lambda: time.monotonic() - begin > seconds / 2)
+    wait_until(lambda: time.monotonic() - begin > _LOOK)
     session.picture("3-train", step="Train")
     session.wait()
 
@@ -100,10 +105,23 @@ def correct(session: Session, truth: Any) -> None:
     session.picture("7-train-again", step="Train")
 
 
+def tell_scores(session: Session, truth: Any) -> None:
+    """Print the scores of the result on all planes."""
+    result = session.dock.workbench.choices.result
+    assert result is not None
+    pairs = (
+        Comparison.read(*planes, Task.OBJECTS, Unpainted.BACKGROUND)
+        for planes in zip(result.data, truth, strict=True)
+    )
+    scores = evaluate_objects(pairs).as_dict()
+    print(", ".join(f"{name} {scores[name]:.3f}" for name in _SCORES), flush=True)
+
+
 def compare(session: Session, truth: Any) -> None:
     """Segment anew, and compare with the truth, which a made-up sample has."""
     session.click("Segment", "Segment stack")
     session.wait()
+    tell_scores(session, truth)
     image = session.dock.workbench.choices.image
     assert image is not None
     session.viewer.add_labels(truth, name="truth", scale=image.scale, units=image.units)

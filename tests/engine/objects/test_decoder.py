@@ -224,7 +224,7 @@ def decode(mask: Mask, tile: int, config: ObjectsConfig, seed: int) -> Any:
     for at in np.random.default_rng(seed).permutation(len(tiles)):
         part = mask[tiles[at].y.as_slice, tiles[at].x.as_slice]
         answers = np.where(part, 0.9, 0.1).astype(np.float32)[np.newaxis]
-        decoder.add(tiles[at], settle_objects(answers, config.threshold))
+        decoder.add(tiles[at], settle_objects(answers, config.threshold, 0))
     labels, count = decoder.finish().cut().finish()
     return np.asarray(labels), count
 
@@ -305,7 +305,7 @@ def test_specks_inside_a_tile_are_not_shown_but_pieces_at_its_border_are() -> No
 
 
 def test_foreground_begins_at_the_threshold() -> None:
-    settled = settle_objects(np.array([[[0.2, 0.25, 0.6]]], np.float32), 0.25)
+    settled = settle_objects(np.array([[[0.2, 0.25, 0.6]]], np.float32), 0.25, 0)
     np.testing.assert_array_equal(settled, [[[0, 1, 1]]])
 
 
@@ -349,11 +349,11 @@ def test_with_a_shape_field_tiles_give_the_labels_of_the_whole_plane(
     for index in np.random.default_rng(seed).permutation(len(cut_plane(shape, side, 8))):
         tile = cut_plane(shape, side, 8)[index]
         part = answers[:, tile.y.as_slice, tile.x.as_slice]
-        decoder.add(tile, settle_objects(part, config.threshold))
+        decoder.add(tile, settle_objects(part, config.threshold, 0.08))
 
     labels, count = decoder.finish().cut().finish()
 
-    expected, number = cut_objects(foreground_of(answers, 0.5), config, as_bytes(answers[1]))
+    expected, number = cut_objects(foreground_of(answers, 0.5, 0.08), config, as_bytes(answers[1]))
     assert count == number
     np.testing.assert_array_equal(np.asarray(labels), expected)
 
@@ -377,7 +377,7 @@ def test_tiles_that_are_missing_hold_nothing_with_a_shape_field_either() -> None
     first, second, third = (Tile(Span(top, top + 8), Span(0, 16)) for top in (0, 8, 16))
     decoder = ObjectDecoder((24, 16), ObjectsConfig(min_size=0))
     for tile in (first, third):
-        decoder.add(tile, settle_objects(answers[:, tile.y.as_slice], 0.5))
+        decoder.add(tile, settle_objects(answers[:, tile.y.as_slice], 0.5, 0.08))
 
     labels, count = decoder.finish().cut().finish([second])
 
@@ -450,5 +450,5 @@ def test_where_the_field_has_not_risen_there_is_no_foreground() -> None:
     """Strokes alone say little about where an object ends."""
     halo = np.array([[[0.9, 0.9, 0.9, 0.4]], [[0.0, 0.05, 0.2, 0.9]]], dtype=np.float32)
 
-    np.testing.assert_array_equal(foreground_of(halo, 0.5), [[False, False, True, False]])
-    np.testing.assert_array_equal(foreground_of(halo[:1], 0.5), [[True, True, True, False]])
+    np.testing.assert_array_equal(foreground_of(halo, 0.5, 0.08), [[False, False, True, False]])
+    np.testing.assert_array_equal(foreground_of(halo[:1], 0.5, 0.08), [[True, True, True, False]])

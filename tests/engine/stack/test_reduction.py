@@ -238,7 +238,7 @@ def test_the_border_is_given_back_in_blocks() -> None:
         seen = model.seen(ArrayPlanes(probability[0]))
         on_plane = objects_on_plane(model, ObjectsConfig(), seen)
         decoder = plane_decoder(model, OutputKind.LABELS, on_plane, (20, 46), offset=0)
-        decoder.add(Tile(Span(0, 20), Span(0, 46)), settle_objects(probability, 0.5))
+        decoder.add(Tile(Span(0, 20), Span(0, 46)), settle_objects(probability, 0.5, 0))
         plane = decoder.finish()
         assert plane is not None
         labels, count = plane.cut().finish()

@@ -176,7 +176,7 @@ def test_a_large_plane_of_objects_takes_little_memory(
     cells = [away < 20, np.clip(1 - away / 20, 0, 1)][: 1 + has_field]
     tracemalloc.start()
     for tile in cut_plane((height, width), 500, 1):
-        decoder.add(tile, settle_objects(np.stack(cells).astype(np.float32), 0.5))
+        decoder.add(tile, settle_objects(np.stack(cells).astype(np.float32), 0.5, 0))
     found, count = decoder.finish().cut().finish()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

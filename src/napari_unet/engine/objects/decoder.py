@@ -22,8 +22,6 @@ from napari_unet.engine.stack.tiles import Span, Tile, bands
 MAX_OBJECTS = 2**31 - 1
 """Largest object number: label images are int32."""
 
-_OUTLINE = 0.08  # of the field, which is 0 at the outline; predicted ones rise a little before
-
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.uint8]
@@ -63,7 +61,7 @@ def cut_objects(
     return np.asarray(labels), count
 
 
-def foreground_of(answers: npt.NDArray[np.float32], threshold: float) -> Mask:
+def foreground_of(answers: npt.NDArray[np.float32], threshold: float, outline: float) -> Mask:
     """Return the foreground (y, x) of what the network answers.
 
     Parameters
@@ -71,19 +69,20 @@ def foreground_of(answers: npt.NDArray[np.float32], threshold: float) -> Mask:
     answers
         (1 or 2, y, x): the foreground's probability, and the shape field of a network that has one.
     threshold
-        Of the probability. The field must have risen above the outline as well: strokes alone say
-        little about where an object ends, and the probability reaches over its halo.
+        Of the probability.
+    outline
+        Of the field; see `outline_level`.
     """
     foreground: Mask = answers[0] >= threshold
-    return foreground & (answers[1] >= _OUTLINE) if len(answers) > 1 else foreground
+    return foreground & (answers[1] >= outline) if len(answers) > 1 else foreground
 
 
-def settle_objects(answers: npt.NDArray[np.float32], threshold: float) -> Field:
+def settle_objects(answers: npt.NDArray[np.float32], threshold: float, outline: float) -> Field:
     """Return what of a tile's answers decides its objects, in little room.
 
     Parameters
     ----------
-    answers, threshold
+    answers, threshold, outline
         As of `foreground_of`.
 
     Returns
@@ -91,7 +90,7 @@ def settle_objects(answers: npt.NDArray[np.float32], threshold: float) -> Field:
     Field
         (1 or 2, y, x): the foreground, 0 or 1, and the shape field there, `as_bytes`.
     """
-    foreground = foreground_of(answers, threshold)
+    foreground = foreground_of(answers, threshold, outline)
     settled = np.empty(answers.shape, np.uint8)
     settled[0] = foreground
     for field, channel in zip(settled[1:], answers[1:], strict=True):

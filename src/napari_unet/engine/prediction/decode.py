@@ -17,6 +17,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.objects.decoder import ObjectDecoder, foreground_of, settle_objects
 from napari_unet.engine.objects.uncut import UncutPlane
 from napari_unet.engine.paint.holes import as_painted
+from napari_unet.engine.paint.outline import outline_of
 from napari_unet.engine.stack.reduction import Reduction
 from napari_unet.engine.stack.tiles import Tile
 
@@ -99,13 +100,13 @@ def settler(
     SettingsError
         If classes are wanted as uint8, but a label value is above 255.
     """
-    is_objects = model.task is Task.OBJECTS
+    is_objects, outline = model.task is Task.OBJECTS, outline_of(model)
     if kind is OutputKind.PROBABILITIES:
         return lambda p: p[: 1 if is_objects else None].copy()
     if is_objects and kind is OutputKind.LABELS:
-        return lambda p: settle_objects(p, objects.threshold)
+        return lambda p: settle_objects(p, objects.threshold, outline)
     if is_objects:
-        return lambda p: foreground_of(p, objects.threshold).astype(np.uint8)
+        return lambda p: foreground_of(p, objects.threshold, outline).astype(np.uint8)
     dtype = np.uint8 if kind is OutputKind.CLASSES else np.int32
     if max(model.values) > np.iinfo(dtype).max:
         raise SettingsError(

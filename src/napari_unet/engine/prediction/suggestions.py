@@ -25,6 +25,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.objects.decoder import as_bytes, foreground_of
 from napari_unet.engine.objects.uncut import UncutPlane
+from napari_unet.engine.paint.outline import outline_of
 from napari_unet.engine.paint.training_set import require_labels_of
 from napari_unet.engine.prediction.decode import Probabilities, objects_on_plane
 from napari_unet.engine.prediction.doubtful_cuts import doubtful_cuts
@@ -114,14 +115,15 @@ def suggest(
     total, done = sum(map(len, tiles)), 0
     best: list[Place] = []  # by uncertainty
     cuts: list[Place] = []  # by doubt whether they are one object
-    config = None
+    config, outline = None, outline_of(model)
     if model.network.shape_field:
         wanted = objects or preset_of(model.network).objects
         config = objects_on_plane(model, wanted, predictor.seen)
     stopped = False
     try:
         for region, parts in zip(regions, tiles, strict=True):
-            looked_at = _LookedAt(region, model.task, _painted(labels, region, unpainted), config)
+            painted = _painted(labels, region, unpainted)
+            looked_at = _LookedAt(region, model.task, painted, config, outline)
             for tile in parts:
                 with engine_errors(device):
                     looked_at.add(tile, predictor.predict(region.plane, tile))
@@ -166,6 +168,7 @@ class _LookedAt:
         task: Task,
         painted: npt.NDArray[np.bool_],
         objects: ObjectsConfig | None,
+        outline: float,
     ) -> None:
         self._region = region
         self._task = task
@@ -173,6 +176,7 @@ class _LookedAt:
         self._excluded = painted
         self._unseen = np.ones(region.shape, dtype=bool)
         self._objects = objects  # None: there is no shape field
+        self._outline = outline
         self._foreground = np.zeros(region.shape, dtype=bool)
         self._field = np.zeros(region.shape, np.uint8)
 
@@ -187,7 +191,8 @@ class _LookedAt:
         self._values[inside] = uncertainty(likely)
         self._unseen[inside] = False
         if self._objects is not None:
-            self._foreground[inside] = foreground_of(probabilities, self._objects.threshold)
+            threshold = self._objects.threshold
+            self._foreground[inside] = foreground_of(probabilities, threshold, self._outline)
             self._field[inside] = as_bytes(probabilities[1])
 
     def places(self, window: tuple[int, int], count: int) -> list[Place]:

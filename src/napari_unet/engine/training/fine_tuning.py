@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
@@ -26,6 +27,7 @@ from napari_unet.engine.network.model import Model, adapt, fresh_model
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.paint.holes import as_painted
+from napari_unet.engine.paint.outline import outline_level
 from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.stack.normalization import Normalization, measure
 from napari_unet.engine.stack.planes import Planes
@@ -210,6 +212,10 @@ def _train(
     def predict_on_plane(number: int, tile: Tile) -> npt.NDArray[np.float32]:
         return seen.reduction(number).predict(partial(predict, number), tile)
 
+    def outline() -> float:
+        wide = None if size.diameter is None else size.diameter.pixels / math.sqrt(usual.area)
+        return outline_level(lessons.stack.whole_objects, wide)
+
     painted = PaintedObjects(lessons, task, usual.area, size.strokes)
     previewer = Previewer(
         predict_on_plane,
@@ -218,7 +224,7 @@ def _train(
         reduction=usual.factor,
         task=task,
         values=model.values,
-        has_field=model.network.shape_field,
+        outline=outline if model.network.shape_field else None,
         objects=lambda: as_painted(usual.objects(plan.objects()), *painted.measure()),
     )
     keeper = Keeper(begun, lessons, trainer, keep_every)

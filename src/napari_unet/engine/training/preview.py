@@ -50,8 +50,9 @@ class Previewer:
         Side of the blocks that the network sees, pixels: so many times larger tiles cost the same.
     task, values
         What the probabilities mean.
-    has_field
-        Whether the shape field comes after them.
+    outline
+        Gives from which value of the shape field, which comes after them, pixels belong to objects
+        (see `outline_level`); None: there is no field.
     objects
         Gives how foreground is cut into objects, which may change while training goes on.
 
@@ -73,7 +74,7 @@ class Previewer:
         reduction: int = 1,
         task: Task,
         values: tuple[int, ...],
-        has_field: bool = False,
+        outline: Callable[[], float] | None = None,
         objects: Callable[[], ObjectsConfig],
     ) -> None:
         self._predict = predict
@@ -82,7 +83,7 @@ class Previewer:
         self._reduction = reduction
         self._objects = objects if task is Task.OBJECTS else None
         self._values = np.array(values, dtype=np.int32)
-        self._has_field = has_field
+        self._outline = outline
         self._budget = _Budget()
         self._canvas: PreviewCanvas | None = None  # of what was wanted last
         self._round: list[Tile] = []  # to be computed for the next preview, the next one last
@@ -164,11 +165,11 @@ class Previewer:
 
     def _decode(self, probabilities: npt.NDArray[np.float32]) -> Labels:
         if self._objects is not None:
-            answers = probabilities[1 : 2 + self._has_field]
-            foreground = foreground_of(answers, self._objects().threshold)
-            if self._has_field:
-                return np.where(foreground, 1 + as_bytes(probabilities[-1]).astype(np.int32), 0)
-            return foreground.astype(np.int32)
+            threshold = self._objects().threshold
+            if self._outline is None:
+                return foreground_of(probabilities[1:2], threshold, 0).astype(np.int32)
+            foreground = foreground_of(probabilities[1:3], threshold, self._outline())
+            return np.where(foreground, 1 + as_bytes(probabilities[-1]).astype(np.int32), 0)
         classes: Labels = self._values[probabilities.argmax(axis=0)]
         return classes
 
@@ -183,7 +184,7 @@ class Previewer:
             if self._objects is not None:
                 self._cut = self._objects()
                 config = _on_canvas(self._cut, canvas.view.step)
-                field = (np.maximum(values, 1) - 1).astype(np.uint8) if self._has_field else None
+                field = (np.maximum(values, 1) - 1).astype(np.uint8) if self._outline else None
                 values, _ = cut_objects(values > 0, config, field)
                 values = self._with_old_numbers(canvas.view, values)
         self._budget.close_preview()

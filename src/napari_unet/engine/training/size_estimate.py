@@ -26,6 +26,7 @@ from napari_unet.engine.network.record import ObjectSizes
 from napari_unet.engine.objects.decoder import as_bytes, cut_objects, foreground_of
 from napari_unet.engine.paint.label_scheme import IGNORED, OBJECT, OBJECT_VALUES, LabelScheme
 from napari_unet.engine.paint.object_size import OBJECT_DIAMETER
+from napari_unet.engine.paint.outline import outline_of
 from napari_unet.engine.paint.painted_box import PaintedBox, painted_boxes
 from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.prediction.predictor import Predictor
@@ -200,7 +201,7 @@ def _look(
     inside, outside = painted == OBJECT, painted == OBJECT_VALUES[0]
     apart = _mean(answers[0][inside]) - _mean(answers[0][outside])
     config = ObjectsConfig()
-    foreground = foreground_of(answers, config.threshold)
+    foreground = foreground_of(answers, config.threshold, outline_of(model))
     labels, count = cut_objects(foreground, config, as_bytes(answers[1]))
     found = np.unique(labels[inside & (labels > 0)])
     factor = model.reduction or 1
