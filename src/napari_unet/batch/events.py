@@ -25,6 +25,15 @@ class Stopped(Note):
 
 
 @dataclass(frozen=True, slots=True)
+class PartsDone:
+    """How far an image is that other processes segment."""
+
+    done: int  # tiles
+    total: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileSegmented:
     """The last event of one file: its result is there, whole or as far as the work went."""
 

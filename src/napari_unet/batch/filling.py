@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.batch.events import PartsDone
 from napari_unet.config import OutputKind, Task
 from napari_unet.engine.events import (
     PlaneDone,
@@ -23,13 +24,13 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network import Model
 from napari_unet.engine.stack import bands
 from napari_unet.io.images import ImageStack
-from napari_unet.io.kept_segmentation import KeptSegmentation
 from napari_unet.io.labels import (
     PlaneWriter,
     open_label_writer,
     open_probability_writer,
 )
 from napari_unet.io.making import Making, PlaneHashed
+from napari_unet.io.stack import Layout
 
 
 class Filling:
@@ -68,10 +69,16 @@ class Filling:
         if not event.complete:
             self._writer.drop_rows()
             return
-        if event.labels is not None:
-            self.fill(event.plane)
-            for rows in bands(self._plane):
-                self._writer.write(event.labels.rows(rows))
+        if event.labels is None:
+            self._written += 1
+        else:
+            self.take_rows(event.plane, map(event.labels.rows, bands(self._plane)))
+
+    def take_rows(self, plane: int, rows: Iterable[npt.NDArray[Any]]) -> None:
+        """Take a whole plane, in bands of rows from the top."""
+        self.fill(plane)
+        for band in rows:
+            self._writer.write(band)
         self._written += 1
 
     def note_unfinished(self, planes: Collection[int]) -> None:
@@ -96,17 +103,73 @@ def open_filling(
     output: Path, stack: ImageStack, model: Model, kind: OutputKind
 ) -> Iterator[Filling]:
     """Open the output with the image's axes and pixel size."""
-    opened: AbstractContextManager[PlaneWriter]
-    leading: tuple[int, ...]
-    if kind is OutputKind.PROBABILITIES:
-        channels = 1 if model.task is Task.OBJECTS else len(model.values)
-        layout, leading = stack.layout(channels=channels), (channels,)
-        opened = open_probability_writer(output, layout)
-    else:
-        layout, leading = stack.layout(), ()
-        opened = open_label_writer(output, layout)
-    with opened as writer:
-        yield Filling(writer, leading, layout.plane_shape)
+    layout = result_layout(stack, model, kind)
+    with open_writer(output, layout, kind) as writer:
+        yield Filling(writer, leading_shape(layout, kind), layout.plane_shape)
+
+
+def result_layout(stack: ImageStack, model: Model, kind: OutputKind) -> Layout:
+    """Return the layout of a result of an image."""
+    if kind is not OutputKind.PROBABILITIES:
+        return stack.layout()
+    return stack.layout(channels=1 if model.task is Task.OBJECTS else len(model.values))
+
+
+def leading_shape(layout: Layout, kind: OutputKind) -> tuple[int, ...]:
+    """Return the shape of a plane's values before (Y, X)."""
+    return layout.shape[-3:-2] if kind is OutputKind.PROBABILITIES else ()
+
+
+def open_writer(
+    output: Path, layout: Layout, kind: OutputKind
+) -> AbstractContextManager[PlaneWriter]:
+    """Open the output."""
+    is_labels = kind is not OutputKind.PROBABILITIES
+    return (open_label_writer if is_labels else open_probability_writer)(output, layout)
+
+
+class Takes(Protocol):
+    """What takes the finished planes of a segmentation, in order."""
+
+    def take_tile(self, event: TileDone) -> None:
+        """Take a tile of final values."""
+        ...
+
+    def take_plane(self, event: PlaneDone) -> None:
+        """Take the end of a plane."""
+        ...
+
+    def note_unfinished(self, planes: Collection[int]) -> None:
+        """Let the file say which of the planes that were asked for it lacks."""
+        ...
+
+    def note_provenance(self, text: str) -> None:
+        """Let the file say what made it, in a line of JSON."""
+        ...
+
+    def fill(self, count: int) -> None:
+        """Write empty planes until there are `count`."""
+        ...
+
+
+class Kept(Protocol):
+    """Where the work on an image is kept, to be gone on with; a context."""
+
+    def begin(self, started: SegmentStarted) -> None:
+        """Take note that the work begins or goes on."""
+        ...
+
+    def remove(self) -> None:
+        """Remove what was kept: the work is done."""
+        ...
+
+    def __enter__(self) -> Any:
+        """Keep it."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Leave it for who comes next."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +182,13 @@ class Filled:
 
 
 def fill(
-    events: Iterator[SegmentEvent | PlaneHashed],
-    filling: Filling,
-    kept: KeptSegmentation,
+    events: Iterator[SegmentEvent | PlaneHashed | PartsDone],
+    filling: Takes,
+    kept: Kept,
     making: Making,
     *,
     numbered: bool,
-) -> Generator[SegmentEvent, None, Filled]:
+) -> Generator[SegmentEvent | PartsDone, None, Filled]:
     """Write what is final as it comes, and tell the events that are of use to others.
 
     Of numbered objects only whole planes are final, of anything else each tile.

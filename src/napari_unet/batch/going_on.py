@@ -91,7 +91,7 @@ def take_up(wanted: Wanted, left: Sequence[KeptRun], *, anew: bool) -> TakenUp:
         run.remove()
     if anew or not runs:
         return TakenUp(new_kept(wanted.record), wanted.tiling)
-    changes = [_changed(wanted, run.record) for run in runs]
+    changes = [changed(wanted.basis, wanted.numbers, run.record) for run in runs]
     if "" not in changes:
         note = f"Of {_tell(runs[0])}, but {changes[0]} not as then: this begins anew."
         return TakenUp(new_kept(wanted.record), wanted.tiling, note)
@@ -101,10 +101,10 @@ def take_up(wanted: Wanted, left: Sequence[KeptRun], *, anew: bool) -> TakenUp:
     return TakenUp(run.take(), tiling, note)
 
 
-def _changed(wanted: Wanted, record: KeptRecord) -> str:
-    """Return what has changed, with its verb; empty: nothing."""
-    words = wanted.basis.changed(record.basis)
-    if not words and tuple(wanted.numbers) != record.order:
+def changed(basis: Basis, numbers: Sequence[int], record: KeptRecord) -> str:
+    """Return what has changed since a record, with its verb; empty: nothing."""
+    words = basis.changed(record.basis)
+    if not words and tuple(numbers) != record.order:
         words = "the planes that are asked for"
         return f"{words} are"
     return words and f"{words} {'are' if ' and ' in words else 'is'}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import RLock
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from napari_unet.batch.events import FileSegmented, Note, Stopped
-from napari_unet.batch.filling import Filled, fill, open_filling
+from napari_unet.batch.events import FileSegmented, Note, PartsDone, Stopped
+from napari_unet.batch.filling import Filled, Kept, Takes, fill, open_filling
 from napari_unet.batch.going_on import Wanted, take_up
 from napari_unet.batch.plane_selection import PlaneSelection
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
@@ -19,7 +20,7 @@ from napari_unet.engine.network import DeviceChoice, Model
 from napari_unet.engine.prediction import Backend, segment
 from napari_unet.io.images import ImageStack, open_image
 from napari_unet.io.kept_folders import KeptRun, find_kept
-from napari_unet.io.making import Making, hashing
+from napari_unet.io.making import Making, PlaneHashed, hashing
 from napari_unet.io.output_files import check_output
 from napari_unet.io.provenance import Provenance, Source, UsedModel, to_text
 from napari_unet.io.provenance_files import write_beside
@@ -54,6 +55,31 @@ class Opened(NamedTuple):
     note: str  # that it is not read as the file says, or what of it is; empty: all of it
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """How the work on one image is done: in this process, or by others."""
+
+    kept: Kept
+    told: Iterator[SegmentEvent | PlaneHashed | PartsDone]
+    opened: Callable[[Path], AbstractContextManager[Takes]]  # the output's file
+    note: str = ""  # what it goes on from
+    figures: Callable[[], Mapping[str, Any]] = dict  # of the work, in the end
+
+
+class Others(Protocol):
+    """Other processes, which can do the work."""
+
+    def way(self, segmenter: Segmenter, image: Opened, output: Path, stop: Stop) -> Way:
+        """Return how they segment an image.
+
+        Raises
+        ------
+        UnetPaintError
+            If they cannot.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Segmenter:
     """A model, and all that is wanted of it but the image: it segments any number of files.
@@ -74,6 +100,8 @@ class Segmenter:
         What of each file is segmented.
     anew
         Whether nothing that an earlier run has left is gone on with.
+    others
+        The processes that do the work; None: this one.
     """
 
     model: Model
@@ -86,6 +114,7 @@ class Segmenter:
     selection: PlaneSelection | None = None
     view: View = AS_IT_IS
     anew: bool = False
+    others: Others | None = None
     _once: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     @property
@@ -176,7 +205,7 @@ class Segmenter:
         *,
         backend: Backend | None = None,
         check: Callable[[], None] = lambda: None,
-    ) -> Iterator[Note | SegmentEvent | FileSegmented]:
+    ) -> Iterator[Note | SegmentEvent | PartsDone | FileSegmented]:
         """Segment one image into a file.
 
         The result has the image's planes, axes and pixel size; planes that are not selected, or not
@@ -194,7 +223,8 @@ class Segmenter:
         Yields
         ------
         Note, SegmentEvent, FileSegmented
-            As `engine.prediction.segment`, but for `PlaneUncut`. `FileSegmented` comes last, unless
+            As `engine.prediction.segment`, but for `PlaneUncut`; from others, `PartsDone` in
+            place of tiles. `FileSegmented` comes last, unless
             it was stopped before the first plane was done: then there is no file.
 
         Raises
@@ -202,39 +232,27 @@ class Segmenter:
         UnetPaintError
             Whatever is wrong with the input, the device or the output; the text says what to do.
         """
-        wanted = self.wanted(image.stack, output)
-        planes = wanted.planes
-        taken = take_up(wanted, self.left, anew=self.anew)
-        yield from (Note(text) for text in (image.note, taken.note) if text)
-        events = segment(
-            self.model,
-            planes,
-            device=self.device,
-            tiling=taken.tiling,
-            objects=wanted.objects,
-            kind=self.kind,
-            numbers=wanted.numbers,
-            kept=taken.kept,
-            backend=backend,
-            provisional=False,
-            stop=stop,
-        )
+        if self.others is None:
+            way = self._here(image, output, stop, backend)
+        else:
+            way = self.others.way(self, image, output, stop)
+        yield from (Note(text) for text in (image.note, way.note) if text)
+        planes = image.stack.planes()
         making = Making(model=self.used)
         # What is there stays until all of this is done.
         written = unfinished_path(output) if output.exists() else output
-        with taken.kept:
+        with way.kept:
             try:
-                with open_filling(written, image.stack, self.model, self.kind) as filling:
-                    told = hashing(events, planes, hashes=wanted.hashes)
+                with way.opened(written) as filling:
                     filled = yield from fill(
-                        told, filling, taken.kept, making, numbered=self.is_numbered
+                        way.told, filling, way.kept, making, numbered=self.is_numbered
                     )
                     provenance = making.provenance(
                         planes,
                         Source.of(image.stack, image.path),
                         kind=self.kind,
-                        tiling=wanted.tiling,
-                        objects=wanted.objects,
+                        tiling=self.tiling,
+                        objects=self.objects,
                     )
                     text = _as_text(provenance, output)
                     check()
@@ -253,8 +271,30 @@ class Segmenter:
                 stays = "" if written == output else f" '{output.name}' is as it was."
                 yield Stopped(f"{tell_unfinished(left)} and 0 in '{written.name}'.{stays}")
             else:
-                taken.kept.remove()
-        yield self._segmented(written, record, filled, planes.count, len(left))
+                way.kept.remove()
+        made = self._segmented(written, record, filled, planes.count, len(left))
+        yield replace(made, figures={**made.figures, **way.figures()})
+
+    def _here(self, image: Opened, output: Path, stop: Stop, backend: Backend | None) -> Way:
+        """Return how this process segments an image."""
+        wanted = self.wanted(image.stack, output)
+        taken = take_up(wanted, self.left, anew=self.anew)
+        events = segment(
+            self.model,
+            wanted.planes,
+            device=self.device,
+            tiling=taken.tiling,
+            objects=wanted.objects,
+            kind=self.kind,
+            numbers=wanted.numbers,
+            kept=taken.kept,
+            backend=backend,
+            provisional=False,
+            stop=stop,
+        )
+        told = hashing(events, wanted.planes, hashes=wanted.hashes)
+        opened = partial(open_filling, stack=image.stack, model=self.model, kind=self.kind)
+        return Way(taken.kept, told, opened, taken.note)
 
     def _segmented(
         self, output: Path, record: Path | None, filled: Filled, planes: int, left: int

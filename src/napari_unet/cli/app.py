@@ -22,6 +22,7 @@ from napari_unet.cli.options import (
     AsJson,
     AxesWish,
     ChannelsWish,
+    ClusterWish,
     DeviceName,
     DeviceWish,
     DiameterWish,
@@ -229,6 +230,7 @@ def segment(
     ] = None,
     suffix: SuffixWish = "",
     tables: TablesWish = False,
+    cluster: ClusterWish = None,
     device: DeviceWish = DeviceName.AUTO,
     anew: AnewWish = False,
     json: AsJson = False,
@@ -244,7 +246,7 @@ def segment(
     is a file). What is done already is skipped, unless image, model or settings have changed; what
     fails is listed at the end, and in summary.csv. Exit status 1 if any file failed.
     """
-    from napari_unet.cli.segment import segment_measured
+    from napari_unet.cli.segment import open_workers, segment_measured
     from napari_unet.cli.segment_files import (
         is_folder_wanted,
         segment_into_folder,
@@ -269,7 +271,10 @@ def segment(
         "device": device,
         "anew": anew,
     }
-    with stop_on_signal("the finished planes are being saved.") as stop:
+    with (
+        stop_on_signal("the finished planes are being saved.") as stop,
+        open_workers(cluster, device) as wishes["others"],
+    ):
         if into_folder:
             done = segment_into_folder(images, output, stop, suffix=suffix, tables=tables, **wishes)
             figures = done.figures

@@ -265,6 +265,14 @@ ZStepWish = Annotated[
     ),
 ]
 DeviceWish = Annotated[DeviceName, typer.Option(help="Where to compute.")]
+ClusterWish = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local:N|ADDRESS",
+        help="Let the workers of a Dask cluster do the work: N started here, or those of a "
+        "scheduler (its address, or its file).",
+    ),
+]
 AnewWish = Annotated[
     bool,
     typer.Option(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from napari_unet.batch.events import FileSegmented, Note, Stopped
+from napari_unet.batch.cluster.connection import connected
+from napari_unet.batch.cluster.workers import Workers
+from napari_unet.batch.events import FileSegmented, Note, PartsDone, Stopped
 from napari_unet.batch.measuring import check_table, measure_result
 from napari_unet.batch.plane_selection import PlaneSelection
 from napari_unet.batch.segmenter import Segmenter, check_segmentation
@@ -81,6 +84,7 @@ def load_segmenter(
     device: str,
     view: View = AS_IT_IS,
     anew: bool = False,
+    others: Workers | None = None,
 ) -> Segmenter:
     """Load the model, for what was typed.
 
@@ -89,7 +93,7 @@ def load_segmenter(
     UnetPaintError
         If there is no such model or device, or objects are to be linked and there are none.
     """
-    choice = pick_device(device)
+    choice = pick_device(device if others is None else "auto")
     path = find_model(model)
     loaded = load_model(path)
     segmenter = Segmenter(
@@ -103,6 +107,7 @@ def load_segmenter(
         selection=selection,
         view=view,
         anew=anew,
+        others=others,
     )
     if wishes.links and not segmenter.is_numbered:
         raise SettingsError(
@@ -112,7 +117,26 @@ def load_segmenter(
     return segmenter
 
 
-def _tell(events: Iterator[Note | SegmentEvent | FileSegmented]) -> dict[str, Any]:
+@contextmanager
+def open_workers(wish: str | None, device: str) -> Iterator[Workers | None]:
+    """Reach or start a cluster, and say where it shows what it does; None: none is wanted.
+
+    Raises
+    ------
+    SettingsError
+        As `connected`.
+    """
+    if wish is None:
+        yield None
+        return
+    with connected(wish) as pool:
+        say(f"The cluster shows what it does at {pool.dashboard}")
+        if not pool.workers:
+            say("No worker has joined it yet; waiting for the first.")
+        yield Workers(pool, device)
+
+
+def _tell(events: Iterator[Note | SegmentEvent | PartsDone | FileSegmented]) -> dict[str, Any]:
     """Show a segmentation as it goes on; return its figures, none if nothing was finished."""
     figures: dict[str, Any] = {}
     with progress_bar("Segmenting") as update:
@@ -127,6 +151,8 @@ def _tell(events: Iterator[Note | SegmentEvent | FileSegmented]) -> dict[str, An
                     say("\n".join(filter(None, [where, event.note])))
                 case TileDone():
                     update(event.done / event.total, f"plane {event.plane}")
+                case PartsDone():
+                    update(event.done / event.total, event.state)
                 case MemoryShort():
                     say(f"{event}.")
                 case FileSegmented():

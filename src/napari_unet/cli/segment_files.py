@@ -72,7 +72,8 @@ def segment_into_folder(
     if view.position == ALL:
         files, view = each_position(files), replace(view, position=None)
     segmenter = load_segmenter(view=view, **wishes)
-    return _tell(segment_files(files, folder, segmenter, stop, tables=tables))
+    others = wishes.get("others")
+    return _tell(segment_files(files, folder, segmenter, stop, tables=tables, others=others))
 
 
 def tell_failures(done: FilesDone) -> None:

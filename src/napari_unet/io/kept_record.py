@@ -76,7 +76,7 @@ class Basis:
             objects=objects,
             series=(planes.run, planes.runs),
             device=f"{device.device} {device.name}",
-            program=" ".join(f"{name} {number}" for name, number in versions().items()),
+            program=told_versions(),
             seen=(seen.factor, seen.enlargement),
         )
 
@@ -113,6 +113,11 @@ class KeptRecord:
         )
         if not is_possible:
             raise ValueError(f"planes {self.order!r:.60} of {self.planes}")
+
+
+def told_versions() -> str:
+    """Return the versions of what computes here, in one line."""
+    return " ".join(f"{name} {number}" for name, number in versions().items())
 
 
 def _compared(planes: Planes) -> list[int]:

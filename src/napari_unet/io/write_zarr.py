@@ -30,6 +30,16 @@ class PlaneZarr:
 
     Labels have copies in smaller sizes, whose pixels are those in the middle of what they stand for
     (the nearest ones, as numbers have no mean).
+
+    Parameters
+    ----------
+    path, layout, name, is_labels
+        Where, and what it is.
+    pyramid
+        The levels; None: halves.
+    plane
+        Of one that another process is writing, the plane that is written here; None: it is made.
+        No two planes share a chunk.
     """
 
     def __init__(
@@ -40,7 +50,9 @@ class PlaneZarr:
         name: str,
         is_labels: bool,
         pyramid: Pyramid | None = None,
+        plane: int | None = None,
     ) -> None:
+        self.path = path
         self._is_labels = is_labels
         plane_axes = 2 if is_labels else 3
         self._leading_axes = layout.axes[:-plane_axes]
@@ -48,16 +60,20 @@ class PlaneZarr:
         self._plane_shape = layout.shape[-plane_axes:]
         self._pyramid = pyramid or Pyramid.halved(layout)
         self._axes = self._pyramid.axes
-        self._written = 0  # planes
+        self._written = plane or 0  # planes
         self._rows = 0  # of the next one
         zarr_format: Literal[2, 3] = 3 if self._pyramid.version == "0.5" else 2
         self._described = path / "0" / ("zarr.json" if zarr_format == 3 else ".zarray")
-        self._group = zarr.open_group(str(path), mode="w-", zarr_format=zarr_format)
-        self._group.attrs.update(ome_metadata(layout, self._pyramid, name, is_labels=is_labels))
         shapes = self._pyramid.shapes if is_labels else self._pyramid.shapes[:1]
-        self._array, *self._smaller = (
-            self._create(str(i), shape, zarr_format) for i, shape in enumerate(shapes)
-        )
+        if plane is None:
+            self._group = zarr.open_group(str(path), mode="w-", zarr_format=zarr_format)
+            self._group.attrs.update(ome_metadata(layout, self._pyramid, name, is_labels=is_labels))
+            levels = [self._create(str(i), shape, zarr_format) for i, shape in enumerate(shapes)]
+        else:
+            self._described.stat()
+            self._group = zarr.open_group(str(path), mode="r+", zarr_format=zarr_format)
+            levels = [_array_of(self._group, str(i)) for i in range(len(shapes))]
+        self._array, *self._smaller = levels
 
     def write(self, rows: npt.NDArray[Any]) -> None:
         """Write the next rows: labels (y, X) or probabilities (C, y, X), within one plane.
@@ -84,6 +100,10 @@ class PlaneZarr:
         """Set the rows of a plane that is not complete to 0."""
         self._array[self._region(slice(0, self._rows))] = 0
         self._rows = 0
+
+    def take_written(self) -> None:
+        """Take note that another process writes the next plane, or that it stays 0."""
+        self._written += 1
 
     def note_unfinished(self, planes: Iterable[int]) -> None:
         """Let the attributes say which planes are not segmented to their end."""
@@ -144,6 +164,12 @@ class PlaneZarr:
             if read.any():
                 for copy in copies:
                     copy.take(read, rows, columns)
+
+
+def _array_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    found = group[name]
+    assert isinstance(found, zarr.Array)
+    return found
 
 
 def create_planes(

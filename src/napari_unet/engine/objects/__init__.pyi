@@ -1,4 +1,5 @@
 from .basins import cut_basins as cut_basins
+from .decoder import check_count as check_count
 from .decoder import cut_objects as cut_objects
 from .label_overlaps import LabelImage as LabelImage
 from .label_overlaps import count_overlaps as count_overlaps

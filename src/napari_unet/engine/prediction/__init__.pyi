@@ -1,6 +1,12 @@
 from .backend import Backend as Backend
+from .kept_work import KeptLabels as KeptLabels
+from .kept_work import NothingKept as NothingKept
 from .overlap_tile import network_probabilities as network_probabilities
 from .painted_review import review as review
+from .parts import Decoded as Decoded
+from .parts import Parts as Parts
+from .parts import number_planes as number_planes
+from .parts import numbered_together as numbered_together
 from .predictor import Predictor as Predictor
 from .recut import recut as recut
 from .segmentation import segment as segment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -89,15 +89,19 @@ def resumed(resume: Resume, kept: KeptWork, order: Sequence[int], planes: Planes
     return Resume(
         finished=resume.finished | again,
         largest=max(largest, resume.largest + new),
-        labels=_KeptLabels(kept, again, resume.labels, planes),
+        labels=KeptLabels(kept.plane, again, resume.labels, planes),
     )
 
 
-class _KeptLabels(DerivedPlanes):
+class KeptLabels(DerivedPlanes):
     """The labels of kept planes, and of those that another array has."""
 
     def __init__(
-        self, kept: KeptWork, again: frozenset[int], others: Planes | None, planes: Planes
+        self,
+        kept: Callable[[int], PlaneDone],
+        again: frozenset[int],
+        others: Planes | None,
+        planes: Planes,
     ) -> None:
         super().__init__(planes, dtype=np.dtype(np.int32))
         self.channels = 1
@@ -112,7 +116,7 @@ class _KeptLabels(DerivedPlanes):
             assert self._others is not None, "not finished"
             return self._others.read(plane, y, x)
         if self._last is None or self._last[0] != plane:
-            labels = self._kept.plane(plane).labels
+            labels = self._kept(plane).labels
             assert labels is not None
             self._last = plane, labels
         return self._last[1].rows(y)[np.newaxis, :, x]

@@ -22,7 +22,7 @@ from napari_unet.engine.prediction.decode import Probabilities
 from napari_unet.engine.prediction.overlap_tile import predict_averaged
 from napari_unet.engine.prediction.rotation import rotations
 from napari_unet.engine.prediction.tile_side import choose_side
-from napari_unet.engine.stack.normalization import measure
+from napari_unet.engine.stack.normalization import Normalization, measure
 from napari_unet.engine.stack.planes import Planes
 from napari_unet.engine.stack.tiles import Tile, read_mirrored
 
@@ -43,6 +43,8 @@ class Predictor:
         Rotated versions of each plane that are averaged.
     backend
         The model's network on the device, where several stacks share one; None: one is built.
+    normalization
+        What was measured of the stack before, for this model; None: it is measured now.
 
     Raises
     ------
@@ -64,6 +66,8 @@ class Predictor:
         device: DeviceChoice,
         count: int = 1,
         backend: Backend | None = None,
+        *,
+        normalization: Normalization | None = None,
     ) -> None:
         _check_channels(model, planes)
         self.model = model
@@ -72,7 +76,9 @@ class Predictor:
         self._fell_back = False
         self.seen = model.seen(planes)  # by the network
         self._reduced = self.seen.image(planes)
-        self._normalization = measure(self._reduced, trained=model.normalization)
+        if normalization is None:
+            normalization = measure(self._reduced, trained=model.normalization)
+        self.normalization = normalization
         self._rotations = rotations(self._reduced.shape, count)
         self._reading = Lock()
         self._falling_back = Lock()
@@ -149,7 +155,7 @@ class Predictor:
         def read(wanted: Tile) -> npt.NDArray[np.float32]:
             with self._reading:
                 values = read_mirrored(self._reduced, plane, wanted)
-            return self._normalization.apply(values, f"Plane {plane} of '{self.planes.name}'")
+            return self.normalization.apply(values, f"Plane {plane} of '{self.planes.name}'")
 
         def predict_blocks(wanted: Tile) -> Probabilities:
             return predict_averaged(backend.tiler, read, wanted, self._rotations)

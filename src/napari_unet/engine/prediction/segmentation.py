@@ -168,9 +168,7 @@ def segment(
     is_overridden = painted is not None and not is_numbered and kind is not OutputKind.PROBABILITIES
     pixels = painted if is_overridden else None
     try:
-        step = stride(model.network.levels)
-        side = round_up(min(tiling.tile or predictor.tile_side, max(planes.shape)), step)
-        tiles = cut_plane(planes.shape, side, step)
+        side, tiles = lay_out(predictor, tiling)
         if focus is not None:
             tiles = nearest_first(tiles, *focus[1:])
         count, computes = len(left) * len(tiles), predictor.backend_name
@@ -194,6 +192,13 @@ def segment(
         yield SegmentDone(reason, tuple(run.finished), time.monotonic() - started)
     finally:
         predictor.release()
+
+
+def lay_out(predictor: Predictor, tiling: TilingConfig) -> tuple[int, list[Tile]]:
+    """Return the side of the tiles that a plane is cut into, and the tiles, row by row."""
+    shape, step = predictor.planes.shape, stride(predictor.model.network.levels)
+    side = round_up(min(tiling.tile or predictor.tile_side, max(shape)), step)
+    return side, cut_plane(shape, side, step)
 
 
 def _plane_order(count: int, numbers: Sequence[int] | None, focus: int) -> tuple[int, ...]:
