@@ -36,6 +36,7 @@ from napari_unet.io.kept_arrays import (
 from napari_unet.io.kept_record import KeptRecord
 from napari_unet.io.plain import from_plain, to_plain
 from napari_unet.io.record_log import RecordLog
+from napari_unet.io.replacing import replacing
 
 if TYPE_CHECKING:
     from napari_unet.engine.network import Model
@@ -142,7 +143,8 @@ class SharedWork:
             if part.is_dir():
                 shutil.rmtree(part)
             part.unlink(missing_ok=True)
-        self._put(self.folder / _RECORD, json.dumps(to_plain(agreed)).encode())
+        with replacing(self.folder / _RECORD) as temporary:
+            temporary.write_text(json.dumps(to_plain(agreed)), "utf-8")
 
     def remove(self) -> None:
         """Remove all of it: the work is done."""
@@ -275,12 +277,6 @@ class SharedWork:
         with self._failures():
             entries = log.entries()
             return (entries[0].about, log.read(entries[0])) if entries else None
-
-    def _put(self, path: Path, content: bytes) -> None:
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        with self._failures():
-            temporary.write_bytes(content)
-            temporary.replace(path)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

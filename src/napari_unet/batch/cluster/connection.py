@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count as numbers
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +29,9 @@ from napari_unet.engine.errors import (
 )
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
-PATIENCE = 30.0
+PATIENCE = 15.0
 """Seconds in which a scheduler has to answer."""
 
 _PACKAGE = "napari-unet-paint"
@@ -51,7 +51,9 @@ def check_wish(wish: str) -> None:
 
 
 @contextmanager
-def connected(wish: str, *, patience: float = PATIENCE) -> Iterator[DaskPool]:
+def connected(
+    wish: str, *, patience: float = PATIENCE, threads: int | None = None
+) -> Iterator[DaskPool]:
     """Start or reach a cluster; what was started ends with the block.
 
     Parameters
@@ -60,6 +62,8 @@ def connected(wish: str, *, patience: float = PATIENCE) -> Iterator[DaskPool]:
         "local:N": N processes on this machine; else the address of a scheduler, or its file.
     patience
         Seconds in which it has to answer.
+    threads
+        With which each process on this machine computes; None: its share of the processors.
 
     Raises
     ------
@@ -69,23 +73,34 @@ def connected(wish: str, *, patience: float = PATIENCE) -> Iterator[DaskPool]:
     """
     check_wish(wish)
     try:
-        import distributed
+        import distributed  # noqa: F401
     except ImportError as error:
         raise SettingsError(
             f"A cluster needs dask.distributed; install it with: pip install '{_PACKAGE}[cluster]'."
         ) from error
     local = _LOCAL.fullmatch(wish)
-    if local is None:
-        with _reached(wish, patience) as client:
-            pool = DaskPool(client)
+    with _quietly(), ExitStack() as ends:
+        if local is None:
+            pool = DaskPool(ends.enter_context(_reached(wish, patience)))
             pool.check_versions()
-            yield pool
-        return
-    with (
-        _started(int(local[1])) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        yield DaskPool(client)
+        else:
+            pool = DaskPool(ends.enter_context(_started(int(local[1]), threads)))
+        yield pool
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Let the library say nothing: what fails is said in a sentence, and workers have their log."""
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
@@ -97,7 +112,7 @@ def _reached(address: str, patience: float) -> Iterator[Client]:
         how = {"scheduler_file": address}
     try:
         client = Client(**how, timeout=patience, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # whatever answers there may be no scheduler at all
         raise SettingsError(
             f"No scheduler of Dask answers at '{address}' within {patience:.0f} s "
             f"({reason_of(error)}); check the address, and that it runs and may be reached from "
@@ -108,13 +123,13 @@ def _reached(address: str, patience: float) -> Iterator[Client]:
 
 
 @contextmanager
-def _started(workers: int) -> Iterator[LocalCluster]:
+def _started(workers: int, threads: int | None) -> Iterator[Client]:
     """Start workers on this machine, which share its processors and its memory."""
     import dask
-    from distributed import LocalCluster
+    from distributed import Client, LocalCluster
     from distributed.security import Security
 
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = threads or max(1, (os.cpu_count() or 1) // workers)
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     with dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS}):
         cluster = LocalCluster(
@@ -125,10 +140,10 @@ def _started(workers: int) -> Iterator[LocalCluster]:
             protocol="tls",
             security=Security.temporary(),  # else any user of this machine could run code as this
             silence_logs=logging.CRITICAL,  # what fails is said in a sentence
-            env={name: str(threads) for name in names if name not in os.environ},
+            env=dict.fromkeys(names, str(threads)),
         )
-    with cluster:
-        yield cluster
+    with cluster, Client(cluster, set_as_default=False) as client:
+        yield client
 
 
 class DaskPool:
