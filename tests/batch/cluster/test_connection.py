@@ -7,6 +7,7 @@ import socket
 import sys
 from concurrent.futures import CancelledError
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,6 +41,11 @@ def test_an_address_at_which_nobody_answers_is_named() -> None:
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(SettingsError, match=f"No scheduler of Dask answers at '{address}'"):
             connected(address, patience=0.2).__enter__()
+
+
+def test_a_scheduler_s_file_that_is_not_there_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"There is no file '.*s\.json', which the scheduler"):
+        connected(str(tmp_path / "s.json"), patience=0.2).__enter__()
 
 
 def client(second: Any = "") -> Any:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count as numbers
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.batch.cluster.orders import Order
@@ -39,6 +40,7 @@ _LOCAL = re.compile(r"local:([1-9]\d{0,3})")
 _RETRIES = 2  # of a task that fails, as disks of a network may for a moment
 _DEATHS = 10  # workers that may die while a task is theirs, until it is thought to kill them
 _PER_THREAD = 2  # jobs that are handed out: one is done, one waits
+_LOOK = 0.1  # seconds between two looks for a file
 _COUNT_EVERY = 5.0  # seconds between two counts of the workers
 
 
@@ -109,6 +111,7 @@ def _reached(address: str, patience: float) -> Iterator[Client]:
 
     how: dict[str, Any] = {"address": address}
     if address.endswith(".json"):
+        _await_file(Path(address), patience)
         how = {"scheduler_file": address}
     try:
         client = Client(**how, timeout=patience, set_as_default=False)
@@ -120,6 +123,18 @@ def _reached(address: str, patience: float) -> Iterator[Client]:
         ) from error
     with client:
         yield client
+
+
+def _await_file(path: Path, patience: float) -> None:
+    """Wait for the file of a scheduler that is just starting; the library would for ever."""
+    until = time.monotonic() + patience
+    while not path.exists():
+        if time.monotonic() > until:
+            raise SettingsError(
+                f"There is no file '{path}', which the scheduler of Dask should write; start it "
+                f"with: dask scheduler --scheduler-file {path}."
+            )
+        time.sleep(_LOOK)
 
 
 @contextmanager
