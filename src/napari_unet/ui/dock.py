@@ -33,6 +33,7 @@ from napari_unet.ui.model.control import Models
 from napari_unet.ui.model.step import ModelStep
 from napari_unet.ui.parts.progress_panel import ProgressPanel
 from napari_unet.ui.parts.step import Step
+from napari_unet.ui.preferences import use_models_folder
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Segmentation
 from napari_unet.ui.segment.files_control import SegmentingFiles
@@ -141,6 +142,7 @@ class UNetPaint(QWidget):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
+        use_models_folder()
         self.workbench = Workbench(napari_viewer)
         self.controls = Controls(self.workbench)
         self.steps = _steps(self.workbench, self.controls)

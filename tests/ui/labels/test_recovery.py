@@ -17,12 +17,10 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QThreadPool
 from superqt.utils import create_worker
 
-import napari_unet
 from napari_unet.io import unsaved
 from napari_unet.io.unsaved import find_leftovers, usual_folder
 from napari_unet.ui.labels import autosave as autosave_module
@@ -218,15 +216,6 @@ def test_a_preference_turns_keeping_off_and_moves_it(
     labels.paint((2, 20, 30), 5)
     qtbot.wait(50)
     assert folders() == list(moved.iterdir()) == []
-
-
-def test_the_preferences_of_the_manifest_are_those_that_are_asked_for() -> None:
-    manifest = PluginManifest.from_file(Path(napari_unet.__file__).with_name("napari.yaml"))
-    offered = getattr(manifest.contributions, "configurations", None)
-    if not offered:
-        pytest.skip("this npe2 knows no preferences of plugins")
-    asked = offered["strokes"].properties
-    assert (asked["kept"].default, asked["folder"].default) == (True, "")
 
 
 def test_labels_of_another_type_are_kept_anew(

@@ -26,8 +26,14 @@ class Devices(QObject):
         self.missing: job.TorchMissing | None = None
         workbench.changed.connect(self.changed)
 
-    def find(self, wish: str = AUTO) -> None:
-        """Load PyTorch, if that is still to be done, and find the device."""
+    def find(self, wish: str | None = None) -> None:
+        """Load PyTorch, if that is still to be done, and find the device.
+
+        Parameters
+        ----------
+        wish
+            What is insisted on; None: what the preferences say, if it is there.
+        """
         loaded = self.workbench.device is not None
         name = "Looking for the device" if loaded else "Loading PyTorch"
         self.workbench.run(name, job.find_device(wish), self._on_event)

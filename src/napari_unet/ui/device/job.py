@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import LIBRARY_FAILURES, first_line, torch_cure
 from napari_unet.engine.events import Stop
+from napari_unet.ui.preferences import wished_device
 from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
@@ -40,8 +41,16 @@ class TorchMissing:
     cure: str  # command
 
 
-def find_device(wish: str = "auto") -> Job:
-    """Load the engine and find the device: the fastest, or the one that is wished for."""
+def find_device(wish: str | None = None) -> Job:
+    """Load the engine and find the device.
+
+    Parameters
+    ----------
+    wish
+        What is insisted on, "auto" is the fastest; None: what the preferences say, or the fastest
+        if that is not there.
+    """
+    preferred = wished_device()
 
     def run(_stop: Stop) -> Iterator[DeviceFound | TorchMissing]:
         try:
@@ -52,7 +61,9 @@ def find_device(wish: str = "auto") -> Job:
             yield TorchMissing(first_line(error), torch_cure(error))
             return
         preload()
-        yield DeviceFound(pick_device(wish), wish, available_devices())
+        available = available_devices()
+        found = wish or (preferred if preferred in available else "auto")
+        yield DeviceFound(pick_device(found), found, available)
 
     return run
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_unet.io.unsaved import usual_folder
+from napari_unet.ui.preferences import preferences
 
-_PLUGIN = "napari-unet-paint"
 _INSIDE = "Unsaved strokes"  # of the chosen folder, which may hold people's own files
 
 
@@ -15,11 +15,8 @@ def folder_to_keep_in() -> Path | None:
 
     Before napari 0.9, which has no preferences of plugins, they are kept in the usual folder.
     """
-    try:
-        from napari.settings import get_plugin_settings  # noqa: PLC0415
-
-        chosen = get_plugin_settings(_PLUGIN).strokes
-    except (ImportError, KeyError):  # no preferences; a dock without its manifest
+    chosen = preferences("strokes")
+    if chosen is None:
         return usual_folder()
     if not chosen.kept:
         return None

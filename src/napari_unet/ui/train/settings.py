@@ -15,6 +15,7 @@ from napari_unet.engine.errors import SettingsError
 from napari_unet.ui.parts.folded import FoldedSettings
 from napari_unet.ui.parts.settings import SettingsForm
 from napari_unet.ui.parts.settings import SettingWords as Words
+from napari_unet.ui.preferences import training_seconds
 from napari_unet.ui.workbench import CurrentModel
 
 SECONDS = Words(
@@ -149,6 +150,10 @@ class _TimeLimit:
     seconds: float | None
 
 
+def _usual_time(recipe: TrainConfig) -> _TimeLimit:
+    return _TimeLimit(training_seconds(recipe.seconds))
+
+
 class TrainSettings:
     """The forms: time, training, augmentation, and the size of a new network.
 
@@ -158,7 +163,7 @@ class TrainSettings:
 
     def __init__(self) -> None:
         recipe = RECIPES["light"]
-        self.seconds = SettingsForm(_TimeLimit(recipe.seconds), {"seconds": SECONDS})
+        self.seconds = SettingsForm(_usual_time(recipe), {"seconds": SECONDS})
         self.train = SettingsForm(recipe, TRAIN)
         self.augment = SettingsForm(recipe.augment, AUGMENT)
         self.network = SettingsForm(NETWORKS["light"], NETWORK)
@@ -176,7 +181,7 @@ class TrainSettings:
         name = (start.model.network if isinstance(start, CurrentModel) else start).name
         if name != self._recipe and name in RECIPES:
             self._recipe, recipe = name, RECIPES[name]
-            self.seconds.set_value(_TimeLimit(recipe.seconds))
+            self.seconds.set_value(_usual_time(recipe))
             self.train.set_value(recipe)
             self.augment.set_value(recipe.augment)
 
