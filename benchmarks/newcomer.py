@@ -304,7 +304,7 @@ def free_lines(area: Plane, count: int) -> Iterator[Stroke]:
         stroke = free_line(left)
         yield stroke
         (y, first), (_, last) = stroke[0], stroke[-1]
-        left[int(y) - 40 : int(y) + 40, max(0, int(first) - 40) : int(last) + 40] = False
+        left[max(0, int(y) - 40) : int(y) + 40, max(0, int(first) - 40) : int(last) + 40] = False
 
 
 def around(truth: Plane, cells: Sequence[int]) -> Stroke:

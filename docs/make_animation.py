@@ -11,6 +11,8 @@ become an animated WebP, `docs/images/paint-train-segment.webp`. Takes about a m
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +31,8 @@ from napari_unet.io.samples import Sample, synthetic_cells
 _PLANE = 5
 _CELLS = 6
 _WIDTH = 900  # of the pictures, pixels
-_BETWEEN = 250  # ms from one picture to the next
-_SHOWN = 140  # ms that a picture is shown
+_BETWEEN = 700  # ms from one picture to the next, each of which takes a while
+_SHOWN = 260  # ms that a picture is shown
 _LAST = 2500  # ms that the last one is
 _SECONDS = 12  # of training, at most
 _QUALITY = 45  # of WebP
@@ -42,6 +44,7 @@ class Film(Person):
     def __init__(self) -> None:
         super().__init__()
         self.frames: list[Image.Image] = []
+        self._is_shooting = False  # the window answers events meanwhile
 
     @contextmanager
     def filmed(self) -> Iterator[None]:
@@ -57,17 +60,28 @@ class Film(Person):
 
     def shoot(self) -> None:
         """Take a picture, unless it is the same as the last."""
+        if self._is_shooting:
+            return
+        self._is_shooting = True
         whole = self.look()
+        self._is_shooting = False
         frame = whole.resize((_WIDTH, round(whole.height * _WIDTH / whole.width)))
         if not self.frames or frame.tobytes() != self.frames[-1].tobytes():
             self.frames.append(frame)
 
 
 def main() -> None:
-    """Work, and write the film."""
+    """Read what is wished, and make the film."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=PICTURES / "paint-train-segment.webp")
     wish = parser.parse_args()
+    with tempfile.TemporaryDirectory() as data:
+        os.environ["XDG_DATA_HOME"] = data  # nothing that the user has not saved is in the picture
+        make(wish.output)
+
+
+def make(output: Path) -> None:
+    """Work, film it, and write the film."""
     film, sample = Film(), synthetic_cells()
     film.viewer.add_image(sample.image, name="cells", scale=(1, *sample.pixel_size))
     film.show_plane(_PLANE)
@@ -77,9 +91,9 @@ def main() -> None:
     first, *others = film.frames
     times = [_SHOWN] * len(others) + [_LAST]
     first.save(
-        wish.output, save_all=True, append_images=others, duration=times, loop=0, quality=_QUALITY
+        output, save_all=True, append_images=others, duration=times, loop=0, quality=_QUALITY
     )
-    print(f"{len(film.frames)} pictures, {wish.output.stat().st_size / 1e6:.1f} MB", flush=True)
+    print(f"{len(film.frames)} pictures, {output.stat().st_size / 1e6:.1f} MB", flush=True)
     film.viewer.close()
 
 
