@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from docs import make_equations
+from docs import make_architecture, make_equations
 
 _ROOT = Path(__file__).parents[1]
 _DOCS = _ROOT / "docs"
@@ -62,3 +62,9 @@ def test_the_figures_of_the_equations_are_what_the_code_draws() -> None:
             shown = np.asarray(picture.convert("RGB"), dtype=float)
         difference = np.abs(shown - make_equations.side_by_side(drawn))
         assert difference.mean() < _ROUNDING, f"python -m docs.make_equations draws another {name}"
+
+
+def test_the_pictures_of_the_rooms_are_what_the_code_is() -> None:
+    for name, drawn in make_architecture.pictures():
+        shown = (make_architecture.PICTURES / name).read_text("utf-8")
+        assert shown == drawn, f"python -m docs.make_architecture draws another {name}"
