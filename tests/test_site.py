@@ -66,5 +66,5 @@ def test_the_figures_of_the_equations_are_what_the_code_draws() -> None:
 
 def test_the_pictures_of_the_rooms_are_what_the_code_is() -> None:
     for name, drawn in make_architecture.pictures():
-        shown = (make_architecture.PICTURES / name).read_text("utf-8")
+        shown = (make_equations.PICTURES / name).read_text("utf-8")
         assert shown == drawn, f"python -m docs.make_architecture draws another {name}"
