@@ -13,8 +13,11 @@ import napari_unet
 from napari_unet.config import RECIPES
 from napari_unet.engine.events import never
 from napari_unet.io.library import FOLDER_VARIABLE, models_folder
+from napari_unet.io.model_formats import LICENSE, Credits
 from napari_unet.ui.device.job import DeviceFound, find_device
+from napari_unet.ui.model.job import export_file
 from napari_unet.ui.preferences import (
+    package_credits,
     preferences,
     training_seconds,
     use_models_folder,
@@ -28,7 +31,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
     """What people chose."""
     parts = SimpleNamespace(
         computing=SimpleNamespace(device="mps", seconds=240),
-        models=SimpleNamespace(folder=str(tmp_path)),
+        models=SimpleNamespace(folder=str(tmp_path), authors="Ada Lovelace, ", license="MIT"),
     )
     monkeypatch.setattr(
         "napari.settings.get_plugin_settings",
@@ -54,6 +57,8 @@ def test_what_is_asked_for_is_in_the_manifest() -> None:
         ("computing", "device"): "auto",
         ("computing", "seconds"): 0,
         ("models", "folder"): "",
+        ("models", "authors"): "",
+        ("models", "license"): LICENSE,
         ("strokes", "kept"): True,
         ("strokes", "folder"): "",
     }
@@ -100,3 +105,20 @@ def test_models_are_kept_where_people_want_them(
     monkeypatch.delenv(FOLDER_VARIABLE)
     use_models_folder()
     assert models_folder() == tmp_path
+
+
+@pytest.mark.usefixtures("chosen")
+def test_packages_from_the_window_name_authors_and_licence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def export(source: Path, target: Path, *, named: Credits, overwrite: bool) -> Path:
+        found.append((named, overwrite))
+        return target
+
+    found: list[tuple[Credits, bool]] = []
+    monkeypatch.setattr("napari_unet.io.exchange.export_model", export)
+
+    list(export_file(tmp_path / "a.safetensors", tmp_path / "a.zip", ".zip")(never))
+
+    assert found == [(Credits(authors=("Ada Lovelace",), license="MIT"), True)]
+    assert package_credits() == found[0][0]

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from napari_unet.io.library import FOLDER_VARIABLE
+from napari_unet.io.model_formats import Credits
 
 _PLUGIN = "napari-unet-paint"
 
@@ -41,3 +42,12 @@ def use_models_folder() -> None:
     folder = "" if chosen is None else chosen.folder.strip()
     if folder:
         os.environ.setdefault(FOLDER_VARIABLE, os.path.expanduser(folder))  # noqa: PTH111
+
+
+def package_credits() -> Credits:
+    """Return whom a package of a model names as its authors, and its licence."""
+    chosen = preferences("models")
+    if chosen is None:
+        return Credits()
+    authors = tuple(name.strip() for name in chosen.authors.split(",") if name.strip())
+    return Credits(authors=authors, license=chosen.license.strip() or Credits().license)

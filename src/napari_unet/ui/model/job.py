@@ -12,6 +12,7 @@ from napari_unet.engine.events import Stop
 from napari_unet.io import library
 from napari_unet.io.library import bundled_models
 from napari_unet.io.model_formats import OWN_SUFFIX, format_of
+from napari_unet.ui.preferences import package_credits
 from napari_unet.ui.worker import Job
 
 if TYPE_CHECKING:
@@ -177,15 +178,18 @@ def export_file(source: Path, target: Path, suffix: str) -> Job:
     """Copy a model's file elsewhere, or write it for other programs, as the suffix says.
 
     The file dialog has asked before it overwrites `target`. Where that ends in no suffix of a
-    model, `suffix` is added; then nothing is overwritten.
+    model, `suffix` is added; then nothing is overwritten. Packages name the authors and the
+    licence of the preferences.
     """
     is_whole = target.suffix == OWN_SUFFIX or format_of(target) is not None
     whole = target if is_whole else target.with_name(target.name + suffix)
+    named = package_credits()
 
     def run(_stop: Stop) -> Iterator[object]:
         from napari_unet.io.exchange import export_model  # noqa: PLC0415
 
-        yield ModelExported(export_model(source, whole, overwrite=whole == target))
+        overwrite = whole == target
+        yield ModelExported(export_model(source, whole, named=named, overwrite=overwrite))
 
     return run
 
