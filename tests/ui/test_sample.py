@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from napari.layers import Layer
 from npe2 import PluginManifest
+from pytestqt.qtbot import QtBot
 
-from napari_unet.ui.sample import first_painted, open_sample
+from napari_unet.ui.compare.step import CompareStep
+from napari_unet.ui.dock import UNetPaint
+from napari_unet.ui.sample import first_painted, open_membranes, open_sample
 
 
 @pytest.mark.parametrize("key", ["cells", "membranes", "divisions"])
@@ -25,6 +30,22 @@ def test_each_sample_of_the_manifest_comes_with_truth_and_strokes(key: str) -> N
     assert image[1]["scale"] == strokes[1]["scale"]
     assert 0.001 < (strokes[0] > 0).mean() < 0.05
     assert strokes[0][first_painted(strokes[0])].any()
+
+
+@pytest.mark.usefixtures("device_at_once")
+def test_the_truth_is_not_painted_on_but_compared_with(qtbot: QtBot) -> None:
+    viewer = ViewerModel()
+    dock = UNetPaint(viewer)
+    qtbot.addWidget(dock)
+    qtbot.waitUntil(lambda: dock.workbench.device is not None)
+    for layer in open_membranes():
+        viewer.add_layer(Layer.create(*layer))
+
+    compare = next(step for step in dock.steps if isinstance(step, CompareStep))
+
+    assert dock.workbench.choices.labels is viewer.layers["strokes"]
+    assert compare.truth.findText("truth") >= 0
+    dock.close()
 
 
 def test_the_example_of_the_dock_has_no_truth() -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from napari_unet.io.sample_divisions import synthetic_divisions
 from napari_unet.io.sample_membranes import paint_classes, synthetic_membranes
 from napari_unet.io.samples import Sample, paint_strokes, synthetic_cells
+from napari_unet.ui.layers.added import Purpose, made_for
 
 _UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
 _DIVIDING = 4, 12  # times at which nuclei are painted
@@ -52,8 +53,9 @@ def _layers(name: str, sample: Sample, strokes: npt.NDArray[np.int32]) -> list[L
         "units": [_UNITS[axis] for axis in sample.axes],
         "axis_labels": [axis.lower() for axis in sample.axes],
     }
+    hidden = {"name": "truth", "visible": False, "metadata": made_for(Purpose.TRUTH)}
     return [
         (sample.image, {"name": name, **place}, "image"),
-        (sample.truth, {"name": "truth", "visible": False, **place}, "labels"),
+        (sample.truth, {**hidden, **place}, "labels"),
         (strokes, {"name": "strokes", **place}, "labels"),
     ]

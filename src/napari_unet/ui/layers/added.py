@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     WEIGHT_MAP = "weight map"
     MISTAKES = "mistakes"
     PLACE = "place to paint"
+    TRUTH = "truth"  # of a sample: to compare with, not to paint on
 
 
 def made_for(purpose: Purpose) -> dict[str, Any]:
