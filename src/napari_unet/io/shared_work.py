@@ -45,7 +45,6 @@ SHARED = ".shared"
 """What the name of the folder ends in, behind that of the output."""
 
 _RECORD, _MODEL, _DONE = "shared.json", "model.safetensors", "done"
-_UNREADABLE = (OSError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 _PARTS = ("tiles", "planes", "numbers", _DONE)
 
 
