@@ -475,3 +475,19 @@ def test_another_plane_is_numbered_from_one(clock: list[float]) -> None:
     *_, (_, _, other) = finished(previewer, view(1), clock, until=1006.0)
 
     assert np.unique(other).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("outline", "is_object"), [(0.03, True), (0.12, False)])
+def test_objects_end_in_the_preview_where_the_field_must_have_risen(
+    outline: float, *, is_object: bool
+) -> None:
+    def predict(_plane: int, tile: Tile) -> npt.NDArray[np.float32]:
+        answers = np.array([0.1, 0.9, 0.1], np.float32)  # background, foreground, shape field
+        return np.tile(answers[:, None, None], (1, tile.y.length, tile.x.length))
+
+    previewer = Network(blank(side=64)).previewer(predict=predict, outline=lambda: outline)
+
+    shown = previewer.advance(view(y=(0, 64), x=(0, 64)), 10.0)
+
+    assert shown is not None
+    assert bool(shown[1].any()) is is_object

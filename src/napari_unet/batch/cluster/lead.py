@@ -17,9 +17,8 @@ from napari_unet.batch.cluster.orders import Order, Place
 from napari_unet.batch.cluster.tasks import Survey
 from napari_unet.batch.cluster.window import Pool, done_jobs
 from napari_unet.batch.events import PartsDone
-from napari_unet.batch.filling import Filling, Takes, open_writer, result_layout
+from napari_unet.batch.filling import Filling, Takes, leading_shape, open_writer, result_layout
 from napari_unet.batch.segmenter import Opened, Segmenter, Way
-from napari_unet.config import OutputKind
 from napari_unet.engine.counts import count
 from napari_unet.engine.events import (
     FinishReason,
@@ -162,7 +161,7 @@ class Lead:
                 yield _Elsewhere(writer, course, is_linked=self._is_linked)
                 return
             finished = Finished.of(segmenter, self.kept.work, layout.plane_shape)
-            channels = layout.shape[-3:-2] if segmenter.kind is OutputKind.PROBABILITIES else ()
+            channels = leading_shape(layout, segmenter.kind)
             yield _Here(writer, finished, channels, is_linked=self._is_linked)
 
     def _figures(self) -> dict[str, Any]:
