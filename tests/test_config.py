@@ -116,6 +116,8 @@ def test_a_network_with_a_shape_field_is_cut_at_higher_passes_and_trained_the_sa
         ("diameter", float("nan")),
         ("batch", 2**63),
         ("patch", 2**20),
+        ("gap", -1),
+        ("gap", 2**20),
     ],
 )
 def test_settings_outside_their_limits_are_named(setting: str, value: Any) -> None:
@@ -126,3 +128,10 @@ def test_settings_outside_their_limits_are_named(setting: str, value: Any) -> No
 def test_a_grid_that_no_memory_holds_is_refused() -> None:
     with pytest.raises(ValueError, match="elastic_grid must be 2 to 64"):
         AugmentConfig(elastic_grid=65536)
+
+
+@pytest.mark.parametrize("gap", [-1, 2**20])
+def test_a_gap_that_no_plane_has_room_for_is_named(gap: int) -> None:
+    with pytest.raises(ValueError, match=f"gap must be 0 to 800, got {gap}"):
+        ObjectsConfig(gap=gap)
+    assert ObjectsConfig(gap=800).gap == 800  # the widest that is trained, as seen reduced by 8

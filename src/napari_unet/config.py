@@ -8,6 +8,7 @@ from enum import StrEnum
 _FINEST_GRID = 64  # displacement vectors per side of a patch
 _LARGEST_PATCH = 8192  # pixels
 _LARGEST_BATCH = 1024  # patches
+_LARGEST_GAP = 100  # pixels as the network sees them
 MAX_CLASSES = 255
 MAX_REDUCTION = 8  # objects of 256 px would be 32 px wide
 ENLARGED = 2  # times that images of small objects are enlarged
@@ -212,7 +213,7 @@ class TrainConfig:
         )
         _require(self.w0 >= 0, f"w0 must be >= 0, got {self.w0}")
         _require(self.sigma > 0, f"sigma must be > 0, got {self.sigma}")
-        _require(self.gap >= 0, f"gap must be >= 0, got {self.gap}")
+        _require(0 <= self.gap <= _LARGEST_GAP, f"gap must be 0 to {_LARGEST_GAP}, got {self.gap}")
         _require(
             0 <= self.validation_share < 1,
             f"validation_share must be in [0, 1), got {self.validation_share}",
@@ -264,7 +265,8 @@ class ObjectsConfig:
             f"largest_hole must be >= 0, got {self.largest_hole}",
         )
         _require(0 <= self.neck < 1, f"neck must be in [0, 1), got {self.neck}")
-        _require(self.gap >= 0, f"gap must be >= 0, got {self.gap}")
+        widest = _LARGEST_GAP * MAX_REDUCTION  # on the plane
+        _require(0 <= self.gap <= widest, f"gap must be 0 to {widest}, got {self.gap}")
 
 
 @dataclass(frozen=True, slots=True)

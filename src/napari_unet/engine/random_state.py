@@ -19,8 +19,8 @@ class RandomState:
     half: int = 0
 
     def __post_init__(self) -> None:
-        wide, narrow = (self.state, self.increment), (self.has_half, self.half)
-        if not all(0 <= n < 2**128 for n in wide) or not all(0 <= n < 2**32 for n in narrow):
+        is_wide = all(0 <= number < 2**128 for number in (self.state, self.increment))
+        if not is_wide or self.has_half not in (0, 1) or not 0 <= self.half < 2**32:
             raise ValueError("the random state is none")
 
     @classmethod
