@@ -116,6 +116,7 @@ def test_a_network_with_a_shape_field_is_cut_at_higher_passes_and_trained_the_sa
         ("diameter", float("nan")),
         ("batch", 2**63),
         ("patch", 2**20),
+        ("seed", -1),
         ("gap", -1),
         ("gap", 2**20),
     ],

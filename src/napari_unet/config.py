@@ -220,6 +220,7 @@ class TrainConfig:
         )
         _require(self.validate_every > 0, f"validate_every must be > 0, got {self.validate_every}")
         _require(self.patience >= 0, f"patience must be >= 0, got {self.patience}")
+        _require(self.seed >= 0, f"seed must be >= 0, got {self.seed}")
 
 
 @dataclass(frozen=True, slots=True)

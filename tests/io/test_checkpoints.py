@@ -238,6 +238,7 @@ BAD: dict[str, tuple[Callable[[Tensors, Texts, dict[str, Any]], Any], str, str]]
     "unknown task": (changed(task="poetry"), "poetry", "train the model again"),
     "too few values": (changed(values=[1, 2]), "(1, 2) for 3 classes", "train the model again"),
     "values twice": (changed(values=[1, 1, 2]), "for 3 classes", "train the model again"),
+    "a value once more": (changed(values=[1, 2, 7, 7]), "for 3 classes", "train the model again"),
     "negative value": (changed(values=[-1, 1, 2]), "for 3 classes", "train the model again"),
     "value beyond int32": (changed(values=[1, 2, 2**31]), "for 3 classes", "train the model again"),
     "values of objects": (changed(task="objects"), "for objects", "train the model again"),

@@ -71,7 +71,8 @@ class CheckpointHeader:
         if any(not a < b for a, b in zip(low, high, strict=True)):
             raise ValueError("the normalisation is empty")
         is_possible = all(0 <= value <= _LARGEST_VALUE for value in self.values)
-        if len(set(self.values)) != network.classes or not is_possible:
+        is_one_each = len(self.values) == len(set(self.values)) == network.classes
+        if not is_one_each or not is_possible:
             raise ValueError(f"values {self.values!r:.40} for {network.classes} classes")
         if self.task is Task.OBJECTS and self.values != OBJECT_VALUES:
             raise ValueError(f"values {self.values!r:.40} for objects")
