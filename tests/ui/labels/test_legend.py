@@ -81,6 +81,12 @@ def test_swatches_follow_the_layers_colours(legend: Legend, labels: Labels) -> N
     assert (_colour(first), _colour(second)) == ((255, 255, 0), (0, 0, 255))
 
 
+def test_swatches_are_drawn_once_for_the_same_colours(legend: Legend, labels: Labels) -> None:
+    before = [row.icon().cacheKey() for row in _rows(legend)]
+    labels.selected_label = 7  # as for each new object, some hundred times an hour
+    assert [row.icon().cacheKey() for row in _rows(legend)] == before
+
+
 def test_the_selected_label_is_highlighted(legend: Legend, labels: Labels) -> None:
     labels.selected_label = 2
     assert [row.isChecked() for row in _rows(legend)] == [False, True]

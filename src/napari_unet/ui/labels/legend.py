@@ -137,6 +137,7 @@ class _Row(QWidget):
     def __init__(self, entry: Entry) -> None:
         super().__init__()
         self.entry = entry
+        self._shown: object = None  # what the swatches were drawn from
         self.button = QPushButton(entry.text)
         self.button.setCheckable(True)
         self.button.setStyleSheet("text-align: left; padding: 2px 4px")
@@ -154,7 +155,11 @@ class _Row(QWidget):
     def show_colours(self, labels: Labels) -> None:
         """Take the swatches from the layer's colormap."""
         colours = [_colour(labels, label) for label in self.entry.labels]
-        icon, size = _swatches(colours, self.fontMetrics().height() - 4, self.devicePixelRatioF())
+        drawn = (colours, self.fontMetrics().height() - 4, self.devicePixelRatioF())
+        if drawn == self._shown:
+            return  # Qt remembers each new icon that it has painted, some megabytes of them
+        self._shown = drawn
+        icon, size = _swatches(*drawn)
         self.button.setIcon(icon)
         self.button.setIconSize(size)
 
