@@ -69,6 +69,29 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+_LINK = re.compile(r"\]\((\w+\.md)(?:#[\w-]+)?\)")
+_FIGURE = re.compile(r"(?<![\w.×])\d[\d,]*(?:\.\d+)?(?![\w.×]*\d)")
+
+
+def _figures(text: str) -> set[str]:
+    """Return the numbers of a text, without commas; those below 100 only with a point."""
+    found = {number.replace(",", "") for number in _FIGURE.findall(text)}
+    return {number for number in found if "." in number or int(number) >= 100}
+
+
+def test_figures_at_a_glance_stand_on_the_page_that_is_linked() -> None:
+    text = (_ROOT / "docs" / "at_a_glance.md").read_text("utf-8")
+    begun, missing = text.index("## How good"), []
+    for link in _LINK.finditer(text):
+        told, begun = _figures(text[begun : link.start()]), link.end()
+        page = _figures((_ROOT / "docs" / link[1]).read_text("utf-8"))
+        for figure in told:
+            digits = len(figure.partition(".")[2])
+            if not any(f"{float(known):.{digits}f}" == figure for known in page):
+                missing.append(f"{figure} is not in {link[1]}")
+    assert missing == []
+
+
 @each_page
 def test_headings_go_down_one_step_at_a_time(page: Path) -> None:
     depths = [depth for depth, _ in _headings(page)]
