@@ -37,6 +37,7 @@ from napari_unet.ui.parts.folded import Folded
 from napari_unet.ui.parts.ink import curve_colours
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.train import job as train_job
+from napari_unet.ui.train.pair_list import PairList
 from napari_unet.ui.train.step import TrainStep
 from tests.ui.conftest import Calls, endless_training, job_of
 from tests.ui.pressing import LONG, begin, buttons, open_dock, step
@@ -95,22 +96,28 @@ def full(
     return dock
 
 
-def test_the_first_steps_are_in_sight_on_a_small_screen(
-    viewer: Any, dock: UNetPaint, window: QDockWidget, labels: Labels, qtbot: QtBot
-) -> None:
-    whole = window.window()
+@pytest.fixture
+def are_in_sight(dock: UNetPaint, window: QDockWidget) -> Callable[[], bool]:
+    """Tell whether the dock of a small screen shows all from its top to the button Train."""
+    whole, area = window.window(), dock.findChild(QScrollArea)
     assert whole is not None
-    whole.resize(1280, 720)
-    train, area = step(dock, TrainStep), dock.findChild(QScrollArea)
     assert area is not None
+    whole.resize(1280, 720)
 
-    def are_in_sight() -> bool:
+    def look() -> bool:
         view = area.viewport()
         assert view is not None
-        first, last = step(dock, ImageStep).title, train.action
+        first, last = step(dock, ImageStep).title, step(dock, TrainStep).action
         bottom = last.mapTo(view, QPoint(0, last.height())).y()
         return first.mapTo(view, QPoint(0, 0)).y() >= 0 and bottom <= view.height() <= 720
 
+    return look
+
+
+def test_the_first_steps_are_in_sight_on_a_small_screen(
+    viewer: Any, dock: UNetPaint, are_in_sight: Callable[[], bool], labels: Labels, qtbot: QtBot
+) -> None:
+    train = step(dock, TrainStep)
     for theme in ("light", "dark"):
         viewer.theme = theme
         qtbot.waitUntil(are_in_sight)
@@ -120,6 +127,32 @@ def test_the_first_steps_are_in_sight_on_a_small_screen(
     qtbot.waitUntil(are_in_sight)
     viewer.layers.clear()
     qtbot.waitUntil(lambda: "Open an image" in train.action.hint.text())
+    qtbot.waitUntil(are_in_sight)
+
+
+def test_so_they_are_with_several_images_and_after_a_training(
+    viewer: Any,
+    dock: UNetPaint,
+    are_in_sight: Callable[[], bool],
+    fake: Fake,
+    trained: TrainDone,
+    qtbot: QtBot,
+) -> None:
+    for name in ("field 1 of the well", "field 2 of the well"):
+        field = viewer.add_image(np.zeros((2, 44, 46), np.uint8), name=name)
+        strokes = np.zeros(field.data.shape, np.int32)
+        strokes[0, :8, :8], strokes[0, 20:28, 20:28] = 1, 2
+        viewer.add_labels(strokes, name=f"{name} labels")
+    pairs = dock.findChild(PairList)
+    assert pairs is not None
+    qtbot.waitUntil(lambda: len(pairs.boxes) == 3)
+    for box in pairs.boxes:
+        box.setChecked(True)
+    qtbot.waitUntil(are_in_sight)
+    fake(train_job, "train_on_labels", job_of(*STEPS, trained))
+    with qtbot.waitSignal(dock.workbench.ended, timeout=LONG):
+        buttons(dock)["train"].click()
+    qtbot.waitUntil(lambda: "Trained" in step(dock, TrainStep).status.text())
     qtbot.waitUntil(are_in_sight)
 
 

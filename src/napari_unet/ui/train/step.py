@@ -133,14 +133,14 @@ class TrainStep(Step):
         self.preview.setToolTip(
             "While training, segment what is visible every few seconds, as the layer 'preview'."
         )
-        self.body.addWidget(OfferLine(self._training.recovery))
         rows = narrow_form()
         self.settings.seconds.add_to(rows)
         self.object_size.field.add_to(rows)
+        self.body.addWidget(OfferLine(self._training.recovery))
+        self.body.addWidget(self.action)  # first: in sight on a small screen, however much follows
         self.body.addLayout(rows)
         for part in (
             PairList(self.workbench, self._training.pairs, self),
-            self.action,
             self.preview,
             self.missed,
             self.plot,
