@@ -13,12 +13,17 @@ from uuid import uuid4
 import numpy as np
 import platformdirs
 import pytest
+from hypothesis import settings
 
 from napari_unet.io.library import FOLDER_VARIABLE
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch: repeatable sums, and room beside Qt
 os.environ["NAPARI_CONFIG"] = ""  # never read or write the settings of whoever runs the tests
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
+
+# On a busy machine a first example may take long; what must be fast has a test of its own.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 _VIEWER_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy"}
 _ROOT = Path(__file__).parents[1]

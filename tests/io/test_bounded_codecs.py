@@ -190,5 +190,6 @@ def test_the_index_of_a_shard_may_not_be_packed(tmp_path: Path) -> None:
         {"name": "zstd", "configuration": {}},
     ]
     path = sharded(tmp_path, {"name": "zstd", "configuration": {}}, index_codecs=packed)
-    with pytest.raises(FileError, match="is packed with 'sharding_indexed', which is not opened"):
+    told = "is packed with 'sharding_indexed', which is not opened|`index_codecs` must"  # zarr 3.4
+    with pytest.raises(FileError, match=told):
         open_image(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import os
@@ -13,10 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from zarr.core.buffer import default_buffer_prototype
 
 from napari_unet.engine.errors import FileError
 from napari_unet.io.images import open_image
 from napari_unet.io.napari_hooks import read_layers
+from napari_unet.io.zarr_checks import CheckedStore
 
 
 def format_2(folder: Path, **changes: Any) -> Path:
@@ -147,7 +150,10 @@ SIZES: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda f: format_2(f, shape=[1] * 30, chunks=[1] * 30),
         r"has 30 axes, 12 at most can be opened; save a part of it",
     ),
-    "no chunk size": (lambda f: format_2(f, chunks=[0, 0]), "a.zarr' cannot be read"),
+    "no chunk size": (  # from 3.4 on zarr takes it for 1
+        lambda f: format_2(f, shape=[4096, 4096], chunks=[0, 0]),
+        r"a.zarr' cannot be read|in 16,777,216 chunks of 1×1 pixels",
+    ),
     "negative": (lambda f: format_2(f, shape=[-5, 64]), "a.zarr'"),
 }
 
@@ -166,6 +172,20 @@ def test_a_chunk_that_unpacks_to_far_more_than_its_pixels_is_not_unpacked(tmp_pa
     (path / "0.0").write_bytes(gzip.compress(bytes(40_000_000), 1))
     with pytest.raises(FileError, match=r"cannot be read \('0.0' has .* bytes, .* at most are"):
         open_image(path).array[:8, :8]
+
+
+def test_no_call_of_zarr_goes_past_the_checks(tmp_path: Path) -> None:
+    path = format_2(tmp_path)
+    (path / "0.0").write_bytes(bytes(2**20))
+    store = CheckedStore(path)
+    store.largest_chunk = 2**10
+    prototype = default_buffer_prototype()
+    for call in (store.get("0.0", prototype), store.get_partial_values(prototype, [("0.0", None)])):
+        with pytest.raises(OSError, match=r"'0.0' has 1,048,576 bytes, 1,024 at most"):
+            asyncio.run(call)
+    with pytest.raises(ValueError, match="read-only"):
+        asyncio.run(store.delete("0.0"))
+    assert not hasattr(store, "get_sync")  # newer versions' own stores read with it, past `get`
 
 
 def test_metadata_that_is_far_too_long_is_not_read(tmp_path: Path) -> None:

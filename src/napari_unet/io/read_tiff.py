@@ -171,12 +171,12 @@ def _pass_over_ome(tif: tifffile.TiffFile, path: Path, reason: str) -> None:
 def _all_series(tif: tifffile.TiffFile, path: Path) -> list[tifffile.TiffPageSeries]:
     """Return the images in the file as tifffile sees them."""
     try:
-        found = tif.series
+        found = list(tif.series)  # which newer versions of tifffile look for only now
     except (LookupError, TypeError, ValueError) as error:
         if not tif.is_ome:
             raise
         _pass_over_ome(tif, path, str(error) or type(error).__name__)
-        found = tif.series
+        found = list(tif.series)
     return [series for series in found if series.shape]
 
 

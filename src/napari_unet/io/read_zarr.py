@@ -176,6 +176,17 @@ def _reading(path: Path) -> Iterator[None]:
         ) from error
     except DAMAGED as error:
         raise cannot_read(path, error) from error
+    except ExceptionGroup as group:  # of chunks that zarr reads side by side, from 3.3 on
+        if not isinstance(first := _first(group), DAMAGED):
+            raise
+        raise cannot_read(path, first) from group
+
+
+def _first(error: Exception) -> Exception:
+    """Return the first error of a group, of groups in it as well."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _fetcher(array: Any, path: Path) -> Any:

@@ -10,12 +10,13 @@ import lzma
 import math
 import stat
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from zarr.storage import LocalStore, WrapperStore
+from zarr.abc.store import Store
+from zarr.storage import LocalStore
 
 from napari_unet.engine.counts import shape_text
 from napari_unet.engine.errors import FileError
@@ -47,15 +48,27 @@ _LARGEST_METADATA = 64 * 2**20  # bytes; those of a whole plate have a few milli
 _MOST_IN_SHARD = 2**24  # chunks of a shard, each of which takes 16 bytes of its index
 
 
-class CheckedStore(WrapperStore[LocalStore]):
+class CheckedStore(Store):
     """The files of a zarr; reads none that is larger than what it stands for, or no plain file.
 
-    A chunk that is stored in more bytes than it has pixels for is a bomb or damaged.
+    A chunk that is stored in more bytes than it has pixels for is a bomb or damaged. Whatever zarr
+    asks for comes through `get`: a store of zarr's own would answer other calls past it, and has
+    more of them with each version.
     """
 
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = True
+
     def __init__(self, path: Path) -> None:
-        super().__init__(LocalStore(path, read_only=True))
+        super().__init__(read_only=True)
         self.largest_chunk = 0  # bytes; told once the array is known
+        self._files = LocalStore(path, read_only=True)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CheckedStore) and self._files == other._files
+
+    __hash__ = None  # type: ignore[assignment]
 
     async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
         """Return the bytes of a file, or some of them; None if there is none."""
@@ -64,12 +77,42 @@ class CheckedStore(WrapperStore[LocalStore]):
             return None
         if getattr(byte_range, "end", 0) > size:  # all of them would get memory at once
             raise OSError(f"'{key}' tells of bytes behind its end")
-        return await super().get(key, prototype, byte_range)
+        return await self._files.get(key, prototype, byte_range)
+
+    async def get_partial_values(
+        self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]
+    ) -> list[Any]:
+        """Return some bytes of several files."""
+        return [await self.get(key, prototype, wanted) for key, wanted in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """Return True if there is such a file."""
+        return await self._files.exists(key)
+
+    async def set(self, key: str, value: Any) -> None:  # noqa: ARG002
+        """Raise `ValueError`: nothing is written."""
+        self._check_writable()
+
+    async def delete(self, key: str) -> None:  # noqa: ARG002
+        """Raise `ValueError`: nothing is deleted."""
+        self._check_writable()
+
+    def list(self) -> AsyncIterator[str]:
+        """Yield the names of all files."""
+        return self._files.list()
+
+    def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names of all files that begin so."""
+        return self._files.list_prefix(prefix)
+
+    def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names in a folder."""
+        return self._files.list_dir(prefix)
 
     def _size(self, key: str) -> int | None:
         """Return the bytes of a file, None if there is none; `OSError`: it is not one to read."""
         try:
-            found = (self._store.root / key).stat()
+            found = (self._files.root / key).stat()
         except PermissionError:
             raise
         except OSError:  # none of this name, a link to itself, a name that is too long
