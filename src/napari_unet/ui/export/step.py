@@ -17,6 +17,8 @@ from napari_unet.ui.parts.text import PlainLabel
 from napari_unet.ui.runner import JobEnd
 from napari_unet.ui.workbench import Workbench
 
+_LABELS = "Export labels"
+
 
 class ExportStep(Step):
     """Writes one result, or all that are selected in the layer list."""
@@ -28,7 +30,7 @@ class ExportStep(Step):
             workbench.viewer, Layer, "The labels or probabilities to export.", can_be_exported
         )
         self.export = Action(
-            "Export label TIFFs",
+            _LABELS,
             "Writes all planes, with axes and pixel size, as TIFF (Fiji, napari) or OME-Zarr, and "
             "labels also as ImageJ ROIs, GeoJSON (QuPath) or for the Cell Tracking Challenge: as "
             "the name ends, or as the kind of file that you choose.",
@@ -51,7 +53,7 @@ class ExportStep(Step):
             self.result.value = chosen
         wanted = self.exporting.wanted(self.result.value)
         self.result.setEnabled(len(wanted) < 2)
-        text, ready = "Export label TIFFs", ""
+        text, ready = _LABELS, ""
         if len(wanted) > 1:
             text = f"Export {len(wanted)} results"
             ready = "Those selected in the layer list, each to its own file."
