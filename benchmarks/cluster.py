@@ -36,8 +36,9 @@ from napari_unet.batch.cluster.window import Job, done_jobs
 from napari_unet.batch.cluster.workers import Workers
 from napari_unet.batch.events import FileSegmented, PartsDone
 from napari_unet.batch.segmenter import Segmenter
-from napari_unet.config import OutputKind, preset_of
+from napari_unet.config import preset_of
 from napari_unet.engine.network import pick_device
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.images import open_image
 from napari_unet.io.library import find_model
@@ -56,13 +57,10 @@ def segmenter(model: str) -> Segmenter:
     loaded = load_model(path)
     preset = preset_of(loaded.network)
     return Segmenter(
-        model=loaded,
+        plan=SegmentationPlan(loaded, preset.objects, preset.tiling),
         name=path.stem,
         path=path,
         device=pick_device("cpu"),
-        tiling=preset.tiling,
-        objects=preset.objects,
-        kind=OutputKind.LABELS,
         anew=True,
     )
 

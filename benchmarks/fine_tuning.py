@@ -21,7 +21,7 @@ from napari_unet.config import Balance, NetworkConfig, Task, TrainConfig, Unpain
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
-from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.prediction import SegmentationPlan, segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit, fit_head, trainer
 from napari_unet.engine.training.little_paint import pull_to_first_answer
@@ -96,7 +96,9 @@ def run(name: str, variant: Variant, bundled: Model, wish: argparse.Namespace) -
             ),
         )
     assert isinstance(done, TrainDone)
-    events = segment(done.model, chosen.planes, device=device, numbers=chosen.tested)
+    events = segment(
+        SegmentationPlan.usual(done.model), chosen.planes, device=device, numbers=chosen.tested
+    )
     found = [values for _, values in whole_planes(events)]
     return score(chosen, found, chosen.tested)
 

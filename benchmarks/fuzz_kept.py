@@ -7,7 +7,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -40,7 +39,7 @@ from napari_unet.config import (
 from napari_unet.engine.events import Resume, SegmentStarted, StateReached
 from napari_unet.engine.network import Model, fresh_model, pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
-from napari_unet.engine.prediction import Backend, segment
+from napari_unet.engine.prediction import Backend, SegmentationPlan, segment
 from napari_unet.engine.stack import ArrayPlanes, Normalization
 from napari_unet.engine.training import TrainingPlan, TrainingState, fit
 from napari_unet.engine.training.schedule import Schedule
@@ -141,25 +140,16 @@ def segmentations() -> list[Input]:
 
 def _segmentation(task: Task, kind: OutputKind, objects: ObjectsConfig) -> Input:
     model, planes = _model(task), ArrayPlanes(SEGMENTED)
-    device = pick_device("cpu")
+    plan, device = SegmentationPlan(model, objects, _TILING, kind), pick_device("cpu")
 
     def describe(started: Any) -> KeptRecord:
-        basis = Basis.of(model, planes, device=device, tiling=_TILING, objects=objects, kind=kind)
+        basis = Basis.of(plan, planes, device=device)
         order, side = started.planes, started.tile
         return KeptRecord("cells", "mine", basis, 2, order, side, shape=SEGMENTED.shape[1:])
 
     with TemporaryDirectory() as place, _kept_in(Path(place)):
         kept = new_kept(describe, model)
-        events = segment(
-            model,
-            planes,
-            device=device,
-            tiling=_TILING,
-            objects=objects,
-            kind=kind,
-            kept=kept,
-            backend=_backend(task),
-        )
+        events = segment(plan, planes, device=device, kept=kept, backend=_backend(task))
         for event in islice(events, 13):  # a plane, and tiles of the next
             if isinstance(event, SegmentStarted):
                 kept.begin(event)
@@ -244,13 +234,11 @@ def read_segmentation(folder: Path) -> None:
             model = model_to_go_on(run, planes, device).model
             rest = [plane for plane in range(planes.count) if plane not in order]
             with run.take() as kept:
+                plan = SegmentationPlan(model, basis.objects, basis.tiling, basis.kind)
                 events = segment(
-                    model,
+                    plan.with_side(run.record.side),
                     planes,
                     device=device,
-                    tiling=replace(basis.tiling, tile=run.record.side),
-                    objects=basis.objects,
-                    kind=basis.kind,
                     numbers=(*order, *rest),
                     resume=Resume(largest=run.record.largest),
                     kept=kept,

@@ -49,7 +49,12 @@ from napari_unet.engine.network import (
     pick_device,
     valid_output_size,
 )
-from napari_unet.engine.prediction import Predictor, network_probabilities, segment
+from napari_unet.engine.prediction import (
+    Predictor,
+    SegmentationPlan,
+    network_probabilities,
+    segment,
+)
 from napari_unet.engine.stack import ArrayPlanes, Normalization
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
@@ -210,7 +215,7 @@ def plane(choice: DeviceChoice, side: int, _wish: argparse.Namespace) -> Iterato
     planes = ArrayPlanes(np.tile(cells, (1, copies, copies))[:, :side, :side])
 
     def work(planes: ArrayPlanes = planes) -> None:
-        for _ in segment(model, planes, device=choice):
+        for _ in segment(SegmentationPlan.usual(model), planes, device=choice):
             pass
 
     work(ArrayPlanes(cells))  # what is loaded at first does not count

@@ -26,7 +26,7 @@ from napari_unet.config import PRESETS, TilingConfig
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.objects import cut_objects
 from napari_unet.engine.paint import border_weights
-from napari_unet.engine.prediction import segment
+from napari_unet.engine.prediction import SegmentationPlan, segment
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
@@ -76,7 +76,9 @@ def cells(planes: int, side: int) -> npt.NDArray[Any]:
 def run(model: Model, stack: npt.NDArray[Any], tile: int | None = None) -> None:
     """Segment a stack."""
     tiling = TilingConfig(tile=tile)
-    for _ in segment(model, ArrayPlanes(stack), device=pick_device("cpu"), tiling=tiling):
+    for _ in segment(
+        SegmentationPlan.usual(model, tiling=tiling), ArrayPlanes(stack), device=pick_device("cpu")
+    ):
         pass
 
 

@@ -29,7 +29,7 @@ from benchmarks.speed import openvino_hidden
 from benchmarks.stroke_budgets import cached_set, train_steps
 from napari_unet.config import ObjectsConfig, OutputKind, Task
 from napari_unet.engine.network import Model, UNet, pick_device
-from napari_unet.engine.prediction import backend, segment, whole_planes
+from napari_unet.engine.prediction import SegmentationPlan, backend, segment, whole_planes
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 
@@ -126,10 +126,9 @@ def predict(
     """Return the probabilities (K, Y, X) of the tested planes."""
     with computed_in(arithmetic):
         events = segment(
-            model,
+            SegmentationPlan.usual(model, kind=OutputKind.PROBABILITIES),
             chosen.planes,
             device=pick_device("cpu"),
-            kind=OutputKind.PROBABILITIES,
             numbers=chosen.tested,
         )
         return [values for _, values in whole_planes(events)]

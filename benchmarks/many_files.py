@@ -35,9 +35,10 @@ import tifffile
 
 from napari_unet.batch import files as batch
 from napari_unet.batch.segmenter import Segmenter
-from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.config import ObjectsConfig
 from napari_unet.engine.network import pick_device
 from napari_unet.engine.network.unet import stride
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.engine.stack import ArrayPlanes, cut_plane
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.tiles import read_mirrored
@@ -109,13 +110,10 @@ def measure_overhead(folder: Path, count: int, side: int, turns: int, model: str
     """Segment files of one size in turns with what else takes time; the network is warm."""
     path = find_model(model)
     segmenter = Segmenter(
-        model=load_model(path),
+        plan=SegmentationPlan(load_model(path), ObjectsConfig()),
         name=path.stem,
         path=path,
         device=pick_device("auto"),
-        tiling=TilingConfig(),
-        objects=ObjectsConfig(),
-        kind=OutputKind.LABELS,
     )
     make_alike(folder / "in", count, side)
     files = find_inputs([folder / "in"], folder / "out")
@@ -134,7 +132,7 @@ def measure_overhead(folder: Path, count: int, side: int, turns: int, model: str
 
 def alone(segmenter: Segmenter, planes: np.ndarray) -> Spent:
     """Let the network compute planes that are normalised already."""
-    model, backend = segmenter.model, segmenter.backend
+    model, backend = segmenter.plan.model, segmenter.backend
     assert backend is not None
     ready = []
     for plane in planes:

@@ -24,7 +24,7 @@ from benchmarks.stroke_budgets import PAINTER, SCRIBBLER, cached_set, run_networ
 from benchmarks.stroke_cells import Cell
 from napari_unet.config import OutputKind
 from napari_unet.engine.network import Model, margin, pick_device
-from napari_unet.engine.prediction import segment
+from napari_unet.engine.prediction import SegmentationPlan, segment
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
@@ -60,7 +60,9 @@ def prediction_speed(model: Model) -> float:
     noise = np.random.default_rng(0).random((1, *_TIMED_PLANE), dtype=np.float32)
     begun = time.perf_counter()
     for _ in segment(
-        model, ArrayPlanes(noise), device=pick_device("cpu"), kind=OutputKind.PROBABILITIES
+        SegmentationPlan.usual(model, kind=OutputKind.PROBABILITIES),
+        ArrayPlanes(noise),
+        device=pick_device("cpu"),
     ):
         pass
     return noise.size / 1e6 / (time.perf_counter() - begun)

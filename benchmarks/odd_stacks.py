@@ -34,7 +34,7 @@ from napari_unet.config import Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
-from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.prediction import SegmentationPlan, segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import load_model
@@ -224,7 +224,9 @@ def train(chosen: MicroscopySet, labels: Image, steps: int, seed: int) -> Model:
 
 def figure(model: Model, odd: MicroscopySet) -> float:
     """Return SEG, or how many objects are found per plane where there are none."""
-    events = segment(model, odd.planes, device=pick_device("cpu"), numbers=odd.tested)
+    events = segment(
+        SegmentationPlan.usual(model), odd.planes, device=pick_device("cpu"), numbers=odd.tested
+    )
     found = [np.asarray(values) for _, values in whole_planes(events)]
     if not any((odd.truth[plane] > 0).any() for plane in odd.tested):
         return float(np.mean([len(np.unique(labels[labels > 0])) for labels in found]))

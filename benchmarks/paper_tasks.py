@@ -43,7 +43,7 @@ from napari_unet.config import (
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
-from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.prediction import SegmentationPlan, segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import load_model
@@ -223,11 +223,9 @@ def painted_planes(stack: MicroscopySet) -> npt.NDArray[np.int32]:
 def _segment_objects(stack: MicroscopySet, model: Model) -> tuple[dict[str, float], Found]:
     usual = preset_of(model.network)
     events = segment(
-        model,
+        SegmentationPlan(model, usual.objects, tiling=usual.tiling),
         stack.planes,
         device=pick_device("cpu"),
-        tiling=usual.tiling,
-        objects=usual.objects,
         numbers=_shown(stack),
     )
     found = dict(whole_planes(events))
@@ -237,12 +235,12 @@ def _segment_objects(stack: MicroscopySet, model: Model) -> tuple[dict[str, floa
 def _segment_membranes(stack: MicroscopySet, model: Model) -> tuple[dict[str, float], Found]:
     """Score the probability of cells; what is found are the cells that the Rand error counts."""
     events = segment(
-        model,
+        SegmentationPlan.usual(
+            model, tiling=TilingConfig(rotations=ROTATIONS), kind=OutputKind.PROBABILITIES
+        ),
         stack.planes,
         device=pick_device("cpu"),
         numbers=_shown(stack),
-        kind=OutputKind.PROBABILITIES,
-        tiling=TilingConfig(rotations=ROTATIONS),
     )
     cells = {plane: values[-1].astype(np.float32) for plane, values in whole_planes(events)}
     first = 1 if stack.task is Task.OBJECTS else 2  # label of cells

@@ -10,7 +10,8 @@ Every 5 ms a second thread looks where the caller's thread is, and counts the ti
 `napari_unet` that is innermost there: what it calls in other libraries is its own time. What runs
 in other threads meanwhile counts for nobody. Each figure is the median of the repeats, each in a
 process of its own, in which the same work was done once before. The older commit is checked out
-into a temporary folder; this file must run with its code, too: b411dac's with what came before.
+into a temporary folder; this file must run with its code, too: 659bd36's with what came
+before segmentation plans, b411dac's with what came before that.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from napari_unet.cli.settings import train_config
 from napari_unet.config import OutputKind, Task, Unpainted
 from napari_unet.engine.network import pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
-from napari_unet.engine.prediction import Predictor, segment
+from napari_unet.engine.prediction import Predictor, SegmentationPlan, segment
 from napari_unet.engine.stack import ArrayPlanes, Tile
 from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import load_model
@@ -64,7 +65,9 @@ def segment_plane() -> Callable[[], object]:
     """Return the work of segmenting a plane full of cells with `light`."""
     model = load_model(find_model("light"))
     planes = ArrayPlanes(synthetic_cells(seed=1, planes=1, shape=(SIDE, SIDE)).image)
-    return lambda: sum(1 for _ in segment(model, planes, device=pick_device("cpu")))
+    return lambda: sum(
+        1 for _ in segment(SegmentationPlan.usual(model), planes, device=pick_device("cpu"))
+    )
 
 
 def cut_objects() -> Callable[[], object]:
@@ -75,7 +78,9 @@ def cut_objects() -> Callable[[], object]:
     model = load_model(find_model("light"))
     planes = ArrayPlanes(synthetic_cells(seed=1, planes=1, shape=(SIDE, SIDE)).image)
     device = pick_device("cpu")
-    events = segment(model, planes, device=device, kind=OutputKind.PROBABILITIES)
+    events = segment(
+        SegmentationPlan.usual(model, kind=OutputKind.PROBABILITIES), planes, device=device
+    )
     ((_, probabilities),) = whole_planes(events)
 
     def predict(_: Predictor, _plane: int, tile: Tile) -> npt.NDArray[np.float32]:
@@ -83,7 +88,7 @@ def cut_objects() -> Callable[[], object]:
 
     def cut() -> int:
         with mock.patch.object(Predictor, "predict", predict):
-            return sum(1 for _ in segment(model, planes, device=device))
+            return sum(1 for _ in segment(SegmentationPlan.usual(model), planes, device=device))
 
     return cut
 

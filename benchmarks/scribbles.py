@@ -25,7 +25,7 @@ from napari_unet.config import Task, Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
-from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.prediction import SegmentationPlan, segment, whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.io.checkpoints import load_model
@@ -67,7 +67,9 @@ def scores_after(name: str, labels: Labels, start: Model, *, steps: int, seed: i
     )
     *_, done = fit(TrainingSet.of((chosen.planes, ArrayPlanes(labels))), plan)
     assert isinstance(done, TrainDone)
-    events = segment(done.model, chosen.planes, device=device, numbers=chosen.tested)
+    events = segment(
+        SegmentationPlan.usual(done.model), chosen.planes, device=device, numbers=chosen.tested
+    )
     return score(chosen, [values for _, values in whole_planes(events)], chosen.tested)
 
 

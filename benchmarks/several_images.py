@@ -32,7 +32,7 @@ from napari_unet.config import Task, Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
-from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.prediction import SegmentationPlan, segment, whole_planes
 from napari_unet.engine.scores import seg_score
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit
@@ -121,7 +121,9 @@ def train(start: Model, fields: Sequence[Field], *, steps: int, seed: int) -> Mo
 
 def score(model: Model, field: Field) -> float:
     """Return the SEG of a model on a field."""
-    ((_, labels),) = whole_planes(segment(model, field.planes, device=pick_device("cpu")))
+    ((_, labels),) = whole_planes(
+        segment(SegmentationPlan.usual(model), field.planes, device=pick_device("cpu"))
+    )
     return seg_score(labels, field.truth)
 
 

@@ -75,7 +75,7 @@ from napari_unet.engine.network import (
     valid_output_size,
 )
 from napari_unet.engine.paint import LabelScheme, TrainingSet, border_weights
-from napari_unet.engine.prediction import segment
+from napari_unet.engine.prediction import SegmentationPlan, segment
 from napari_unet.engine.stack import ArrayPlanes, Normalization, measure
 from napari_unet.engine.training import (
     Trainer,
@@ -165,7 +165,9 @@ def predict(
     tiling, kind = TilingConfig(tile=tile), OutputKind.PROBABILITIES
     with nullcontext() if use_openvino else openvino_hidden():
         for _ in segment(
-            model, ArrayPlanes(image), device=pick_device("cpu"), tiling=tiling, kind=kind
+            SegmentationPlan.usual(model, tiling=tiling, kind=kind),
+            ArrayPlanes(image),
+            device=pick_device("cpu"),
         ):
             pass
 
@@ -184,7 +186,7 @@ def pixel_classifier(repeats: int) -> Iterator[Row]:
     grown = grow_forests(planes, strokes, Task.OBJECTS, settings=SETTINGS[:1])
 
     def network() -> None:
-        for _ in segment(model, planes, device=pick_device("cpu")):
+        for _ in segment(SegmentationPlan.usual(model), planes, device=pick_device("cpu")):
             pass
 
     ways: dict[str, Callable[[], Any]] = {

@@ -40,7 +40,7 @@ from napari_unet.engine.errors import UnetPaintError
 from napari_unet.engine.events import PlaneDone, StepDone, TrainDone, Validated, View
 from napari_unet.engine.network import Model, fresh_model, pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
-from napari_unet.engine.prediction import segment
+from napari_unet.engine.prediction import SegmentationPlan, segment
 from napari_unet.engine.stack import ArrayPlanes, Normalization
 from napari_unet.engine.training import TrainingPlan, fit
 from napari_unet.engine.training.schedule import Schedule
@@ -221,7 +221,11 @@ class Segmentation:
         found = {} if found is None else found
         scarcity.is_on = after == 0
         with scarcity.reigning():
-            for event in segment(self._model, ArrayPlanes(self._image), device=pick_device("cpu")):
+            for event in segment(
+                SegmentationPlan.usual(self._model),
+                ArrayPlanes(self._image),
+                device=pick_device("cpu"),
+            ):
                 if isinstance(event, PlaneDone) and event.complete:
                     is_on, scarcity.is_on = scarcity.is_on, False
                     found[event.plane] = np.asarray(event.labels)

@@ -36,7 +36,7 @@ from napari_unet.config import NETWORKS, NetworkConfig, Task, Unpainted
 from napari_unet.engine.events import TrainDone
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
-from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.prediction import SegmentationPlan, segment, whole_planes
 from napari_unet.engine.scores import Comparison, evaluate_classes, evaluate_objects
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit
@@ -180,7 +180,9 @@ def run_network(cell: Cell, start: Model | NetworkConfig) -> tuple[dict[str, Any
     spent = time.perf_counter() - begun
     assert isinstance(done, TrainDone)
     numbers = (chosen.painted[0], *chosen.tested)
-    events = segment(done.model, chosen.planes, device=device, numbers=numbers)
+    events = segment(
+        SegmentationPlan.usual(done.model), chosen.planes, device=device, numbers=numbers
+    )
     found = [values for _, values in whole_planes(events)]
     record = done.model.record
     figures = {

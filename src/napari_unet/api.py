@@ -20,8 +20,8 @@ from napari_unet.engine.measurements import Measures, ObjectTable
 from napari_unet.engine.measurements import measure as measure_planes
 from napari_unet.engine.network import Model, pick_device
 from napari_unet.engine.paint import LabelScheme, TrainingSet
+from napari_unet.engine.prediction import SegmentationPlan, whole_planes
 from napari_unet.engine.prediction import segment as segment_planes
-from napari_unet.engine.prediction import whole_planes
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.engine.training import TrainingPlan, fit, usual_config
 from napari_unet.io.axes import name_axes
@@ -196,15 +196,13 @@ def segment(
     chosen = model if isinstance(model, Model) else load_model(model)
     preset = preset_of(chosen.network)
     planes = _planes(image, channel_axis, channels=chosen.network.in_channels)
-    events = segment_planes(
+    plan = SegmentationPlan(
         chosen,
-        planes,
-        device=pick_device(device),
-        tiling=replace(preset.tiling, rotations=rotations),
-        objects=replace(preset.objects, min_size=min_size, link=link),
-        kind=OutputKind.PROBABILITIES if probabilities else OutputKind.LABELS,
-        provisional=False,
+        replace(preset.objects, min_size=min_size, link=link),
+        replace(preset.tiling, rotations=rotations),
+        OutputKind.PROBABILITIES if probabilities else OutputKind.LABELS,
     )
+    events = segment_planes(plan, planes, device=pick_device(device), provisional=False)
 
     def told() -> Any:
         for event in events:

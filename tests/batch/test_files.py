@@ -14,10 +14,11 @@ from napari_unet.batch.events import FileEnded, FilesDone, FilesProgress, Note
 from napari_unet.batch.files import segment_files
 from napari_unet.batch.segmenter import Segmenter
 from napari_unet.batch.tally import Tally
-from napari_unet.config import NetworkConfig, ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.config import NetworkConfig, ObjectsConfig, Task, TilingConfig
 from napari_unet.engine.errors import FileError, SettingsError
 from napari_unet.engine.network import pick_device
 from napari_unet.engine.network.model import fresh_model
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.engine.stack.normalization import Normalization
 from napari_unet.io.input_files import InputFile, find_inputs
 
@@ -35,20 +36,12 @@ def inputs(tmp_path: Path) -> Path:
     return folder
 
 
-def segmenter(**changes: Any) -> Segmenter:
+def segmenter(**settings: Any) -> Segmenter:
     """Return a tiny one, which finds something everywhere."""
     network = NetworkConfig(name="light", base_channels=4, levels=2)
     model = fresh_model(network, Normalization((0.0,), (4095.0,)), Task.OBJECTS, (0, 1), seed=3)
-    settings: dict[str, Any] = {
-        "model": model,
-        "name": "tiny",
-        "path": None,
-        "device": pick_device("cpu"),
-        "tiling": TilingConfig(),
-        "objects": ObjectsConfig(),
-        "kind": OutputKind.LABELS,
-    }
-    return Segmenter(**{**settings, **changes})
+    settings = {"tiling": TilingConfig(), "objects": ObjectsConfig(), **settings}
+    return Segmenter(SegmentationPlan(model, **settings), "tiny", None, pick_device("cpu"))
 
 
 def run(

@@ -36,7 +36,7 @@ from napari_unet.config import (
 from napari_unet.engine.network.device import DEVICES
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.record import TrainRecord
-from napari_unet.engine.prediction import segmentation
+from napari_unet.engine.prediction import SegmentationPlan, segmentation
 from napari_unet.engine.scores.metrics import average_precision, mean_iou, seg_score
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.hashes import model_hash
@@ -212,9 +212,9 @@ def test_a_model_of_the_paper_is_segmented_as_in_the_paper(
 ) -> None:
     asked: list[tuple[TilingConfig, ObjectsConfig]] = []
 
-    def spy(*arguments: Any, tiling: TilingConfig, objects: ObjectsConfig, **settings: Any) -> Any:
-        asked.append((tiling, objects))
-        return segmentation.segment(*arguments, tiling=tiling, objects=objects, **settings)
+    def spy(plan: SegmentationPlan, *arguments: Any, **settings: Any) -> Any:
+        asked.append((plan.tiling, plan.objects))
+        return segmentation.segment(plan, *arguments, **settings)
 
     monkeypatch.setattr(segment_module, "segment", spy)
     segment(command, folder, "out.tif", "--planes", 0)

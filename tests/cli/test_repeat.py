@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.config import ObjectsConfig
 from napari_unet.engine.network import pick_device
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.prediction import segment, whole_planes
+from napari_unet.engine.prediction import SegmentationPlan, segment, whole_planes
 from napari_unet.io.checkpoints import load_model, save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.labels import write_labels
@@ -158,13 +158,12 @@ def test_paint_and_corrections_are_taken_into_account(command: Command, folder: 
     """As the window does it: planes from the middle, paint over them, one corrected by hand."""
     image, model = folder / "cells.tif", load_model(folder / "tiny.safetensors")
     stack, painted = open_image(image), open_image(folder / "strokes.tif").planes()
-    planes, objects = stack.planes(), ObjectsConfig()
+    planes, plan = stack.planes(), SegmentationPlan(model, ObjectsConfig())
     making = Making(model=UsedModel.of(model, "tiny", folder / "tiny.safetensors"))
     events = segment(
-        model,
+        plan,
         planes,
         device=pick_device("cpu"),
-        objects=objects,
         numbers=(2, 1, 3, 0),
         painted=painted,
     )
@@ -180,9 +179,7 @@ def test_paint_and_corrections_are_taken_into_account(command: Command, folder: 
     made = making.provenance(
         planes,
         Source.of(stack, image),
-        kind=OutputKind.LABELS,
-        tiling=TilingConfig(),
-        objects=objects,
+        plan,
         painted=Source("strokes", "", labels.shape),
     )
     assert made is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,9 @@ from napari_unet.config import NetworkConfig, OutputKind, Task
 from napari_unet.engine.events import SegmentEvent
 from napari_unet.engine.network.device import DeviceChoice
 from napari_unet.engine.network.model import Model, fresh_model
-from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.prediction import SegmentationPlan, segmentation, whole_planes
 from napari_unet.engine.stack.normalization import Normalization
-from napari_unet.engine.stack.planes import ArrayPlanes
+from napari_unet.engine.stack.planes import ArrayPlanes, Planes
 
 CPU = DeviceChoice("cpu", "CPU", "test")
 
@@ -51,6 +51,15 @@ def tiny_model(
 def noise(*shape: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     """Return noise that holds the lowest and the highest grey value where it can."""
     return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+
+
+def segment(
+    model: Model, planes: Planes, *, device: DeviceChoice = CPU, **settings: Any
+) -> Iterator[SegmentEvent]:
+    """Segment by a plan of these settings; what is left out of it is as usual."""
+    parts = {name: settings.pop(name) for name in ("tiling", "objects", "kind") if name in settings}
+    plan = replace(SegmentationPlan.usual(model), **parts)
+    return segmentation.segment(plan, planes, device=device, **settings)
 
 
 def plane_values(events: Iterable[SegmentEvent]) -> list[npt.NDArray[Any]]:

@@ -18,8 +18,9 @@ import pytest
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.events import PlaneDone, SegmentStarted
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.engine.prediction.predictor import Predictor
-from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.prediction.segmentation import whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io import kept_folders, kept_record, kept_segmentation
 from napari_unet.io.kept_arrays import Packed, PackedPlane, PackedTile, described, pack
@@ -28,12 +29,13 @@ from napari_unet.io.kept_record import Basis, KeptRecord
 from napari_unet.io.kept_segmentation import KeptSegmentation
 from napari_unet.io.plain import to_plain
 from napari_unet.io.record_log import RecordLog
-from tests.engine.tiny import CPU, noise, tiny_model
+from tests.engine.tiny import CPU, noise, segment, tiny_model
 from tests.io.ended import ELSEWHERE, end
 
 MODEL = tiny_model()
 STACK = noise(2, 3, 40, 50)
 TILING = TilingConfig(tile=16)  # 3 x 4 per plane
+PLAN = SegmentationPlan(MODEL, ObjectsConfig(), TILING)
 
 
 @pytest.fixture(autouse=True)
@@ -42,14 +44,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record(started: SegmentStarted) -> KeptRecord:
-    basis = Basis.of(
-        MODEL,
-        ArrayPlanes(STACK),
-        device=CPU,
-        tiling=TILING,
-        objects=ObjectsConfig(),
-        kind=OutputKind.LABELS,
-    )
+    basis = Basis.of(PLAN, ArrayPlanes(STACK), device=CPU)
     return KeptRecord("cells", "tiny", basis, 6, started.planes, started.tile)
 
 
@@ -312,11 +307,10 @@ def test_of_a_very_large_image_planes_are_compared_that_lie_all_over_it(
     stack, read = ArrayPlanes(noise(9, 16, 16)), set[int]()
     monkeypatch.setattr(kept_record, "_COMPARED", 3 * 16 * 16)
     monkeypatch.setattr(ArrayPlanes, "read", noting(read, ArrayPlanes.read))
-    options: dict[str, Any] = {"objects": ObjectsConfig(), "kind": OutputKind.LABELS}
-    Basis.of(MODEL, stack, device=CPU, tiling=TILING, **options)
+    Basis.of(PLAN, stack, device=CPU)
     assert read == {0, 4, 8}
     monkeypatch.setattr(kept_record, "_COMPARED", 9 * 16 * 16)
-    Basis.of(MODEL, stack, device=CPU, tiling=TILING, **options)
+    Basis.of(PLAN, stack, device=CPU)
     assert read == set(range(9))
 
 

@@ -155,7 +155,7 @@ def test_after_training_the_model_is_the_one_that_segments(
     assert can_press(dock) == WITH_MODEL | {"keep"}
     assert dock.progress.status.text().startswith("Trained 9 steps")
     press(dock, "segment", qtbot)
-    assert turns[0].model is trained.model
+    assert turns[0].plan.model is trained.model
     press(dock, "train", qtbot)  # goes on from it
     assert calls[-1][0][1].start is trained.model
 

@@ -36,7 +36,7 @@ from qtpy.QtWidgets import (
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.events import LabelsTaken, PlaneDone, Previewed, StepDone, TileDone
 from napari_unet.engine.network.device import pick_device
-from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.prediction.segmentation import whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.io.images import open_image
 from napari_unet.io.samples import paint_strokes, synthetic_cells
@@ -50,6 +50,7 @@ from napari_unet.ui.layers.geometry import camera
 from napari_unet.ui.parts.settings import SettingsForm
 from napari_unet.ui.segment.step import SegmentStep
 from napari_unet.ui.train.step import TrainStep
+from tests.engine.tiny import segment
 from tests.ui.pressing import hear, step
 
 pytestmark = pytest.mark.viewer

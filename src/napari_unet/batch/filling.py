@@ -21,7 +21,7 @@ from napari_unet.engine.events import (
     SegmentStarted,
     TileDone,
 )
-from napari_unet.engine.network import Model
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.engine.stack import bands
 from napari_unet.io.images import ImageStack
 from napari_unet.io.labels import (
@@ -99,19 +99,18 @@ class Filling:
 
 
 @contextmanager
-def open_filling(
-    output: Path, stack: ImageStack, model: Model, kind: OutputKind
-) -> Iterator[Filling]:
+def open_filling(output: Path, stack: ImageStack, plan: SegmentationPlan) -> Iterator[Filling]:
     """Open the output with the image's axes and pixel size."""
-    layout = result_layout(stack, model, kind)
-    with open_writer(output, layout, kind) as writer:
-        yield Filling(writer, leading_shape(layout, kind), layout.plane_shape)
+    layout = result_layout(stack, plan)
+    with open_writer(output, layout, plan.kind) as writer:
+        yield Filling(writer, leading_shape(layout, plan.kind), layout.plane_shape)
 
 
-def result_layout(stack: ImageStack, model: Model, kind: OutputKind) -> Layout:
+def result_layout(stack: ImageStack, plan: SegmentationPlan) -> Layout:
     """Return the layout of a result of an image."""
-    if kind is not OutputKind.PROBABILITIES:
+    if plan.kind is not OutputKind.PROBABILITIES:
         return stack.layout()
+    model = plan.model
     return stack.layout(channels=1 if model.task is Task.OBJECTS else len(model.values))
 
 

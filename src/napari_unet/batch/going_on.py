@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.counts import count
 from napari_unet.engine.events import SegmentStarted
-from napari_unet.engine.network import DeviceChoice, Model
+from napari_unet.engine.network import DeviceChoice
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.engine.stack import ArrayPlanes
 from napari_unet.io.hashes import PlaneHashes
 from napari_unet.io.kept_folders import KeptRun, new_kept
@@ -27,25 +27,14 @@ class Wanted:
     planes: ArrayPlanes
     numbers: Sequence[int]
     model_name: str
-    model: Model
+    plan: SegmentationPlan
     device: DeviceChoice
-    tiling: TilingConfig
-    objects: ObjectsConfig
-    kind: OutputKind
     output: Path
 
     @cached_property
     def basis(self) -> Basis:
         """What decides the result; the image is read."""
-        return Basis.of(
-            self.model,
-            self.planes,
-            device=self.device,
-            tiling=self.tiling,
-            objects=self.objects,
-            kind=self.kind,
-            hashes=self.hashes,
-        )
+        return Basis.of(self.plan, self.planes, device=self.device, hashes=self.hashes)
 
     @cached_property
     def hashes(self) -> PlaneHashes:
@@ -70,7 +59,7 @@ class TakenUp:
     """What a segmentation begins with."""
 
     kept: KeptSegmentation  # keeps the work, with what an earlier run has left
-    tiling: TilingConfig
+    plan: SegmentationPlan  # with the tiles of the earlier run, if it goes on
     note: str = ""  # whether it goes on, and if not, what has changed; empty: there was nothing
 
 
@@ -90,15 +79,15 @@ def take_up(wanted: Wanted, left: Sequence[KeptRun], *, anew: bool) -> TakenUp:
     for run in runs if anew else ():
         run.remove()
     if anew or not runs:
-        return TakenUp(new_kept(wanted.record), wanted.tiling)
+        return TakenUp(new_kept(wanted.record), wanted.plan)
     changes = [changed(wanted.basis, wanted.numbers, run.record) for run in runs]
     if "" not in changes:
         note = f"Of {_tell(runs[0])}, but {changes[0]} not as then: this begins anew."
-        return TakenUp(new_kept(wanted.record), wanted.tiling, note)
+        return TakenUp(new_kept(wanted.record), wanted.plan, note)
     run = runs[changes.index("")]
-    tiling = replace(wanted.tiling, tile=run.record.side)
+    plan = wanted.plan.with_side(run.record.side)
     note = f"Going on: of {_tell(run)}."  # before its folder is another one
-    return TakenUp(run.take(), tiling, note)
+    return TakenUp(run.take(), plan, note)
 
 
 def changed(basis: Basis, numbers: Sequence[int], record: KeptRecord) -> str:

@@ -209,7 +209,7 @@ def _changes(segmenter: Segmenter, image: Opened, output: Path, made: Provenance
 
     None: nothing either, but it was not made to its end. The image is read.
     """
-    wanted = segmenter.wanted(image.stack, output)
+    wanted, plan = segmenter.wanted(image.stack, output), segmenter.plan
     left = set(wanted.numbers).difference(made.planes)
     if set(made.planes).difference(wanted.numbers):
         return "the planes that are asked for have"
@@ -219,10 +219,10 @@ def _changes(segmenter: Segmenter, image: Opened, output: Path, made: Provenance
         == (made.image.shape, made.image.axes, dict(made.image.spacing))
         and stack_hash(wanted.planes, made.planes) == made.image.hash,
         "the model has": segmenter.used.hash == made.model.hash,
-        "what is written has": wanted.kind is made.kind,
-        "how it is predicted has": replace(wanted.tiling, tile=None)
+        "what is written has": plan.kind is made.kind,
+        "how it is predicted has": replace(plan.tiling, tile=None)
         == replace(made.tiling, tile=None),  # the side of tiles changes nothing
-        "how objects are cut has": not segmenter.is_numbered or wanted.objects == made.objects,
+        "how objects are cut has": not plan.is_numbered or plan.objects == made.objects,
     }
     changed = next((words for words, same in is_same.items() if not same), "")
     return changed or (None if left else "")

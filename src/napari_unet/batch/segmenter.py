@@ -14,10 +14,9 @@ from napari_unet.batch.events import FileSegmented, Note, PartsDone, Stopped
 from napari_unet.batch.filling import Filled, Kept, Takes, fill, open_filling
 from napari_unet.batch.going_on import Wanted, take_up
 from napari_unet.batch.plane_selection import PlaneSelection
-from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.events import SegmentEvent, Stop, never
-from napari_unet.engine.network import DeviceChoice, Model
-from napari_unet.engine.prediction import Backend, segment
+from napari_unet.engine.network import DeviceChoice
+from napari_unet.engine.prediction import Backend, SegmentationPlan, segment
 from napari_unet.io.images import ImageStack, open_image
 from napari_unet.io.kept_folders import KeptRun, find_kept
 from napari_unet.io.making import Making, PlaneHashed, hashing
@@ -88,12 +87,12 @@ class Segmenter:
 
     Parameters
     ----------
-    model, name, path
-        The model, as people call it, and where it is; None: in no file.
+    plan
+        The model, and how it segments.
+    name, path
+        The model as people call it, and where it is; None: in no file.
     device
         Where to compute.
-    tiling, objects, kind
-        As of `engine.prediction.segment`.
     selection
         The planes; None: all.
     view
@@ -104,23 +103,15 @@ class Segmenter:
         The processes that do the work; None: this one.
     """
 
-    model: Model
+    plan: SegmentationPlan
     name: str
     path: Path | None
     device: DeviceChoice
-    tiling: TilingConfig
-    objects: ObjectsConfig
-    kind: OutputKind
     selection: PlaneSelection | None = None
     view: View = AS_IT_IS
     anew: bool = False
     others: Others | None = None
     _once: RLock = field(default_factory=RLock, repr=False, compare=False)
-
-    @property
-    def is_numbered(self) -> bool:
-        """Whether labels of objects come out."""
-        return self.kind is OutputKind.LABELS and self.model.task is Task.OBJECTS
 
     @property
     def used(self) -> UsedModel:
@@ -142,11 +133,11 @@ class Segmenter:
 
     @cached_property
     def _used(self) -> UsedModel:
-        return UsedModel.of(self.model, self.name, self.path)
+        return UsedModel.of(self.plan.model, self.name, self.path)
 
     @cached_property
     def _backend(self) -> Backend | None:
-        return Backend.fitting(self.model, self.device)
+        return Backend.fitting(self.plan.model, self.device)
 
     @cached_property
     def _left(self) -> list[KeptRun]:
@@ -164,7 +155,7 @@ class Segmenter:
         stack = open_image(image, view)
         planes = stack.channels_as_planes()
         count = planes.layout().count
-        is_as_meant = self.model.network.in_channels > 1 or view.axes or view.channels
+        is_as_meant = self.plan.model.network.in_channels > 1 or view.axes or view.channels
         if is_as_meant or stack.layout().count > 1 or count == 1:
             return Opened(image, stack, stack.level_note)
         note = (
@@ -189,11 +180,8 @@ class Segmenter:
             planes=planes,
             numbers=numbers,
             model_name=self.name,
-            model=self.model,
+            plan=self.plan,
             device=self.device,
-            tiling=self.tiling,
-            objects=self.objects,
-            kind=self.kind,
             output=output,
         )
 
@@ -245,15 +233,10 @@ class Segmenter:
             try:
                 with way.opened(written) as filling:
                     filled = yield from fill(
-                        way.told, filling, way.kept, making, numbered=self.is_numbered
+                        way.told, filling, way.kept, making, numbered=self.plan.is_numbered
                     )
-                    provenance = making.provenance(
-                        planes,
-                        Source.of(image.stack, image.path),
-                        kind=self.kind,
-                        tiling=self.tiling,
-                        objects=self.objects,
-                    )
+                    source = Source.of(image.stack, image.path)
+                    provenance = making.provenance(planes, source, self.plan)
                     text = _as_text(provenance, output)
                     check()
                     filling.fill(planes.count)
@@ -280,12 +263,9 @@ class Segmenter:
         wanted = self.wanted(image.stack, output)
         taken = take_up(wanted, self.left, anew=self.anew)
         events = segment(
-            self.model,
+            taken.plan,
             wanted.planes,
             device=self.device,
-            tiling=taken.tiling,
-            objects=wanted.objects,
-            kind=self.kind,
             numbers=wanted.numbers,
             kept=taken.kept,
             backend=backend,
@@ -293,19 +273,19 @@ class Segmenter:
             stop=stop,
         )
         told = hashing(events, wanted.planes, hashes=wanted.hashes)
-        opened = partial(open_filling, stack=image.stack, model=self.model, kind=self.kind)
+        opened = partial(open_filling, stack=image.stack, plan=self.plan)
         return Way(taken.kept, told, opened, taken.note)
 
     def _segmented(
         self, output: Path, record: Path | None, filled: Filled, planes: int, left: int
     ) -> FileSegmented:
         begun, done = filled.begun, filled.done
-        objects = filled.objects if self.is_numbered else None
+        objects = filled.objects if self.plan.is_numbered else None
         seconds = round(done.seconds, 3)
         figures = {
             "output": str(output),
             "record": None if record is None else str(record),
-            "kind": self.kind.value,
+            "kind": self.plan.kind.value,
             "device": begun.device,
             "planes": len(done.planes),
             "empty_planes": planes - len(done.planes),

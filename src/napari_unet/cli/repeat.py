@@ -19,7 +19,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.errors import CheckpointError, FileError, SettingsError
 from napari_unet.engine.events import PlaneDone, SegmentEvent, TileDone
 from napari_unet.engine.network import Model, pick_device
-from napari_unet.engine.prediction import segment
+from napari_unet.engine.prediction import SegmentationPlan, segment
 from napari_unet.engine.stack import ArrayPlanes, Planes, bands
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.hashes import join_hashes, model_hash, paint_hash, stack_hash
@@ -52,10 +52,9 @@ class Inputs:
 class _Work:
     """What is done again: all of it has proved to be what the record tells of."""
 
-    made: Provenance
     stack: ImageStack
     image: Path
-    model: Model
+    plan: SegmentationPlan
     used: UsedModel
     painted: Planes | None
     painted_source: Source | None
@@ -63,14 +62,10 @@ class _Work:
     @property
     def channels(self) -> int | None:
         """Channels of the result; None: it has no such axis."""
-        if self.made.kind is not OutputKind.PROBABILITIES:
+        model = self.plan.model
+        if self.plan.kind is not OutputKind.PROBABILITIES:
             return None
-        return 1 if self.model.task is Task.OBJECTS else len(self.model.values)
-
-    @property
-    def numbered(self) -> bool:
-        """Whether only whole planes are final."""
-        return self.made.kind is OutputKind.LABELS and self.model.task is Task.OBJECTS
+        return 1 if model.task is Task.OBJECTS else len(model.values)
 
 
 def tell_methods(record: Path) -> str:
@@ -104,12 +99,9 @@ def repeat_segmentation(
             f"'{result}' has another size than '{work.image}'; it is not the result recorded."
         )
     events = segment(
-        work.model,
+        work.plan,
         planes,
         device=choice,
-        tiling=made.tiling,
-        objects=made.objects,
-        kind=made.kind,
         numbers=made.planes,
         painted=work.painted,
         stop=stop,
@@ -183,7 +175,8 @@ def _prepare(made: Provenance, folder: Path, inputs: Inputs) -> _Work:
         painted = _same_paint(made, stack, labels)
         source = replace(made.painted, path=str(labels.absolute()))
     used = UsedModel.of(model, path.stem, path)
-    return _Work(made, stack, image, model, used, painted, source)
+    plan = SegmentationPlan(model, made.objects, made.tiling, made.kind)
+    return _Work(stack, image, plan, used, painted, source)
 
 
 def _find_model(used: UsedModel, folder: Path, wish: str | None) -> tuple[Path, Model]:
@@ -279,7 +272,7 @@ def _follow(
             match event:
                 case TileDone():
                     update(event.done / event.total, f"plane {event.plane}")
-                    if not work.numbered:
+                    if not work.plan.is_numbered:
                         array[event.plane, ..., event.y, event.x] = event.values
                 case PlaneDone() if event.labels is not None:
                     for rows in bands(planes.shape):
@@ -321,9 +314,7 @@ def _write(output: Path, again: Planes, work: _Work, making: Making) -> Path:
     provenance = making.provenance(
         work.stack.planes(),
         Source.of(work.stack, work.image),
-        kind=work.made.kind,
-        tiling=work.made.tiling,
-        objects=work.made.objects,
+        work.plan,
         painted=work.painted_source,
     )
     columns = slice(0, again.shape[1])

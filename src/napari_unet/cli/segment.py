@@ -21,6 +21,7 @@ from napari_unet.engine.counts import count
 from napari_unet.engine.errors import SettingsError
 from napari_unet.engine.events import MemoryShort, SegmentEvent, SegmentStarted, TileDone
 from napari_unet.engine.network import pick_device
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.library import find_model
 from napari_unet.io.stack import AS_IT_IS, View
@@ -97,19 +98,18 @@ def load_segmenter(
     path = find_model(model)
     loaded = load_model(path)
     segmenter = Segmenter(
-        model=loaded,
+        plan=SegmentationPlan(
+            loaded, wishes.objects(loaded.network), wishes.tiling(loaded.network), kind
+        ),
         name=path.stem,
         path=path,
         device=choice,
-        tiling=wishes.tiling(loaded.network),
-        objects=wishes.objects(loaded.network),
-        kind=kind,
         selection=selection,
         view=view,
         anew=anew,
         others=others,
     )
-    if wishes.links and not segmenter.is_numbered:
+    if wishes.links and not segmenter.plan.is_numbered:
         raise SettingsError(
             "Only numbered objects can be linked from plane to plane; leave out --link, or "
             "take a model of objects and the output kind 'labels'."

@@ -14,7 +14,8 @@ from napari_unet.io.hashes import PlaneHashes, model_hash, stack_hash
 from napari_unet.io.provenance import versions
 
 if TYPE_CHECKING:
-    from napari_unet.engine.network import DeviceChoice, Model
+    from napari_unet.engine.network import DeviceChoice
+    from napari_unet.engine.prediction import SegmentationPlan
 
 _MOST = 1 << 31  # objects
 _COMPARED = 1 << 32  # bytes of the image that are read, unless a plane has more
@@ -48,13 +49,10 @@ class Basis:
     @classmethod
     def of(
         cls,
-        model: Model,
+        plan: SegmentationPlan,
         planes: Planes,
         *,
         device: DeviceChoice,
-        tiling: TilingConfig,
-        objects: ObjectsConfig,
-        kind: OutputKind,
         hashes: PlaneHashes | None = None,
     ) -> Basis:
         """Return how `engine.prediction.segment` makes it of these.
@@ -67,13 +65,13 @@ class Basis:
         FileError
             If the image cannot be read.
         """
-        seen = model.seen(planes)
+        seen = plan.model.seen(planes)
         return cls(
             image=stack_hash(planes, _compared(planes), hashes),
-            model=model_hash(model),
-            kind=kind,
-            tiling=tiling,
-            objects=objects,
+            model=model_hash(plan.model),
+            kind=plan.kind,
+            tiling=plan.tiling,
+            objects=plan.objects,
             series=(planes.run, planes.runs),
             device=f"{device.device} {device.name}",
             program=told_versions(),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterable
 from dataclasses import dataclass, field, replace
 
-from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.events import PlaneDone, SegmentDone, SegmentEvent, SegmentStarted
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.engine.stack import Planes
 from napari_unet.io.hashes import PlaneHashes, join_hashes, paint_hash
 from napari_unet.io.provenance import Provenance, Source, UsedModel, now, versions
@@ -87,10 +87,8 @@ class Making:
         self,
         planes: Planes,
         image: Source,
+        plan: SegmentationPlan,
         *,
-        kind: OutputKind,
-        tiling: TilingConfig,
-        objects: ObjectsConfig,
         painted: Source | None = None,
         without: Collection[int] = (),
     ) -> Provenance | None:
@@ -103,6 +101,8 @@ class Making:
         image, painted
             What is known of the image, and of the labels that override the prediction, but for
             their hashes.
+        plan
+            How the planes were made.
         without
             Planes that are there, but not made so.
         """
@@ -115,9 +115,9 @@ class Making:
         return Provenance(
             image=replace(image, hash=join_hashes(planes, hashes)),
             model=self.model,
-            kind=kind,
-            tiling=tiling,
-            objects=objects,
+            kind=plan.kind,
+            tiling=plan.tiling,
+            objects=plan.objects,
             planes=tuple(hashes),
             device=self.device,
             backend=self.backend,

@@ -28,6 +28,7 @@ from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.errors import ImageError
 from napari_unet.engine.events import PlaneDone
 from napari_unet.engine.network import openvino_network, pick_device
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.io.checkpoints import save_model
 from napari_unet.io.images import open_image
 from napari_unet.io.input_files import find_inputs
@@ -66,17 +67,17 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
-def segmenter(**changes: Any) -> Segmenter:
-    settings: dict[str, Any] = {
+def segmenter(
+    *, selection: PlaneSelection | None = None, others: Workers | None = None, **settings: Any
+) -> Segmenter:
+    settings = {
         "model": tiny_model(shape_field=True),
-        "name": "tiny",
-        "path": None,
-        "device": pick_device("cpu"),
         "tiling": TilingConfig(tile=32),  # 12 tiles per plane
         "objects": ObjectsConfig(min_size=0),
-        "kind": OutputKind.LABELS,
+        **settings,
     }
-    return Segmenter(**{**settings, **changes})
+    plan, device = SegmentationPlan(**settings), pick_device("cpu")
+    return Segmenter(plan, "tiny", None, device, selection, others=others)
 
 
 def run(way: Segmenter, image: Path, output: Path) -> list[Any]:
@@ -115,7 +116,7 @@ def test_all_that_is_written_is_as_on_one_machine(
 def test_smaller_copies_in_the_zarr_are_as_on_one_machine(pool: DaskPool, tmp_path: Path) -> None:
     image, alone, together = (tmp_path / name for name in ("a.tif", "alone.zarr", "all.zarr"))
     tifffile.imwrite(image, noise(150, 150).repeat(4, axis=0).repeat(4, axis=1))
-    settings = {"tiling": TilingConfig(tile=304)}
+    settings: dict[str, Any] = {"tiling": TilingConfig(tile=304)}
 
     run(segmenter(**settings), image, alone)
     run(segmenter(**settings, others=Workers(pool, "cpu")), image, together)
@@ -146,7 +147,7 @@ def test_a_killed_worker_changes_nothing(pool: DaskPool, image: Path, tmp_path: 
 def test_who_leads_may_go_away_and_come_back(
     pool: DaskPool, image: Path, tmp_path: Path, *, link: bool
 ) -> None:
-    changes = {"objects": ObjectsConfig(min_size=0, link=link)}
+    changes: dict[str, Any] = {"objects": ObjectsConfig(min_size=0, link=link)}
     alone, together = tmp_path / "alone.zarr", tmp_path / "together.zarr"
     run(segmenter(**changes), image, alone)
     leads = segmenter(**changes, others=Workers(pool, "cpu"))
@@ -170,7 +171,8 @@ def test_other_settings_begin_anew_and_say_so(pool: DaskPool, image: Path, tmp_p
     next(event for event in events if isinstance(event, PartsDone))
     events.close()  # type: ignore[attr-defined]
 
-    told = run(replace(leads, objects=ObjectsConfig(min_size=30)), image, output)
+    plan = replace(leads.plan, objects=ObjectsConfig(min_size=30))
+    told = run(replace(leads, plan=plan), image, output)
 
     note = next(event.text for event in told if isinstance(event, Note))
     assert note.endswith("but how objects are cut is not as then: this begins anew.")

@@ -22,12 +22,12 @@ from napari_unet.engine.network.openvino_network import OPENVINO, openvino_proba
 from napari_unet.engine.network.unet import UNet, answers
 from napari_unet.engine.prediction import backend
 from napari_unet.engine.prediction.predictor import Predictor
-from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.prediction.segmentation import whole_planes
 from napari_unet.engine.prediction.suggestions import suggest
 from napari_unet.engine.stack.planes import ArrayPlanes
 from tests.engine.scenes import bright_squares, run, strokes
 from tests.engine.short_memory import short_of_memory
-from tests.engine.tiny import CPU, noise, plane_values, tiny_model
+from tests.engine.tiny import CPU, noise, plane_values, segment, tiny_model
 
 pytestmark = pytest.mark.skipif(find_spec(OPENVINO) is None, reason="needs OpenVINO")
 

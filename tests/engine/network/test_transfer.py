@@ -19,11 +19,11 @@ from napari_unet.engine.network.transfer import own_stream, to_device, to_host
 from napari_unet.engine.prediction import backend
 from napari_unet.engine.prediction.backend import Backend
 from napari_unet.engine.prediction.predictor import Predictor
-from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.prediction.segmentation import whole_planes
 from napari_unet.engine.stack.parallel_map import ahead
 from napari_unet.engine.stack.planes import ArrayPlanes
 from tests.engine.short_memory import short_of_memory
-from tests.engine.tiny import CPU, noise, tiny_model
+from tests.engine.tiny import CPU, noise, segment, tiny_model
 
 MODEL = tiny_model(levels=3)
 STACK = noise(3, 60, 70)

@@ -12,9 +12,8 @@ import pytest
 from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
 from napari_unet.engine.errors import LabelsError, SettingsError
 from napari_unet.engine.events import Judged, PlaneDone
-from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.stack.planes import ArrayPlanes
-from tests.engine.tiny import CPU, noise, plane_values, tiny_model
+from tests.engine.tiny import CPU, noise, plane_values, segment, tiny_model
 
 OBJECTS = tiny_model()
 CLASSES = tiny_model(task=Task.CLASSES, values=(1, 2, 4))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unet.config import Along, ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.config import Along, ObjectsConfig, TilingConfig
 from napari_unet.engine.events import Resume
 from napari_unet.engine.prediction.parts import Parts, number_planes, numbered_together
+from napari_unet.engine.prediction.plan import SegmentationPlan
 from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.stack.tiles import Tile
@@ -26,15 +27,10 @@ def test_tiles_and_planes_that_are_done_apart_give_the_same_labels(
     planes = ArrayPlanes(coarse)
     model = tiny_model(shape_field=shape_field)
     objects = ObjectsConfig(min_size=0, link=along is not None, link_along=along or Along.BOTH)
-    how: dict[str, Any] = {
-        "device": CPU,
-        "tiling": TilingConfig(tile=32),
-        "objects": objects,
-        "kind": OutputKind.LABELS,
-    }
-    whole = plane_values(segment(model, planes, **how))
+    plan = SegmentationPlan(model, objects, TilingConfig(tile=32))
+    whole = plane_values(segment(plan, planes, device=CPU))
 
-    one, other = Parts(model, planes, **how), Parts(model, planes, **how)
+    one, other = (Parts(plan, planes, device=CPU) for _ in range(2))
     tiles = {
         (plane, tile): part.settle(plane, tile)
         for part, numbers in ((one, (5, 3, 0)), (other, (4, 1, 2)))

@@ -24,9 +24,8 @@ from napari_unet.engine.events import (
 )
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction.recut import recut
-from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.stack.planes import ArrayPlanes
-from tests.engine.tiny import CPU, noise, tiny_model
+from tests.engine.tiny import CPU, noise, segment, tiny_model
 
 Labels = npt.NDArray[np.int32]
 

@@ -37,11 +37,19 @@ from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.prediction import segmentation
 from napari_unet.engine.prediction.decode import PlaneDecoder, plane_decoder
 from napari_unet.engine.prediction.predictor import Predictor
-from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.prediction.segmentation import whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.stack.tiles import Tile
 from tests.engine.conftest import BuiltNetworks
-from tests.engine.tiny import CPU, noise, plane_values, probabilities, segmented, tiny_model
+from tests.engine.tiny import (
+    CPU,
+    noise,
+    plane_values,
+    probabilities,
+    segment,
+    segmented,
+    tiny_model,
+)
 
 MODEL = tiny_model()
 STACK = noise(5, 40, 50)

@@ -31,7 +31,6 @@ from napari_unet.engine.events import (
 from napari_unet.engine.network.record import TrainRecord
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.paint.training_set import TrainingSet
-from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.scores.metrics import seg_score
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.stack.reduction import Reduction
@@ -39,7 +38,7 @@ from napari_unet.engine.training.block_events import known_in_blocks, pixels_on_
 from napari_unet.engine.training.inspection import inspect
 from napari_unet.engine.training.plan import TrainingPlan
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes, train
-from tests.engine.tiny import CPU, plane_values
+from tests.engine.tiny import CPU, plane_values, segment
 
 IMAGE, TRUTH = bright_squares()
 FACTOR = 3

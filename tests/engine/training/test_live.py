@@ -25,14 +25,13 @@ from napari_unet.engine.events import (
     View,
 )
 from napari_unet.engine.paint.label_scheme import IGNORED
-from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training.lessons import Lessons
 from napari_unet.engine.training.schedule import Schedule
 from napari_unet.engine.training.trainer import Trainer
 from tests.engine import scenes
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
-from tests.engine.tiny import CPU, plane_values
+from tests.engine.tiny import CPU, plane_values, segment
 
 WHOLE = View(0, slice(0, 64), slice(0, 64))
 Labels = npt.NDArray[np.int32]

@@ -29,7 +29,7 @@ from napari_unet.engine.network.folded import FoldedUNet
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import UNet, margin, stride
 from napari_unet.engine.prediction import tile_side
-from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.prediction.segmentation import whole_planes
 from napari_unet.engine.stack.planes import ArrayPlanes
 from napari_unet.engine.training import memory_shortage
 from napari_unet.engine.training.memory_shortage import Means
@@ -38,7 +38,7 @@ from napari_unet.engine.training.trainer import Trainer
 from tests.engine.conftest import BuiltNetworks
 from tests.engine.scenes import QUICK, bright_squares, strokes, train
 from tests.engine.short_memory import short_of_memory
-from tests.engine.tiny import CPU, noise, tiny_model
+from tests.engine.tiny import CPU, noise, segment, tiny_model
 
 NOT_THE_CPU = DeviceChoice("cpu:0", "Small GPU", "test")
 MODEL = tiny_model(levels=3)

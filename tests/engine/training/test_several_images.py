@@ -29,7 +29,6 @@ from napari_unet.engine.network.record import ObjectSizes
 from napari_unet.engine.paint.label_scheme import LabelScheme
 from napari_unet.engine.paint.training_set import TrainingSet
 from napari_unet.engine.prediction.painted_review import review
-from napari_unet.engine.prediction.segmentation import segment
 from napari_unet.engine.scores.metrics import seg_score
 from napari_unet.engine.stack.normalization import measure
 from napari_unet.engine.stack.planes import ArrayPlanes, Planes
@@ -38,7 +37,7 @@ from napari_unet.engine.training.inspection import inspect
 from napari_unet.engine.training.plan import TrainingPlan
 from napari_unet.engine.training.state import TrainingState
 from tests.engine.scenes import QUICK, TINY, bright_squares, strokes
-from tests.engine.tiny import CPU, plane_values
+from tests.engine.tiny import CPU, plane_values, segment
 
 SMALL, SMALL_TRUTH = bright_squares(planes=2, seed=1)
 LARGE, LARGE_TRUTH = bright_squares(planes=1, size=96, seed=2)

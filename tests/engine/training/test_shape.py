@@ -12,11 +12,11 @@ import pytest
 from napari_unet.config import ObjectsConfig, Task, TrainConfig
 from napari_unet.engine.events import Previewed, TrainDone, View
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.prediction.segmentation import segment, whole_planes
+from napari_unet.engine.prediction.segmentation import whole_planes
 from napari_unet.engine.scores import Comparison, evaluate_objects
 from napari_unet.engine.stack.planes import ArrayPlanes
 from tests.engine.scenes import QUICK, TINY, train
-from tests.engine.tiny import CPU
+from tests.engine.tiny import CPU, segment
 
 SHAPED = replace(TINY, levels=3, shape_field=True)
 STEPS = replace(QUICK, steps=150, patch=44)

@@ -84,15 +84,15 @@ class FakeEngine:
 
     def _values(self, turn: segment_job.Turn, number: int) -> Any:
         shape = turn.planes.shape
-        if turn.kind is OutputKind.PROBABILITIES:
-            channels = 1 if turn.model.task is Task.OBJECTS else len(turn.model.values)
+        if turn.plan.kind is OutputKind.PROBABILITIES:
+            channels = 1 if turn.plan.model.task is Task.OBJECTS else len(turn.plan.model.values)
             return np.full((channels, *shape), number / 10, np.float32)
-        dtype = np.int32 if turn.kind is OutputKind.LABELS else np.uint8
+        dtype = np.int32 if turn.plan.kind is OutputKind.LABELS else np.uint8
         return np.full(shape, number, dtype)
 
 
 def _labels(turn: segment_job.Turn, values: Any) -> RunLabels | None:
-    return RunLabels.of(values) if turn.kind is OutputKind.LABELS else None
+    return RunLabels.of(values) if turn.plan.kind is OutputKind.LABELS else None
 
 
 def _wait_for_layers(turn: segment_job.Turn) -> None:
@@ -155,9 +155,13 @@ def test_all_settings_reach_the_job(
     tiling, objects = TilingConfig(tile=64, rotations=7), ObjectsConfig(min_size=5, link=True)
     run(Scope.STACK, OutputKind.LABELS, tiling, objects)
     (turn,) = engine.asked
-    assert turn.model is model
+    assert turn.plan.model is model
     assert turn.device is CPU
-    assert (turn.tiling, turn.objects, turn.kind) == (tiling, objects, OutputKind.LABELS)
+    assert (turn.plan.tiling, turn.plan.objects, turn.plan.kind) == (
+        tiling,
+        objects,
+        OutputKind.LABELS,
+    )
     assert turn.numbers is None
     assert turn.focus[0] == 2
     assert turn.resume.finished == frozenset()

@@ -15,14 +15,13 @@ from pytestqt.qtbot import QtBot
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine import prediction
 from napari_unet.engine.events import PlaneDone
-from napari_unet.engine.prediction import segment
 from napari_unet.io import kept_planes
 from napari_unet.ui.layers.inputs import image_planes
 from napari_unet.ui.runner import JobState
 from napari_unet.ui.segment.control import Scope, Segmentation
 from napari_unet.ui.segment.pieces import Pieces
 from napari_unet.ui.workbench import CurrentModel, Workbench
-from tests.engine.tiny import tiny_model
+from tests.engine.tiny import segment, tiny_model
 from tests.ui.conftest import CPU, endless_job
 
 MODEL = tiny_model(shape_field=True)
@@ -116,7 +115,7 @@ def test_afterwards_it_is_a_finished_result_of_that_setting(
     assert segmentation.missing(Scope.STACK, *kinds, fewer) is None
     (record,) = segmentation.last
     assert record.missing == 0
-    assert record.recipe.objects == fewer
+    assert record.recipe.plan.objects == fewer
 
 
 def test_a_plane_that_was_corrected_by_hand_stays_and_the_window_says_so(
@@ -194,7 +193,7 @@ def test_the_last_of_several_wishes_counts(pieces: Pieces, bench: Workbench, qtb
         pieces.cut_at(neck)
     with qtbot.waitSignal(bench.ended):
         pass
-    assert pieces._segmentation.last[0].recipe.objects.neck == 0.3
+    assert pieces._segmentation.last[0].recipe.plan.objects.neck == 0.3
 
 
 def test_buttons_do_not_flicker_while_a_small_result_is_cut(

@@ -296,7 +296,7 @@ def test_pieces_cut_anew_are_not_mixed_with_those_of_before(
     window = Window(image, qtbot)
     window.segment(mine, planes=3)
     (record,) = window.step.segmentation.last
-    assert record.recipe.kind is OutputKind.LABELS
+    assert record.recipe.plan.kind is OutputKind.LABELS
     record.begin_cut(0.3)
     assert find_kept() == []
     assert Scope.STACK is window.step.scope.value

@@ -203,7 +203,7 @@ def test_every_setting_reaches_the_job(
     engine.error = EngineError("enough")
     with qtbot.waitSignal(step.workbench.ended):
         step.start.click()
-    asked = getattr(engine.turns[-1], form)
+    asked = getattr(engine.turns[-1].plan, form)
     assert getattr(asked, setting) == expected
     usual = getattr(PRESETS["light"], form)
     assert (asked == usual) is (expected is None)  # else it is another than without it
@@ -249,7 +249,7 @@ def test_the_output_reaches_the_job(
     engine.error = EngineError("enough")
     with qtbot.waitSignal(step.workbench.ended):
         step.start.click()
-    assert engine.turns[-1].kind is kind
+    assert engine.turns[-1].plan.kind is kind
 
 
 def test_it_fits_a_narrow_dock(step: SegmentStep, qtbot: QtBot) -> None:

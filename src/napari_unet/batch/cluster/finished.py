@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.batch.segmenter import Segmenter
 from napari_unet.engine.network import stride
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.engine.stack import Tile, cut_plane
 from napari_unet.io.shared_work import SharedWork
 
@@ -27,10 +27,10 @@ class Finished:
     is_numbered: bool
 
     @classmethod
-    def of(cls, segmenter: Segmenter, work: SharedWork, shape: tuple[int, int]) -> Finished:
+    def of(cls, plan: SegmentationPlan, work: SharedWork, shape: tuple[int, int]) -> Finished:
         """Return those of a segmentation on which was agreed."""
-        side, step = work.agreed().record.side, stride(segmenter.model.network.levels)
-        return cls(work, shape, cut_plane(shape, side, step), segmenter.is_numbered)
+        side, step = work.agreed().record.side, stride(plan.model.network.levels)
+        return cls(work, shape, cut_plane(shape, side, step), plan.is_numbered)
 
     def rows(self, plane: int, above: int | None) -> Iterator[npt.NDArray[Any]]:
         """Yield the values of a plane from the top, (…, y, X).

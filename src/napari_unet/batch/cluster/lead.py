@@ -90,13 +90,13 @@ class Lead:
 
     @property
     def _is_linked(self) -> bool:
-        return self.segmenter.is_numbered and self.segmenter.objects.link
+        return self.segmenter.plan.is_numbered and self.segmenter.plan.objects.link
 
     @property
     def _tiles(self) -> int:
         """How many a plane has."""
-        side, step = self.survey.agreed.record.side, stride(self.segmenter.model.network.levels)
-        return len(cut_plane(self.image.stack.planes().shape, side, step))
+        shape, side = self.image.stack.planes().shape, self.survey.agreed.record.side
+        return len(cut_plane(shape, side, stride(self.segmenter.plan.model.network.levels)))
 
     def _course(self, stop: Stop) -> Course:
         work, planes = self.kept.work, self.image.stack.planes()
@@ -111,7 +111,7 @@ class Lead:
         }
         if not self._is_linked:
             return Course(self.place, order, **about)
-        groups = list(numbered_together(planes, order, self.segmenter.objects))
+        groups = list(numbered_together(planes, order, self.segmenter.plan.objects))
         return LinkedCourse(self.place, order, groups=groups, new_objects=work.new_objects, **about)
 
     def _told(self, course: Course) -> Iterator[SegmentEvent | PlaneHashed | PartsDone]:
@@ -155,13 +155,13 @@ class Lead:
     def _opened(self, written: Path, course: Course) -> Iterator[Takes]:
         """Open the output: workers write the planes of a zarr; all else is written here."""
         segmenter, stack = self.segmenter, self.image.stack
-        layout = result_layout(stack, segmenter.model, segmenter.kind)
-        with open_writer(written, layout, segmenter.kind) as writer:
+        layout = result_layout(stack, segmenter.plan)
+        with open_writer(written, layout, segmenter.plan.kind) as writer:
             if isinstance(writer, PlaneZarr) and not lies_in_image(written):
                 yield _Elsewhere(writer, course, is_linked=self._is_linked)
                 return
-            finished = Finished.of(segmenter, self.kept.work, layout.plane_shape)
-            channels = leading_shape(layout, segmenter.kind)
+            finished = Finished.of(segmenter.plan, self.kept.work, layout.plane_shape)
+            channels = leading_shape(layout, segmenter.plan.kind)
             yield _Here(writer, finished, channels, is_linked=self._is_linked)
 
     def _figures(self) -> dict[str, Any]:

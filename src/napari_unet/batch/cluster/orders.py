@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -14,7 +14,7 @@ from napari_unet.batch.segmenter import Opened, Segmenter
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.errors import FileError, SettingsError
 from napari_unet.engine.network import pick_device
-from napari_unet.engine.prediction import Parts
+from napari_unet.engine.prediction import Parts, SegmentationPlan
 from napari_unet.engine.stack import Normalization
 from napari_unet.io.checkpoints import load_model
 from napari_unet.io.kept_record import told_versions
@@ -37,7 +37,9 @@ class Order:
         The model as people call it, and where it is.
     device
         "auto", or what is insisted on.
-    tiling, objects, kind, selection, view, anew
+    tiling, objects, kind
+        As of `SegmentationPlan`.
+    selection, view, anew
         As of `Segmenter`.
     version
         Of this program.
@@ -65,9 +67,9 @@ class Order:
             name=segmenter.name,
             path=None if segmenter.path is None else segmenter.path.absolute(),
             device=device,
-            tiling=segmenter.tiling,
-            objects=segmenter.objects,
-            kind=segmenter.kind,
+            tiling=segmenter.plan.tiling,
+            objects=segmenter.plan.objects,
+            kind=segmenter.plan.kind,
             selection=segmenter.selection,
             view=segmenter.view,
             anew=segmenter.anew,
@@ -119,13 +121,10 @@ def _make_segmenter(order: Order) -> Segmenter:
         )
     require_visible(order.model)
     return Segmenter(
-        model=load_model(order.model),
+        plan=SegmentationPlan(load_model(order.model), order.objects, order.tiling, order.kind),
         name=order.name,
         path=order.path,
         device=pick_device(order.device),
-        tiling=order.tiling,
-        objects=order.objects,
-        kind=order.kind,
         selection=order.selection,
         view=order.view,
         anew=order.anew,
@@ -152,15 +151,12 @@ class Desk:
 
     def parts(self, side: int | None = None, normalization: Normalization | None = None) -> Parts:
         """Return what segments it."""
-        segmenter = self.segmenter
+        plan = self.wanted.plan
         return Parts(
-            segmenter.model,
+            plan if side is None else plan.with_side(side),
             self.wanted.planes,
-            segmenter.device,
-            tiling=segmenter.tiling if side is None else replace(segmenter.tiling, tile=side),
-            objects=segmenter.objects,
-            kind=segmenter.kind,
-            backend=segmenter.backend,
+            device=self.segmenter.device,
+            backend=self.segmenter.backend,
             normalization=normalization,
         )
 

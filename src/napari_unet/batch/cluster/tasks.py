@@ -114,7 +114,7 @@ def decode(order: Order, place: Place, plane: int) -> list[PlaneReport]:
 def _finish(desk: Desk, plane: int) -> PlaneReport:
     """Do what is left to do of a plane."""
     work, parts = desk.work, desk.agreed_parts
-    if not parts.is_numbered:
+    if not parts.plan.is_numbered:
         for number in range(len(parts.tiles)):
             _settle(desk, plane, number)
         return PlaneReport(plane, 0, desk.wanted.hashes[plane])
@@ -162,7 +162,7 @@ def number(
     resume = Resume(earlier, largest, KeptLabels(work.numbered, earlier, None, wanted.planes))
     found = []
     decoded = map(work.plane, planes)
-    for done in number_planes(decoded, wanted.planes, planes, wanted.objects, resume):
+    for done in number_planes(decoded, wanted.planes, planes, wanted.plan.objects, resume):
         work.keep_numbers(done)
         found.append((done.plane, done.objects))
     return found
@@ -177,11 +177,11 @@ def write(order: Order, place: Place, path: Path, plane: int, above: int | None)
         As of `Finished.rows`.
     """
     desk = desk_for(order, place)
-    segmenter, stack = desk.segmenter, desk.image.stack
-    layout = result_layout(stack, segmenter.model, segmenter.kind)
-    is_labels = segmenter.kind is not OutputKind.PROBABILITIES
+    plan, stack = desk.wanted.plan, desk.image.stack
+    layout = result_layout(stack, plan)
+    is_labels = plan.kind is not OutputKind.PROBABILITIES
     writer = PlaneZarr(path, layout, name="", is_labels=is_labels, plane=plane)
-    finished = Finished.of(segmenter, desk.work, stack.planes().shape)
+    finished = Finished.of(plan, desk.work, stack.planes().shape)
     for rows in finished.rows(plane, above):
         writer.write(rows)
 

@@ -69,7 +69,7 @@ class Workers:
     def _agree(self, segmenter: Segmenter, image: Opened, output: Path, kept: KeptFolder) -> Lead:
         """Let one of them look at the image, and begin or go on with what is agreed on."""
         work = kept.work
-        work.prepare(segmenter.model)
+        work.prepare(segmenter.plan.model)
         order = Order.of(segmenter, secrets.token_hex(4), work.model, self._device)
         place = Place(image.path.absolute(), output)
         survey: Survey = self._only(Job(tasks.survey, (place,)), order)
@@ -115,7 +115,7 @@ class Workers:
         """
         token = secrets.token_hex(4)
         model = folder.absolute() / f".model-{token}.safetensors"  # for all to see
-        save_model(segmenter.model, model)
+        save_model(segmenter.plan.model, model)
         order = Order.of(segmenter, token, model, self._device)
         numbered = iter(enumerate(files))
 

@@ -7,6 +7,7 @@ from .parts import Decoded as Decoded
 from .parts import Parts as Parts
 from .parts import number_planes as number_planes
 from .parts import numbered_together as numbered_together
+from .plan import SegmentationPlan as SegmentationPlan
 from .predictor import Predictor as Predictor
 from .recut import recut as recut
 from .segmentation import segment as segment

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from napari_unet.config import Along, ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.config import Along, ObjectsConfig
 from napari_unet.engine.events import PlaneDone, Resume
 from napari_unet.engine.network.device import DeviceChoice, engine_errors
-from napari_unet.engine.network.model import Model
 from napari_unet.engine.objects.series_linking import linker_for
 from napari_unet.engine.prediction.backend import Backend
 from napari_unet.engine.prediction.decode import (
@@ -23,6 +22,7 @@ from napari_unet.engine.prediction.decode import (
     settler,
 )
 from napari_unet.engine.prediction.object_planes import ObjectPlanes
+from napari_unet.engine.prediction.plan import SegmentationPlan
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.prediction.segmentation import lay_out
 from napari_unet.engine.stack.normalization import Normalization
@@ -37,7 +37,7 @@ class Parts:
 
     Parameters
     ----------
-    model, planes, device, tiling, objects, kind, backend
+    plan, planes, device, backend
         As of `segment`; each process cuts planes into the same tiles only if it is told their side.
     normalization
         As another process has measured it; None: it is measured.
@@ -50,23 +50,25 @@ class Parts:
 
     def __init__(
         self,
-        model: Model,
+        plan: SegmentationPlan,
         planes: Planes,
-        device: DeviceChoice,
         *,
-        tiling: TilingConfig,
-        objects: ObjectsConfig,
-        kind: OutputKind,
+        device: DeviceChoice,
         backend: Backend | None = None,
         normalization: Normalization | None = None,
     ) -> None:
         self._predictor = Predictor(
-            model, planes, device, tiling.rotations, backend, normalization=normalization
+            plan.model,
+            planes,
+            device,
+            plan.tiling.rotations,
+            backend,
+            normalization=normalization,
         )
-        self._kind = kind
-        self._settle = settler(model, kind, objects)
-        self._on_plane = objects_on_plane(model, objects, self._predictor.seen)
-        self.side, self.tiles = lay_out(self._predictor, tiling)
+        self.plan = plan
+        self._settle = settler(plan.model, plan.kind, plan.objects)
+        self._on_plane = objects_on_plane(plan.model, plan.objects, self._predictor.seen)
+        self.side, self.tiles = lay_out(self._predictor, plan.tiling)
 
     @property
     def normalization(self) -> Normalization:
@@ -84,12 +86,6 @@ class Parts:
         predictor = self._predictor
         return tell_scaled(predictor.planes, predictor.model.pixel_size, predictor.seen)
 
-    @property
-    def is_numbered(self) -> bool:
-        """Whether planes are decoded, and their objects numbered; else what is settled is final."""
-        is_objects = self._predictor.model.task is Task.OBJECTS
-        return is_objects and self._kind is OutputKind.LABELS
-
     def settle(self, plane: int, tile: Tile) -> Settled:
         """Predict a tile, and return what of it decides the result."""
         return self._settle(self._predictor.predict(plane, tile))
@@ -103,7 +99,7 @@ class Parts:
         predictor = self._predictor
         decoder = plane_decoder(
             predictor.model,
-            self._kind,
+            self.plan.kind,
             self._on_plane,
             predictor.planes.shape,
             offset=0,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig, preset_of
+from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.errors import SettingsError, UnetPaintError
 from napari_unet.engine.events import (
     FinishReason,
@@ -28,7 +28,6 @@ from napari_unet.engine.events import (
     never,
 )
 from napari_unet.engine.network.device import DeviceChoice, engine_errors
-from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import stride
 from napari_unet.engine.objects.series_linking import linker_for
 from napari_unet.engine.paint.training_set import require_labels_of
@@ -45,6 +44,7 @@ from napari_unet.engine.prediction.decode import (
 from napari_unet.engine.prediction.kept_work import KeptWork, NothingKept, resumed
 from napari_unet.engine.prediction.object_planes import ObjectPlanes
 from napari_unet.engine.prediction.painted_decoder import PlanePaint, override
+from napari_unet.engine.prediction.plan import SegmentationPlan
 from napari_unet.engine.prediction.predictor import Predictor
 from napari_unet.engine.stack.parallel_map import ahead
 from napari_unet.engine.stack.planes import Planes
@@ -53,13 +53,10 @@ from napari_unet.engine.stack.tiles import Tile, cut_plane, nearest_first, round
 
 
 def segment(
-    model: Model,
+    plan: SegmentationPlan,
     planes: Planes,
     *,
     device: DeviceChoice,
-    tiling: TilingConfig = TilingConfig(),  # noqa: B008 frozen
-    objects: ObjectsConfig | None = None,
-    kind: OutputKind = OutputKind.LABELS,
     numbers: Sequence[int] | None = None,
     focus: tuple[int, int, int] | None = None,
     resume: Resume | None = None,
@@ -73,20 +70,13 @@ def segment(
 
     Parameters
     ----------
-    model
-        Network, weights and the meaning of its outputs.
+    plan
+        The model, and how it segments.
     planes
         The stack; its grey value range is measured once, over the whole stack, so that planes
         and tiles agree and a stack of another exposure than the training stack still fits.
     device
         Where to compute.
-    tiling
-        Side of the tiles and rotated averaging; the result does not depend on the side.
-    objects
-        How foreground is cut into objects, and whether they are linked from plane to plane; None:
-        as is usual for the network.
-    kind
-        Labels, classes or probabilities.
     numbers
         Plane numbers, in the order to do them; default: all, the nearest to the focus first.
     focus
@@ -148,7 +138,7 @@ def segment(
     renumbered, so both stay.
     """
     started = time.monotonic()
-    resume, objects = resume or Resume(), objects or preset_of(model.network).objects
+    resume = resume or Resume()
     order = tuple(
         number
         for number in _plane_order(planes.count, numbers, 0 if focus is None else focus[0])
@@ -156,34 +146,32 @@ def segment(
     )
     if painted is not None:
         require_labels_of(planes, painted)
-    predictor = Predictor(model, planes, device, tiling.rotations, backend)
-    is_numbered = kind is OutputKind.LABELS and model.task is Task.OBJECTS
+    predictor = Predictor(plan.model, planes, device, plan.tiling.rotations, backend)
     resume = resumed(resume, kept, order, planes)
     again = [plane for plane in order if plane in resume.finished]
     left = [plane for plane in order if plane not in resume.finished]
-    settle = settler(model, kind, objects)
-    along = objects.linked if is_numbered else None
+    along = plan.objects.linked if plan.is_numbered else None
     linker = linker_for(planes, left, resume, along) if along else None
-    cutting = ObjectPlanes(painted if is_numbered else None, linker, resume.largest)
-    is_overridden = painted is not None and not is_numbered and kind is not OutputKind.PROBABILITIES
+    cutting = ObjectPlanes(painted if plan.is_numbered else None, linker, resume.largest)
+    is_overridden = not plan.is_numbered and plan.kind is not OutputKind.PROBABILITIES
     pixels = painted if is_overridden else None
     try:
-        side, tiles = lay_out(predictor, tiling)
+        side, tiles = lay_out(predictor, plan.tiling)
         if focus is not None:
             tiles = nearest_first(tiles, *focus[1:])
         count, computes = len(left) * len(tiles), predictor.backend_name
-        note = tell_scaled(planes, model.pixel_size, predictor.seen)
+        note = tell_scaled(planes, plan.model.pixel_size, predictor.seen)
         yield SegmentStarted(str(device), order, count, side, computes, note)
         run = _Run(
             predictor,
-            kind,
-            objects_on_plane(model, objects, predictor.seen),
+            plan.kind,
+            objects_on_plane(plan.model, plan.objects, predictor.seen),
             left,
             tiles,
             cutting,
             pixels,
             kept,
-            settle,
+            settler(plan.model, plan.kind, plan.objects),
             stop,
             provisional=provisional,
         )
@@ -342,7 +330,7 @@ def whole_planes(events: Iterable[SegmentEvent]) -> Iterator[tuple[int, npt.NDAr
 
     Examples
     --------
-    >>> labels = dict(whole_planes(segment(model, planes, device=device)))  # doctest: +SKIP
+    >>> labels = dict(whole_planes(segment(plan, planes, device=device)))  # doctest: +SKIP
     """
     tiles: list[TileDone] = []
     for event in events:

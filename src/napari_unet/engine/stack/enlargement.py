@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -38,11 +39,11 @@ class EnlargedPlanes(DerivedPlanes):
 
     def read(self, plane: int, y: slice, x: slice) -> Image:
         """Return the interpolated grey values as (C, y, x); NaN and infinite values stay such."""
-        rows, columns = _covered(y, self._factor).widen(1), _covered(x, self._factor).widen(1)
-        grey = read_mirrored(self._planes, plane, Tile(rows, columns)).astype(self.dtype)
+        rows, columns = Between.of(y, self._factor), Between.of(x, self._factor)
+        region = read_mirrored(self._planes, plane, Tile(rows.needed, columns.needed))
+        grey = region.astype(self.dtype)
         with np.errstate(invalid="ignore"):
-            tall = _between(grey, y, rows.start, self._factor, axis=1)
-            return _between(tall, x, columns.start, self._factor, axis=2)
+            return columns.interpolate(rows.interpolate(grey, axis=1), axis=2)
 
 
 class EnlargedLabels(DerivedPlanes):
@@ -71,14 +72,47 @@ class EnlargedLabels(DerivedPlanes):
         return values
 
 
-def shrink(values: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.float32]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Between:
+    """Between which pixels of a coarse plane those of a fine one lie, along one axis."""
+
+    needed: Span  # coarse pixels
+    low: npt.NDArray[np.intp]  # (n,) index among the needed pixels, of the one before the fine one
+    high: npt.NDArray[np.intp]  # (n,) of the one after it
+    share: npt.NDArray[np.float64]  # (n,) how far the fine pixel lies on the way, 0 to 1
+
+    @classmethod
+    def of(cls, side: slice, factor: int, length: int | None = None) -> Between:
+        """Return it for a side of the fine plane, which has so many pixels for a coarse one.
+
+        Beyond the outermost middles values stay the same, where the coarse plane has a `length`;
+        else it goes on.
+        """
+        position = (np.arange(side.start, side.stop) - (factor - 1) / 2) / factor
+        if length is not None:
+            position = np.clip(position, 0, length - 1)
+        low = np.floor(position).astype(np.intp)
+        high = low + 1 if length is None else np.minimum(low + 1, length - 1)
+        needed = Span(int(low[0]), int(high[-1]) + 1)
+        return cls(needed, low - needed.start, high - needed.start, position - low)
+
+    def interpolate(self, values: Image, axis: int) -> Image:
+        """Return the values at the fine pixels, for those of the needed ones along an axis."""
+        low, high = values.take(self.low, axis), values.take(self.high, axis)
+        shape = [1] * values.ndim
+        shape[axis] = -1
+        between: Image = low + (high - low) * self.share.astype(values.dtype).reshape(shape)
+        return between
+
+
+def shrink(values: Image, factor: int) -> Image:
     """Return the means of the blocks of (K, factor·y, factor·x) values, (K, y, x).
 
     They are added one by one: numpy's own sum adds in an order that depends on the array's shape.
     """
     rows = reduce(np.add, (values[:, start::factor] for start in range(factor)))
     total = reduce(np.add, (rows[:, :, start::factor] for start in range(factor)))
-    means: npt.NDArray[np.float32] = total / np.float32(factor**2)
+    means: Image = total / values.dtype.type(factor**2)
     return means
 
 
@@ -89,19 +123,3 @@ def _enlarged(shape: tuple[int, int], factor: int) -> tuple[int, int]:
 def _covered(side: slice, factor: int) -> Span:
     """Return the pixels of the plane that some of the enlarged one come from."""
     return Span(side.start // factor, -(-side.stop // factor))
-
-
-def _between(values: Image, side: slice, first: int, factor: int, axis: int) -> Image:
-    """Return the values at the pixels of a side of the enlarged plane, along an axis.
-
-    `first` is the pixel of the plane that stands first in `values`; one more than is covered is
-    there on either side.
-    """
-    position = (np.arange(side.start, side.stop) + 0.5) / factor - 0.5
-    low = np.floor(position).astype(np.intp)
-    shape = [1] * values.ndim
-    shape[axis] = -1
-    share = (position - low).astype(values.dtype).reshape(shape)
-    before, after = values.take(low - first, axis), values.take(low - first + 1, axis)
-    between: Image = before + (after - before) * share
-    return between

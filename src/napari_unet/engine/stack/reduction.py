@@ -11,14 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_unet.config import ENLARGED, ObjectsConfig, TrainConfig, Unpainted
-from napari_unet.engine.stack.enlargement import EnlargedLabels, EnlargedPlanes, shrink
+from napari_unet.engine.stack.enlargement import Between, EnlargedLabels, EnlargedPlanes, shrink
 from napari_unet.engine.stack.pixel_size import PixelSize, pixels_in, side
 from napari_unet.engine.stack.planes import DerivedPlanes, Planes
 from napari_unet.engine.stack.tiles import Span, Tile, bands, read_mirrored
@@ -129,8 +128,8 @@ class Reduction:
             return shrink(predict(Tile(y, x)), self.enlargement)
         if self.factor == 1:
             return predict(tile)
-        rows = _Between.of(tile.y, self.factor, self.shape[0])
-        columns = _Between.of(tile.x, self.factor, self.shape[1])
+        rows = Between.of(tile.y.as_slice, self.factor, self.shape[0])
+        columns = Between.of(tile.x.as_slice, self.factor, self.shape[1])
         values = predict(Tile(rows.needed, columns.needed))
         return columns.interpolate(rows.interpolate(values, axis=1), axis=2)
 
@@ -209,12 +208,8 @@ class ReducedPlanes(DerivedPlanes):
 
     def _means(self, plane: int, y: slice, x: slice) -> npt.NDArray[Any]:
         region = read_mirrored(self._planes, plane, self._reduction.covered(y, x))
-        factor, grey = self._reduction.factor, region.astype(self.dtype)
-        # One by one: numpy's own sum adds in an order that depends on the array's shape.
         with np.errstate(invalid="ignore", over="ignore"):
-            rows = reduce(np.add, (grey[:, start::factor] for start in range(factor)))
-            total = reduce(np.add, (rows[:, :, start::factor] for start in range(factor)))
-            return np.asarray(total / self.dtype.type(factor**2))
+            return shrink(region.astype(self.dtype), self._reduction.factor)
 
 
 class ReducedLabels(DerivedPlanes):
@@ -276,31 +271,3 @@ def _longest_run(votes: npt.NDArray[Any], *, zero_votes: bool) -> npt.NDArray[An
             break
         winners[rows] = starts[rows, is_run[rows].argmax(axis=1)]
     return winners
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Between:
-    """Between which blocks the pixels of a span lie, along one axis."""
-
-    needed: Span  # blocks
-    low: npt.NDArray[np.intp]  # (n,) index among the needed blocks, of the one before the pixel
-    high: npt.NDArray[np.intp]  # (n,) of the one after it
-    share: npt.NDArray[np.float32]  # (n,) how far the pixel lies on the way, 0 to 1
-
-    @classmethod
-    def of(cls, span: Span, factor: int, blocks: int) -> _Between:
-        pixels = np.arange(span.start, span.stop)
-        position = np.clip((pixels - (factor - 1) / 2) / factor, 0, blocks - 1)
-        low = np.floor(position).astype(np.intp)
-        high = np.minimum(low + 1, blocks - 1)
-        needed = Span(int(low[0]), int(high[-1]) + 1)
-        share = (position - low).astype(np.float32)
-        return cls(needed, low - needed.start, high - needed.start, share)
-
-    def interpolate(self, values: Image, axis: int) -> Image:
-        """Return the values at the pixels, for the values of the needed blocks along an axis."""
-        low, high = values.take(self.low, axis), values.take(self.high, axis)
-        shape = [1] * values.ndim
-        shape[axis] = -1
-        between: Image = low + (high - low) * self.share.reshape(shape)
-        return between

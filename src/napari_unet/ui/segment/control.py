@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig, Unpainted
 from napari_unet.engine.events import PlaneDone, Resume, SegmentDone, TileDone
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.ui.layers.added import is_result, note_overridden, other_image
 from napari_unet.ui.layers.geometry import looked_at, spatial_shape
 from napari_unet.ui.layers.inputs import image_planes, lesson_planes
@@ -121,12 +122,12 @@ class Segmentation(QObject):
         model = self.workbench.choices.model
         if model is None or scope is Scope.PLANE:
             return None
-        lefts = []
+        plan, lefts = SegmentationPlan(model, objects, tiling, kind), []
         for images in self.targets(scope):
             if not images:
                 return None
             painted = self._painted_on(images, kind) if overrides else None
-            recipe = Recipe(images, kind, model, tiling, objects, painted and ref(painted))
+            recipe = Recipe(images, plan, painted and ref(painted))
             record = self._to_go_on(recipe, None)
             lefts.append((recipe.planes, record.missing if record else recipe.planes))
         left = sum(missing for _, missing in lefts)
@@ -152,10 +153,11 @@ class Segmentation(QObject):
         """
         choices = self.workbench.choices
         assert choices.model is not None
+        plan = SegmentationPlan(choices.model, objects, tiling, kind)
         self._asked, turns = [], []
         for images in self.targets(scope):
             painted = self._painted_on(images, kind) if overrides else None
-            recipe = Recipe(images, kind, choices.model, tiling, objects, painted and ref(painted))
+            recipe = Recipe(images, plan, painted and ref(painted))
             where = looked_at(self.workbench.viewer, images[0])
             plane = where[0] if scope is Scope.PLANE else None
             record = None if anew else self._to_go_on(recipe, plane)
@@ -179,20 +181,14 @@ class Segmentation(QObject):
         self.workbench.choose(start=earlier.model, task=model.task)
         self.went_on.emit(basis)
         painted = self._painted_on(images, basis.kind) if kept.painted else None
-        recipe = Recipe(
-            images,
-            basis.kind,
-            earlier.model.model,
-            basis.tiling,
-            basis.objects,
-            painted and ref(painted),
-        )
+        plan = SegmentationPlan(model, basis.objects, basis.tiling, basis.kind)
+        recipe = Recipe(images, plan, painted and ref(painted))
         record = Record(recipe, self._new_result(recipe), kept=earlier.work)
         self._asked = [_Asked(record, recipe, None)]
         turn = self._as_turn(record, recipe, Resume(largest=kept.largest))
-        tiling = replace(basis.tiling, tile=kept.side)
         rest = [plane for plane in range(recipe.planes) if plane not in kept.order]
-        self._run([replace(turn, tiling=tiling, numbers=(*kept.order, *rest), kept=earlier.work)])
+        numbers, tiled = (*kept.order, *rest), plan.with_side(kept.side)
+        self._run([replace(turn, plan=tiled, numbers=numbers, kept=earlier.work)])
 
     def _as_turn(self, record: Record, recipe: Recipe, resume: Resume) -> job.Turn:
         """Return what segments all planes that are left."""
@@ -200,12 +196,9 @@ class Segmentation(QObject):
         assert device is not None
         painted = recipe.painted and recipe.painted()
         return job.Turn(
-            model=recipe.model,
+            plan=recipe.plan,
             planes=image_planes(recipe.images),
             device=device,
-            tiling=recipe.tiling,
-            objects=recipe.objects,
-            kind=recipe.kind,
             numbers=None,
             focus=looked_at(self.workbench.viewer, recipe.images[0]),
             resume=resume,
@@ -265,7 +258,7 @@ class Segmentation(QObject):
         """Return the result of these images that is still shown as it was made."""
         for record in reversed(self._records):
             recipe = record.recipe
-            if recipe.images != images or recipe.kind is not kind:
+            if recipe.images != images or recipe.plan.kind is not kind:
                 continue
             if self.holds(record):
                 return record
@@ -278,21 +271,21 @@ class Segmentation(QObject):
 
     def _to_go_on(self, recipe: Recipe, plane: int | None) -> Record | None:
         """Return the result that a run adds to; None: it makes one or replaces one."""
-        record = self._find(recipe.images, recipe.kind)
-        if record is None or record.result.channels != channel_names(recipe.model, recipe.kind):
+        record = self._find(recipe.images, recipe.plan.kind)
+        if record is None or record.result.channels != channel_names(recipe.plan):
             return None
         if plane is not None:
             return None if plane in record.result.edited else record
         return record if record.recipe.makes_same(recipe) and record.missing else None
 
     def _new_result(self, recipe: Recipe) -> Result:
-        channels = channel_names(recipe.model, recipe.kind)
-        before = self._find(recipe.images, recipe.kind)
+        channels = channel_names(recipe.plan)
+        before = self._find(recipe.images, recipe.plan.kind)
         if before and before.result.is_untouched() and before.result.channels == channels:
             layers, names = before.result.layers, before.result.names
         else:
             layers, names = (), ()
-        return Result(recipe.images[0], recipe.kind, channels, layers, names)
+        return Result(recipe.images[0], recipe.plan.kind, channels, layers, names)
 
     def _on_event(self, event: object) -> None:
         if self._turn:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_unet.batch.events import FileEnded, FilesDone, FilesProgress, FilesStarted, Note
 from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.errors import UnetPaintError
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.io.batch_summary import Status
 from napari_unet.io.napari_hooks import read_layers
 from napari_unet.ui.progress import Progress, Stopwatch
@@ -63,8 +64,8 @@ class SegmentingFiles(QObject):
         assert device is not None
         self._running, self._watch, self.line = True, Stopwatch(), ""
         self.began.emit()
-        task = FilesTask(wish, start, device, tiling, objects, kind)
-        job = files_job.segment_chosen(task)
+        plan = SegmentationPlan(start.model, objects, tiling, kind)
+        job = files_job.segment_chosen(FilesTask(wish, start, device, plan))
         self.workbench.run("Segmenting files", job, self._on_event, self._on_end)
         self.told.emit()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.batch.events import FilesDone, FilesProgress
-from napari_unet.config import ObjectsConfig, OutputKind, TilingConfig
 from napari_unet.engine.counts import count
 from napari_unet.engine.events import Stop
 from napari_unet.io.batch_summary import CSV, Status
@@ -19,6 +18,7 @@ from napari_unet.ui.worker import Job
 if TYPE_CHECKING:
     from napari_unet.batch.files import FilesEvent
     from napari_unet.engine.network import DeviceChoice
+    from napari_unet.engine.prediction import SegmentationPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,7 @@ class FilesTask:
     wish: FilesWish
     start: CurrentModel
     device: DeviceChoice
-    tiling: TilingConfig
-    objects: ObjectsConfig
-    kind: OutputKind
+    plan: SegmentationPlan
 
 
 def segment_chosen(task: FilesTask) -> Job:
@@ -56,16 +54,13 @@ def segment_chosen(task: FilesTask) -> Job:
         wish = task.wish
         assert wish.folder is not None
         if wish.tables:
-            check_measurable(task.kind)
+            check_measurable(task.plan.kind)
         files = find_inputs(wish.images, wish.folder, wish.suffix, subfolders=wish.subfolders)
         segmenter = Segmenter(
-            model=task.start.model,
+            plan=task.plan,
             name=task.start.name,
             path=task.start.path,
             device=task.device,
-            tiling=task.tiling,
-            objects=task.objects,
-            kind=task.kind,
         )
         yield from segment_files(files, wish.folder, segmenter, stop, tables=wish.tables)
 

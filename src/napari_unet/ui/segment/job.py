@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_unet.config import Along, ObjectsConfig, OutputKind, TilingConfig
+from napari_unet.config import Along
 from napari_unet.engine.events import (
     FinishReason,
     MemoryShort,
@@ -30,7 +30,8 @@ from napari_unet.ui.workbench import CurrentModel
 from napari_unet.ui.worker import Awaited, Job
 
 if TYPE_CHECKING:
-    from napari_unet.engine.network import DeviceChoice, Model
+    from napari_unet.engine.network import DeviceChoice
+    from napari_unet.engine.prediction import SegmentationPlan
 
 
 class Sink(Protocol):
@@ -53,12 +54,9 @@ class Sink(Protocol):
 class Turn:
     """One image to segment: the arguments of `napari_unet.engine.prediction.segment`."""
 
-    model: Model
+    plan: SegmentationPlan
     planes: Planes
     device: DeviceChoice
-    tiling: TilingConfig
-    objects: ObjectsConfig
-    kind: OutputKind
     numbers: tuple[int, ...] | None  # None: all planes
     focus: tuple[int, int, int]
     resume: Resume
@@ -91,12 +89,9 @@ def segment_images(turns: Sequence[Turn]) -> Job:
                 return
             keeping: dict[str, Any] = {} if turn.kept is None else {"kept": turn.kept}
             events = segment(
-                turn.model,
+                turn.plan,
                 turn.planes,
                 device=turn.device,
-                tiling=turn.tiling,
-                objects=turn.objects,
-                kind=turn.kind,
                 numbers=turn.numbers,
                 focus=turn.focus,
                 resume=turn.resume,
@@ -112,7 +107,7 @@ def segment_images(turns: Sequence[Turn]) -> Job:
                             yield TurnStarted(number)
                             if turn.current is not None:
                                 name, path = turn.current.name, turn.current.path
-                                yield UsedModel.of(turn.model, name, path)
+                                yield UsedModel.of(turn.plan.model, name, path)
                             if turn.kept is not None:
                                 turn.kept.begin(event)
                         case TileDone() | PlaneDone():

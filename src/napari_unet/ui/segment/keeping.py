@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_unet.config import NetworkConfig
 from napari_unet.engine.errors import FileError, UnetPaintError
 from napari_unet.engine.events import SegmentStarted
+from napari_unet.engine.prediction import SegmentationPlan
 from napari_unet.engine.stack import Planes
 from napari_unet.io.hashes import model_hash
 from napari_unet.io.kept_folders import KeptRun, new_kept
@@ -41,14 +42,7 @@ def keep(turn: Turn, recipe: Recipe, start: NetworkConfig | CurrentModel) -> Kep
         return KeptRecord(
             name,
             start.name,
-            Basis.of(
-                turn.model,
-                turn.planes,
-                device=turn.device,
-                tiling=turn.tiling,
-                objects=turn.objects,
-                kind=turn.kind,
-            ),
+            Basis.of(turn.plan, turn.planes, device=turn.device),
             turn.planes.count,
             order=started.planes,
             side=started.tile,
@@ -58,7 +52,7 @@ def keep(turn: Turn, recipe: Recipe, start: NetworkConfig | CurrentModel) -> Kep
             model_path="" if path is None else str(path.absolute()),
         )
 
-    return new_kept(describe, turn.model)
+    return new_kept(describe, turn.plan.model)
 
 
 def model_to_go_on(run: KeptRun, planes: Planes, device: DeviceChoice) -> CurrentModel:
@@ -75,15 +69,8 @@ def model_to_go_on(run: KeptRun, planes: Planes, device: DeviceChoice) -> Curren
 
     record, before = run.record, run.record.basis
     model = load_model(run.folder / MODEL)
-    now = Basis.of(
-        model,
-        planes,
-        device=device,
-        tiling=before.tiling,
-        objects=before.objects,
-        kind=before.kind,
-    )
-    changed = now.changed(before)
+    plan = SegmentationPlan(model, before.objects, before.tiling, before.kind)
+    changed = Basis.of(plan, planes, device=device).changed(before)
     if changed:
         raise FileError(
             f"'{record.name}' cannot be gone on with, as something has changed since: {changed}. "

@@ -80,7 +80,7 @@ class Pieces(QObject):
             self._tell("")
 
     def _is_to_cut(self, record: Record, neck: float) -> bool:
-        is_cut_so = record.recipe.objects.neck == neck and not record.stale
+        is_cut_so = record.recipe.plan.objects.neck == neck and not record.stale
         is_there = not record.outdated and self._segmentation.holds(record)
         return bool(record.cuttable) and not is_cut_so and is_there
 
@@ -96,14 +96,14 @@ class Pieces(QObject):
             neck=neck,
             planes=image_planes(recipe.images),
             resume=Resume(result.edited, record.largest, ArrayPlanes(result.arrays[0])),
-            link=recipe.objects.linked,
+            link=recipe.plan.objects.linked,
             painted=lesson_planes(painted) if painted is not None and is_there else None,
             sink=result,
         )
 
     def _note(self, record: Record) -> str:
         """Return what of a result stays as it is, in one sentence; empty: nothing does."""
-        if not record.recipe.numbers_objects:
+        if not record.recipe.plan.is_numbered:
             return ""
         if record.outdated:
             return record.outdated

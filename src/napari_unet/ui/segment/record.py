@@ -11,7 +11,7 @@ from weakref import ref
 
 from napari.layers import Image, Labels
 
-from napari_unet.config import ObjectsConfig, OutputKind, Task, TilingConfig
+from napari_unet.config import OutputKind, Task
 from napari_unet.engine.counts import count, duration
 from napari_unet.engine.events import Judged, PlaneDone, Resume
 from napari_unet.engine.stack import ArrayPlanes
@@ -25,7 +25,7 @@ from napari_unet.ui.layers.used_numbers import note_used
 from napari_unet.ui.segment.result import Result
 
 if TYPE_CHECKING:
-    from napari_unet.engine.network import Model
+    from napari_unet.engine.prediction import SegmentationPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,10 +33,7 @@ class Recipe:
     """Everything that decides what a segmentation looks like."""
 
     images: tuple[Image, ...]
-    kind: OutputKind
-    model: Model
-    tiling: TilingConfig
-    objects: ObjectsConfig
+    plan: SegmentationPlan
     painted: ref[Labels] | None  # overrides the prediction, as it is when a plane is done
     seen: ShownData = field(init=False)  # what is segmented: an image can be given other data
     planes: int = field(init=False)  # of it
@@ -45,18 +42,13 @@ class Recipe:
         object.__setattr__(self, "seen", ShownData(self.images))
         object.__setattr__(self, "planes", math.prod(spatial_shape(self.images[0])[:-2]))
 
-    @property
-    def numbers_objects(self) -> bool:
-        """Whether it gives one number per object."""
-        return self.kind is OutputKind.LABELS and self.model.task is Task.OBJECTS
-
     def makes_same(self, other: Recipe) -> bool:
         """Return True if both give the same result."""
+        one, its = self.plan, other.plan
         return (
             self.images == other.images
-            and self.kind is other.kind
-            and self.model is other.model
-            and (self.tiling, self.objects) == (other.tiling, other.objects)
+            and one.model is its.model
+            and (one.kind, one.tiling, one.objects) == (its.kind, its.tiling, its.objects)
             and self.painted == other.painted
             and self.seen.is_same(other.seen)
         )
@@ -64,7 +56,8 @@ class Recipe:
     def with_neck(self, neck: float) -> Recipe:
         """Return the recipe of the same prediction, cut otherwise."""
         other = copy(self)  # of what was predicted, shown or not
-        object.__setattr__(other, "objects", replace(self.objects, neck=neck))
+        objects = replace(self.plan.objects, neck=neck)
+        object.__setattr__(other, "plan", replace(self.plan, objects=objects))
         return other
 
 
@@ -125,7 +118,7 @@ class Record:
         kept = set(self.result.edited)
         if self.recipe.makes_same(recipe):
             kept |= self.finished - self.stale
-        are_labels = recipe.kind is OutputKind.LABELS and bool(self.result.arrays)
+        are_labels = recipe.plan.kind is OutputKind.LABELS and bool(self.result.arrays)
         labels = ArrayPlanes(self.result.arrays[0]) if are_labels else None
         return Resume(frozenset(kept - {plane}), self.largest, labels)
 
@@ -192,9 +185,7 @@ class Record:
         provenance = self.making.provenance(
             image_planes(recipe.images),
             source_of(recipe.images),
-            kind=recipe.kind,
-            tiling=recipe.tiling,
-            objects=recipe.objects,
+            recipe.plan,
             painted=None if painted is None else source_of([painted]),
             without=self.stale,
         )
@@ -212,13 +203,13 @@ class Record:
         self.result.note_unfinished(self.unfinished)
 
 
-def channel_names(model: Model, kind: OutputKind) -> tuple[str, ...]:
+def channel_names(plan: SegmentationPlan) -> tuple[str, ...]:
     """Return the names of the probabilities; none for labels and classes."""
-    if kind is not OutputKind.PROBABILITIES:
+    if plan.kind is not OutputKind.PROBABILITIES:
         return ()
-    if model.task is Task.OBJECTS:
+    if plan.model.task is Task.OBJECTS:
         return ("foreground",)
-    return tuple(f"class {value}" for value in model.values)
+    return tuple(f"class {value}" for value in plan.model.values)
 
 
 def summarise(records: Iterable[Record]) -> str:
