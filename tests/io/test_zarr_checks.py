@@ -179,6 +179,7 @@ def test_no_call_of_zarr_goes_past_the_checks(tmp_path: Path) -> None:
     (path / "0.0").write_bytes(bytes(2**20))
     store = CheckedStore(path)
     store.largest_chunk = 2**10
+    assert str(store).endswith(path.as_posix())
     prototype = default_buffer_prototype()
     for call in (store.get("0.0", prototype), store.get_partial_values(prototype, [("0.0", None)])):
         with pytest.raises(OSError, match=r"'0.0' has 1,048,576 bytes, 1,024 at most"):

@@ -70,6 +70,9 @@ class CheckedStore(Store):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __str__(self) -> str:
+        return str(self._files)  # as zarr's warnings call it
+
     async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
         """Return the bytes of a file, or some of them; None if there is none."""
         size = self._size(key)
